@@ -1,0 +1,17 @@
+//go:build unix
+
+package atomicfile
+
+import "os"
+
+// syncDir makes a rename in dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	// Some file systems refuse to sync a folder; the rename itself has happened.
+	_ = d.Sync()
+	return nil
+}
