@@ -1,0 +1,41 @@
+package parallel
+
+import (
+	"sync/atomic"
+	"testing"
+)
+
+func TestForCoversEveryIndexOnce(t *testing.T) {
+	for _, workers := range []int{1, 2, 3, 8} {
+		p := New(workers)
+		for _, n := range []int{0, 1, 2, 7, 8, 9, 1000} {
+			for _, grain := range []int{0, 1, 3, 500} {
+				hits := make([]atomic.Int32, n)
+				p.For(n, grain, func(lo, hi int) {
+					for i := lo; i < hi; i++ {
+						hits[i].Add(1)
+					}
+				})
+				for i := range hits {
+					if got := hits[i].Load(); got != 1 {
+						t.Fatalf("workers %d, n %d, grain %d: index %d visited %d times", workers, n, grain, i, got)
+					}
+				}
+			}
+		}
+		p.Close()
+	}
+}
+
+func TestNilPoolRunsInTheCaller(t *testing.T) {
+	var p *Pool
+	sum := 0
+	p.For(10, 1, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			sum += i
+		}
+	})
+	if sum != 45 || p.Workers() != 1 {
+		t.Errorf("sum %d, workers %d", sum, p.Workers())
+	}
+}
