@@ -1,0 +1,59 @@
+// Package data reads, cleans, splits and writes examples: texts with labels.
+//
+// Everything streams. A [Reader] yields examples one by one from CSV, TSV or JSON lines, compressed or not, in the
+// encodings that Chinese files come in; a [Pass] cleans them as they go by; [Side] tells on which side of the split a
+// text lies. A file of any size needs the memory of its longest record.
+//
+//	r, err := data.Open(ctx, "reviews.csv", data.Columns{Text: "review", Label: "stars"})
+//	defer r.Close()
+//	for example, err := range r.All() {
+//		…
+//	}
+//
+// [Load] does all of it and returns the parts of a data set in memory, which is what training needs.
+//
+// Package data knows nothing of models; cleaning a text itself is package text's work.
+package data
+
+import "github.com/xiaoyu-slm/xiaoyu/text"
+
+// Example is one text and what is known about it.
+type Example struct {
+	Text  string
+	Pair  string // second text, of pair tasks; "" otherwise
+	Label string // "" where there is none
+	Line  int    // of the file it came from, counted from 1
+}
+
+// Columns says where in a record text and label are: by name, by number from 1, or in JSON by a path such as
+// "review.body". It is the part of the configuration that `--text` and its like set.
+type Columns struct {
+	Text      string `yaml:"text" json:"text" doc:"column of the text: a name, or a number from 1 in files without a header" default:"text"`
+	Label     string `yaml:"label" json:"label" doc:"column of the label" default:"label"`
+	Pair      string `yaml:"pair" json:"pair,omitempty" doc:"column of a second text, for tasks on pairs" default:""`
+	Format    string `yaml:"format" json:"format,omitempty" doc:"auto, csv (with any delimiter) or jsonl" default:"auto" enum:"auto|csv|jsonl"`
+	Encoding  string `yaml:"encoding" json:"encoding,omitempty" doc:"auto, or the file's encoding: utf-8, gb18030, big5, utf-16le, utf-16be, windows-1252" default:"auto" enum:"auto|utf-8|gb18030|big5|utf-16le|utf-16be|windows-1252"`
+	Delimiter string `yaml:"delimiter" json:"delimiter,omitempty" doc:"auto, or the character between columns (tab for a tab)" default:"auto"`
+	Header    string `yaml:"header" json:"header,omitempty" doc:"whether the first row names the columns: auto (yes, unless columns are given by number), yes or no" default:"auto" enum:"auto|yes|no"`
+	Invalid   string `yaml:"invalid" json:"invalid,omitempty" doc:"what to do with bytes that the encoding does not know: refuse the file, or replace them by U+FFFD" default:"refuse" enum:"refuse|replace"`
+}
+
+// Config is the `data` part of xiaoyu.yaml.
+type Config struct {
+	Path    string `yaml:"path" json:"path" doc:"file of examples: CSV, TSV or JSON lines, also as .gz or .zst; - for standard input" default:""`
+	Test    string `yaml:"test_path" json:"test_path,omitempty" doc:"file of test examples, where the data has a split of its own; then path is for training alone" default:""`
+	Columns `yaml:",inline"`
+	Clean   text.CleanConfig `yaml:"clean" json:"clean" doc:"steps that change a text; the model remembers them and does the same to what it predicts"`
+	Rows    Rows             `yaml:"rows" json:"rows" doc:"steps that drop rows"`
+	Split   Split            `yaml:"split" json:"split" doc:"which rows are for training, validation and test"`
+}
+
+// Rows chooses the cleaning steps that drop examples.
+type Rows struct {
+	Duplicates bool `yaml:"duplicates" json:"duplicates" doc:"drop texts that are equal to an earlier one after cleaning" default:"true"`
+	Empty      bool `yaml:"empty" json:"empty" doc:"drop empty texts" default:"true"`
+	Unlabelled bool `yaml:"unlabelled" json:"unlabelled" doc:"drop rows without a label" default:"true"`
+	MinChars   int  `yaml:"min_chars" json:"min_chars" doc:"drop shorter texts, in characters; 0 for no limit" default:"0" min:"0" max:"1000000000"`
+	MaxChars   int  `yaml:"max_chars" json:"max_chars" doc:"cut longer texts, in characters; 0 for no limit" default:"20000" min:"0" max:"1000000000"`
+	DropLong   bool `yaml:"drop_long" json:"drop_long" doc:"drop texts above max_chars instead of cutting them" default:"false"`
+}

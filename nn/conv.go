@@ -1,0 +1,190 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+)
+
+// Conv is one bank of filters over windows of tokens. W is [filters, width, dim] (PyTorch's Conv1d keeps [filters,
+// dim, width]: the last two swapped), B is [filters].
+type Conv struct{ W, B *Param }
+
+func (c Conv) filters() int { return c.W.Shape[0] }
+func (c Conv) width() int   { return c.W.Shape[1] }
+
+// ConvMax is TextCNN's core (Kim 2014, "Convolutional Neural Networks for Sentence Classification"): each bank of
+// filters slides over each sequence without padding, then bias, activation, and the maximum over time. x is [tokens,
+// dim] packed by offsets; the result is [sequences, sum of filters]. A sequence shorter than a window is followed by
+// zeros to the window's width.
+//
+// Two things make it fast. Rows of x lie end to end, so a window is a contiguous stretch of memory and the
+// convolution is a matrix product that reads x in place, with overlapping rows. And only the window that won the
+// maximum gets a gradient, so the backward touches one window per sequence and filter instead of all.
+func (t *Tape) ConvMax(x *Var, offsets []int32, convs []Conv, a Activation) *Var {
+	n, filters := max(len(offsets)-1, 0), 0
+	for _, c := range convs {
+		if len(c.W.Shape) != 3 || c.W.Shape[2] != x.Cols {
+			panic(fmt.Sprintf("nn: convolution %s of %v on input of width %d", c.W.Name, c.W.Shape, x.Cols))
+		}
+		filters += c.filters()
+	}
+	f := &convForward{x: x, offsets: offsets, act: a, y: t.value(n, filters), win: t.arena.Ints(n * filters)}
+	f.pre = f.y.Data
+	if a.gradFromInput() {
+		f.pre = t.arena.Raw(n * filters)
+	}
+	at := 0
+	for _, c := range convs {
+		packed := t.packedT(c.W)
+		blocks := t.pool.Workers()
+		scratch := make([][]float32, blocks)
+		for i := range scratch {
+			scratch[i] = t.arena.Raw(2 * convRows * c.filters())
+		}
+		t.pool.For(blocks, 1, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				f.run(c, packed, at, n*i/blocks, n*(i+1)/blocks, scratch[i])
+			}
+		})
+		at += c.filters()
+	}
+	a.apply(f.y.Data, f.pre)
+	if t.training() {
+		t.record(func() { t.convMaxBackward(f, convs) })
+	}
+	return f.y
+}
+
+// convRows is how many windows are multiplied at once: enough to keep the product efficient, few enough that its
+// result stays in the first levels of cache for the maximum.
+const convRows = 128
+
+type convForward struct {
+	x, y    *Var
+	offsets []int32
+	act     Activation
+	pre     []float32 // [sequences, filters] before the activation, of the winning windows
+	win     []int32   // [sequences, filters] token at which the winning window begins
+}
+
+// run computes the columns [at, at+filters) of the sequences [lo, hi).
+func (f *convForward) run(c Conv, packed *kernel.PackedB, at, lo, hi int, scratch []float32) {
+	dim, width, nf := f.x.Cols, c.width(), c.filters()
+	total := f.y.Cols
+	for s := lo; s < hi; {
+		first := int(f.offsets[s])
+		if int(f.offsets[s+1])-first < width { // one window, partly beyond the end
+			f.short(c, packed, at, s, scratch)
+			s++
+			continue
+		}
+		// As many whole sequences as fit into one product; a long one alone in several products.
+		last := s + 1
+		for last < hi && int(f.offsets[last+1])-first-width < convRows && int(f.offsets[last+1]-f.offsets[last]) >= width {
+			last++
+		}
+		for q := s; q < last; q++ {
+			row := f.pre[q*total+at : q*total+at+nf]
+			for i := range row {
+				row[i] = float32(math.Inf(-1))
+			}
+		}
+		end := int(f.offsets[last]) - width + 1 // windows [first, end)
+		q := s
+		for from := first; from < end; from += convRows {
+			rows := min(convRows, end-from)
+			out := scratch[:rows*nf]
+			kernel.GemmPacked(rows, f.x.Data[from*dim:], dim, packed, out, nf, false)
+			kernel.AddBias(out, rows, nf, c.B.Data)
+			score := out
+			if !f.act.monotone() {
+				score = scratch[rows*nf : 2*rows*nf]
+				f.act.apply(score, out)
+			}
+			for i := range rows {
+				tok := from + i
+				for tok >= int(f.offsets[q+1]) {
+					q++
+				}
+				if tok+width > int(f.offsets[q+1]) {
+					continue // the window reaches into the next sequence
+				}
+				f.keep(q*total+at, score[i*nf:(i+1)*nf], out[i*nf:(i+1)*nf], int32(tok))
+			}
+		}
+		s = last
+	}
+}
+
+// keep lets the window at tok win where its score is the highest so far. For a monotone activation the score is the
+// value before the activation; for others it is the activated value, kept in y while pre follows the winner.
+func (f *convForward) keep(at int, score, pre []float32, tok int32) {
+	n := len(score)
+	if f.act.monotone() {
+		maxRow(f.pre[at:at+n], f.win[at:at+n], pre, tok)
+		return
+	}
+	for i, v := range score {
+		if p := &f.pre[at+i]; math.IsInf(float64(*p), -1) || v > f.y.Data[at+i] {
+			f.y.Data[at+i], *p, f.win[at+i] = v, pre[i], tok
+		}
+	}
+}
+
+// short computes the only window of a sequence that is shorter than the filters.
+func (f *convForward) short(c Conv, packed *kernel.PackedB, at, s int, scratch []float32) {
+	from, to := int(f.offsets[s]), int(f.offsets[s+1])
+	dim, nf := f.x.Cols, c.filters()
+	window := make([]float32, c.width()*dim)
+	copy(window, f.x.Data[from*dim:to*dim])
+	row := f.pre[s*f.y.Cols+at : s*f.y.Cols+at+nf]
+	kernel.GemmPacked(1, window, len(window), packed, row, nf, false)
+	kernel.Add(row, c.B.Data)
+	for i := range nf {
+		f.win[s*f.y.Cols+at+i] = int32(from)
+	}
+}
+
+func (t *Tape) convMaxBackward(f *convForward, convs []Conv) {
+	x, y, dim := f.x, f.y, f.x.Cols
+	d := y.Grad
+	f.act.grad(d, d, f.pre, y.Data)
+	// stretch returns the window that won column col of sequence s, as a range of x.
+	stretch := func(s, col, width int) (from, to int) {
+		from = int(f.win[s*y.Cols+col])
+		return from * dim, min(from+width, int(f.offsets[s+1])) * dim
+	}
+	t.pool.For(y.Rows, 1, func(lo, hi int) {
+		for s := lo; s < hi; s++ {
+			at := 0
+			for _, c := range convs {
+				for i := range c.filters() {
+					if g := d[s*y.Cols+at+i]; g != 0 {
+						from, to := stretch(s, at+i, c.width())
+						w := c.W.Data[i*c.W.Width():]
+						kernel.Axpy(g, w[:to-from], x.Grad[from:to])
+					}
+				}
+				at += c.filters()
+			}
+		}
+	})
+	at := 0
+	for _, c := range convs {
+		t.pool.For(c.filters(), 1, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				w := c.W.Grad[i*c.W.Width():]
+				for s := range y.Rows {
+					if g := d[s*y.Cols+at+i]; g != 0 {
+						from, to := stretch(s, at+i, c.width())
+						kernel.Axpy(g, x.Data[from:to], w[:to-from])
+						c.B.Grad[i] += g
+					}
+				}
+			}
+		})
+		at += c.filters()
+	}
+}

@@ -1,0 +1,46 @@
+package nn
+
+import "math"
+
+// Dropout zeroes each number of x with probability p and scales the others by 1/(1-p) (Srivastava et al. 2014); in
+// inference it returns x. The mask is a function of the step's seed and the position alone, so the backward computes
+// it again instead of storing it, and the number of threads does not matter.
+func (t *Tape) Dropout(x *Var, p float32) *Var {
+	if !t.training() || p <= 0 {
+		return x
+	}
+	y := t.value(x.Rows, x.Cols)
+	t.streams++
+	mask := dropoutMask{key: mix(t.seed ^ t.streams), limit: uint64(math.Round(float64(p) * (1 << 16)))}
+	mask.scale = 1 / (1 - float32(mask.limit)/(1<<16))
+	t.pool.For(len(x.Data), 1<<14, func(lo, hi int) { mask.apply(y.Data, x.Data, lo, hi, false) })
+	t.record(func() {
+		t.pool.For(len(x.Data), 1<<14, func(lo, hi int) { mask.apply(x.Grad, y.Grad, lo, hi, true) })
+	})
+	return y
+}
+
+// dropoutMask draws 16 random bits a position, four from each value of the counter-based generator.
+type dropoutMask struct {
+	key   uint64
+	limit uint64 // of 65,536; positions that draw less are dropped
+	scale float32
+}
+
+// apply sets, or adds to, dst[lo:hi] the masked src[lo:hi].
+func (m dropoutMask) apply(dst, src []float32, lo, hi int, add bool) {
+	for i := lo; i < hi; {
+		bits := mix(m.key+uint64(i>>2)) >> (16 * uint(i&3))
+		for end := min(i|3, hi-1); i <= end; i++ {
+			var v float32
+			if bits&0xffff >= m.limit {
+				v = src[i] * m.scale
+			}
+			if add {
+				v += dst[i]
+			}
+			dst[i] = v
+			bits >>= 16
+		}
+	}
+}

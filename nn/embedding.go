@@ -1,0 +1,31 @@
+package nn
+
+import "github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+
+// Embedding looks up a row of table, [vocabulary, dim], for each id: the result is [len(ids), dim]. Ids must be
+// valid (tensor.Packed.Check).
+func (t *Tape) Embedding(table *Param, ids []int32) *Var {
+	dim := table.Width()
+	y := t.value(len(ids), dim)
+	t.pool.For(len(ids), grain(dim), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			row := int(ids[i]) * dim
+			copy(y.Data[i*dim:(i+1)*dim], table.Data[row:row+dim])
+		}
+	})
+	if t.training() && !table.Frozen {
+		t.record(func() {
+			for _, id := range ids {
+				table.Rows.Insert(id)
+			}
+			// Workers share the columns and not the rows, so that each sum has one owner and one order.
+			t.pool.For(dim, 16, func(lo, hi int) {
+				for i, id := range ids {
+					row := int(id) * dim
+					kernel.Add(table.Grad[row+lo:row+hi], y.Grad[i*dim+lo:i*dim+hi])
+				}
+			})
+		})
+	}
+	return y
+}

@@ -1,0 +1,216 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/parallel"
+)
+
+// network is a small computation whose gradients are compared with finite differences: it declares parameters and
+// returns a function from an input [tokens, 5] in sequences of lengths 4, 1, 0, 7, 2 to any value.
+type network func(ps *Params) func(t *Tape, x *Var, offsets []int32) *Var
+
+var networks = map[string]network{
+	"linear": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w, b := ps.Add("w", Xavier, 3, 5), ps.Add("b", Uniform(1), 3)
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.Linear(x, w, b, GELU) }
+	},
+	"linear silu": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w := ps.Add("w", Xavier, 3, 5)
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.Linear(x, w, nil, SiLU) }
+	},
+	"activate": func(*Params) func(*Tape, *Var, []int32) *Var {
+		return func(t *Tape, x *Var, _ []int32) *Var {
+			return t.Concat(t.Activate(x, Tanh), t.Activate(x, Sigmoid), t.Activate(x, GELU), t.Activate(x, SiLU), x)
+		}
+	},
+	"mean pool": func(*Params) func(*Tape, *Var, []int32) *Var {
+		return func(t *Tape, x *Var, o []int32) *Var {
+			return t.Concat(t.Pool(x, o, MeanPool), t.Pool(x, o, MaxPool), t.Pool(x, o, LastPool))
+		}
+	},
+	"dropout": func(*Params) func(*Tape, *Var, []int32) *Var {
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.Dropout(t.Dropout(x, 0.3), 0.2) }
+	},
+	"conv tanh": convolution(Tanh),
+	"conv gelu": convolution(GELU),
+	"lstm":      recurrent(LSTM),
+	"gru":       recurrent(GRU),
+}
+
+func convolution(a Activation) network {
+	return func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		var convs []Conv
+		for _, width := range []int{1, 2, 5} {
+			convs = append(convs, Conv{ps.Add(fmt.Sprint("w", width), Kaiming(1), 3, width, 5), ps.Add(fmt.Sprint("b", width), Uniform(0.5), 3)})
+		}
+		return func(t *Tape, x *Var, o []int32) *Var { return t.ConvMax(x, o, convs, a) }
+	}
+}
+
+func recurrent(cell Cell) network {
+	return func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		var directions []Recurrent
+		for d := range 2 {
+			name := func(s string) string { return fmt.Sprint(s, d) }
+			g := cell.gates() * 3
+			directions = append(directions, Recurrent{
+				ps.Add(name("wih"), Uniform(0.7), g, 5), ps.Add(name("whh"), Uniform(0.7), g, 3),
+				ps.Add(name("bih"), Uniform(0.7), g), ps.Add(name("bhh"), Uniform(0.7), g)})
+		}
+		return func(t *Tape, x *Var, o []int32) *Var {
+			states, final := t.Recurrent(cell, x, o, directions)
+			return t.Concat(t.Pool(states, o, MeanPool), final)
+		}
+	}
+}
+
+// TestGradientsMatchFiniteDifferences compares every gradient of every operation with central differences of the
+// weighted sum of its outputs, computed with one worker and with three.
+func TestGradientsMatchFiniteDifferences(t *testing.T) {
+	offsets := []int32{0, 4, 5, 5, 12, 14}
+	for name, build := range networks {
+		for _, workers := range []int{1, 3} {
+			t.Run(fmt.Sprint(name, " ", workers), func(t *testing.T) {
+				pool := parallel.New(workers)
+				defer pool.Close()
+				var ps Params
+				run := build(&ps)
+				ps.Add("x", Uniform(1), int(offsets[len(offsets)-1]), 5)
+				ps.Allocate(7)
+				ps.AllocateGradients()
+				tape := NewTape(pool)
+				sum := func() (*Var, float64) {
+					tape.Begin(Training, 3, 1)
+					x := ps.Get("x")
+					in := tape.Input(x.Data, x.Shape[0], x.Shape[1])
+					y := run(tape, in, offsets)
+					total := 0.0
+					for i, v := range y.Data {
+						total += float64(v) * weightOf(i)
+					}
+					for i := range y.Grad {
+						y.Grad[i] = float32(weightOf(i))
+					}
+					return in, total
+				}
+				in, _ := sum()
+				tape.BackwardFrom()
+				copy(ps.Get("x").Grad, in.Grad)
+				const eps = 4e-3
+				for _, p := range ps.All() {
+					for i := range p.Data {
+						old := p.Data[i]
+						p.Data[i] = old + eps
+						_, up := sum()
+						p.Data[i] = old - eps
+						_, down := sum()
+						p.Data[i] = old
+						want := (up - down) / (2 * eps)
+						if got := float64(p.Grad[i]); math.Abs(got-want) > 2e-3*math.Max(1, math.Abs(want)) {
+							t.Errorf("%s[%d]: gradient %v, finite difference %v", p.Name, i, got, want)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+func weightOf(i int) float64 { return math.Sin(float64(3*i + 1)) }
+
+func TestLossGradientsMatchFiniteDifferences(t *testing.T) {
+	targets := []int32{2, 0, 1, 1}
+	losses := map[string]func(t *Tape, x *Var) *Var{
+		"cross entropy": func(t *Tape, x *Var) *Var {
+			return t.CrossEntropy(x, targets, CrossEntropy{Weights: []float32{1, 3, 0.5}, Smoothing: 0.2})
+		},
+		"hinge":          func(t *Tape, x *Var) *Var { return t.SquaredHinge(x, targets, nil) },
+		"weighted hinge": func(t *Tape, x *Var) *Var { return t.SquaredHinge(x, targets, []float32{1, 3, 0.5}) },
+	}
+	for name, loss := range losses {
+		t.Run(name, func(t *testing.T) {
+			data := make([]float32, 12)
+			for i := range data {
+				data[i] = float32(2 * weightOf(i))
+			}
+			tape := NewTape(nil)
+			eval := func() (*Var, *Var) {
+				tape.Begin(Training, 1, 1)
+				x := tape.Input(data, 4, 3)
+				return x, loss(tape, x)
+			}
+			x, l := eval()
+			tape.Backward(l)
+			grad := append([]float32(nil), x.Grad...)
+			for i := range data {
+				const eps = 1e-2
+				old := data[i]
+				data[i] = old + eps
+				_, up := eval()
+				upv := float64(up.Data[0])
+				data[i] = old - eps
+				_, down := eval()
+				want := (upv - float64(down.Data[0])) / (2 * eps)
+				data[i] = old
+				if math.Abs(float64(grad[i])-want) > 2e-3 {
+					t.Errorf("logit %d: gradient %v, finite difference %v", i, grad[i], want)
+				}
+			}
+		})
+	}
+}
+
+func TestSparseLinearEqualsDense(t *testing.T) {
+	var ps Params
+	w, b := ps.AddTable("w", Uniform(1), 6, 3), ps.Add("b", Uniform(1), 3)
+	ps.Allocate(1)
+	ps.AllocateGradients()
+	x := &Sparse{Cols: 6, Offsets: []int32{0, 2, 2, 5}, Index: []int32{1, 4, 0, 4, 5}, Value: []float32{0.5, 2, 1, -1, 3}}
+	dense := make([]float32, 18)
+	for r := range 3 {
+		for j := x.Offsets[r]; j < x.Offsets[r+1]; j++ {
+			dense[r*6+int(x.Index[j])] = x.Value[j]
+		}
+	}
+	tape := NewTape(nil)
+	tape.Begin(Training, 1, 1)
+	y := tape.SparseLinear(x, w, b)
+	for i := range y.Grad {
+		y.Grad[i] = float32(weightOf(i))
+	}
+	tape.BackwardFrom()
+	for r := range 3 {
+		for c := range 3 {
+			want := float64(b.Data[c])
+			for f := range 6 {
+				want += float64(dense[r*6+f]) * float64(w.Data[f*3+c])
+			}
+			if math.Abs(want-float64(y.Data[r*3+c])) > 1e-5 {
+				t.Errorf("output %d,%d is %v, want %v", r, c, y.Data[r*3+c], want)
+			}
+		}
+	}
+	for f := range 6 {
+		for c := range 3 {
+			want := 0.0
+			for r := range 3 {
+				want += float64(dense[r*6+f]) * weightOf(r*3+c)
+			}
+			if math.Abs(want-float64(w.Grad[f*3+c])) > 1e-5 {
+				t.Errorf("gradient %d,%d is %v, want %v", f, c, w.Grad[f*3+c], want)
+			}
+		}
+	}
+	if n := len(w.Rows.List()); n != 4 {
+		t.Errorf("%d rows touched, want 4", n)
+	}
+	ps.ZeroGradients()
+	for i, g := range w.Grad {
+		if g != 0 {
+			t.Errorf("gradient %d survives ZeroGradients", i)
+		}
+	}
+}

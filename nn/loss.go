@@ -1,0 +1,134 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+)
+
+// CrossEntropy are the options of the cross-entropy loss.
+type CrossEntropy struct {
+	Weights   []float32 // of the classes, nil for equal ones
+	Smoothing float32   // share of the target's probability spread evenly over all classes (Szegedy et al. 2016)
+}
+
+// CrossEntropy returns the mean over rows of −log softmax(logits)[target], weighted and smoothed as PyTorch's
+// CrossEntropyLoss does it. logits is [rows, classes], targets holds a class a row.
+func (t *Tape) CrossEntropy(logits *Var, targets []int32, o CrossEntropy) *Var {
+	rows, k := logits.Rows, logits.Cols
+	checkTargets(targets, rows, k)
+	probs := t.arena.Raw(rows * k)
+	weight := func(c int) float64 {
+		if o.Weights == nil {
+			return 1
+		}
+		return float64(o.Weights[c])
+	}
+	weights := 0.0 // sum over classes, for the smoothed part
+	for c := range k {
+		weights += weight(c)
+	}
+	total, norm := 0.0, 0.0
+	for r := range rows {
+		row, p := logits.Row(r), probs[r*k:(r+1)*k]
+		kernel.Softmax(p, row)
+		logSum := logSumExp(row)
+		target := int(targets[r])
+		loss := weight(target) * (logSum - float64(row[target])) * float64(1-o.Smoothing)
+		if o.Smoothing > 0 {
+			spread := 0.0
+			for c, v := range row {
+				spread += weight(c) * (logSum - float64(v))
+			}
+			loss += float64(o.Smoothing) / float64(k) * spread
+		}
+		total += loss
+		norm += weight(target)
+	}
+	loss := t.value(1, 1)
+	loss.Data[0] = float32(total / norm)
+	if t.training() {
+		t.record(func() {
+			scale := float64(loss.Grad[0]) / norm
+			for r := range rows {
+				p, d, target := probs[r*k:(r+1)*k], logits.Grad[r*k:(r+1)*k], int(targets[r])
+				hard, soft := weight(target)*float64(1-o.Smoothing), float64(o.Smoothing)/float64(k)
+				for c := range d {
+					d[c] += float32(scale * (hard + soft*weights) * float64(p[c]))
+					if soft > 0 {
+						d[c] -= float32(scale * soft * weight(c))
+					}
+				}
+				d[target] -= float32(scale * hard)
+			}
+		})
+	}
+	return loss
+}
+
+// SquaredHinge returns the mean over rows of Σ max(0, 1 − y·logit)² with y = +1 for the target and −1 for the other
+// classes: one-versus-rest linear support vector machines when the network is linear (as LIBLINEAR's L2-loss).
+// weights of the classes, by target, may be nil.
+func (t *Tape) SquaredHinge(logits *Var, targets []int32, weights []float32) *Var {
+	rows, k := logits.Rows, logits.Cols
+	checkTargets(targets, rows, k)
+	margin := func(r, c int) float32 { // how far the logit falls short, with the sign of the class
+		v := logits.Data[r*k+c]
+		if int(targets[r]) == c {
+			return max(0, 1-v)
+		}
+		return -max(0, 1+v)
+	}
+	weight := func(r int) float64 {
+		if weights == nil {
+			return 1
+		}
+		return float64(weights[targets[r]])
+	}
+	total, norm := 0.0, 0.0
+	for r := range rows {
+		for c := range k {
+			m := float64(margin(r, c))
+			total += weight(r) * m * m
+		}
+		norm += weight(r)
+	}
+	loss := t.value(1, 1)
+	loss.Data[0] = float32(total / norm)
+	if t.training() {
+		t.record(func() {
+			for r := range rows {
+				scale := float32(2 * weight(r) / norm * float64(loss.Grad[0]))
+				for c := range k {
+					logits.Grad[r*k+c] -= scale * margin(r, c)
+				}
+			}
+		})
+	}
+	return loss
+}
+
+func checkTargets(targets []int32, rows, classes int) {
+	if len(targets) != rows {
+		panic(fmt.Sprintf("nn: %d targets for %d rows", len(targets), rows))
+	}
+	for i, c := range targets {
+		if c < 0 || int(c) >= classes {
+			panic(fmt.Sprintf("nn: target %d of row %d is outside %d classes", c, i, classes))
+		}
+	}
+}
+
+// logSumExp returns log Σ exp(x), without overflow.
+func logSumExp(x []float32) float64 {
+	top := float64(kernel.Max(x))
+	if math.IsInf(top, 0) {
+		return top
+	}
+	sum := 0.0
+	for _, v := range x {
+		sum += math.Exp(float64(v) - top)
+	}
+	return top + math.Log(sum)
+}

@@ -1,0 +1,248 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+)
+
+// Param is a named weight array and its gradient.
+type Param struct {
+	Name   string
+	Shape  []int
+	Data   []float32 // row-major
+	Grad   []float32 // nil until Params.AllocateGradients
+	Rows   *RowSet   // for tables of which a batch touches a few rows: the rows whose gradient is not zero
+	Frozen bool      // not trained
+	Decay  bool      // weight decay applies: true for matrices, false for biases, norms and embeddings
+
+	init   Init
+	sparse bool
+	packed *kernel.PackedB // transposed, for inference; see Params.Freeze
+}
+
+// Size returns the number of weights.
+func (p *Param) Size() int { return size(p.Shape) }
+
+// Width returns the number of weights of one row, the product of all dimensions but the first.
+func (p *Param) Width() int { return size(p.Shape[1:]) }
+
+// Params is the set of a network's weights. They lie in one allocation, in the order in which they were added, so
+// that an optimiser is one loop. Use: Add all, then Allocate (fresh weights) or Bind each (weights from a file).
+type Params struct {
+	list       []*Param
+	byName     map[string]*Param
+	data, grad []float32
+}
+
+// Init fills fresh weights from uniform random numbers in [0, 1).
+type Init func(w []float32, shape []int, uniform func() float64)
+
+// Add declares a weight array of the given shape, for example "classifier.weight" of [labels, hidden]. Names are
+// unique; weight decay is on for arrays of two or more dimensions.
+func (ps *Params) Add(name string, init Init, shape ...int) *Param {
+	if ps.byName == nil {
+		ps.byName = map[string]*Param{}
+	}
+	if ps.byName[name] != nil {
+		panic("nn: parameter " + name + " declared twice")
+	}
+	p := &Param{Name: name, Shape: shape, Decay: len(shape) > 1, init: init}
+	ps.list = append(ps.list, p)
+	ps.byName[name] = p
+	return p
+}
+
+// AddTable declares a table of rows of which a batch touches a few, as an embedding: its gradient is kept by rows
+// and optimisers update only those. Weight decay is off.
+func (ps *Params) AddTable(name string, init Init, rows, width int) *Param {
+	p := ps.Add(name, init, rows, width)
+	p.sparse, p.Decay = true, false
+	return p
+}
+
+// All returns the parameters in the order of declaration.
+func (ps *Params) All() []*Param { return ps.list }
+
+// Get returns the parameter of that name, or nil.
+func (ps *Params) Get(name string) *Param { return ps.byName[name] }
+
+// Count returns the number of weights of all parameters.
+func (ps *Params) Count() int {
+	n := 0
+	for _, p := range ps.list {
+		n += p.Size()
+	}
+	return n
+}
+
+// Allocate gives every parameter its memory and fresh weights, which follow from seed and the parameter's name: they
+// do not change when another parameter is added.
+func (ps *Params) Allocate(seed uint64) {
+	ps.data = make([]float32, ps.Count())
+	at := 0
+	for _, p := range ps.list {
+		p.Data = ps.data[at : at+p.Size() : at+p.Size()]
+		at += p.Size()
+		state := seed
+		for _, c := range []byte(p.Name) {
+			state = mix(state ^ uint64(c))
+		}
+		p.init(p.Data, p.Shape, func() float64 {
+			state = mix(state)
+			return float64(state>>11) / (1 << 53)
+		})
+	}
+}
+
+// Bind uses data, which may be read-only memory of a mapped file, as the weights of the named parameter.
+func (ps *Params) Bind(name string, shape []int, data []float32) error {
+	p := ps.byName[name]
+	switch {
+	case p == nil:
+		return fmt.Errorf("weight %q: the network has none of that name", name)
+	case !slices.Equal(p.Shape, shape):
+		return fmt.Errorf("weight %q: shape %v in the file, the network needs %v", name, shape, p.Shape)
+	case len(data) != p.Size():
+		return fmt.Errorf("weight %q: %d numbers for shape %v", name, len(data), shape)
+	}
+	p.Data = data
+	return nil
+}
+
+// AllocateGradients prepares for training: weights that were bound to a file are copied into memory of their own.
+func (ps *Params) AllocateGradients() {
+	if ps.data == nil {
+		ps.data = make([]float32, ps.Count())
+		at := 0
+		for _, p := range ps.list {
+			own := ps.data[at : at+p.Size() : at+p.Size()]
+			copy(own, p.Data)
+			p.Data = own
+			at += p.Size()
+		}
+	}
+	ps.grad = make([]float32, len(ps.data))
+	at := 0
+	for _, p := range ps.list {
+		p.Grad = ps.grad[at : at+p.Size() : at+p.Size()]
+		at += p.Size()
+		p.packed = nil
+		if p.sparse {
+			p.Rows = NewRowSet(p.Shape[0])
+		}
+	}
+}
+
+// Values returns all weights as one slice in the order of declaration; nil when they are bound to a file.
+func (ps *Params) Values() []float32 { return ps.data }
+
+// ZeroGradients clears all gradients, of tables only the rows that were touched.
+func (ps *Params) ZeroGradients() {
+	for _, p := range ps.list {
+		if p.Rows == nil {
+			clear(p.Grad)
+			continue
+		}
+		w := p.Width()
+		for _, r := range p.Rows.List() {
+			clear(p.Grad[int(r)*w : (int(r)+1)*w])
+		}
+		p.Rows.Reset()
+	}
+}
+
+// Freeze packs the matrices that linear layers multiply with for prediction. Call it once when no weight will change
+// any more; the parameters are then safe for any number of tapes at once.
+func (ps *Params) Freeze() {
+	for _, p := range ps.list {
+		if len(p.Shape) < 2 || p.sparse {
+			continue
+		}
+		p.packed = new(kernel.PackedB)
+		p.packed.PackT(p.Width(), p.Shape[0], p.Data, p.Width())
+	}
+}
+
+// RowSet is a set of row numbers that is cleared in the time of its members.
+type RowSet struct {
+	list   []int32
+	member []bool
+}
+
+// NewRowSet returns an empty set of rows out of [0, rows).
+func NewRowSet(rows int) *RowSet { return &RowSet{member: make([]bool, rows)} }
+
+// Insert adds a row.
+func (s *RowSet) Insert(row int32) {
+	if !s.member[row] {
+		s.member[row] = true
+		s.list = append(s.list, row)
+	}
+}
+
+// List returns the rows in the order of insertion, a view.
+func (s *RowSet) List() []int32 { return s.list }
+
+// Reset empties the set.
+func (s *RowSet) Reset() {
+	for _, r := range s.list {
+		s.member[r] = false
+	}
+	s.list = s.list[:0]
+}
+
+// Zeros leaves weights at 0.
+func Zeros([]float32, []int, func() float64) {}
+
+// Constant fills weights with c.
+func Constant(c float32) Init {
+	return func(w []float32, _ []int, _ func() float64) {
+		for i := range w {
+			w[i] = c
+		}
+	}
+}
+
+// Uniform draws from [-bound, bound).
+func Uniform(bound float64) Init {
+	return func(w []float32, _ []int, uniform func() float64) {
+		for i := range w {
+			w[i] = float32((2*uniform() - 1) * bound)
+		}
+	}
+}
+
+// Normal draws from a normal distribution of mean 0 (Box–Muller).
+func Normal(deviation float64) Init {
+	return func(w []float32, _ []int, uniform func() float64) {
+		for i := range w {
+			r := math.Sqrt(-2 * math.Log(1-uniform()))
+			w[i] = float32(deviation * r * math.Cos(2*math.Pi*uniform()))
+		}
+	}
+}
+
+// Kaiming draws uniformly with variance gain²/fan-in (He et al. 2015); fan-in is the product of all dimensions but
+// the first.
+func Kaiming(gain float64) Init {
+	return func(w []float32, shape []int, uniform func() float64) {
+		Uniform(gain*math.Sqrt(3/float64(max(size(shape[1:]), 1))))(w, shape, uniform)
+	}
+}
+
+// Xavier draws uniformly with variance 2/(fan-in + fan-out) (Glorot & Bengio 2010).
+func Xavier(w []float32, shape []int, uniform func() float64) {
+	in, out := size(shape[1:]), shape[0]
+	Uniform(math.Sqrt(6/float64(max(in+out, 1))))(w, shape, uniform)
+}
+
+func size(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}

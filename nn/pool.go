@@ -1,0 +1,110 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+)
+
+// Pooling makes one row of the rows of a sequence.
+type Pooling uint8
+
+const (
+	MeanPool Pooling = iota
+	MaxPool
+	LastPool // the last row; for recurrent layers, use the final states instead (Recurrent)
+)
+
+var poolingNames = [...]string{"mean", "max", "last"}
+
+// ParsePooling returns the pooling of that name: mean, max or last.
+func ParsePooling(name string) (Pooling, error) {
+	for i, n := range poolingNames {
+		if n == name {
+			return Pooling(i), nil
+		}
+	}
+	return MeanPool, fmt.Errorf("unknown pooling %q; there are %v", name, poolingNames)
+}
+
+// Pool makes one row a sequence: x is [tokens, dim] packed by offsets, the result is [sequences, dim]. An empty
+// sequence gives zeros.
+func (t *Tape) Pool(x *Var, offsets []int32, how Pooling) *Var {
+	n := max(len(offsets)-1, 0)
+	y := t.value(n, x.Cols)
+	var arg []int32 // of MaxPool: the token that gave the maximum, -1 for none
+	if how == MaxPool {
+		arg = t.arena.Ints(len(y.Data))
+	}
+	for s := range n {
+		poolRows(y.Row(s), x, int(offsets[s]), int(offsets[s+1]), how, arg, s*x.Cols)
+	}
+	if t.training() {
+		t.record(func() { poolBackward(x, y, offsets, how, arg) })
+	}
+	return y
+}
+
+func poolRows(dst []float32, x *Var, from, to int, how Pooling, arg []int32, at int) {
+	clear(dst)
+	if from == to {
+		for c := range dst {
+			if arg != nil {
+				arg[at+c] = -1
+			}
+		}
+		return
+	}
+	switch how {
+	case MeanPool:
+		for i := from; i < to; i++ {
+			kernel.Add(dst, x.Row(i))
+		}
+		kernel.Scale(1/float32(to-from), dst)
+	case LastPool:
+		copy(dst, x.Row(to-1))
+	case MaxPool:
+		arg := arg[at : at+len(dst)]
+		for c := range dst {
+			dst[c] = float32(math.Inf(-1))
+			arg[c] = int32(from)
+		}
+		for i := from; i < to; i++ {
+			maxRow(dst, arg, x.Row(i), int32(i))
+		}
+	}
+}
+
+// maxRow keeps in best the larger of best and row, and in arg where it came from; the first of equals stays.
+func maxRow(best []float32, arg []int32, row []float32, from int32) {
+	row, arg = row[:len(best)], arg[:len(best)]
+	for c, v := range row {
+		if v > best[c] {
+			best[c], arg[c] = v, from
+		}
+	}
+}
+
+func poolBackward(x, y *Var, offsets []int32, how Pooling, arg []int32) {
+	dim := x.Cols
+	for s := range y.Rows {
+		from, to := int(offsets[s]), int(offsets[s+1])
+		if from == to {
+			continue
+		}
+		dy := y.Grad[s*dim : (s+1)*dim]
+		switch how {
+		case MeanPool:
+			for i := from; i < to; i++ {
+				kernel.Axpy(1/float32(to-from), dy, x.Grad[i*dim:(i+1)*dim])
+			}
+		case LastPool:
+			kernel.Add(x.Grad[(to-1)*dim:to*dim], dy)
+		case MaxPool:
+			for c, g := range dy {
+				x.Grad[int(arg[s*dim+c])*dim+c] += g
+			}
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package nn
+
+import (
+	"fmt"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+)
+
+// Sparse is a matrix of [rows, Cols] of which few numbers are not zero, row by row: row i holds Value[j] in column
+// Index[j] for j in [Offsets[i], Offsets[i+1]) (compressed sparse rows). It carries no gradient: features are given.
+type Sparse struct {
+	Cols    int
+	Offsets []int32
+	Index   []int32
+	Value   []float32
+}
+
+// Rows returns the number of rows.
+func (s *Sparse) Rows() int { return max(len(s.Offsets)-1, 0) }
+
+// SparseLinear computes x·w + b for a table w of [in, out] (the transpose of Linear's, so that a feature's weights
+// lie together) and b of [out]: the result is [rows, out]. Gradients reach only the rows of w that x uses.
+func (t *Tape) SparseLinear(x *Sparse, w, b *Param) *Var {
+	out := w.Width()
+	if w.Shape[0] != x.Cols {
+		panic(fmt.Sprintf("nn: sparse linear %s of %v on input of width %d", w.Name, w.Shape, x.Cols))
+	}
+	y := t.value(x.Rows(), out)
+	t.pool.For(x.Rows(), grain(256*out), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			row := y.Row(r)
+			copy(row, b.Data)
+			for j := x.Offsets[r]; j < x.Offsets[r+1]; j++ {
+				axpy(x.Value[j], w.Data[int(x.Index[j])*out:int(x.Index[j]+1)*out], row)
+			}
+		}
+	})
+	if t.training() {
+		t.record(func() {
+			addRows(b.Grad, y.Grad, y.Rows, out)
+			if w.Frozen {
+				return
+			}
+			for r := range y.Rows {
+				d := y.Grad[r*out : (r+1)*out]
+				for j := x.Offsets[r]; j < x.Offsets[r+1]; j++ {
+					w.Rows.Insert(x.Index[j])
+					axpy(x.Value[j], d, w.Grad[int(x.Index[j])*out:int(x.Index[j]+1)*out])
+				}
+			}
+		})
+	}
+	return y
+}
+
+// axpy computes y += a·x; with two or three labels a call into the kernel costs more than the work.
+func axpy(a float32, x, y []float32) {
+	if len(x) > 8 {
+		kernel.Axpy(a, x, y)
+		return
+	}
+	for i, v := range x {
+		y[i] += a * v
+	}
+}

@@ -1,0 +1,392 @@
+// Package safetensors reads and writes weights in the safetensors format
+// (https://huggingface.co/docs/safetensors): eight bytes of header length, a JSON header that names each tensor's
+// type, shape and place, then the numbers, little-endian, without gaps.
+//
+//	f, err := safetensors.Open("model.safetensors")
+//	w, ok := f.Tensor("classifier.weight")
+//	data, err := w.Float32() // a view of the mapped file
+//
+// Open maps the file and checks all of it that can be checked before anything is used: a file from a stranger can be
+// refused, but not crash the program, read beyond its end, or make it allocate more than the file's size.
+package safetensors
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"unsafe"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
+)
+
+// DType is the type of a tensor's numbers, as the format spells it.
+type DType string
+
+// The types that are read and written.
+const (
+	F64  DType = "F64"
+	F32  DType = "F32"
+	F16  DType = "F16"
+	BF16 DType = "BF16"
+	I64  DType = "I64"
+	I32  DType = "I32"
+	I16  DType = "I16"
+	I8   DType = "I8"
+	U8   DType = "U8"
+	Bool DType = "BOOL"
+)
+
+var sizes = map[DType]int{F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, Bool: 1}
+
+// ErrMalformed is the cause of every error about a file's content.
+var ErrMalformed = errors.New("malformed safetensors file")
+
+// maxHeader is the reference implementation's bound on the header, in bytes.
+const maxHeader = 100_000_000
+
+// Tensor is a named array. Data holds its numbers in row-major order, little-endian; it is a view of the mapped file
+// if the tensor was read, and must not be changed then.
+type Tensor struct {
+	Name  string
+	DType DType
+	Shape []int
+	Data  []byte
+}
+
+// File is an open file. Its tensors are valid until Close.
+type File struct {
+	tensors  []Tensor // in the order of their data
+	index    map[string]int
+	metadata map[string]string
+	unmap    func() error
+}
+
+// Open maps the file at path and checks it.
+func Open(path string) (*File, error) {
+	data, unmap, err := mapFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	f, err := Parse(data)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), unmap())
+	}
+	f.unmap = unmap
+	return f, nil
+}
+
+// Parse reads a file's content. The tensors are views of data.
+func Parse(data []byte) (*File, error) {
+	if len(data) < 8 {
+		return nil, fmt.Errorf("%w: %d bytes hold no header", ErrMalformed, len(data))
+	}
+	n := binary.LittleEndian.Uint64(data)
+	if n > maxHeader || n > uint64(len(data)-8) {
+		return nil, fmt.Errorf("%w: a header of %d bytes in a file of %d", ErrMalformed, n, len(data))
+	}
+	f := &File{index: map[string]int{}, metadata: map[string]string{}}
+	if err := f.parseHeader(data[8:8+n], data[8+n:]); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return f, nil
+}
+
+// entry is one tensor in the header.
+type entry struct {
+	DType   DType   `json:"dtype"`
+	Shape   []int64 `json:"shape"`
+	Offsets []int64 `json:"data_offsets"`
+}
+
+func (f *File) parseHeader(header, data []byte) error {
+	fields, err := object(header)
+	if err != nil {
+		return err
+	}
+	if raw, ok := fields["__metadata__"]; ok {
+		if err := json.Unmarshal(raw, &f.metadata); err != nil {
+			return fmt.Errorf("__metadata__: %w", err)
+		}
+		delete(fields, "__metadata__")
+	}
+	type placed struct {
+		Tensor
+		from, to int64
+	}
+	var all []placed
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		var e entry
+		decoder := json.NewDecoder(bytes.NewReader(fields[name]))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&e); err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		shape, bytes, err := e.check()
+		if err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		from, to := e.Offsets[0], e.Offsets[1]
+		if from < 0 || to < from || to > int64(len(data)) || to-from != bytes {
+			return fmt.Errorf("tensor %q: bytes %d to %d do not hold %d bytes of a buffer of %d", name, from, to, bytes, len(data))
+		}
+		all = append(all, placed{Tensor{name, e.DType, shape, data[from:to:to]}, from, to})
+	}
+	slices.SortStableFunc(all, func(a, b placed) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
+	end := int64(0)
+	for i, t := range all {
+		if t.from != end {
+			return fmt.Errorf("tensor %q begins at byte %d, the one before ends at %d", t.Name, t.from, end)
+		}
+		end = t.to
+		f.index[t.Name] = i
+		f.tensors = append(f.tensors, t.Tensor)
+	}
+	if end != int64(len(data)) {
+		return fmt.Errorf("%d bytes belong to no tensor", int64(len(data))-end)
+	}
+	return nil
+}
+
+// check returns the shape and the number of bytes that it needs.
+func (e *entry) check() (shape []int, bytes int64, err error) {
+	size, ok := sizes[e.DType]
+	if !ok {
+		return nil, 0, fmt.Errorf("unknown type %q", e.DType)
+	}
+	if len(e.Offsets) != 2 {
+		return nil, 0, fmt.Errorf("data_offsets has %d numbers, not 2", len(e.Offsets))
+	}
+	bytes = int64(size)
+	for _, d := range e.Shape {
+		if d < 0 {
+			return nil, 0, fmt.Errorf("negative shape %v", e.Shape)
+		}
+		if d > 0 && bytes > math.MaxInt64/d || d > math.MaxInt {
+			return nil, 0, fmt.Errorf("shape %v overflows", e.Shape)
+		}
+		bytes *= d
+		shape = append(shape, int(d))
+	}
+	return shape, bytes, nil
+}
+
+// object splits a JSON object into its fields, refusing a name that stands twice, which encoding/json would let pass.
+func object(data []byte) (map[string]json.RawMessage, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, errors.New("the header is not a JSON object")
+	}
+	fields := map[string]json.RawMessage{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		name, ok := t.(string)
+		if !ok {
+			return nil, errors.New("the header is not a JSON object")
+		}
+		if _, twice := fields[name]; twice {
+			return nil, fmt.Errorf("tensor %q stands twice", name)
+		}
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", name, err)
+		}
+		fields[name] = raw
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	if rest := bytes.TrimLeft(data[d.InputOffset():], " \t\r\n"); len(rest) > 0 {
+		return nil, fmt.Errorf("%d bytes follow the header's object", len(rest))
+	}
+	return fields, nil
+}
+
+// Names returns the names of all tensors in the order of their data.
+func (f *File) Names() []string {
+	names := make([]string, len(f.tensors))
+	for i, t := range f.tensors {
+		names[i] = t.Name
+	}
+	return names
+}
+
+// Tensor returns the tensor of that name.
+func (f *File) Tensor(name string) (Tensor, bool) {
+	i, ok := f.index[name]
+	if !ok {
+		return Tensor{}, false
+	}
+	return f.tensors[i], true
+}
+
+// Metadata returns the file's free text entries.
+func (f *File) Metadata() map[string]string { return f.metadata }
+
+// Close unmaps the file.
+func (f *File) Close() error {
+	if f.unmap == nil {
+		return nil
+	}
+	unmap := f.unmap
+	f.unmap = nil
+	return unmap()
+}
+
+// Float32 returns the numbers of an F32, F16 or BF16 tensor: for F32 that lies aligned in memory a view, else a copy.
+func (t Tensor) Float32() ([]float32, error) {
+	switch t.DType {
+	case F32:
+		n := len(t.Data) / 4
+		if n == 0 {
+			return []float32{}, nil
+		}
+		if littleEndian && uintptr(unsafe.Pointer(&t.Data[0]))%4 == 0 {
+			return unsafe.Slice((*float32)(unsafe.Pointer(&t.Data[0])), n), nil
+		}
+		out := make([]float32, n)
+		for i := range out {
+			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
+		}
+		return out, nil
+	case BF16:
+		out := make([]float32, len(t.Data)/2)
+		for i := range out {
+			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(t.Data[2*i:])) << 16)
+		}
+		return out, nil
+	case F16:
+		out := make([]float32, len(t.Data)/2)
+		for i := range out {
+			out[i] = halfToFloat(binary.LittleEndian.Uint16(t.Data[2*i:]))
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("tensor %q holds %s, not floating-point numbers of 16 or 32 bits", t.Name, t.DType)
+}
+
+// CheckFinite reports the first number of a floating-point tensor that is infinite or not a number.
+func (t Tensor) CheckFinite() error {
+	data, err := t.Float32()
+	if err != nil {
+		return err
+	}
+	for i, v := range data {
+		if v-v != 0 {
+			return fmt.Errorf("tensor %q: number %d is %v", t.Name, i, v)
+		}
+	}
+	return nil
+}
+
+// FromFloat32 returns a tensor whose data is a view of values.
+func FromFloat32(name string, shape []int, values []float32) Tensor {
+	t := Tensor{Name: name, DType: F32, Shape: shape}
+	if len(values) == 0 {
+		return t
+	}
+	if littleEndian {
+		t.Data = unsafe.Slice((*byte)(unsafe.Pointer(&values[0])), 4*len(values))
+		return t
+	}
+	t.Data = make([]byte, 0, 4*len(values))
+	for _, v := range values {
+		t.Data = binary.LittleEndian.AppendUint32(t.Data, math.Float32bits(v))
+	}
+	return t
+}
+
+// Write writes tensors, in their order, and metadata. The same content gives the same bytes.
+func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
+	var header bytes.Buffer
+	header.WriteByte('{')
+	if len(metadata) > 0 {
+		data, err := json.Marshal(metadata) // sorted by name
+		if err != nil {
+			return fmt.Errorf("writing metadata: %w", err)
+		}
+		fmt.Fprintf(&header, `"__metadata__":%s`, data)
+	}
+	seen := map[string]bool{"__metadata__": true}
+	at := 0
+	for _, t := range tensors {
+		want := sizes[t.DType]
+		for _, d := range t.Shape {
+			want *= d
+		}
+		if seen[t.Name] || sizes[t.DType] == 0 || want != len(t.Data) {
+			return fmt.Errorf("writing tensor %q: %d bytes of %s for shape %v, or its name stands twice", t.Name, len(t.Data), t.DType, t.Shape)
+		}
+		seen[t.Name] = true
+		if header.Len() > 1 {
+			header.WriteByte(',')
+		}
+		name, err := json.Marshal(t.Name)
+		if err != nil {
+			return fmt.Errorf("writing tensor %q: %w", t.Name, err)
+		}
+		shape, err := json.Marshal(append([]int{}, t.Shape...))
+		if err != nil {
+			return fmt.Errorf("writing tensor %q: %w", t.Name, err)
+		}
+		fmt.Fprintf(&header, `%s:{"dtype":"%s","shape":%s,"data_offsets":[%d,%d]}`, name, t.DType, shape, at, at+len(t.Data))
+		at += len(t.Data)
+	}
+	header.WriteByte('}')
+	for header.Len()%8 != 0 {
+		header.WriteByte(' ')
+	}
+	if err := binary.Write(w, binary.LittleEndian, uint64(header.Len())); err != nil {
+		return err
+	}
+	if _, err := w.Write(header.Bytes()); err != nil {
+		return err
+	}
+	for _, t := range tensors {
+		if _, err := w.Write(t.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteFile writes a file as a whole: an older one stays until the new one is complete.
+func WriteFile(path string, tensors []Tensor, metadata map[string]string) error {
+	w, err := atomicfile.Create(path)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	if err := Write(w, tensors, metadata); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return w.Commit()
+}
+
+// littleEndian tells that this machine keeps numbers as the format does.
+var littleEndian = func() bool {
+	x := uint16(1)
+	return *(*byte)(unsafe.Pointer(&x)) == 1
+}()
+
+// halfToFloat widens an IEEE 754 binary16 number.
+func halfToFloat(h uint16) float32 {
+	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
+	switch exponent {
+	case 0: // zero or subnormal: fraction·2⁻²⁴
+		v := float32(fraction) / (1 << 24)
+		return math.Float32frombits(math.Float32bits(v) | sign)
+	case 31:
+		return math.Float32frombits(sign | 255<<23 | fraction<<13)
+	}
+	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
+}

@@ -1,0 +1,332 @@
+package text
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+var allSteps = CleanConfig{HTML: true, Unicode: "nfkc", FullWidth: true, Control: true, URLs: true, Repeats: 3, Space: true}
+
+func TestCleanSteps(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		config   CleanConfig
+		in, want string
+		step     string
+	}{
+		{"tags", CleanConfig{HTML: true}, "<p>好<b>吃</b></p>再来<br/>!", " 好吃 再来 !", "html"},
+		{"script", CleanConfig{HTML: true}, "a<script>if (a < b) {}</script>b", "a  b", "html"},
+		{"comment", CleanConfig{HTML: true}, "a<!-- x -->b", "ab", "html"},
+		{"no tags", CleanConfig{HTML: true}, "a < b, <3, <好评>, c > d", "a < b, <3, <好评>, c > d", ""},
+		{"unended tag", CleanConfig{HTML: true}, "好 <b", "好 <b", ""},
+		{"entities", CleanConfig{HTML: true}, "A&amp;B &lt;3 &#20320; &nosuch; &", "A&B <3 你 &nosuch; &", "html"},
+		{"nested entities", CleanConfig{HTML: true}, "&amp;amp;lt;", "<", "html"},
+		{"nfc", CleanConfig{Unicode: "nfc"}, "e\u0301", "é", "unicode"},
+		{"nfkc", CleanConfig{Unicode: "nfkc"}, "①㎏", "1kg", "unicode"},
+		{"width", CleanConfig{FullWidth: true}, "ＡＢＣ　１２！", "ABC 12!", "full_width"},
+		{"control", CleanConfig{Control: true}, "a\u200bb\x00c\ufeff\u202ed\n", "abcd\n", "control"},
+		{"emoji joiners stay", CleanConfig{Control: true}, "👨‍👩‍👧", "👨‍👩‍👧", ""},
+		{"urls", CleanConfig{URLs: true}, "见https://a.cn/x?y=1。还有www.b.com，好", "见 。还有 ，好", "urls"},
+		{"url at a sentence's end", CleanConfig{URLs: true}, "see http://a.b/c.", "see  .", "urls"},
+		{"repeats", CleanConfig{Repeats: 3}, "好好好好好吃!!!!!! 100000", "好好好吃!!! 100000", "repeats"},
+		{"one of each", CleanConfig{Repeats: 1}, "aab", "ab", "repeats"},
+		{"space", CleanConfig{Space: true}, " a \t\n b　c ", "a b c", "space"},
+		{"invalid", CleanConfig{}, "a\xffb\xe4\xbd", "a\uFFFDb\uFFFD\uFFFD", "encoding"},
+		{"nothing", allSteps, "房间很干净, nice!", "房间很干净, nice!", ""},
+		{"empty", allSteps, "", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, changes := NewCleaner(c.config).Clean(c.in)
+			if got != c.want {
+				t.Errorf("Clean(%q) = %q, want %q", c.in, got, c.want)
+			}
+			for i, name := range Steps() {
+				if changes.Has(i) != (name == c.step) {
+					t.Errorf("step %s changed: %v", name, changes.Has(i))
+				}
+			}
+		})
+	}
+}
+
+// awkward yields random texts of parts that steps care about.
+func awkward(seed uint64, n int) []string {
+	parts := []string{"房间", "很", "good", " ", "  ", "\n", "<b>", "</b>", "<br", "&amp;", "&lt;", "&#60;", "&", ";", "http://", "a.cn/", "www.", "！", "Ａ", "\u3000", "é", "e\u0301", "ﬁ", "①", "\u200b", "\x00", "\xff", "\xe4", "哈哈哈哈哈", "!!!!!", "11111", "👨‍👩‍👧", "İ", "ß", "한", "\u1112\u1161\u11ab", "[UNK]", "-->", "<!--", "<script>", "🏳️‍🌈"}
+	rng := rand.New(rand.NewPCG(seed, 1))
+	out := make([]string, n)
+	for i := range out {
+		var b strings.Builder
+		for range rng.IntN(12) {
+			b.WriteString(parts[rng.IntN(len(parts))])
+		}
+		out[i] = b.String()
+	}
+	return out
+}
+
+func checkClean(t *testing.T, s string) {
+	t.Helper()
+	c := NewCleaner(allSteps)
+	once, changes := c.Clean(s)
+	a := NewAligned(s)
+	if got := c.CleanAligned(a); a.Text != once || got != changes {
+		t.Fatalf("CleanAligned(%q) = %q, Clean gives %q", s, a.Text, once)
+	}
+	if twice, again := c.Clean(once); twice != once || again != 0 {
+		t.Fatalf("Clean(Clean(%q)) = %q, not %q", s, twice, once)
+	}
+	if !utf8.ValidString(once) {
+		t.Fatalf("Clean(%q) = %q is not UTF-8", s, once)
+	}
+	last := 0
+	for i := range len(a.Text) {
+		src := a.Source(Span{i, i + 1})
+		if src.Start < last || src.End < src.Start || src.End > len(s) {
+			t.Fatalf("byte %d of %q stands for %v of %q", i, a.Text, src, s)
+		}
+		last = src.Start
+	}
+}
+
+func TestCleaningIsStableAndAligned(t *testing.T) {
+	for _, s := range awkward(1, 3000) {
+		checkClean(t, s)
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	for _, s := range awkward(2, 20) {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) { checkClean(t, s) })
+}
+
+func TestSourceNamesWhatAByteStoodFor(t *testing.T) {
+	s := "<b>价格</b> １２０元&amp;好"
+	a := NewAligned(s)
+	NewCleaner(allSteps).CleanAligned(a)
+	if a.Text != "价格 120元&好" {
+		t.Fatalf("text %q", a.Text)
+	}
+	for part, want := range map[string]string{"价格": "价格", "120": "１２０", "&": "&amp;", "好": "好", "元&": "元&amp;"} {
+		at := strings.Index(a.Text, part)
+		src := a.Source(Span{at, at + len(part)})
+		if got := s[src.Start:src.End]; got != want {
+			t.Errorf("%q stands for %q, want %q", part, got, want)
+		}
+	}
+}
+
+var corpus = []string{
+	"房间很干净，服务也好。", "服务态度太差了，房间有味道", "Great room, great service!", "the room was dirty and the service was slow",
+	"早餐不错，下次还来", "早餐太差，不会再来", "ＷＩＦＩ很快", "wifi was fast", "价格120元", "房间120平米",
+}
+
+func trained(t testing.TB, kind string) *Tokenizer {
+	t.Helper()
+	tok, err := Train(context.Background(), slices.Values(corpus), Config{Kind: kind, Lowercase: true, NFKC: true, MinFrequency: 1, VocabSize: 1000}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+func tokens(tok *Tokenizer, e Encoding) string {
+	var out []string
+	for _, id := range e.IDs {
+		out = append(out, tok.Token(id))
+	}
+	return strings.Join(out, "|")
+}
+
+func TestEncode(t *testing.T) {
+	for _, c := range []struct{ kind, in, want string }{
+		{"char", "房间 很 Ｗi", "房|间|很|w|i"},
+		{"char", "鑫房", "[UNK]|房"},
+		{"char", "", ""},
+		{"char", " \t\n", ""},
+		{"word", "早餐很不错，下次再来!", "早餐|很|不错|,|下次|再来|!"},
+		{"word", "Great WIFI", "great|wifi"},
+		{"word", "鑫鑫服务", "[UNK]|服务"},
+		{"word", "xylophone room", "[UNK]|room"},
+		{"word", "[UNK]", "[UNK]|[UNK]|[UNK]"},
+	} {
+		tok := trained(t, c.kind)
+		if got := tokens(tok, tok.Encode(c.in)); got != c.want {
+			t.Errorf("%s: %q gives %s, want %s", c.kind, c.in, got, c.want)
+		}
+	}
+}
+
+func TestSpansCutTheOriginal(t *testing.T) {
+	for _, kind := range []string{"char", "word"} {
+		tok := trained(t, kind)
+		s := "ＷＩＦＩ很快，服務好 ROOM"
+		e := tok.Encode(s)
+		for i, span := range e.Spans {
+			part := strings.ToLower(strings.NewReplacer("Ｗ", "w", "Ｉ", "i", "Ｆ", "f", "，", ",").Replace(s[span.Start:span.End]))
+			if want := string(e.Text[e.Pieces[i].Start:e.Pieces[i].End]); part != want {
+				t.Errorf("%s: token %d spans %q, its piece is %q", kind, i, part, want)
+			}
+			if token := tok.Token(e.IDs[i]); token != Unknown && token != part {
+				t.Errorf("%s: token %q spans %q", kind, token, part)
+			}
+		}
+	}
+}
+
+func TestTokenizerSurvivesItsFile(t *testing.T) {
+	for _, kind := range []string{"char", "word"} {
+		tok := trained(t, kind)
+		path := t.TempDir() + "/tokenizer.json"
+		if err := tok.Save(path); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range append(awkward(3, 300), corpus...) {
+			a, b := tok.Encode(s), again.Encode(s)
+			if !slices.Equal(a.IDs, b.IDs) || !slices.Equal(a.Spans, b.Spans) {
+				t.Fatalf("%s: %q encodes as %v, after loading as %v", kind, s, a.IDs, b.IDs)
+			}
+		}
+		first, _ := tok.MarshalJSON()
+		second, _ := again.MarshalJSON()
+		if string(first) != string(second) {
+			t.Errorf("%s: saving again gives another file", kind)
+		}
+	}
+}
+
+func TestReadRefusesWhatItCannotDo(t *testing.T) {
+	good := `{"version":"1.0","added_tokens":[],"normalizer":null,"pre_tokenizer":{"type":"WhitespaceSplit"},"model":{"type":"WordLevel","vocab":{"a":0,"[UNK]":1},"unk_token":"[UNK]"}}`
+	if _, err := Read([]byte(good)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][3]string{
+		{"version", `"1.0"`, `"2.0"`},
+		{"model", `WordLevel`, `BPE`},
+		{"normalizer", `"normalizer":null`, `"normalizer":{"type":"Nmt"}`},
+		{"pre-tokenizer", `WhitespaceSplit`, `ByteLevel`},
+		{"added tokens", `"added_tokens":[]`, `"added_tokens":[{"id":2}]`},
+		{"ids with a hole", `"[UNK]":1`, `"[UNK]":2`},
+		{"ids twice", `"[UNK]":1`, `"[UNK]":0`},
+		{"no unknown token", `"unk_token":"[UNK]"`, `"unk_token":"<unk>"`},
+		{"post-processor", `"added_tokens"`, `"post_processor":{"type":"X"},"added_tokens"`},
+		{"no JSON", `{`, `[`},
+	} {
+		if _, err := Read([]byte(strings.Replace(good, c[1], c[2], 1))); err == nil {
+			t.Errorf("%s: accepted", c[0])
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	for _, kind := range []string{"char", "word"} {
+		data, err := trained(f, kind).MarshalJSON()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, "房间 good [UNK]")
+	}
+	f.Fuzz(func(t *testing.T, data []byte, s string) {
+		tok, err := Read(data)
+		if err != nil {
+			return
+		}
+		e := tok.Encode(s)
+		for i, id := range e.IDs {
+			if id < 0 || int(id) >= tok.VocabSize() || e.Spans[i].Start < 0 || e.Spans[i].End > len(s) {
+				t.Fatalf("token %d of %q: id %d at %v", i, s, id, e.Spans[i])
+			}
+		}
+	})
+}
+
+func TestTrainDoesNotDependOnOrder(t *testing.T) {
+	for _, kind := range []string{"char", "word"} {
+		want, _ := trained(t, kind).MarshalJSON()
+		reversed := slices.Clone(corpus)
+		slices.Reverse(reversed)
+		tok, err := Train(context.Background(), slices.Values(reversed), Config{Kind: kind, Lowercase: true, NFKC: true, MinFrequency: 1, VocabSize: 1000}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := tok.MarshalJSON(); string(got) != string(want) {
+			t.Errorf("%s: another order gives another tokenizer", kind)
+		}
+	}
+}
+
+func TestVocabularyIsBounded(t *testing.T) {
+	tok, err := Train(context.Background(), slices.Values(corpus), Config{Kind: "char", MinFrequency: 2, VocabSize: 10}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tok.VocabSize() != 10 {
+		t.Errorf("%d tokens, want 10", tok.VocabSize())
+	}
+}
+
+func TestEncodeToAllocatesNothingWhenWarm(t *testing.T) {
+	for _, kind := range []string{"char", "word"} {
+		tok := trained(t, kind)
+		var e Encoding
+		if n := testing.AllocsPerRun(100, func() { tok.EncodeTo(&e, "房间很干净,服务好") }); n != 0 {
+			t.Errorf("%s: %v allocations", kind, n)
+		}
+	}
+}
+
+func TestALongTextTakesLinearTime(t *testing.T) {
+	long := strings.Repeat("房间很干净服务好", 1<<17) // 3 MB without a space
+	for _, kind := range []string{"char", "word"} {
+		if e := trained(t, kind).Encode(long); len(e.IDs) < 1<<19 {
+			t.Errorf("%s: %d tokens", kind, len(e.IDs))
+		}
+	}
+}
+
+func TestSegmenterCoversTheText(t *testing.T) {
+	seg, err := NewSegmenter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{"房间很干净", "南京市长江大桥", "", "鑫淼焱", "我爱abc北京123"} {
+		at := 0
+		for _, span := range seg.Segment(s) {
+			if span.Start != at || span.End <= at {
+				t.Fatalf("%q: span %v after byte %d", s, span, at)
+			}
+			at = span.End
+		}
+		if at != len(s) {
+			t.Errorf("%q: covered to byte %d", s, at)
+		}
+	}
+	spans := seg.Segment("房间很干净")
+	if fmt.Sprint(spans) != "[{0 6} {6 9} {9 15}]" {
+		t.Errorf("房间很干净 is cut at %v", spans)
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	text := strings.Join(corpus, " ")
+	for _, kind := range []string{"char", "word"} {
+		tok := trained(b, kind)
+		b.Run(kind, func(b *testing.B) {
+			var e Encoding
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				tok.EncodeTo(&e, text)
+			}
+		})
+	}
+}

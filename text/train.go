@@ -1,0 +1,171 @@
+package text
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"math"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+)
+
+// Config chooses a tokenizer: the `tokenizer` part of xiaoyu.yaml.
+type Config struct {
+	Kind         string `yaml:"kind" json:"kind" doc:"what a token is: char (each character), word (words, Chinese ones found by a dictionary while training), or auto: char for mostly Chinese text, else word" default:"auto" enum:"auto|char|word"`
+	Lowercase    bool   `yaml:"lowercase" json:"lowercase" doc:"turn letters to lower case" default:"true"`
+	NFKC         bool   `yaml:"nfkc" json:"nfkc" doc:"unify compatibility forms of Unicode, such as full width" default:"true"`
+	MinFrequency int    `yaml:"min_frequency" json:"min_frequency" doc:"a token must occur so often in the training texts" default:"2" min:"1" max:"1000000"`
+	VocabSize    int    `yaml:"vocab_size" json:"vocab_size" doc:"at most so many tokens, the most frequent ones" default:"30000" min:"3" max:"4000000"`
+}
+
+// Train builds a tokenizer from texts. The same texts in any order give the same tokenizer. progress, which may be
+// nil, is told how many texts were read.
+//
+// A word tokenizer knows the words that a Segmenter finds in the training texts, and their frequencies; it is a
+// Unigram model, which cuts new text into the most probable sequence of those words by itself. So the dictionary is
+// needed for training alone, and any runtime that reads tokenizer.json cuts alike. Chinese characters are tokens too,
+// of low probability: a word that training did not see falls apart into characters it did see. Words of other scripts
+// are kept whole or become the unknown token, unless known words make them up.
+func Train(ctx context.Context, texts iter.Seq[string], c Config, progress func(done int64)) (*Tokenizer, error) {
+	t := &Tokenizer{}
+	if c.NFKC {
+		t.normalizers = append(t.normalizers, nfkc{})
+	}
+	if c.Lowercase {
+		t.normalizers = append(t.normalizers, lowercase{})
+	}
+	var count func(piece string, counts *counter) error
+	switch c.Kind {
+	case "char":
+		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, splitCharacters{}}
+		count = func(piece string, counts *counter) error { counts.add(piece, 1); return nil }
+	case "word":
+		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, punctuation{}}
+		w := &wordCounter{}
+		count = w.count
+	default:
+		return nil, hint.Errorf("choose char or word", "training a tokenizer: unknown kind %q", c.Kind)
+	}
+	counts := &counter{n: map[string]int64{}}
+	read := int64(0)
+	t.algorithm = newWordLevel([]string{Pad, Unknown}, 1) // stands in while pieces are counted
+	var e Encoding
+	for s := range texts {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		t.EncodeTo(&e, s)
+		for _, p := range e.Pieces {
+			if err := count(string(e.Text[p.Start:p.End]), counts); err != nil {
+				return nil, err
+			}
+		}
+		if read++; progress != nil {
+			progress(read)
+		}
+	}
+	tokens, frequencies := counts.most(c.MinFrequency, c.VocabSize-2)
+	tokens = append([]string{Pad, Unknown}, tokens...)
+	if c.Kind == "char" {
+		t.algorithm = newWordLevel(tokens, 1)
+		return t, nil
+	}
+	scores := make([]float64, len(tokens))
+	total := 0.0
+	for _, f := range frequencies {
+		total += float64(f)
+	}
+	for i, f := range frequencies {
+		scores[i+2] = math.Log(float64(f) / total)
+	}
+	t.algorithm = newUnigram(tokens, scores, 1)
+	return t, nil
+}
+
+// counter counts strings. Beyond so many different ones the rarest are forgotten, to bound memory.
+type counter struct{ n map[string]int64 }
+
+const maxCounted = 4 << 20
+
+func (c *counter) add(s string, n int64) {
+	if c.n[s] += n; len(c.n) <= maxCounted {
+		return
+	}
+	for floor := int64(1); len(c.n) > maxCounted/2; floor++ {
+		for s, n := range c.n {
+			if n <= floor {
+				delete(c.n, s)
+			}
+		}
+	}
+}
+
+// most returns the most frequent strings, at most limit, and their counts; ties go by text.
+func (c *counter) most(least, limit int) (tokens []string, counts []int64) {
+	for s, n := range c.n {
+		if n >= int64(least) && s != Pad && s != Unknown {
+			tokens = append(tokens, s)
+		}
+	}
+	slices.SortFunc(tokens, func(a, b string) int {
+		return cmp.Or(cmp.Compare(c.n[b], c.n[a]), cmp.Compare(a, b))
+	})
+	tokens = tokens[:min(len(tokens), max(limit, 0))]
+	for _, s := range tokens {
+		counts = append(counts, c.n[s])
+	}
+	return tokens, counts
+}
+
+// wordCounter counts the words of pieces, and the single Chinese characters of longer words as rare words.
+type wordCounter struct {
+	segmenter Segmenter // loaded when the first Chinese text comes
+}
+
+func (w *wordCounter) count(piece string, counts *counter) error {
+	for len(piece) > 0 {
+		han := isHan(piece)
+		n := runLength(piece, han)
+		run := piece[:n]
+		piece = piece[n:]
+		if !han {
+			counts.add(run, 1)
+			continue
+		}
+		if w.segmenter == nil {
+			var err error
+			if w.segmenter, err = NewSegmenter(); err != nil {
+				return err
+			}
+		}
+		for _, s := range w.segmenter.Segment(run) {
+			word := run[s.Start:s.End]
+			counts.add(word, 1)
+			if utf8.RuneCountInString(word) > 1 {
+				for _, r := range word {
+					counts.add(string(r), 1)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// isHan tells whether s begins with a Chinese character.
+func isHan(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.Is(unicode.Han, r)
+}
+
+// runLength returns the length of the run at the beginning of s that is Chinese, or is not.
+func runLength(s string, han bool) int {
+	for at, r := range s {
+		if unicode.Is(unicode.Han, r) != han {
+			return at
+		}
+	}
+	return len(s)
+}
