@@ -132,3 +132,10 @@ func (t *Tokenizer) PadID() int32 {
 	id, _ := t.algorithm.id(Pad)
 	return id
 }
+
+// Cut keeps the first n tokens.
+func (e *Encoding) Cut(n int) {
+	if len(e.IDs) > n {
+		e.IDs, e.Spans, e.Pieces = e.IDs[:n], e.Spans[:n], e.Pieces[:n]
+	}
+}

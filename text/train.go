@@ -169,3 +169,17 @@ func runLength(s string, han bool) int {
 	}
 	return len(s)
 }
+
+// CountChinese returns how many characters of s are Chinese, and how many there are that are no white space.
+func CountChinese(s string) (chinese, all int) {
+	for _, r := range s {
+		switch {
+		case unicode.IsSpace(r):
+			continue
+		case unicode.Is(unicode.Han, r):
+			chinese++
+		}
+		all++
+	}
+	return chinese, all
+}

@@ -1,122 +1,211 @@
 package kernel
 
+import "sync"
+
 // GemmNN computes C = A·B, or C += A·B if acc, for A of [m, k], B of [k, n] and C of [m, n], all row-major with the
 // given distances between rows. Rows of A may overlap (lda < k).
 func GemmNN(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
-	if !prepare(m, n, k, a, lda, c, ldc, acc) {
-		return
-	}
+	check("A", a, m, k, lda)
 	check("B", b, k, n, ldb)
-	plainNN(m, n, k, a, lda, b, ldb, c, ldc)
+	product(m, n, k, a, lda, 1, b, ldb, 1, c, ldc, acc)
 }
 
 // GemmNT is GemmNN with B given as its transpose, [n, k].
 func GemmNT(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
-	if !prepare(m, n, k, a, lda, c, ldc, acc) {
-		return
-	}
+	check("A", a, m, k, lda)
 	check("B", b, n, k, ldb)
-	for i := range m {
-		row := a[i*lda : i*lda+k]
-		for j := range n {
-			c[i*ldc+j] += Dot(row, b[j*ldb:j*ldb+k])
-		}
-	}
+	product(m, n, k, a, lda, 1, b, 1, ldb, c, ldc, acc)
 }
 
 // GemmTN is GemmNN with A given as its transpose, [k, m].
 func GemmTN(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
-	if !prepare(m, n, k, nil, 0, c, ldc, acc) {
-		return
-	}
 	check("A", a, k, m, lda)
 	check("B", b, k, n, ldb)
-	for p := range k {
-		row := b[p*ldb : p*ldb+n]
-		for i, v := range a[p*lda : p*lda+m] {
-			axpy(v, row, c[i*ldc:i*ldc+n])
-		}
+	product(m, n, k, a, 1, lda, b, ldb, 1, c, ldc, acc)
+}
+
+// GemmPacked is GemmNN with a packed B, which gives k and n.
+func GemmPacked(m int, a []float32, lda int, b *PackedB, c []float32, ldc int, acc bool) {
+	check("A", a, m, b.k, lda)
+	check("C", c, m, b.n, ldc)
+	b.multiply(m, a, lda, 1, c, ldc, acc)
+}
+
+func check(name string, x []float32, rows, cols, stride int) {
+	if rows < 0 || cols < 0 || stride < 0 || rows > 0 && cols > 0 && (rows-1)*stride+cols > len(x) {
+		panic("kernel: matrix " + name + " is larger than its slice")
 	}
 }
 
-// PackedB is a matrix B of [k, n] laid out for products, packed once and used many times.
+// scratch holds packed matrices of products whose B is used once.
+var scratch = sync.Pool{New: func() any { return new(PackedB) }}
+
+// product multiplies matrices whose elements lie rs apart along a column and cs along a row.
+func product(m, n, k int, a []float32, rsa, csa int, b []float32, rsb, csb int, c []float32, ldc int, acc bool) {
+	check("C", c, m, n, ldc)
+	if m == 0 || n == 0 {
+		return
+	}
+	p := scratch.Get().(*PackedB)
+	p.level = current
+	p.pack(k, n, b, rsb, csb)
+	p.multiply(m, a, rsa, csa, c, ldc, acc)
+	scratch.Put(p)
+}
+
+// PackedB is a matrix B of [k, n] laid out for products, packed once and used many times: panels of as many columns as
+// a tile has, each [k][columns], the last one filled up with zeros. Plain Go keeps it row by row, as one panel.
 type PackedB struct {
-	k, n int
-	data []float32
+	k, n, panel int
+	level       level
+	data        []float32
 }
 
 // Pack takes B of [k, n]; the memory of an earlier one is reused.
 func (p *PackedB) Pack(k, n int, b []float32, ldb int) {
 	check("B", b, k, n, ldb)
-	p.resize(k, n)
-	for i := range k {
-		copy(p.data[i*n:(i+1)*n], b[i*ldb:i*ldb+n])
-	}
+	p.level = current
+	p.pack(k, n, b, ldb, 1)
 }
 
 // PackT takes B as its transpose, [n, k].
 func (p *PackedB) PackT(k, n int, b []float32, ldb int) {
 	check("B", b, n, k, ldb)
-	p.resize(k, n)
-	for j := range n {
-		for i, v := range b[j*ldb : j*ldb+k] {
-			p.data[i*n+j] = v
+	p.level = current
+	p.pack(k, n, b, 1, ldb)
+}
+
+// pack takes the element in row i and column j from b[i*rs+j*cs].
+func (p *PackedB) pack(k, n int, b []float32, rs, cs int) {
+	p.k, p.n, p.panel = k, n, panelWidth(p.level, n)
+	width := p.panel
+	panels := (n + max(width, 1) - 1) / max(width, 1)
+	if size := panels * k * width; cap(p.data) < size {
+		p.data = make([]float32, size)
+	} else {
+		p.data = p.data[:size]
+	}
+	for j := range panels {
+		first, cols := j*width, min(width, n-j*width)
+		dst := p.data[j*k*width : (j+1)*k*width]
+		if cols < width {
+			clear(dst)
 		}
-	}
-}
-
-func (p *PackedB) resize(k, n int) {
-	p.k, p.n = k, n
-	if cap(p.data) < k*n {
-		p.data = make([]float32, k*n)
-	}
-	p.data = p.data[:k*n]
-}
-
-// GemmPacked is GemmNN with a packed B, which gives k and n.
-func GemmPacked(m int, a []float32, lda int, b *PackedB, c []float32, ldc int, acc bool) {
-	if prepare(m, b.n, b.k, a, lda, c, ldc, acc) {
-		plainNN(m, b.n, b.k, a, lda, b.data, b.n, c, ldc)
-	}
-}
-
-// prepare checks A and C, clears C unless it accumulates, and tells whether there is anything to multiply.
-func prepare(m, n, k int, a []float32, lda int, c []float32, ldc int, acc bool) bool {
-	if m <= 0 || n <= 0 {
-		return false
-	}
-	check("C", c, m, n, ldc)
-	if a != nil {
-		check("A", a, m, k, lda)
-	}
-	if !acc {
-		for i := range m {
-			clear(c[i*ldc : i*ldc+n])
+		if cs == 1 {
+			for i := range k {
+				copy(dst[i*width:i*width+cols], b[i*rs+first:i*rs+first+cols])
+			}
+			continue
 		}
-	}
-	return k > 0
-}
-
-func check(name string, x []float32, rows, cols, stride int) {
-	if rows > 0 && cols > 0 && (stride < 0 || (rows-1)*stride+cols > len(x)) {
-		panic("kernel: matrix " + name + " is larger than its slice")
+		packTransposed(dst, width, b[first*cs:], cs, k, cols, rs)
 	}
 }
 
-// plainNN adds A·B to C, four rows of B at a time, so that C is read and written a quarter as often.
-func plainNN(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
-	for i := range m {
-		row, out := a[i*lda:i*lda+k], c[i*ldc:i*ldc+n]
-		p := 0
-		for ; p+4 <= k; p += 4 {
-			v0, v1, v2, v3 := row[p], row[p+1], row[p+2], row[p+3]
-			b0, b1, b2, b3 := b[p*ldb:][:n], b[(p+1)*ldb:][:n], b[(p+2)*ldb:][:n], b[(p+3)*ldb:][:n]
-			for j := range out {
-				out[j] += v0*b0[j] + v1*b1[j] + v2*b2[j] + v3*b3[j]
+// packTransposed copies columns that lie contiguous (rs is 1) into a panel, eight rows of it at a time so that both
+// sides stay in cache.
+func packTransposed(dst []float32, width int, b []float32, cs, k, cols, rs int) {
+	const block = 8
+	for i0 := 0; i0 < k; i0 += block {
+		rows := min(block, k-i0)
+		for c := range cols {
+			src := b[c*cs+i0*rs:]
+			at := i0*width + c
+			if rows == block && rs == 1 {
+				s, d := src[:block], dst[at:at+(block-1)*width+1]
+				d[0], d[width], d[2*width], d[3*width] = s[0], s[1], s[2], s[3]
+				d[4*width], d[5*width], d[6*width], d[7*width] = s[4], s[5], s[6], s[7]
+				continue
+			}
+			for i := range rows {
+				dst[at+i*width] = src[i*rs]
 			}
 		}
-		for ; p < k; p++ {
-			axpy(row[p], b[p*ldb:p*ldb+n], out)
+	}
+}
+
+const (
+	blockK      = 512 // rows of B that are multiplied before the next ones: a strip of A of this length stays in L1
+	blockPanels = 16  // panels of B that are multiplied by each strip of A in turn: they stay in L2
+	maxRows     = 14  // of a tile
+)
+
+// strip is a copy of rows of A, for matrices that would thrash the cache where they lie.
+type strip [blockK * (maxRows + 2)]float32
+
+var strips = sync.Pool{New: func() any { return new(strip) }}
+
+// multiply computes C = A·B, or C += A·B. The element of A in row r and column p is a[r*rs+p*cs].
+func (p *PackedB) multiply(m int, a []float32, rs, cs int, c []float32, ldc int, acc bool) {
+	if m == 0 || p.n == 0 {
+		return
+	}
+	if !acc && (p.k == 0 || p.level == levelGo) {
+		for i := range m {
+			clear(c[i*ldc : i*ldc+p.n])
 		}
+	}
+	if p.k == 0 {
+		return
+	}
+	if p.level == levelGo {
+		plainGemm(m, p.n, p.k, a, rs, cs, p.data, p.n, c, ldc)
+		return
+	}
+	rows := tileRows(p.level)
+	count := (m + rows - 1) / rows
+	blocks := (p.k + blockK - 1) / blockK
+	panels := (p.n + p.panel - 1) / p.panel
+	// A transposed A is read across its rows; long strides that are powers of two share few sets of the cache.
+	copies := cs != 1 || rs%512 == 0 && m > 4
+	var buffer *strip
+	if copies {
+		buffer = strips.Get().(*strip)
+		defer strips.Put(buffer)
+	}
+	for block := range blocks {
+		k0, k1 := p.k*block/blocks, p.k*(block+1)/blocks
+		for j0 := 0; j0 < panels; j0 += blockPanels {
+			for i := range count {
+				r0, r1 := m*i/count, m*(i+1)/count
+				t := tile{level: p.level, rows: r1 - r0, k: k1 - k0, a: a[r0*rs+k0*cs:], rs: rs, cs: cs, ldc: ldc, acc: acc || block > 0}
+				if copies {
+					t.copyTo(buffer)
+				}
+				for j := j0; j < min(j0+blockPanels, panels); j++ {
+					t.run(p.data[(j*p.k+k0)*p.panel:], c[r0*ldc+j*p.panel:], min(p.panel, p.n-j*p.panel))
+				}
+			}
+		}
+	}
+}
+
+// tile is some rows of A, to be multiplied with panels of B.
+type tile struct {
+	level   level
+	rows, k int
+	a       []float32
+	rs, cs  int
+	ldc     int
+	acc     bool
+}
+
+// copyTo moves the rows of A to buffer: by columns if they were read across, else by rows with some distance.
+func (t *tile) copyTo(buffer *strip) {
+	if t.cs == 1 {
+		stride := t.k + 16
+		if t.rows*stride > len(buffer) {
+			stride = t.k
+		}
+		for r := range t.rows {
+			copy(buffer[r*stride:r*stride+t.k], t.a[r*t.rs:r*t.rs+t.k])
+		}
+		t.a, t.rs = buffer[:], stride
+		return
+	}
+	if t.rs == 1 {
+		for p := range t.k {
+			copy(buffer[p*t.rows:(p+1)*t.rows], t.a[p*t.cs:p*t.cs+t.rows])
+		}
+		t.a, t.cs = buffer[:], t.rows
 	}
 }

@@ -1,45 +1,32 @@
-// Package kernel holds the inner loops of the engine: matrix products and functions of rows of float32 numbers.
-//
-// The functions run in the calling goroutine and allocate nothing; whoever calls them splits the work. They check
-// lengths and panic on slices that are too short, which only a faulty caller can cause.
 package kernel
 
 import "math"
 
-// Name returns the name of the variant in use.
-func Name() string { return "go" }
-
 // Dot returns Σ x·y.
 func Dot(x, y []float32) float32 {
 	y = y[:len(x)]
-	var s0, s1, s2, s3 float32
-	i := 0
-	for ; i+4 <= len(x); i += 4 {
-		s0 += x[i] * y[i]
-		s1 += x[i+1] * y[i+1]
-		s2 += x[i+2] * y[i+2]
-		s3 += x[i+3] * y[i+3]
-	}
-	for ; i < len(x); i++ {
-		s0 += x[i] * y[i]
-	}
-	return s0 + s1 + (s2 + s3)
+	s, n := dotFast(current, x, y)
+	return s + plainDot(x[n:], y[n:])
 }
 
-// Sum returns Σ x.
+// Sum returns Σ x, added up in double precision.
 func Sum(x []float32) float32 {
-	s := float32(0)
-	for _, v := range x {
-		s += v
-	}
-	return s
-}
-
-// SumSquares returns Σ x², added up in double precision.
-func SumSquares(x []float32) float64 {
 	s := 0.0
 	for _, v := range x {
-		s += float64(v) * float64(v)
+		s += float64(v)
+	}
+	return float32(s)
+}
+
+// SumSquares returns Σ x². Blocks of it are added up in double precision.
+func SumSquares(x []float32) float64 {
+	const block = 4096
+	s := 0.0
+	for len(x) > 0 {
+		part := x[:min(block, len(x))]
+		sum, n := squaresFast(current, part)
+		s += float64(sum) + plainSquares(part[n:])
+		x = x[len(part):]
 	}
 	return s
 }
@@ -53,7 +40,7 @@ func Max(x []float32) float32 {
 	return m
 }
 
-// ArgMax returns the place of the largest number, the first of equals.
+// ArgMax returns the place of the largest number, the first of equals; 0 of none.
 func ArgMax(x []float32) int {
 	best := 0
 	for i, v := range x {
@@ -65,44 +52,37 @@ func ArgMax(x []float32) int {
 }
 
 // Axpy computes y += alpha·x.
-func Axpy(alpha float32, x, y []float32) { axpy(alpha, x, y) }
-
-func axpy(alpha float32, x, y []float32) {
+func Axpy(alpha float32, x, y []float32) {
 	y = y[:len(x)]
-	for i, v := range x {
-		y[i] += alpha * v
-	}
+	n := axpyFast(current, alpha, x, y)
+	plainAxpy(alpha, x[n:], y[n:])
 }
 
 // Scale computes x *= alpha.
 func Scale(alpha float32, x []float32) {
-	for i := range x {
-		x[i] *= alpha
-	}
+	n := scaleFast(current, alpha, x)
+	plainScale(alpha, x[n:])
 }
 
 // Add computes dst += x.
 func Add(dst, x []float32) {
 	dst = dst[:len(x)]
-	for i, v := range x {
-		dst[i] += v
-	}
+	n := addFast(current, dst, x)
+	plainAdd(dst[n:], x[n:])
 }
 
 // Mul computes dst = x·y.
 func Mul(dst, x, y []float32) {
 	x, y = x[:len(dst)], y[:len(dst)]
-	for i := range dst {
-		dst[i] = x[i] * y[i]
-	}
+	n := mulFast(current, dst, x, y)
+	plainMul(dst[n:], x[n:], y[n:])
 }
 
 // MulAdd computes dst += x·y.
 func MulAdd(dst, x, y []float32) {
 	x, y = x[:len(dst)], y[:len(dst)]
-	for i := range dst {
-		dst[i] += x[i] * y[i]
-	}
+	n := mulAddFast(current, dst, x, y)
+	plainMulAdd(dst[n:], x[n:], y[n:])
 }
 
 // AddBias adds bias, [cols], to every row of x, [rows, cols].
@@ -122,26 +102,28 @@ func HasNonFinite(x []float32) bool {
 	return false
 }
 
-// each computes dst = f(x); dst may be x.
-func each(dst, x []float32, f func(float64) float64) {
+// Exp computes dst = eˣ; dst may be x.
+func Exp(dst, x []float32) {
 	dst = dst[:len(x)]
-	for i, v := range x {
-		dst[i] = float32(f(float64(v)))
-	}
+	n := expFast(current, dst, x)
+	plainExp(dst[n:], x[n:])
 }
 
-func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+// Tanh computes dst = tanh(x); dst may be x.
+func Tanh(dst, x []float32) {
+	dst = dst[:len(x)]
+	n := tanhFast(current, dst, x)
+	plainTanh(dst[n:], x[n:])
+}
 
-// Exp computes dst = eˣ.
-func Exp(dst, x []float32) { each(dst, x, math.Exp) }
+// Sigmoid computes dst = 1/(1+e⁻ˣ); dst may be x.
+func Sigmoid(dst, x []float32) {
+	dst = dst[:len(x)]
+	n := sigmoidFast(current, dst, x)
+	plainSigmoid(dst[n:], x[n:])
+}
 
-// Tanh computes dst = tanh(x).
-func Tanh(dst, x []float32) { each(dst, x, math.Tanh) }
-
-// Sigmoid computes dst = 1/(1+e⁻ˣ).
-func Sigmoid(dst, x []float32) { each(dst, x, sigmoid) }
-
-// Relu computes dst = max(x, 0).
+// Relu computes dst = max(x, 0); NaN stays NaN.
 func Relu(dst, x []float32) {
 	dst = dst[:len(x)]
 	for i, v := range x {
@@ -149,7 +131,7 @@ func Relu(dst, x []float32) {
 	}
 }
 
-// Gelu computes dst = x·Φ(x) with the error function.
+// Gelu computes dst = x·Φ(x), with the error function.
 func Gelu(dst, x []float32) {
 	each(dst, x, func(v float64) float64 { return v * normalCDF(v) })
 }
@@ -181,11 +163,19 @@ func ReluGrad(dx, dy, y []float32) {
 }
 
 // TanhGrad computes dx = dy·(1−y²) for y = Tanh(x).
-func TanhGrad(dx, dy, y []float32) { grad(dx, dy, y, func(v float64) float64 { return 1 - v*v }) }
+func TanhGrad(dx, dy, y []float32) {
+	dx, y = dx[:len(dy)], y[:len(dy)]
+	for i, d := range dy {
+		dx[i] = d * (1 - y[i]*y[i])
+	}
+}
 
 // SigmoidGrad computes dx = dy·y·(1−y) for y = Sigmoid(x).
 func SigmoidGrad(dx, dy, y []float32) {
-	grad(dx, dy, y, func(v float64) float64 { return v * (1 - v) })
+	dx, y = dx[:len(dy)], y[:len(dy)]
+	for i, d := range dy {
+		dx[i] = d * y[i] * (1 - y[i])
+	}
 }
 
 // GeluGrad computes dx = dy·Gelu'(x).
@@ -200,16 +190,15 @@ func SiluGrad(dx, dy, x []float32) {
 	grad(dx, dy, x, func(v float64) float64 { s := sigmoid(v); return s * (1 + v*(1-s)) })
 }
 
-// Softmax computes dst = eˣ/Σeˣ of one row.
+// Softmax computes dst = eˣ/Σeˣ of one row; dst may be x.
 func Softmax(dst, x []float32) {
 	dst = dst[:len(x)]
-	top, sum := Max(x), 0.0
+	top := Max(x)
 	for i, v := range x {
-		e := math.Exp(float64(v) - float64(top))
-		dst[i] = float32(e)
-		sum += e
+		dst[i] = v - top
 	}
-	Scale(float32(1/sum), dst)
+	Exp(dst, dst)
+	Scale(1/Sum(dst), dst)
 }
 
 // AdamW is one step of Adam with decoupled weight decay (Loshchilov & Hutter 2019), in PyTorch's order of operations.
@@ -219,10 +208,7 @@ type AdamW struct{ LR, Beta1, Beta2, Eps, WeightDecay, Correction1, Correction2 
 // Step updates weights p and moments m and v by the gradient g.
 func (h *AdamW) Step(p, g, m, v []float32) {
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
-	decay, rate, root := 1-h.LR*h.WeightDecay, h.LR/h.Correction1, float32(1/math.Sqrt(float64(h.Correction2)))
-	for i, d := range g {
-		m[i] += (1 - h.Beta1) * (d - m[i])
-		v[i] = h.Beta2*v[i] + (1-h.Beta2)*d*d
-		p[i] = p[i]*decay - rate*m[i]/(float32(math.Sqrt(float64(v[i])))*root+h.Eps)
-	}
+	c := [7]float32{1 - h.LR*h.WeightDecay, 1 - h.Beta1, h.Beta2, 1 - h.Beta2, h.LR / h.Correction1, float32(1 / math.Sqrt(float64(h.Correction2))), h.Eps}
+	n := adamWFast(current, &c, p, g, m, v)
+	plainAdamW(&c, p[n:], g[n:], m[n:], v[n:])
 }

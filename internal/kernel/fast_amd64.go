@@ -1,0 +1,263 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import (
+	"math"
+
+	"golang.org/x/sys/cpu"
+)
+
+const highest = levelAVX512
+
+// missing names what a variant needs and the processor or the system lacks.
+func missing(l level) string {
+	switch {
+	case l == levelAVX2 && !(cpu.X86.HasAVX2 && cpu.X86.HasFMA):
+		return "AVX2 or FMA"
+	case l == levelAVX512 && !(cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasFMA):
+		return "AVX-512 (F, DQ, BW, VL)"
+	}
+	return ""
+}
+
+// panelWidth is the number of columns of a panel of B: two vectors.
+func panelWidth(l level, n int) int { return [...]int{n, 16, 32}[l] }
+
+// tileRows is the number of rows of C that a tile holds in registers.
+func tileRows(l level) int { return [...]int{maxRows, 6, 14}[l] }
+
+// run multiplies the rows with one panel of B, of which cols columns count, into C.
+func (t *tile) run(b, c []float32, cols int) {
+	acc := 0
+	if t.acc {
+		acc = 1
+	}
+	if t.level == levelAVX512 {
+		t.avx512(&b[0], &c[0], acc, uint32(1<<cols-1))
+		return
+	}
+	if cols == 16 {
+		t.avx2(&b[0], &c[0], 4*t.ldc, acc)
+		return
+	}
+	// AVX2 stores whole vectors: the last panel goes through a tile of its own.
+	var whole [6 * 16]float32
+	t.avx2(&b[0], &whole[0], 4*16, 0)
+	for r := range t.rows {
+		dst, src := c[r*t.ldc:r*t.ldc+cols], whole[r*16:]
+		if t.acc {
+			plainAdd(dst, src[:cols])
+		} else {
+			copy(dst, src)
+		}
+	}
+}
+
+func (t *tile) avx512(b, c *float32, acc int, mask uint32) {
+	k, a, rs, cs, ldc := t.k, &t.a[0], 4*t.rs, 4*t.cs, 4*t.ldc
+	switch t.rows {
+	case 1:
+		gemm1x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 2:
+		gemm2x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 3:
+		gemm3x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 4:
+		gemm4x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 5:
+		gemm5x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 6:
+		gemm6x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 7:
+		gemm7x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 8:
+		gemm8x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 9:
+		gemm9x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 10:
+		gemm10x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 11:
+		gemm11x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 12:
+		gemm12x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 13:
+		gemm13x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	case 14:
+		gemm14x32AVX512(k, a, rs, cs, b, c, ldc, acc, mask)
+	}
+}
+
+func (t *tile) avx2(b, c *float32, ldc, acc int) {
+	k, a, rs, cs := t.k, &t.a[0], 4*t.rs, 4*t.cs
+	switch t.rows {
+	case 1:
+		gemm1x16AVX2(k, a, rs, cs, b, c, ldc, acc, 0)
+	case 2:
+		gemm2x16AVX2(k, a, rs, cs, b, c, ldc, acc, 0)
+	case 3:
+		gemm3x16AVX2(k, a, rs, cs, b, c, ldc, acc, 0)
+	case 4:
+		gemm4x16AVX2(k, a, rs, cs, b, c, ldc, acc, 0)
+	case 5:
+		gemm5x16AVX2(k, a, rs, cs, b, c, ldc, acc, 0)
+	case 6:
+		gemm6x16AVX2(k, a, rs, cs, b, c, ldc, acc, 0)
+	}
+}
+
+// whole returns how many of n numbers fill whole vectors of a variant; the rest is done in plain Go.
+func whole(l level, n int) int { return n &^ [...]int{-1, 7, 15}[l] }
+
+// constants of the exponential, at the places that gen/rows.go names.
+var constants = [...]float32{
+	-87.33654, 88.72283, math.Log2E, 0.693145751953125, 1.42860677e-6, float32(math.Inf(1)), 1, 2, -1, math.Float32frombits(0x7fffffff), 0.625,
+	1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1,
+	-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1,
+}
+
+func dotFast(l level, x, y []float32) (float32, int) {
+	n := whole(l, len(x))
+	if n == 0 {
+		return 0, 0
+	}
+	var sums [16]float32
+	if l == levelAVX512 {
+		dotAVX512(n, &x[0], &y[0], &sums[0])
+	} else {
+		dotAVX2(n, &x[0], &y[0], &sums[0])
+	}
+	return addLanes(&sums), n
+}
+
+func squaresFast(l level, x []float32) (float32, int) {
+	n := whole(l, len(x))
+	if n == 0 {
+		return 0, 0
+	}
+	var sums [16]float32
+	if l == levelAVX512 {
+		squaresAVX512(n, &x[0], &sums[0])
+	} else {
+		squaresAVX2(n, &x[0], &sums[0])
+	}
+	return addLanes(&sums), n
+}
+
+// addLanes adds up a vector pairwise.
+func addLanes(s *[16]float32) float32 {
+	for n := 8; n > 0; n /= 2 {
+		for i := range n {
+			s[i] += s[i+n]
+		}
+	}
+	return s[0]
+}
+
+func axpyFast(l level, alpha float32, x, y []float32) int {
+	n := whole(l, len(x))
+	switch {
+	case n == 0:
+	case l == levelAVX512:
+		axpyAVX512(n, alpha, &x[0], &y[0])
+	default:
+		axpyAVX2(n, alpha, &x[0], &y[0])
+	}
+	return n
+}
+
+func scaleFast(l level, alpha float32, x []float32) int {
+	n := whole(l, len(x))
+	switch {
+	case n == 0:
+	case l == levelAVX512:
+		scaleAVX512(n, alpha, &x[0])
+	default:
+		scaleAVX2(n, alpha, &x[0])
+	}
+	return n
+}
+
+func addFast(l level, dst, x []float32) int {
+	n := whole(l, len(x))
+	switch {
+	case n == 0:
+	case l == levelAVX512:
+		addAVX512(n, &x[0], &dst[0])
+	default:
+		addAVX2(n, &x[0], &dst[0])
+	}
+	return n
+}
+
+func mulFast(l level, dst, x, y []float32) int {
+	n := whole(l, len(dst))
+	switch {
+	case n == 0:
+	case l == levelAVX512:
+		mulAVX512(n, &x[0], &y[0], &dst[0])
+	default:
+		mulAVX2(n, &x[0], &y[0], &dst[0])
+	}
+	return n
+}
+
+func mulAddFast(l level, dst, x, y []float32) int {
+	n := whole(l, len(dst))
+	switch {
+	case n == 0:
+	case l == levelAVX512:
+		mulAddAVX512(n, &x[0], &y[0], &dst[0])
+	default:
+		mulAddAVX2(n, &x[0], &y[0], &dst[0])
+	}
+	return n
+}
+
+func expFast(l level, dst, x []float32) int {
+	n := whole(l, len(x))
+	switch {
+	case n == 0:
+	case l == levelAVX512:
+		expAVX512(n, &x[0], &dst[0], &constants[0])
+	default:
+		expAVX2(n, &x[0], &dst[0], &constants[0])
+	}
+	return n
+}
+
+func tanhFast(l level, dst, x []float32) int {
+	n := whole(l, len(x))
+	switch {
+	case n == 0:
+	case l == levelAVX512:
+		tanhAVX512(n, &x[0], &dst[0], &constants[0])
+	default:
+		tanhAVX2(n, &x[0], &dst[0], &constants[0])
+	}
+	return n
+}
+
+func sigmoidFast(l level, dst, x []float32) int {
+	n := whole(l, len(x))
+	switch {
+	case n == 0:
+	case l == levelAVX512:
+		sigmoidAVX512(n, &x[0], &dst[0], &constants[0])
+	default:
+		sigmoidAVX2(n, &x[0], &dst[0], &constants[0])
+	}
+	return n
+}
+
+func adamWFast(l level, c *[7]float32, p, g, m, v []float32) int {
+	n := whole(l, len(p))
+	switch {
+	case n == 0:
+	case l == levelAVX512:
+		adamwAVX512(n, &p[0], &g[0], &m[0], &v[0], &c[0])
+	default:
+		adamwAVX2(n, &p[0], &g[0], &m[0], &v[0], &c[0])
+	}
+	return n
+}

@@ -1,0 +1,24 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+// There is no assembly here: the functions of rows do nothing and leave all to their plain twins.
+
+const highest = levelGo
+
+func missing(level) string              { return "" }
+func panelWidth(_ level, n int) int     { return n }
+func tileRows(level) int                { return maxRows }
+func (*tile) run(_, _ []float32, _ int) {}
+
+func dotFast(level, []float32, []float32) (float32, int)         { return 0, 0 }
+func squaresFast(level, []float32) (float32, int)                { return 0, 0 }
+func axpyFast(level, float32, []float32, []float32) int          { return 0 }
+func scaleFast(level, float32, []float32) int                    { return 0 }
+func addFast(level, []float32, []float32) int                    { return 0 }
+func mulFast(_ level, _, _, _ []float32) int                     { return 0 }
+func mulAddFast(_ level, _, _, _ []float32) int                  { return 0 }
+func expFast(_ level, _, _ []float32) int                        { return 0 }
+func tanhFast(_ level, _, _ []float32) int                       { return 0 }
+func sigmoidFast(_ level, _, _ []float32) int                    { return 0 }
+func adamWFast(_ level, _ *[7]float32, _, _, _, _ []float32) int { return 0 }

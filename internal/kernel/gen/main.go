@@ -1,0 +1,74 @@
+// Command gen writes the assembly of package kernel:
+//
+//	go generate ./internal/kernel
+//
+// It is a module of its own, so that the generator's libraries are no dependency of the product. gemm.go holds the
+// matrix products, rows.go the functions of rows, each written once for both widths of vectors.
+package main
+
+import (
+	"flag"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// set is an instruction set.
+type set struct {
+	name  string // suffix of the functions
+	lanes int    // float32 numbers of a vector
+	rows  int    // of a tile of C
+	vec   func() VecVirtual
+}
+
+var (
+	avx2   = set{"AVX2", 8, 6, YMM}
+	avx512 = set{"AVX512", 16, 14, ZMM}
+)
+
+func main() {
+	part := flag.String("part", "", "gemm or rows")
+	// avo reads its own flags (-out, -stubs, -pkg) in Generate, from the same command line.
+	flag.Parse()
+	ConstraintExpr("amd64")
+	ConstraintExpr("!noasm")
+	for _, s := range []set{avx2, avx512} {
+		if *part == "gemm" {
+			for mr := 1; mr <= s.rows; mr++ {
+				tile(s, mr)
+			}
+			continue
+		}
+		rows(s)
+	}
+	Generate()
+}
+
+// bytes returns the size of a vector.
+func (s set) bytes() int { return 4 * s.lanes }
+
+// zero returns a vector of zeros.
+func (s set) zero() VecVirtual {
+	v := s.vec()
+	if s.lanes == 16 {
+		VPXORQ(v, v, v)
+	} else {
+		VXORPS(v, v, v)
+	}
+	return v
+}
+
+// loop runs body on all vectors of n numbers, n being a multiple of the lanes; the pointers advance.
+func (s set) loop(n Register, pointers []Register, body func()) {
+	Label("loop")
+	CMPQ(n, U8(s.lanes))
+	JL(LabelRef("done"))
+	body()
+	for _, p := range pointers {
+		ADDQ(U8(s.bytes()), p)
+	}
+	SUBQ(U8(s.lanes), n)
+	JMP(LabelRef("loop"))
+	Label("done")
+}

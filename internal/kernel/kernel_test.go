@@ -1,0 +1,450 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"testing"
+)
+
+// each variant that works here runs a test.
+func eachVariant(t *testing.T, f func(t *testing.T)) {
+	defer func(l level) { current = l }(current)
+	for l, v := range Variants() {
+		t.Run(v.Name, func(t *testing.T) {
+			if !v.Available {
+				t.Skip(v.Why)
+			}
+			current = level(l)
+			f(t)
+		})
+	}
+}
+
+func random(rng *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x
+}
+
+const guard = float32(-12345.5)
+
+// gemmCase multiplies in all orientations and compares with sums in double precision. Around C stand guards.
+func gemmCase(t *testing.T, rng *rand.Rand, m, n, k, pad int, overlap, acc bool) {
+	t.Helper()
+	lda := k + pad
+	if overlap {
+		lda = max(k/3, 1)
+	}
+	off := rng.IntN(3) // starts that are not aligned
+	a := random(rng, max((m-1)*lda+k, 0)+off)[off:]
+	b := random(rng, k*(n+pad)+off)[off:]
+	at, bt := make([]float32, k*(m+pad)), make([]float32, n*(k+pad))
+	for i := range m {
+		for p := range k {
+			at[p*(m+pad)+i] = a[i*lda+p]
+		}
+	}
+	for p := range k {
+		for j := range n {
+			bt[j*(k+pad)+p] = b[p*(n+pad)+j]
+		}
+	}
+	ldc := n + pad
+	start := random(rng, m*ldc+1)
+	var packed, packedT PackedB
+	packed.Pack(k, n, b, n+pad)
+	packedT.PackT(k, n, bt, k+pad)
+	for name, run := range map[string]func(c []float32){
+		"NN":      func(c []float32) { GemmNN(m, n, k, a, lda, b, n+pad, c, ldc, acc) },
+		"NT":      func(c []float32) { GemmNT(m, n, k, a, lda, bt, k+pad, c, ldc, acc) },
+		"TN":      func(c []float32) { GemmTN(m, n, k, at, m+pad, b, n+pad, c, ldc, acc) },
+		"packed":  func(c []float32) { GemmPacked(m, a, lda, &packed, c, ldc, acc) },
+		"packedT": func(c []float32) { GemmPacked(m, a, lda, &packedT, c, ldc, acc) },
+	} {
+		c := append([]float32(nil), start...)
+		for i := range m {
+			for j := n; j < ldc; j++ {
+				c[i*ldc+j] = guard
+			}
+		}
+		c[m*ldc] = guard
+		run(c)
+		if c[m*ldc] != guard {
+			t.Fatalf("%s %d×%d×%d: wrote behind C", name, m, n, k)
+		}
+		for i := range m {
+			for j := range ldc {
+				got := c[i*ldc+j]
+				if j >= n {
+					if got != guard {
+						t.Fatalf("%s %d×%d×%d: wrote between the rows of C", name, m, n, k)
+					}
+					continue
+				}
+				want, size := 0.0, 1.0
+				if acc {
+					want = float64(start[i*ldc+j])
+				}
+				for p := range k {
+					v := float64(a[i*lda+p]) * float64(b[p*(n+pad)+j])
+					want += v
+					size += math.Abs(v)
+				}
+				if math.Abs(float64(got)-want) > 1e-6*size {
+					t.Fatalf("%s %d×%d×%d, distance %d, acc %v: C[%d,%d] is %v, want %v", name, m, n, k, pad, acc, i, j, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestGemmOnEveryRemainder(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		// Each dimension runs through 1 to 67 while the others take sizes on both sides of a tile.
+		for i := 1; i <= 67; i++ {
+			for _, o := range [][2]int{{1, 1}, {5, 33}, {15, 7}} {
+				acc, pad := i%2 == 0, i%3
+				gemmCase(t, rng, i, o[0], o[1], pad, false, acc)
+				gemmCase(t, rng, o[0], i, o[1], pad, false, acc)
+				gemmCase(t, rng, o[0], o[1], i, pad, i > 3, acc)
+			}
+		}
+		for range 40 {
+			gemmCase(t, rng, 1+rng.IntN(67), 1+rng.IntN(67), rng.IntN(68), rng.IntN(3), rng.IntN(2) == 0, rng.IntN(2) == 0)
+		}
+		if !testing.Short() {
+			gemmCase(t, rng, 30, 600, 1100, 3, false, true) // several blocks of rows and panels
+			gemmCase(t, rng, 29, 33, 1024, 0, false, false) // a distance that is a power of two
+		}
+	})
+}
+
+func TestGemmOfNothing(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		c := []float32{1, 2}
+		GemmNN(1, 2, 0, nil, 0, nil, 2, c, 2, true)
+		if c[0] != 1 || c[1] != 2 {
+			t.Errorf("C += nothing gives %v", c)
+		}
+		GemmNN(1, 2, 0, nil, 0, nil, 2, c, 2, false)
+		if c[0] != 0 || c[1] != 0 {
+			t.Errorf("C = nothing gives %v", c)
+		}
+		GemmNN(0, 2, 3, nil, 3, make([]float32, 6), 2, nil, 2, false)
+		GemmNN(2, 0, 3, make([]float32, 6), 3, nil, 0, nil, 0, false)
+	})
+}
+
+func TestGemmPassesOnInfinityAndNaN(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	eachVariant(t, func(t *testing.T) {
+		const m, n, k = 17, 35, 9
+		for _, v := range []float32{inf, nan, 1e-42} {
+			a, b, c := make([]float32, m*k), make([]float32, k*n), make([]float32, m*n)
+			for i := range b {
+				b[i] = 1
+			}
+			a[3*k+5] = v
+			GemmNN(m, n, k, a, k, b, n, c, n, false)
+			for i := range m {
+				for j := range n {
+					want := float32(0)
+					if i == 3 {
+						want = v
+					}
+					if got := c[i*n+j]; got != want && !(got != got && want != want) {
+						t.Fatalf("C[%d,%d] is %v, want %v", i, j, got, want)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestShortSlicesPanicInGo(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		defer func() {
+			if recover() == nil {
+				t.Error("a slice that is too short must panic before assembly reads it")
+			}
+		}()
+		GemmNN(2, 2, 2, make([]float32, 3), 2, make([]float32, 4), 2, make([]float32, 4), 2, false)
+	})
+}
+
+func TestRowFunctionsOnEveryLength(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(3, 4))
+		lengths := []int{100, 129, 1000}
+		for n := range 68 {
+			lengths = append(lengths, n)
+		}
+		for _, n := range lengths {
+			for off := range 3 {
+				x, y, z := random(rng, n+off)[off:], random(rng, n+off)[off:], random(rng, n+off)[off:]
+				compare := func(name string, run func(dst []float32), want func(i int) float64) {
+					t.Helper()
+					dst := append(append([]float32(nil), z...), guard)
+					run(dst[:n])
+					if dst[n] != guard {
+						t.Fatalf("%s of %d: wrote behind the end", name, n)
+					}
+					for i := range n {
+						if w := want(i); math.Abs(float64(dst[i])-w) > 1e-6*(1+math.Abs(w)) {
+							t.Fatalf("%s of %d: [%d] is %v, want %v", name, n, i, dst[i], w)
+						}
+					}
+				}
+				f := func(v []float32, i int) float64 { return float64(v[i]) }
+				compare("Axpy", func(d []float32) { Axpy(1.5, x, d) }, func(i int) float64 { return f(z, i) + 1.5*f(x, i) })
+				compare("Add", func(d []float32) { Add(d, x) }, func(i int) float64 { return f(z, i) + f(x, i) })
+				compare("Scale", func(d []float32) { Scale(-2, d) }, func(i int) float64 { return -2 * f(z, i) })
+				compare("Mul", func(d []float32) { Mul(d, x, y) }, func(i int) float64 { return f(x, i) * f(y, i) })
+				compare("MulAdd", func(d []float32) { MulAdd(d, x, y) }, func(i int) float64 { return f(z, i) + f(x, i)*f(y, i) })
+				compare("Tanh in place", func(d []float32) { Tanh(d, d) }, func(i int) float64 { return math.Tanh(f(z, i)) })
+				dot, squares, most := 0.0, 0.0, math.Inf(-1)
+				for i := range n {
+					dot += f(x, i) * f(y, i)
+					squares += f(x, i) * f(x, i)
+					most = max(most, f(x, i))
+				}
+				for name, pair := range map[string][2]float64{"Dot": {float64(Dot(x, y)), dot}, "SumSquares": {SumSquares(x), squares}} {
+					if math.Abs(pair[0]-pair[1]) > 1e-5*(1+float64(n)) {
+						t.Fatalf("%s of %d is %v, want %v", name, n, pair[0], pair[1])
+					}
+				}
+				if got := float64(Max(x)); got != most {
+					t.Fatalf("Max of %d is %v, want %v", n, got, most)
+				}
+			}
+		}
+	})
+}
+
+func TestExponentialFunctionsAreAccurate(t *testing.T) {
+	var x []float32
+	for v := float32(-104); v < 104; v += 0.0137 {
+		x = append(x, v)
+	}
+	for e := -40; e < 3; e++ {
+		x = append(x, float32(math.Ldexp(1.3, e)), -float32(math.Ldexp(1.3, e)))
+	}
+	inf := float32(math.Inf(1))
+	x = append(x, 0, inf, -inf, float32(math.NaN()), 1e-42, -1e-42, 3e38, -3e38)
+	eachVariant(t, func(t *testing.T) {
+		for _, f := range []struct {
+			name             string
+			run              func(dst, x []float32)
+			want             func(float64) float64
+			relative, smooth float64
+		}{
+			{"Exp", Exp, math.Exp, 3e-7, 1.2e-38}, // below the smallest normal number results are 0
+			{"Sigmoid", Sigmoid, sigmoid, 3e-7, 1.2e-38},
+			{"Tanh", Tanh, math.Tanh, 4e-7, 0},
+		} {
+			y := make([]float32, len(x))
+			f.run(y, x)
+			for i, v := range x {
+				want := float64(float32(f.want(float64(v))))
+				got := float64(y[i])
+				if got == want || math.IsNaN(got) && math.IsNaN(want) {
+					continue
+				}
+				if !(math.Abs(got-want) <= f.relative*math.Abs(want)+f.smooth) {
+					t.Errorf("%s(%v) is %v, want %v", f.name, v, got, want)
+				}
+			}
+		}
+	})
+}
+
+func TestActivationsAndTheirGradients(t *testing.T) {
+	for name, f := range map[string]struct {
+		forward func(dst, x []float32)
+		grad    func(dx, dy, v []float32)
+		fromY   bool
+	}{"relu": {Relu, ReluGrad, true}, "tanh": {Tanh, TanhGrad, true}, "sigmoid": {Sigmoid, SigmoidGrad, true}, "gelu": {Gelu, GeluGrad, false}, "silu": {Silu, SiluGrad, false}} {
+		for _, v := range []float32{-3.3, -0.7, 0.4, 2.2} {
+			const h = 1e-2
+			y := make([]float32, 3)
+			f.forward(y, []float32{v - h, v, v + h})
+			in := []float32{v}
+			if f.fromY {
+				in = y[1:2]
+			}
+			dx := make([]float32, 1)
+			f.grad(dx, []float32{2}, in)
+			if want := float64(y[2]-y[0]) / h; math.Abs(float64(dx[0])-want) > 1e-3 {
+				t.Errorf("%s at %v: gradient %v, finite difference %v", name, v, dx[0], want)
+			}
+		}
+	}
+}
+
+func TestSoftmaxSumsToOne(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(5, 6))
+		for _, n := range []int{1, 2, 3, 7, 16, 17, 77, 1000} {
+			x := random(rng, n)
+			Scale(50, x)
+			y := make([]float32, n)
+			Softmax(y, x)
+			sum := 0.0
+			for _, v := range y {
+				sum += float64(v)
+			}
+			if math.Abs(sum-1) > 1e-5 || ArgMax(x) != ArgMax(y) {
+				t.Errorf("softmax of %d sums to %v", n, sum)
+			}
+		}
+	})
+}
+
+func TestAdamWStepsAsDefined(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(7, 8))
+		for _, n := range []int{1, 15, 16, 40, 131} {
+			p, m, v := random(rng, n), make([]float32, n), make([]float32, n)
+			dp, dm, dv := make([]float64, n), make([]float64, n), make([]float64, n)
+			for i := range p {
+				dp[i] = float64(p[i])
+			}
+			for step := 1; step <= 5; step++ {
+				g := random(rng, n)
+				c1, c2 := 1-math.Pow(0.9, float64(step)), 1-math.Pow(0.999, float64(step))
+				h := AdamW{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.1, Correction1: float32(c1), Correction2: float32(c2)}
+				h.Step(p, g, m, v)
+				for i := range p {
+					d := float64(g[i])
+					dm[i] = 0.9*dm[i] + 0.1*d
+					dv[i] = 0.999*dv[i] + 0.001*d*d
+					dp[i] -= 0.01 * 0.1 * dp[i]
+					dp[i] -= 0.01 * dm[i] / c1 / (math.Sqrt(dv[i]/c2) + 1e-8)
+					if math.Abs(float64(p[i])-dp[i]) > 1e-5 {
+						t.Fatalf("step %d of %d numbers: [%d] is %v, want %v", step, n, i, p[i], dp[i])
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestManyGoroutinesAtOnce(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(9, 10))
+		const m, n, k = 30, 40, 50
+		a, b := random(rng, k*m), random(rng, k*n)
+		want := make([]float32, m*n)
+		GemmTN(m, n, k, a, m, b, n, want, n, false)
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				c := make([]float32, m*n)
+				for range 50 {
+					GemmTN(m, n, k, a, m, b, n, c, n, false)
+					for i := range c {
+						if c[i] != want[i] {
+							t.Errorf("C[%d] is %v, want %v", i, c[i], want[i])
+							return
+						}
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+func TestNothingIsAllocatedWhenWarm(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		a, b, c := make([]float32, 64*100), make([]float32, 100*50), make([]float32, 64*50)
+		var p PackedB
+		run := func() {
+			p.Pack(100, 50, b, 50)
+			GemmPacked(64, a, 100, &p, c, 50, false)
+			GemmPacked(64, a, 100, &p, c, 50, true)
+			Softmax(c, c)
+			Axpy(1, a, a)
+			_ = Dot(a, a)
+		}
+		if n := testing.AllocsPerRun(20, run); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+	})
+}
+
+func TestAVariantThatIsMissingIsSetAside(t *testing.T) {
+	l, list := choose("mmx")
+	if l != current || list[l].Why == "" {
+		t.Errorf("an unknown name chose %v: %q", l, list[l].Why)
+	}
+	if l, list := choose("go"); l != levelGo || !list[levelGo].Chosen {
+		t.Errorf("XIAOYU_KERNEL=go chose %v", l)
+	}
+}
+
+func FuzzGemm(f *testing.F) {
+	f.Add(uint64(1), uint8(3), uint8(5), uint8(7), true)
+	f.Fuzz(func(t *testing.T, seed uint64, m, n, k uint8, acc bool) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		gemmCase(t, rng, 1+int(m)%80, 1+int(n)%80, int(k)%80, int(seed%4), seed%2 == 0, acc)
+	})
+}
+
+// BenchmarkGemm times products that are checked first: the shapes of large layers, of TextCNN's convolutions, and of
+// an LSTM's input, step and gradients.
+func BenchmarkGemm(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, s := range []struct {
+		name         string
+		m, n, k, lda int
+	}{
+		{"512", 512, 512, 512, 512}, {"1024x384x1536", 1024, 1536, 384, 384}, {"conv3", 4096, 100, 384, 128}, {"conv5", 4096, 100, 640, 128},
+		{"lstm-input", 4096, 512, 128, 128}, {"lstm-step", 64, 512, 128, 128}, {"lstm-back", 64, 128, 512, 512}, {"vector", 1, 1536, 384, 384},
+	} {
+		x, w, c := random(rng, (s.m-1)*s.lda+s.k), random(rng, s.n*s.k), make([]float32, s.m*s.n)
+		var p PackedB
+		p.PackT(s.k, s.n, w, s.k)
+		GemmPacked(s.m, x, s.lda, &p, c, s.n, false)
+		if want := plainDot(x[:s.k], w[:s.k]); math.Abs(float64(c[0]-want)) > 1e-3 {
+			b.Fatalf("%s: C[0] is %v, want %v", s.name, c[0], want)
+		}
+		flops := float64(2 * s.m * s.n * s.k)
+		rate := func(b *testing.B) { b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s") }
+		b.Run("packed/"+s.name, func(b *testing.B) {
+			for b.Loop() {
+				GemmPacked(s.m, x, s.lda, &p, c, s.n, false)
+			}
+			rate(b)
+		})
+	}
+	for _, s := range [][3]int{{512, 128, 4096}, {512, 512, 512}} {
+		m, n, k := s[0], s[1], s[2]
+		x, y, c := random(rng, k*m), random(rng, k*n), make([]float32, m*n)
+		b.Run(fmt.Sprintf("TN/%dx%dx%d", m, n, k), func(b *testing.B) {
+			for b.Loop() {
+				GemmTN(m, n, k, x, m, y, n, c, n, true)
+			}
+			b.ReportMetric(float64(2*m*n*k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
+	}
+}
+
+func BenchmarkRows(b *testing.B) {
+	x, y := random(rand.New(rand.NewPCG(1, 1)), 4096), make([]float32, 4096)
+	for name, f := range map[string]func(){
+		"tanh": func() { Tanh(y, x) }, "sigmoid": func() { Sigmoid(y, x) }, "exp": func() { Exp(y, x) }, "axpy": func() { Axpy(0.1, x, y) }, "dot": func() { Dot(x, y) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(4 * 4096)
+			for b.Loop() {
+				f()
+			}
+		})
+	}
+}
