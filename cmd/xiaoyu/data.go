@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+)
+
+func dataCommand(term *terminal) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "data",
+		Short: "Look at, clean, split and convert files of examples",
+		Args:  unknownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(dataShow(term), dataClean(term), dataSplit(term))
+	return cmd
+}
+
+// dataSubcommand builds a subcommand that works on the project's data, or on that of the flags.
+func dataSubcommand(use, short string, run func(ctx context.Context, c *data.Config) error) *cobra.Command {
+	var project projectFlags
+	var columns columnFlags
+	cmd := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := project.load(cmd, columns.data != "")
+			if err != nil {
+				return err
+			}
+			if err := columns.apply(c); err != nil {
+				return err
+			}
+			if c.Data.Path == "" {
+				return hint.Errorf("pass --data FILE, or set data.path in "+xiaoyu.ConfigFile, "no file of examples is named")
+			}
+			return run(cmd.Context(), &c.Data)
+		},
+	}
+	project.add(cmd)
+	columns.add(cmd, true)
+	return cmd
+}
+
+func dataShow(term *terminal) *cobra.Command {
+	var asJSON bool
+	cmd := dataSubcommand("show", "What a file holds: labels, lengths, languages, what cleaning would do, and the first rows", func(ctx context.Context, c *data.Config) error {
+		s, err := data.Summarize(ctx, c, progress(term, "reading"))
+		if err != nil {
+			return err
+		}
+		term.endStage()
+		if asJSON {
+			return term.printJSON(s)
+		}
+		s.Text(term.out)
+		return nil
+	})
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return cmd
+}
+
+func dataClean(term *terminal) *cobra.Command {
+	var out string
+	cmd := dataSubcommand("clean", "Write the cleaned examples as JSON lines or CSV, and what cleaning did", func(ctx context.Context, c *data.Config) error {
+		if out == "" {
+			return usageError{hint.Errorf("pass --out FILE.jsonl or FILE.csv", "xiaoyu data clean: no output file is named")}
+		}
+		report, err := data.CleanFile(ctx, c, out, progress(term, "cleaning"))
+		if err != nil {
+			return err
+		}
+		term.endStage()
+		report.Text(term.out)
+		fmt.Fprintf(term.out, "written         %s\n", out)
+		return nil
+	})
+	cmd.Flags().StringVar(&out, "out", "", "file to write: .jsonl or .csv")
+	return cmd
+}
+
+func dataSplit(term *terminal) *cobra.Command {
+	var out string
+	cmd := dataSubcommand("split", "Write training, validation and test part as three files of JSON lines", func(ctx context.Context, c *data.Config) error {
+		set, err := data.Load(ctx, c, progress(term, "reading"))
+		if err != nil {
+			return err
+		}
+		term.endStage()
+		for _, note := range set.Notes {
+			term.Note("note: %s", note)
+		}
+		files, err := set.WriteParts(out)
+		if err != nil {
+			return err
+		}
+		for i, f := range files {
+			fmt.Fprintf(term.out, "%-12s %8d rows  %s\n", data.Side(i), len(set.Parts[i]), f)
+		}
+		return nil
+	})
+	cmd.Flags().StringVar(&out, "out", ".", "folder to write to")
+	return cmd
+}
+
+// progress shows bytes read as a stage that begins with the first of them.
+func progress(term *terminal, name string) func(done, total int64) {
+	return func(done, total int64) {
+		if term.stage == nil {
+			term.Stage(name, total, "bytes")
+		}
+		term.Progress(done, "")
+	}
+}

@@ -1,0 +1,66 @@
+// Command xiaoyu turns text into small language models: see `xiaoyu help`, or the README.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run executes the command line and returns the exit code: 0 for success, 1 for a failure, 2 for a wrong call, 130
+// after an interruption.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// After the first signal the next one ends the process at once, as if nothing had been caught.
+	context.AfterFunc(ctx, stop)
+	term := newTerminal(os.Stdout, os.Stderr)
+	root := newRoot(term)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	term.endStage()
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, context.Canceled):
+		term.fail(err)
+		return 130
+	}
+	term.fail(err)
+	var usage usageError
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}
+
+func newRoot(term *terminal) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "xiaoyu",
+		Short: "Turn text into small language models that run anywhere",
+		Long: `Xiaoyu 小语 turns Chinese and English text into small language models: it cleans, trains,
+evaluates, packs and serves them, on an ordinary machine.
+
+Start with:  xiaoyu quickstart
+With your own file:  xiaoyu quickstart --data reviews.csv --text review --label stars`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          unknownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(term.out)
+	root.SetErr(term.err)
+	root.SetFlagErrorFunc(flagError)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(
+		quickstartCommand(term), newCommand(term), dataCommand(term), trainCommand(term), evalCommand(term),
+		predictCommand(term), serveCommand(term), runsCommand(term), configCommand(term), versionCommand(term),
+	)
+	return root
+}

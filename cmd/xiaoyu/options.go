@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+)
+
+// columnFlags are the flags that say where in a file text and label are.
+type columnFlags struct {
+	data, text, label, pair, encoding, format, delimiter, header, invalid string
+}
+
+func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.data, "data", "", "file of examples: CSV, TSV or JSON lines, also as .gz or .zst; - for standard input")
+	flags.StringVar(&f.text, "text", "", "column of the text: its name, or its number from 1")
+	if withLabel {
+		flags.StringVar(&f.label, "label", "", "column of the label")
+	}
+	flags.StringVar(&f.encoding, "encoding", "", "encoding of the file, if detection errs: utf-8, gb18030, big5, utf-16le, utf-16be, windows-1252")
+	flags.StringVar(&f.format, "format", "", "csv or jsonl, if detection errs")
+	flags.StringVar(&f.delimiter, "delimiter", "", "character between columns, if detection errs; tab for a tab")
+	flags.StringVar(&f.header, "header", "", "yes or no, if detection errs")
+	flags.StringVar(&f.invalid, "invalid", "", "replace: put U+FFFD for bytes that the encoding does not know")
+}
+
+// apply puts the flags that were given into the configuration.
+func (f *columnFlags) apply(c *xiaoyu.Config) error {
+	for key, value := range map[string]string{
+		"data.path": f.data, "data.text": f.text, "data.label": f.label, "data.encoding": f.encoding,
+		"data.format": f.format, "data.delimiter": f.delimiter, "data.header": f.header, "data.invalid": f.invalid,
+	} {
+		if value == "" {
+			continue
+		}
+		if err := conf.Set(c, key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// projectFlags find the configuration and change keys of it.
+type projectFlags struct {
+	file   string
+	family string
+	set    []string
+}
+
+func (f *projectFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.file, "config", xiaoyu.ConfigFile, "configuration of the project")
+	cmd.Flags().StringVar(&f.family, "model", "", "model family; without --config, its preset: ngram, mlp, cnn, lstm or gru")
+	cmd.Flags().StringArrayVar(&f.set, "set", nil, "change a key of the configuration: --set train.epochs=3")
+}
+
+// load returns the project's configuration; where there is no file, that of the family's preset if base allows it.
+func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config, error) {
+	var c *xiaoyu.Config
+	var err error
+	if standalone && !cmd.Flags().Changed("config") {
+		family := f.family
+		if family == "" {
+			family = "cnn"
+		}
+		c, err = xiaoyu.Preset(family)
+	} else {
+		c, err = xiaoyu.LoadConfig(f.file)
+		if err == nil && f.family != "" {
+			err = conf.Set(c, "model.family", f.family)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range f.set {
+		key, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return nil, usageError{hint.Errorf("write --set key=value", "--set %s", s)}
+		}
+		if err := conf.Set(c, key, value); err != nil {
+			return nil, usageError{err}
+		}
+	}
+	return c, nil
+}
+
+// resultText prints what a training brought.
+func resultText(term *terminal, r *xiaoyu.Result) {
+	fmt.Fprintln(term.out)
+	r.Report.Text(term.out)
+	fmt.Fprintf(term.out, "\nmodel    %s\nreport   %s\nrun      %s   (%.1f s in all)\n", r.Package, r.ReportFile, r.Run, r.Seconds)
+	fmt.Fprintf(term.out, "\ntry      xiaoyu predict %s \"…\"\n         xiaoyu serve %s\n", r.Package, r.Package)
+}

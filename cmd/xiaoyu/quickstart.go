@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/examples"
+	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
+	"github.com/xiaoyu-slm/xiaoyu/serve"
+)
+
+func quickstartCommand(term *terminal) *cobra.Command {
+	var columns columnFlags
+	var family, out, addr, lang string
+	var noServe, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "quickstart",
+		Short: "From text to a served model in a minute: on sample reviews, or on your own file",
+		Long: `Quickstart cleans and splits the data, trains a small network, judges it on the held-out part, writes
+the model package, and serves it on a page where you can try it.
+
+Without flags it uses sample reviews that come with the program. With your own file:
+
+  xiaoyu quickstart --data reviews.csv --text review --label stars`,
+		Args: exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := xiaoyu.Preset(family)
+			if err != nil {
+				return usageError{err}
+			}
+			c.Name = "quickstart"
+			c.Out, c.Runs = out, filepath.Join(filepath.Dir(filepath.Clean(out)), "runs")
+			sample := columns.data == ""
+			if sample {
+				path, err := sampleFile(lang)
+				if err != nil {
+					return err
+				}
+				defer os.Remove(path)
+				columns.data, columns.text, columns.label = path, "text", "label"
+			}
+			if err := columns.apply(c); err != nil {
+				return err
+			}
+			term.quiet = asJSON && !term.live
+			result, err := xiaoyu.Train(cmd.Context(), c, xiaoyu.TrainOptions{Observer: term, Command: os.Args})
+			if err != nil {
+				return err
+			}
+			term.endStage()
+			if asJSON {
+				if err := term.printJSON(result); err != nil {
+					return err
+				}
+			} else {
+				resultText(term, result)
+			}
+			if noServe {
+				return nil
+			}
+			var samples []string
+			if sample {
+				samples = examples.ToTry(lang)
+			}
+			return serveModel(cmd.Context(), term, result.Package, addr, samples)
+		},
+	}
+	columns.add(cmd, true)
+	flags := cmd.Flags()
+	flags.StringVar(&family, "model", "cnn", "model family: ngram, mlp, cnn, lstm or gru")
+	flags.StringVar(&out, "out", filepath.Join("models", "quickstart"), "folder for the model package")
+	flags.StringVar(&addr, "addr", "127.0.0.1:0", "address to serve on; port 0 means any free one")
+	flags.StringVar(&lang, "lang", "zh", "language of the sample reviews: zh or en")
+	flags.BoolVar(&noServe, "no-serve", false, "end after the package is written")
+	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	return cmd
+}
+
+// sampleFile writes the sample reviews to a temporary file, so that they take the same path as any data.
+func sampleFile(lang string) (string, error) {
+	content, err := examples.Reviews(lang)
+	if err != nil {
+		return "", usageError{err}
+	}
+	f, err := os.CreateTemp("", "xiaoyu-reviews-"+lang+"-*.csv")
+	if err != nil {
+		return "", fmt.Errorf("writing the sample reviews: %w", err)
+	}
+	_, err = f.Write(content)
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+// serveModel opens a package and serves it until ctx ends.
+func serveModel(ctx context.Context, term *terminal, dir, addr string, samples []string) error {
+	m, err := xiaoyu.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	l, err := serve.Listen(addr)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(term.err, "\nserving  http://%s   (Ctrl-C stops)\n", l.Addr())
+	if err := serve.New(m.Model, serve.Options{Examples: samples}).Run(ctx, l); err != nil {
+		return err
+	}
+	fmt.Fprintln(term.err, "stopped")
+	return nil
+}
+
+// sampleConfig is the configuration that `xiaoyu new` writes for sample data.
+func writeConfig(path string, c *xiaoyu.Config, explain bool) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	write := conf.Encode
+	if explain {
+		write = conf.Explain
+	}
+	return errors.Join(write(f, c), f.Close())
+}

@@ -1,0 +1,97 @@
+package xiaoyu
+
+import (
+	"os"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/text"
+	"github.com/xiaoyu-slm/xiaoyu/train"
+)
+
+// ConfigFile is the name of a project's configuration.
+const ConfigFile = "xiaoyu.yaml"
+
+// Config is a project: what xiaoyu.yaml holds. Every key is documented by its tag; `xiaoyu config --explain` prints
+// them all.
+type Config struct {
+	Name      string       `yaml:"name" json:"name" doc:"name of the project and of its model" default:"model"`
+	Out       string       `yaml:"out" json:"out" doc:"folder of the model package; models/NAME if empty" default:""`
+	Runs      string       `yaml:"runs" json:"runs" doc:"folder in which the records of trainings are kept" default:"runs"`
+	Data      data.Config  `yaml:"data" json:"data" doc:"the examples: where they are, and how they are cleaned and split"`
+	Tokenizer text.Config  `yaml:"tokenizer" json:"tokenizer" doc:"how texts become tokens"`
+	Model     model.Config `yaml:"model" json:"model" doc:"the network; each family reads the keys that name it"`
+	Train     train.Config `yaml:"train" json:"train" doc:"how the network is trained"`
+	Eval      Eval         `yaml:"eval" json:"eval" doc:"how the model is judged"`
+}
+
+// Eval is the `eval` part of xiaoyu.yaml.
+type Eval struct {
+	Bootstrap int `yaml:"bootstrap" json:"bootstrap" doc:"resamples for the confidence intervals; 0 for none" default:"1000" min:"0" max:"100000"`
+	Mistakes  int `yaml:"mistakes" json:"mistakes" doc:"most confident mistakes that are listed" default:"20" min:"0" max:"10000"`
+}
+
+// presets hold what differs from the defaults, by family.
+var presets = map[string]map[string]string{
+	"cnn":  {"train.epochs": "12", "model.dropout": "0.4", "model.embed_dropout": "0.2"},
+	"mlp":  {"train.epochs": "15", "train.learning_rate": "0.003", "model.embed_dim": "100", "model.hidden": "64", "model.embed_dropout": "0.3"},
+	"lstm": {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
+	"gru":  {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
+	"ngram": {"train.epochs": "12", "train.learning_rate": "0.02", "train.weight_decay": "0", "train.clip": "0", "train.warmup": "0",
+		"tokenizer.min_frequency": "1", "tokenizer.vocab_size": "200000", "model.max_tokens": "2000"},
+}
+
+// Preset returns the configuration that a family starts from.
+func Preset(family string) (*Config, error) {
+	c := &Config{}
+	conf.Defaults(c)
+	values, ok := presets[family]
+	if !ok {
+		way := "choose one of " + strings.Join(model.Families(), ", ")
+		if near := conf.Nearest(family, model.Families()); near != "" {
+			way = "did you mean " + near + "? " + way
+		}
+		return nil, hint.Errorf(way, "unknown model family %q", family)
+	}
+	c.Model.Family = family
+	for key, value := range values {
+		if err := conf.Set(c, key, value); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// LoadConfig reads a xiaoyu.yaml. Keys that it lacks have the values of its family's preset.
+func LoadConfig(path string) (*Config, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, hint.Wrap(err, "start a project with `xiaoyu new NAME`, or pass --config FILE", "reading the configuration")
+	}
+	return ParseConfig(content, path)
+}
+
+// ParseConfig reads the content of a xiaoyu.yaml; file is named in errors.
+func ParseConfig(content []byte, file string) (*Config, error) {
+	first := &Config{}
+	conf.Defaults(first)
+	if err := conf.Decode(content, file, first); err != nil {
+		return nil, err
+	}
+	c, err := Preset(first.Model.Family)
+	if err != nil {
+		return nil, err
+	}
+	return c, conf.Decode(content, file, c)
+}
+
+// packageDir is where the model goes.
+func (c *Config) packageDir() string {
+	if c.Out != "" {
+		return c.Out
+	}
+	return "models/" + c.Name
+}

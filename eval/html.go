@@ -1,0 +1,114 @@
+package eval
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/chart"
+)
+
+// Fact is something that a report says of the model or the data, in English and Chinese.
+type Fact struct{ Name, NameZH, Value string }
+
+//go:embed report.html
+var reportSource string
+
+var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
+	"f4":      func(v float64) string { return fmt.Sprintf("%.4f", v) },
+	"percent": func(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) },
+	"shade":   shade,
+}).Parse(reportSource))
+
+// page is what the template shows.
+type page struct {
+	*Report
+	Title      string
+	Facts      []Fact
+	Figures    []figure
+	Confusions [][]int // nil where the labels are too many to show
+	PerLabel   template.HTML
+	Calibrated template.HTML
+	Confidence template.HTML
+}
+
+type figure struct {
+	EN, ZH string
+	Value  float64
+	Interval
+	HasInterval bool
+}
+
+// shownLabels bounds the confusion matrix and the bars of a page.
+const shownLabels = 40
+
+// HTML writes the report as one self-contained page, in English and Chinese, light and dark, for screens and paper.
+func (r *Report) HTML(w io.Writer, title string, facts []Fact) error {
+	p := page{Report: r, Title: title, Facts: facts}
+	for _, f := range []struct {
+		en, zh, key string
+		value       float64
+	}{
+		{"Accuracy", "准确率", "accuracy", r.Accuracy}, {"F1, macro", "宏平均 F1", "macro_f1", r.MacroF1},
+		{"F1, weighted", "加权 F1", "", r.WeightedF1}, {"Precision, macro", "宏平均精确率", "", r.MacroPrecision},
+		{"Recall, macro", "宏平均召回率", "", r.MacroRecall}, {"Log loss", "对数损失", "", r.LogLoss},
+		{"Calibration error", "校准误差", "", r.ECE},
+	} {
+		i, ok := r.Intervals[f.key]
+		p.Figures = append(p.Figures, figure{f.en, f.zh, f.value, i, ok})
+	}
+	if len(r.Labels) <= shownLabels {
+		p.Confusions = r.Confusion
+	}
+	var err error
+	if p.PerLabel, err = r.labelFigure(); err != nil {
+		return err
+	}
+	if p.Calibrated, p.Confidence, err = r.calibrationFigures(); err != nil {
+		return err
+	}
+	return reportTemplate.Execute(w, p)
+}
+
+// The figures are markup of package chart, which escapes what it is given.
+
+func (r *Report) labelFigure() (template.HTML, error) {
+	n := min(len(r.PerClass), shownLabels)
+	labels, f1 := make([]string, n), make([]float64, n)
+	for i, c := range r.PerClass[:n] {
+		labels[i], f1[i] = truncate(c.Label, 14), c.F1
+	}
+	svg, err := chart.Bar(labels, chart.Series{Name: "F1", Values: f1})
+	return template.HTML(svg), err
+}
+
+func (r *Report) calibrationFigures() (reliability, histogram template.HTML, err error) {
+	var labels []string
+	var confidence, accuracy, count []float64
+	for _, b := range r.Bins {
+		if b.Count == 0 {
+			continue
+		}
+		labels = append(labels, fmt.Sprintf("%.2f", b.High))
+		confidence, accuracy, count = append(confidence, b.Confidence), append(accuracy, b.Accuracy), append(count, float64(b.Count))
+	}
+	svg, err := chart.Bar(labels, chart.Series{Name: "confidence 置信度", Values: confidence}, chart.Series{Name: "accuracy 准确率", Values: accuracy})
+	if err != nil {
+		return "", "", err
+	}
+	counts, err := chart.Bar(labels, chart.Series{Name: "examples 样本数", Values: count})
+	return template.HTML(svg), template.HTML(counts), err
+}
+
+// shade returns how dark a cell of the confusion matrix is, in percent of its row.
+func shade(row []int, n int) int {
+	total := 0
+	for _, v := range row {
+		total += v
+	}
+	if total == 0 {
+		return 0
+	}
+	return 80 * n / total
+}

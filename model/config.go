@@ -1,0 +1,120 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+)
+
+// Config designs a network: the `model` part of xiaoyu.yaml, and of a saved model. Each family reads the keys that
+// its doc names and ignores the others; Preset gives sound values for each.
+type Config struct {
+	Family        string  `yaml:"family" json:"family" doc:"architecture: ngram (linear over hashed n-grams), mlp (averaged embeddings, fully connected), cnn (TextCNN), lstm, gru" default:"cnn" enum:"ngram|mlp|cnn|lstm|gru"`
+	MaxTokens     int     `yaml:"max_tokens" json:"max_tokens" doc:"tokens of a text that are read; the rest is cut off" default:"512" min:"1" max:"100000"`
+	EmbedDim      int     `yaml:"embed_dim" json:"embed_dim,omitempty" doc:"width of the token embeddings (mlp, cnn, lstm, gru)" default:"128" min:"1" max:"8192"`
+	EmbedDropout  float64 `yaml:"embed_dropout" json:"embed_dropout,omitempty" doc:"share of embedding numbers dropped while training" default:"0.1" min:"0" max:"0.95"`
+	Filters       int     `yaml:"filters" json:"filters,omitempty" doc:"filters of each width (cnn)" default:"100" min:"1" max:"8192"`
+	Widths        []int   `yaml:"widths" json:"widths,omitempty" doc:"widths of the filters in tokens (cnn)" default:"2,3,4" min:"1" max:"64"`
+	Hidden        int     `yaml:"hidden" json:"hidden,omitempty" doc:"width of the hidden layers (mlp) or of each direction's state (lstm, gru)" default:"128" min:"1" max:"8192"`
+	Layers        int     `yaml:"layers" json:"layers,omitempty" doc:"number of hidden layers (mlp, lstm, gru)" default:"1" min:"1" max:"16"`
+	Bidirectional bool    `yaml:"bidirectional" json:"bidirectional,omitempty" doc:"read the text in both directions (lstm, gru)" default:"true"`
+	Activation    string  `yaml:"activation" json:"activation,omitempty" doc:"activation of hidden layers and filters (mlp, cnn)" default:"relu" enum:"relu|tanh|sigmoid|gelu|silu"`
+	Pooling       string  `yaml:"pooling" json:"pooling,omitempty" doc:"how the states of all tokens become one: mean, max, or the last step's state (lstm, gru)" default:"max" enum:"mean|max|last"`
+	Dropout       float64 `yaml:"dropout" json:"dropout,omitempty" doc:"share of hidden numbers dropped before the head while training" default:"0.3" min:"0" max:"0.95"`
+	NGram         NGrams  `yaml:"ngram" json:"ngram,omitzero" doc:"features of the ngram family"`
+}
+
+// NGrams chooses the features of the ngram family.
+type NGrams struct {
+	Tokens      int    `yaml:"tokens" json:"tokens" doc:"longest run of tokens that is a feature; 0 for none" default:"3" min:"0" max:"8"`
+	CharsMin    int    `yaml:"chars_min" json:"chars_min" doc:"shortest run of characters within a word that is a feature" default:"3" min:"1" max:"16"`
+	CharsMax    int    `yaml:"chars_max" json:"chars_max" doc:"longest run of characters within a word that is a feature; 0 for none" default:"0" min:"0" max:"16"`
+	MinTexts    int    `yaml:"min_texts" json:"min_texts" doc:"a feature must occur in so many training texts" default:"2" min:"1" max:"1000000"`
+	MaxFeatures int    `yaml:"max_features" json:"max_features" doc:"at most so many features are kept, the most frequent ones" default:"500000" min:"1" max:"8000000"`
+	Weighting   string `yaml:"weighting" json:"weighting" doc:"value of a feature: tfidf ((1+log tf)·idf), tf (1+log tf) or binary; each text's values are scaled to length 1" default:"tfidf" enum:"tfidf|tf|binary"`
+}
+
+// family is a row of the table of families: what a new one has to bring.
+type family struct {
+	doc   string
+	keys  []string // of Config, beside family and max_tokens
+	build func(c Config, vocab int) Network
+}
+
+var families = map[string]family{
+	"ngram": {"linear over hashed n-grams", []string{"ngram"}, newNGram},
+	"mlp":   {"averaged embeddings, fully connected layers", []string{"embed_dim", "embed_dropout", "hidden", "layers", "activation", "dropout"}, newMLP},
+	"cnn":   {"convolutions of several widths, maximum over time", []string{"embed_dim", "embed_dropout", "filters", "widths", "activation", "dropout"}, newCNN},
+	"lstm":  {"long short-term memory", []string{"embed_dim", "embed_dropout", "hidden", "layers", "bidirectional", "pooling", "dropout"}, newRecurrent},
+	"gru":   {"gated recurrent units", []string{"embed_dim", "embed_dropout", "hidden", "layers", "bidirectional", "pooling", "dropout"}, newRecurrent},
+}
+
+// Families returns the names of the model families in alphabetical order.
+func Families() []string {
+	var names []string
+	for name := range families {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Describe returns one line about a family, "" if there is none of that name.
+func Describe(name string) string { return families[name].doc }
+
+// Check reports the first value that no network can be built from. A configuration that came through package conf
+// has been checked key by key; one that came with a model file has not.
+func (c *Config) Check() error {
+	way := "choose one of " + strings.Join(Families(), ", ")
+	f, ok := families[c.Family]
+	if !ok {
+		return hint.Errorf(way, "unknown model family %q", c.Family)
+	}
+	bad := func(key string, value any) error {
+		return hint.Errorf("see `xiaoyu config --explain`", "model.%s: %v is out of range", key, value)
+	}
+	inRange := func(v, lo, hi int) bool { return v >= lo && v <= hi }
+	if !inRange(c.MaxTokens, 1, 100_000) {
+		return bad("max_tokens", c.MaxTokens)
+	}
+	for _, key := range f.keys {
+		ok, value := true, any(nil)
+		switch key {
+		case "embed_dim":
+			ok, value = inRange(c.EmbedDim, 1, 8192), c.EmbedDim
+		case "filters":
+			ok, value = inRange(c.Filters, 1, 8192), c.Filters
+		case "hidden":
+			ok, value = inRange(c.Hidden, 1, 8192), c.Hidden
+		case "layers":
+			ok, value = inRange(c.Layers, 1, 16), c.Layers
+		case "widths":
+			ok, value = len(c.Widths) > 0 && len(c.Widths) <= 16, c.Widths
+			for i, w := range c.Widths {
+				ok = ok && inRange(w, 1, 64) && !slices.Contains(c.Widths[:i], w)
+			}
+		case "embed_dropout":
+			ok, value = c.EmbedDropout >= 0 && c.EmbedDropout < 1, c.EmbedDropout
+		case "dropout":
+			ok, value = c.Dropout >= 0 && c.Dropout < 1, c.Dropout
+		case "activation":
+			_, err := nn.ParseActivation(c.Activation)
+			ok, value = err == nil, c.Activation
+		case "pooling":
+			_, err := nn.ParsePooling(c.Pooling)
+			ok, value = err == nil, c.Pooling
+		case "ngram":
+			n := c.NGram
+			ok = inRange(n.Tokens, 0, 8) && inRange(n.CharsMin, 1, 16) && inRange(n.CharsMax, 0, 16) && n.Tokens+n.CharsMax > 0 && n.MaxFeatures > 0
+			ok = ok && slices.Contains([]string{"tfidf", "tf", "binary"}, n.Weighting)
+			value = fmt.Sprintf("%+v", n)
+		}
+		if !ok {
+			return bad(key, value)
+		}
+	}
+	return nil
+}

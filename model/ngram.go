@@ -1,0 +1,266 @@
+package model
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+	"github.com/xiaoyu-slm/xiaoyu/tensor"
+	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
+	"github.com/xiaoyu-slm/xiaoyu/text"
+)
+
+// ngram is a linear model over hashed n-grams of tokens and of characters within words, weighted by TF-IDF: the class
+// of fastText's classifier (Joulin et al. 2016) and of a linear support vector machine over TF-IDF.
+//
+// n-grams are known by their 64-bit hash alone. The ones that occur in enough training texts become features; a hash
+// table from hash to feature number is part of the weights file and is used where it lies, so opening a model reads
+// none of it.
+type ngram struct {
+	config   NGrams
+	features int
+	table    []byte // slots of 8 bytes, a power of two of them; see slot
+	idf      []float32
+	idfParam *nn.Param
+}
+
+func newNGram(c Config, _ int) Network { return &ngram{config: c.NGram} }
+
+func (m *ngram) declare(ps *nn.Params) shape {
+	m.idfParam = ps.Add("ngram.idf", func(w []float32, _ []int, _ func() float64) { copy(w, m.idf) }, m.features)
+	m.idfParam.Frozen, m.idfParam.Decay = true, false
+	return shape{width: m.features, sparse: true}
+}
+
+// Forward weights the features of each text: in holds feature numbers, as often as they occur.
+func (m *ngram) Forward(t *nn.Tape, in *tensor.Packed) Hidden {
+	x := &nn.Sparse{Cols: m.features, Offsets: make([]int32, 1, in.Len()+1)}
+	idf := m.idfParam.Data
+	var sorted []int32
+	for s := range in.Len() {
+		sorted = append(sorted[:0], in.Sequence(s)...)
+		slices.Sort(sorted)
+		first, sum := len(x.Value), 0.0
+		for i := 0; i < len(sorted); {
+			id, n := sorted[i], 0
+			for ; i < len(sorted) && sorted[i] == id; i++ {
+				n++
+			}
+			v := float32(1)
+			if m.config.Weighting != "binary" {
+				v += float32(math.Log(float64(n)))
+			}
+			if m.config.Weighting == "tfidf" {
+				v *= idf[id]
+			}
+			x.Index, x.Value = append(x.Index, id), append(x.Value, v)
+			sum += float64(v) * float64(v)
+		}
+		scale := float32(1 / math.Sqrt(max(sum, 1e-12)))
+		for i := first; i < len(x.Value); i++ {
+			x.Value[i] *= scale
+		}
+		x.Offsets = append(x.Offsets, int32(len(x.Value)))
+	}
+	return Hidden{Sparse: x}
+}
+
+// Features appends the numbers of the known features of an encoded text.
+func (m *ngram) Features(dst []int32, e *text.Encoding) []int32 {
+	m.hashes(e, func(h uint64) {
+		if f := m.lookup(h); f >= 0 {
+			dst = append(dst, f)
+		}
+	})
+	return dst
+}
+
+// hashes calls yield with the hash of each n-gram of a text.
+func (m *ngram) hashes(e *text.Encoding, yield func(h uint64)) {
+	for i := range e.Pieces {
+		h := uint64(tokenSeed)
+		for n := 0; n < m.config.Tokens && i+n < len(e.Pieces); n++ {
+			p := e.Pieces[i+n]
+			h = hashBytes(h, e.Text[p.Start:p.End])
+			yield(h)
+		}
+	}
+	if m.config.CharsMax < m.config.CharsMin {
+		return
+	}
+	// A word is a run of pieces with nothing between them; its ends take part as one character each.
+	for i := 0; i < len(e.Pieces); {
+		start, end := e.Pieces[i].Start, e.Pieces[i].End
+		for i++; i < len(e.Pieces) && e.Pieces[i].Start == end; i++ {
+			end = e.Pieces[i].End
+		}
+		m.charHashes(e.Text[start:end], yield)
+	}
+}
+
+func (m *ngram) charHashes(word []byte, yield func(h uint64)) {
+	const boundary = 0x110000 // no character
+	next := func(at int) (c rune, size int) {
+		if at < 0 || at == len(word) {
+			return boundary, 1
+		}
+		return utf8.DecodeRune(word[at:])
+	}
+	for at := -1; at < len(word); {
+		h, n := uint64(charSeed), 0
+		for end := at; end <= len(word) && n < m.config.CharsMax; {
+			c, size := next(end)
+			h = (h ^ uint64(c)) * prime
+			h ^= h >> 29
+			if n++; n >= m.config.CharsMin {
+				yield(finish(h))
+			}
+			end += size
+		}
+		_, size := next(at)
+		at += size
+	}
+}
+
+const (
+	tokenSeed = 0x9ae16a3b2f90404f
+	charSeed  = 0xc3a5c85c97cb3127
+	prime     = 0x9fb21c651e98df25
+)
+
+// hashBytes continues the hash h with one more token.
+func hashBytes(h uint64, b []byte) uint64 {
+	for len(b) >= 8 {
+		h = (h ^ binary.LittleEndian.Uint64(b)) * prime
+		h ^= h >> 29
+		b = b[8:]
+	}
+	last := uint64(len(b)) << 56
+	for i, c := range b {
+		last |= uint64(c) << (8 * i)
+	}
+	h = (h ^ last) * prime
+	return finish(h ^ h>>32)
+}
+
+func finish(h uint64) uint64 {
+	h = (h ^ h>>31) * 0xbf58476d1ce4e5b9
+	return h ^ h>>29
+}
+
+// A slot holds the upper 40 bits of the hash and, in the lower 24, the feature's number + 1; 0 is a free slot.
+const featureBits = 24
+
+func (m *ngram) lookup(h uint64) int32 {
+	slots := uint64(len(m.table) / 8)
+	if slots == 0 {
+		return -1
+	}
+	for at := h >> featureBits & (slots - 1); ; at = (at + 1) & (slots - 1) {
+		slot := binary.LittleEndian.Uint64(m.table[8*at:])
+		if slot == 0 {
+			return -1
+		}
+		if (slot^h)>>featureBits == 0 {
+			return int32(slot&(1<<featureBits-1)) - 1
+		}
+	}
+}
+
+func (m *ngram) insert(h uint64, feature int) {
+	slots := uint64(len(m.table) / 8)
+	at := h >> featureBits & (slots - 1)
+	for binary.LittleEndian.Uint64(m.table[8*at:]) != 0 {
+		at = (at + 1) & (slots - 1)
+	}
+	binary.LittleEndian.PutUint64(m.table[8*at:], h>>featureBits<<featureBits|uint64(feature+1))
+}
+
+// maxCandidates bounds the n-grams that are counted at once: beyond it, those seen in one text so far are forgotten,
+// which can only lose features that are rare for their first appearance (lossy counting, Manku & Motwani 2002).
+const maxCandidates = 6 << 20
+
+// Fit counts in how many texts each n-gram occurs and keeps the most frequent ones.
+func (m *ngram) Fit(encodings func(yield func(*text.Encoding) bool)) error {
+	type count struct{ texts, last int32 }
+	counts := map[uint64]count{}
+	texts := int32(0)
+	for e := range encodings {
+		texts++
+		m.hashes(e, func(h uint64) {
+			h = h >> featureBits << featureBits // what the table can tell apart
+			if c := counts[h]; c.last != texts {
+				counts[h] = count{c.texts + 1, texts}
+			}
+		})
+		if len(counts) > maxCandidates {
+			for h, c := range counts {
+				if c.texts == 1 {
+					delete(counts, h)
+				}
+			}
+		}
+	}
+	type feature struct {
+		hash  uint64
+		texts int32
+	}
+	var kept []feature
+	for h, c := range counts {
+		if int(c.texts) >= m.config.MinTexts {
+			kept = append(kept, feature{h, c.texts})
+		}
+	}
+	if len(kept) == 0 {
+		return hint.Errorf("add texts, or set model.ngram.min_texts to 1", "choosing n-grams: none of the %d occurs in %d of the %d training texts", len(counts), m.config.MinTexts, texts)
+	}
+	slices.SortFunc(kept, func(a, b feature) int {
+		return cmp.Or(cmp.Compare(b.texts, a.texts), cmp.Compare(a.hash, b.hash))
+	})
+	kept = kept[:min(len(kept), m.config.MaxFeatures, 1<<featureBits-2)]
+	m.features = len(kept)
+	m.table = make([]byte, 8<<bits.Len(uint(2*len(kept))))
+	m.idf = make([]float32, len(kept))
+	for i, f := range kept {
+		m.insert(f.hash, i)
+		m.idf[i] = float32(math.Log(float64(1+texts)/float64(1+f.texts)) + 1)
+	}
+	return nil
+}
+
+// buffers are what a network keeps beside its weights, in the same file.
+func (m *ngram) buffers() []safetensors.Tensor {
+	return []safetensors.Tensor{{Name: "ngram.table", DType: safetensors.I64, Shape: []int{len(m.table) / 8}, Data: m.table}}
+}
+
+// setBuffers takes back what buffers gave, and refuses what would send lookup out of bounds or around forever.
+func (m *ngram) setBuffers(get func(name string) (safetensors.Tensor, bool)) error {
+	table, ok := get("ngram.table")
+	idf, ok2 := get("ngram.idf")
+	if !ok || !ok2 || table.DType != safetensors.I64 || len(table.Shape) != 1 || len(idf.Shape) != 1 {
+		return fmt.Errorf("the table of n-grams (ngram.table, ngram.idf) is missing or malformed")
+	}
+	m.table, m.features = table.Data, idf.Shape[0]
+	slots, free := len(m.table)/8, 0
+	if bits.OnesCount(uint(slots)) != 1 {
+		return fmt.Errorf("ngram.table has %d slots, not a power of two", slots)
+	}
+	for i := range slots {
+		slot := binary.LittleEndian.Uint64(m.table[8*i:])
+		if slot == 0 {
+			free++
+		} else if f := int(slot & (1<<featureBits - 1)); f < 1 || f > m.features {
+			return fmt.Errorf("ngram.table names feature %d of %d", f, m.features)
+		}
+	}
+	if free == 0 {
+		return fmt.Errorf("ngram.table has no free slot")
+	}
+	return nil
+}

@@ -1,0 +1,386 @@
+package model
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
+	"github.com/xiaoyu-slm/xiaoyu/text"
+)
+
+// Format is the version of the package layout that this code writes; it reads this one and all before it.
+const Format = 1
+
+// The files of a package, in the Hugging Face layout.
+const (
+	ConfigFile    = "config.json"       // Hugging Face keys where they exist; ours under "xiaoyu"
+	WeightsFile   = "model.safetensors" //
+	TokenizerFile = "tokenizer.json"    // the Hugging Face tokenizers format
+	CardFile      = "README.md"         // model card
+	MetricsFile   = "metrics.json"      //
+	LineageFile   = "lineage.json"      // what reproduces the model
+	ManifestFile  = "manifest.json"     // sizes and digests of all others
+)
+
+// ErrNewer is the cause of an error when a package was written by a newer version.
+var ErrNewer = errors.New("written by a newer version of xiaoyu")
+
+// Package is a model's folder on disk, verified.
+type Package struct {
+	Dir    string
+	Digest string // over the manifest, hence over all files: "sha256:…"
+	Size   int64  // of all files, in bytes
+	file   *safetensors.File
+}
+
+// Close unmaps the weights; the model must not be used any more.
+func (p *Package) Close() error { return p.file.Close() }
+
+// manifest lists the files of a package.
+type manifest struct {
+	Format int                     `json:"format"`
+	Files  map[string]manifestFile `json:"files"`
+}
+
+type manifestFile struct {
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// configJSON is config.json: the keys that other tools look for, and ours.
+type configJSON struct {
+	Architectures []string          `json:"architectures"`
+	ModelType     string            `json:"model_type"`
+	ProblemType   string            `json:"problem_type"`
+	DType         string            `json:"torch_dtype"`
+	VocabSize     int               `json:"vocab_size"`
+	NumLabels     int               `json:"num_labels"`
+	ID2Label      map[string]string `json:"id2label"`
+	Label2ID      map[string]int    `json:"label2id"`
+	Xiaoyu        xiaoyuConfig      `json:"xiaoyu"`
+}
+
+type xiaoyuConfig struct {
+	Format int              `json:"format"`
+	Model  Config           `json:"model"`
+	Clean  text.CleanConfig `json:"clean"`
+}
+
+// buffered is a network that keeps tables beside its weights.
+type buffered interface {
+	buffers() []safetensors.Tensor
+	setBuffers(get func(name string) (safetensors.Tensor, bool)) error
+}
+
+// Save writes the model as a package to dir. extra holds further files by name: card, metrics, lineage. The whole
+// package appears at once; an older package at dir is replaced, any other folder with something in it is refused.
+func (m *Model) Save(dir string, extra map[string][]byte) (*Package, error) {
+	if err := Replaceable(dir); err != nil {
+		return nil, err
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return nil, hint.Wrap(err, "choose another folder", "writing the package %s", dir)
+	}
+	temp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".*.xiaoyu-tmp")
+	if err != nil {
+		return nil, hint.Wrap(err, "choose a folder that you may write to", "writing the package %s", dir)
+	}
+	defer os.RemoveAll(temp)
+	if err := m.writeFiles(temp, extra); err != nil {
+		return nil, hint.Wrap(err, "free some space or choose another folder", "writing the package %s", dir)
+	}
+	if err := os.Chmod(temp, 0o755); err != nil {
+		return nil, fmt.Errorf("writing the package %s: %w", dir, err)
+	}
+	if err := swap(temp, dir); err != nil {
+		return nil, fmt.Errorf("writing the package %s: %w", dir, err)
+	}
+	return verify(dir)
+}
+
+// Replaceable tells whether a package may be written to dir: there is nothing, an empty folder, or a package.
+func Replaceable(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return hint.Wrap(err, "choose another folder", "writing the package %s", dir)
+	}
+	if _, err := os.Stat(filepath.Join(dir, ManifestFile)); err != nil {
+		return hint.Errorf("choose a new or empty folder with --out", "writing the package %s: the folder holds other files", dir)
+	}
+	return nil
+}
+
+// swap puts the folder temp in place of dir.
+func swap(temp, dir string) error {
+	old := temp + ".old"
+	err := os.Rename(dir, old)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(temp, dir); err != nil {
+		os.Rename(old, dir) // put back what was there
+		return err
+	}
+	return os.RemoveAll(old)
+}
+
+func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
+	config := configJSON{
+		Architectures: []string{"XiaoyuForSequenceClassification"},
+		ModelType:     "xiaoyu-" + m.Config.Family,
+		ProblemType:   "single_label_classification",
+		DType:         "float32",
+		VocabSize:     m.Tokenizer.VocabSize(),
+		NumLabels:     len(m.Labels),
+		ID2Label:      map[string]string{},
+		Label2ID:      map[string]int{},
+		Xiaoyu:        xiaoyuConfig{Format: Format, Model: m.Config, Clean: m.Clean},
+	}
+	for i, l := range m.Labels {
+		config.ID2Label[strconv.Itoa(i)] = l
+		config.Label2ID[l] = i
+	}
+	data, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.WriteFile(filepath.Join(dir, ConfigFile), append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	if err := m.Tokenizer.Save(filepath.Join(dir, TokenizerFile)); err != nil {
+		return err
+	}
+	if err := safetensors.WriteFile(filepath.Join(dir, WeightsFile), m.tensors(), map[string]string{"format": "pt"}); err != nil {
+		return err
+	}
+	for name, data := range extra {
+		if err := atomicfile.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	return writeManifest(dir)
+}
+
+// tensors returns the weights and buffers as they are saved.
+func (m *Model) tensors() []safetensors.Tensor {
+	var out []safetensors.Tensor
+	if b, ok := m.Network.(buffered); ok {
+		out = b.buffers()
+	}
+	for _, p := range m.Params.All() {
+		out = append(out, safetensors.FromFloat32(p.Name, p.Shape, p.Data))
+	}
+	return out
+}
+
+func writeManifest(dir string) error {
+	man := manifest{Format: Format, Files: map[string]manifestFile{}}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		size, sum, err := digestFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return err
+		}
+		man.Files[e.Name()] = manifestFile{size, sum}
+	}
+	data, err := json.MarshalIndent(man, "", "  ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(filepath.Join(dir, ManifestFile), append(data, '\n'), 0o644)
+}
+
+func digestFile(path string) (size int64, sum string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if size, err = io.Copy(h, f); err != nil {
+		return 0, "", fmt.Errorf("reading %s: %w", path, err)
+	}
+	return size, hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// verify checks every file of a package against its manifest.
+func verify(dir string) (*Package, error) {
+	const way = "get the package again, or train the model anew"
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, hint.Wrap(errors.Unwrap(err), "check the path; `xiaoyu train` prints where it put the model", "opening the model %s", dir)
+	}
+	if !info.IsDir() {
+		return nil, hint.Errorf("name the folder that holds "+ConfigFile, "opening the model %s: it is a file, not a folder", dir)
+	}
+	data, err := readSmall(filepath.Join(dir, ManifestFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, hint.Errorf("name the folder that `xiaoyu train` or `xiaoyu quickstart` wrote", "opening the model %s: the folder has no %s, so it is no model package", dir, ManifestFile)
+	}
+	var man manifest
+	if err == nil {
+		err = json.Unmarshal(data, &man)
+	}
+	if err != nil {
+		return nil, hint.Wrap(err, way, "opening the model %s: reading %s", dir, ManifestFile)
+	}
+	if man.Format > Format {
+		return nil, hint.Wrap(ErrNewer, "upgrade xiaoyu", "opening the model %s: format %d, this version reads up to %d", dir, man.Format, Format)
+	}
+	p := &Package{Dir: dir, Size: int64(len(data))}
+	sum := sha256.Sum256(data)
+	p.Digest = "sha256:" + hex.EncodeToString(sum[:])
+	for _, name := range slices.Sorted(maps.Keys(man.Files)) {
+		want := man.Files[name]
+		if name != filepath.Base(name) || strings.ContainsAny(name, `/\`) || !filepath.IsLocal(name) {
+			return nil, hint.Errorf("do not use this package", "opening the model %s: %s names %q, which is outside the package", dir, ManifestFile, name)
+		}
+		size, sum, err := digestFile(filepath.Join(dir, name))
+		if err != nil {
+			return nil, hint.Wrap(err, way, "opening the model %s", dir)
+		}
+		if size != want.Size || sum != want.SHA256 {
+			return nil, hint.Errorf(way, "opening the model %s: %s is not the file that was packed (%d bytes, expected %d; the digests differ)", dir, name, size, want.Size)
+		}
+		p.Size += size
+	}
+	for _, name := range []string{ConfigFile, WeightsFile, TokenizerFile} {
+		if _, ok := man.Files[name]; !ok {
+			return nil, hint.Errorf(way, "opening the model %s: %s does not list %s", dir, ManifestFile, name)
+		}
+	}
+	return p, nil
+}
+
+// readSmall reads a file of JSON, refusing one that is too large to be one of ours.
+func readSmall(path string) ([]byte, error) {
+	const limit = 64 << 20
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%s has %d bytes, at most %d are read", filepath.Base(path), info.Size(), limit)
+	}
+	return os.ReadFile(path)
+}
+
+// Open verifies and loads the package in dir. The weights stay in the file, mapped into memory.
+func Open(dir string) (*Model, error) {
+	p, err := verify(dir)
+	if err != nil {
+		return nil, err
+	}
+	m, err := load(p)
+	if err != nil {
+		return nil, hint.Wrap(err, "get the package again, or train the model anew", "opening the model %s", dir)
+	}
+	return m, nil
+}
+
+func load(p *Package) (*Model, error) {
+	data, err := readSmall(filepath.Join(p.Dir, ConfigFile))
+	if err != nil {
+		return nil, err
+	}
+	m, err := modelOf(data, func() (*text.Tokenizer, error) { return text.Load(filepath.Join(p.Dir, TokenizerFile)) })
+	if err != nil {
+		return nil, err
+	}
+	file, err := safetensors.Open(filepath.Join(p.Dir, WeightsFile))
+	if err != nil {
+		return nil, err
+	}
+	if err := m.bind(file); err != nil {
+		file.Close()
+		return nil, err
+	}
+	p.file, m.Package = file, p
+	m.Params.Freeze()
+	return m, nil
+}
+
+// modelOf builds the model that config.json describes, without its weights.
+func modelOf(data []byte, tokenizer func() (*text.Tokenizer, error)) (*Model, error) {
+	var c configJSON
+	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&c); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", ConfigFile, err)
+	}
+	if c.Xiaoyu.Format < 1 {
+		return nil, fmt.Errorf("%s has no \"xiaoyu\" part: not a model of ours (model_type %q)", ConfigFile, c.ModelType)
+	}
+	if c.Xiaoyu.Format > Format {
+		return nil, hint.Wrap(ErrNewer, "upgrade xiaoyu", "format %d, this version reads up to %d", c.Xiaoyu.Format, Format)
+	}
+	labels := make([]string, len(c.ID2Label))
+	for i := range labels {
+		l, ok := c.ID2Label[strconv.Itoa(i)]
+		if !ok {
+			return nil, fmt.Errorf("%s: id2label has no entry %d", ConfigFile, i)
+		}
+		labels[i] = l
+	}
+	tok, err := tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	return assemble(c.Xiaoyu.Model, c.Xiaoyu.Clean, tok, labels)
+}
+
+// bind uses the tensors of file as weights; every one must be there, be used, and be finite.
+func (m *Model) bind(file *safetensors.File) error {
+	used := map[string]bool{}
+	if b, ok := m.Network.(buffered); ok {
+		if err := b.setBuffers(file.Tensor); err != nil {
+			return fmt.Errorf("%s: %w", WeightsFile, err)
+		}
+		for _, t := range b.buffers() {
+			used[t.Name] = true
+		}
+	}
+	m.declare()
+	for _, p := range m.Params.All() {
+		t, ok := file.Tensor(p.Name)
+		if !ok {
+			return fmt.Errorf("%s: weight %q is missing", WeightsFile, p.Name)
+		}
+		data, err := t.Float32()
+		if err != nil {
+			return fmt.Errorf("%s: %w", WeightsFile, err)
+		}
+		if err := m.Params.Bind(p.Name, t.Shape, data); err != nil {
+			return fmt.Errorf("%s: %w", WeightsFile, err)
+		}
+		if err := t.CheckFinite(); err != nil {
+			return fmt.Errorf("%s: %w", WeightsFile, err)
+		}
+		used[p.Name] = true
+	}
+	for _, name := range file.Names() {
+		if !used[name] {
+			return fmt.Errorf("%s: tensor %q belongs to no part of the network", WeightsFile, name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,397 @@
+package xiaoyu
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/eval"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+	"github.com/xiaoyu-slm/xiaoyu/internal/size"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+	"github.com/xiaoyu-slm/xiaoyu/text"
+	"github.com/xiaoyu-slm/xiaoyu/track"
+	"github.com/xiaoyu-slm/xiaoyu/train"
+)
+
+// Observer is told how a long operation goes. Its methods are called from one goroutine.
+type Observer interface {
+	// Stage begins a part of the work: total units of it, or 0 where that is not known.
+	Stage(name string, total int64, unit string)
+	// Progress tells how much of the stage is done, and a word about it.
+	Progress(done int64, detail string)
+	// Note tells something worth a line of its own.
+	Note(format string, args ...any)
+}
+
+// TrainOptions are what a training needs beside its configuration.
+type TrainOptions struct {
+	Observer Observer // nil for silence
+	Command  []string // recorded in the run
+	Resume   string   // ID of the run to go on with, or "last"; "" to start anew
+}
+
+// Result is what a training brought.
+type Result struct {
+	Package    string       // folder of the model
+	ReportFile string       // the report as a web page
+	Digest     string       // of the package
+	Run        string       // ID of its record
+	Report     *eval.Report // on the test part, or on the validation part where there is no test part
+	Seconds    float64      // that all of it took
+}
+
+// silent is the observer of those who want none.
+type silent struct{}
+
+func (silent) Stage(string, int64, string) {}
+func (silent) Progress(int64, string)      {}
+func (silent) Note(string, ...any)         {}
+
+const checkpointFile = "checkpoint.safetensors"
+
+// Train does what `xiaoyu train` does: it reads, cleans and splits the data, builds a tokenizer and a network, trains,
+// judges the model on the test part, and writes its package. The record of the training is a run in c.Runs. When ctx
+// ends, a checkpoint is written, and Train with TrainOptions.Resume continues to the same weights, to the bit.
+func Train(ctx context.Context, c *Config, o TrainOptions) (*Result, error) {
+	if o.Observer == nil {
+		o.Observer = silent{}
+	}
+	t := &training{Observer: o.Observer, config: *c, options: o, start: time.Now()}
+	if err := model.Replaceable(c.packageDir()); err != nil {
+		return nil, err // before minutes are spent
+	}
+	if err := t.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.openRun(); err != nil {
+		return nil, err
+	}
+	result, err := t.run(ctx)
+	switch {
+	case err == nil:
+		err = t.record.Finish(track.Finished, result.summary(), nil)
+	case errors.Is(err, context.Canceled):
+		err = hint.Wrap(err, fmt.Sprintf("`xiaoyu train --resume %s` continues", t.record.ID()), "training")
+		err = errors.Join(err, t.record.Finish(track.Interrupted, nil, nil))
+	default:
+		err = errors.Join(err, t.record.Finish(track.Failed, nil, err))
+	}
+	return result, err
+}
+
+// training is the state of one call of Train.
+type training struct {
+	Observer
+	config  Config
+	options TrainOptions
+	start   time.Time
+	set     *data.Set
+	model   *model.Model
+	trainer *train.Trainer
+	record  *track.Run
+}
+
+// prepare builds everything up to the first step; it depends on the configuration and the data alone.
+func (t *training) prepare(ctx context.Context) error {
+	var err error
+	c := &t.config
+	t.Stage("reading", 0, "bytes")
+	if t.set, err = data.Load(ctx, &c.Data, func(done, _ int64) { t.Progress(done, "") }); err != nil {
+		return err
+	}
+	r := &t.set.Report
+	t.Note("%d rows read, %d kept (%d doubles, %d empty, %d without a label); %d labels", r.In, r.Out, r.Duplicates, r.Empty, r.Unlabelled, len(t.set.Labels))
+	parts := t.set.Parts
+	t.Note("split: %d for training, %d for validation, %d for the test", len(parts[data.Train]), len(parts[data.Validation]), len(parts[data.Test]))
+	for _, note := range t.set.Notes {
+		t.Note("note: %s", note)
+	}
+	if len(parts[data.Train]) == 0 {
+		return hint.Errorf("lower data.split.test, or add examples", "splitting %s: no row is left for training", c.Data.Path)
+	}
+	tok, err := t.tokenizer(ctx)
+	if err != nil {
+		return err
+	}
+	t.Stage("encoding", int64(t.set.Report.Out), "texts")
+	t.model, err = model.New(c.Model, c.Data.Clean, tok, t.set.Labels, c.Train.Seed, func(yield func(*text.Encoding) bool) {
+		var e text.Encoding
+		for _, row := range parts[data.Train] {
+			tok.EncodeTo(&e, row.Text)
+			e.Cut(c.Model.MaxTokens)
+			if !yield(&e) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	trainSet, valid := t.encode(parts[data.Train]), t.encode(parts[data.Validation])
+	if t.trainer, err = train.New(t.model, trainSet, valid, c.Train); err != nil {
+		return err
+	}
+	tokens := max(trainSet.Texts.Tokens()/trainSet.Len(), 1)
+	count := t.model.Params.Count()
+	t.Note("%s: %s parameters, %s, about %v for one text of %d tokens on one core", c.Model.Family, size.Count(count), size.Bytes(4*int64(count)),
+		train.Latency(t.model, tokens).Round(time.Microsecond), tokens)
+	return nil
+}
+
+// tokenizer trains the tokenizer on the training part.
+func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
+	rows := t.set.Parts[data.Train]
+	c := &t.config
+	if c.Tokenizer.Kind == "auto" {
+		c.Tokenizer.Kind = "word"
+		if share := chineseShare(rows); share > 0.3 {
+			c.Tokenizer.Kind = "char"
+		}
+	}
+	t.Stage("tokenizer", int64(len(rows)), "texts")
+	texts := func(yield func(string) bool) {
+		for _, r := range rows {
+			if !yield(r.Text) {
+				return
+			}
+		}
+	}
+	tok, err := text.Train(ctx, texts, c.Tokenizer, func(done int64) { t.Progress(done, "") })
+	if err != nil {
+		return nil, err
+	}
+	t.Progress(int64(len(rows)), fmt.Sprintf("%s, %d tokens", c.Tokenizer.Kind, tok.VocabSize()))
+	return tok, nil
+}
+
+// chineseShare is the share of Chinese characters among those of the first texts.
+func chineseShare(rows []data.Row) float64 {
+	chinese, all := 0, 0
+	for _, r := range rows[:min(len(rows), 1000)] {
+		c, n := text.CountChinese(r.Text)
+		chinese, all = chinese+c, all+n
+	}
+	return float64(chinese) / float64(max(all, 1))
+}
+
+// encode turns rows into what the network reads.
+func (t *training) encode(rows []data.Row) *train.Set {
+	set := &train.Set{}
+	var e text.Encoding
+	var ids []int32
+	for i, r := range rows {
+		ids = t.model.Encode(ids[:0], &e, r.Text)
+		set.Add(ids, int32(r.Class))
+		if i%256 == 255 {
+			t.Progress(int64(i+1), "")
+		}
+	}
+	return set
+}
+
+// openRun starts the record, or goes on with an earlier one.
+func (t *training) openRun() error {
+	c := &t.config
+	if t.options.Resume != "" {
+		info, err := track.Load(c.Runs, t.options.Resume)
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(c.Runs, info.ID, checkpointFile)
+		if info.Status == track.Running {
+			return hint.Errorf("stop that process first", "resuming the run %s: process %d is still training it", info.ID, info.PID)
+		}
+		if err := t.trainer.Restore(path); err != nil {
+			return err
+		}
+		t.record, err = track.Resume(c.Runs, info.ID, t.trainer.Step())
+		if err == nil {
+			t.Note("run %s goes on after step %d", info.ID, t.trainer.Step())
+		}
+		return err
+	}
+	var err error
+	t.record, err = track.Start(c.Runs, track.Info{
+		Name: c.Name, Command: t.options.Command, Parameters: c, Data: map[string]string{c.Data.Path: t.set.Digest},
+		Environment: track.Environment{Kernel: kernel.Name()},
+	})
+	return err
+}
+
+// run trains, judges and saves.
+func (t *training) run(ctx context.Context) (*Result, error) {
+	if err := t.loop(ctx); err != nil {
+		return nil, err
+	}
+	t.trainer.Finish()
+	t.model.Params.Freeze()
+	report, err := t.judge(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.Stage("packing", 0, "")
+	p, err := t.save(report)
+	if err != nil {
+		return nil, err
+	}
+	t.record.Artefact(p.Dir, p.Digest)
+	page := filepath.Join(t.record.Dir(), "report.html")
+	facts := append([]eval.Fact{{Name: "data", NameZH: "数据", Value: filepath.Base(t.config.Data.Path)},
+		{Name: "rows for training", NameZH: "训练样本", Value: fmt.Sprint(len(t.set.Parts[data.Train]))}}, modelFacts(t.model)...)
+	if err := writePage(page, t.config.Name, report, append(facts, eval.Fact{Name: "digest", NameZH: "摘要", Value: p.Digest})); err != nil {
+		return nil, err
+	}
+	t.Progress(0, fmt.Sprintf("%s, %s", p.Dir, size.Bytes(p.Size)))
+	// The checkpoint has served its purpose; the package holds the weights.
+	if err := os.Remove(filepath.Join(t.record.Dir(), checkpointFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	return &Result{Package: p.Dir, ReportFile: page, Digest: p.Digest, Run: t.record.ID(), Report: report, Seconds: time.Since(t.start).Seconds()}, nil
+}
+
+// loop consumes the events of the training: shows, logs, and saves checkpoints.
+func (t *training) loop(ctx context.Context) error {
+	c := &t.config.Train
+	path := filepath.Join(t.record.Dir(), checkpointFile)
+	t.Stage("training", int64(t.trainer.StepsPerEpoch()*c.Epochs), "steps")
+	saved, valid := time.Now(), ""
+	for event, err := range t.trainer.Run(ctx) {
+		if err != nil {
+			if errors.Is(err, context.Canceled) {
+				err = errors.Join(err, t.trainer.Save(path))
+			}
+			return err
+		}
+		save := false
+		if s := event.Step; s != nil {
+			values := map[string]float64{"train/loss": s.Loss, "train/learning_rate": s.LearningRate, "train/gradient_norm": s.GradientNorm}
+			if err := t.record.Log(s.Step, s.Epoch, values); err != nil {
+				return err
+			}
+			t.Progress(int64(s.Step), fmt.Sprintf("epoch %d/%d  loss %.3f%s", s.Epoch, c.Epochs, s.Loss, valid))
+			save = time.Since(saved) > time.Duration(c.Checkpoint)*time.Second
+		}
+		if e := event.Epoch; e != nil {
+			values := map[string]float64{"epoch/train_loss": e.TrainLoss, "valid/loss": e.Valid.Loss, "valid/accuracy": e.Valid.Accuracy, "valid/macro_f1": e.Valid.MacroF1}
+			if err := t.record.Log(e.Step, e.Epoch, values); err != nil {
+				return err
+			}
+			if t.set.Parts[data.Validation] != nil {
+				valid = fmt.Sprintf("  validation accuracy %.1f %%", 100*e.Valid.Accuracy)
+				mark := ""
+				if e.Best {
+					mark = "  best"
+				}
+				t.Note("  epoch %2d  train loss %.4f  validation loss %.4f  accuracy %.4f%s", e.Epoch, e.TrainLoss, e.Valid.Loss, e.Valid.Accuracy, mark)
+			}
+			save = !e.Stopped
+		}
+		if save {
+			if err := t.trainer.Save(path); err != nil {
+				return err
+			}
+			saved = time.Now()
+		}
+	}
+	return nil
+}
+
+// judge evaluates on the test part, or on the next best.
+func (t *training) judge(ctx context.Context) (*eval.Report, error) {
+	rows := t.set.Parts[data.Test]
+	for _, side := range []data.Side{data.Validation, data.Train} {
+		if len(rows) == 0 {
+			rows = t.set.Parts[side]
+		}
+	}
+	t.Stage("evaluating", int64(len(rows)), "texts")
+	set := t.encode(rows)
+	_, probabilities, err := train.Evaluate(ctx, t.model, set, nn.NewTape(nil))
+	if err != nil {
+		return nil, err
+	}
+	texts, targets := make([]string, len(rows)), make([]int, len(rows))
+	for i, r := range rows {
+		texts[i], targets[i] = r.Text, r.Class
+	}
+	report, err := eval.Classify(t.model.Labels, targets, probabilities, eval.Options{
+		Texts: texts, Mistakes: t.config.Eval.Mistakes, Rounds: t.config.Eval.Bootstrap, Seed: t.config.Train.Seed})
+	if err == nil {
+		t.Progress(int64(len(rows)), fmt.Sprintf("accuracy %.1f %%", 100*report.Accuracy))
+	}
+	return report, err
+}
+
+// lineage is lineage.json: what reproduces the model.
+type lineage struct {
+	Created time.Time         `json:"created"`
+	Run     string            `json:"run"`
+	Command []string          `json:"command"`
+	Data    map[string]string `json:"data"`
+	Rows    data.CleanReport  `json:"rows"`
+	Config  Config            `json:"config"`
+	Version string            `json:"version"`
+	Kernel  string            `json:"kernel"`
+	Threads int               `json:"threads"`
+	System  string            `json:"system"`
+	Parent  string            `json:"parent,omitempty"`
+}
+
+func (t *training) save(report *eval.Report) (*model.Package, error) {
+	rows := t.set.Report
+	rows.Examples = nil // texts of the user's data stay out of the package
+	origin, err := json.MarshalIndent(lineage{
+		Created: time.Now().UTC(), Run: t.record.ID(), Command: t.options.Command, Data: map[string]string{filepath.Base(t.config.Data.Path): t.set.Digest},
+		Rows: rows, Config: t.config, Version: Version(), Kernel: kernel.Name(), Threads: t.trainer.Threads(), System: runtime.GOOS + "/" + runtime.GOARCH,
+	}, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	public := *report
+	public.Mistakes = nil // these too
+	metrics, err := json.MarshalIndent(&public, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return t.model.Save(t.config.packageDir(), map[string][]byte{
+		model.LineageFile: append(origin, '\n'),
+		model.MetricsFile: append(metrics, '\n'),
+		model.CardFile:    []byte(card(&t.config, t.model, &public, t.set)),
+	})
+}
+
+// summary is what the list of runs shows.
+func (r *Result) summary() map[string]float64 {
+	return map[string]float64{"accuracy": r.Report.Accuracy, "macro_f1": r.Report.MacroF1, "log_loss": r.Report.LogLoss, "seconds": r.Seconds}
+}
+
+// MarshalJSON writes the result for programs.
+func (r *Result) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"package": r.Package, "digest": r.Digest, "run": r.Run, "report": r.ReportFile, "seconds": r.Seconds, "metrics": r.Report})
+}
+
+// Labels of a report are few enough to name in a card.
+func joinLabels(labels []string) string {
+	shown := slices.Clone(labels[:min(len(labels), 50)])
+	out := ""
+	for i, l := range shown {
+		if i > 0 {
+			out += ", "
+		}
+		out += "`" + l + "`"
+	}
+	if len(labels) > len(shown) {
+		out += fmt.Sprintf(" and %d more", len(labels)-len(shown))
+	}
+	return out
+}

@@ -1,0 +1,57 @@
+package train
+
+import "math"
+
+// Config says how a network is trained: the `train` part of xiaoyu.yaml.
+type Config struct {
+	Epochs         int     `yaml:"epochs" json:"epochs" doc:"times that the training part is read, at most" default:"10" min:"1" max:"100000"`
+	BatchSize      int     `yaml:"batch_size" json:"batch_size" doc:"texts of one step" default:"32" min:"1" max:"65536"`
+	Optimizer      string  `yaml:"optimizer" json:"optimizer" doc:"adamw (decoupled weight decay), adam, or sgd with momentum; rows of embeddings that a batch does not use are left alone" default:"adamw" enum:"adamw|adam|sgd"`
+	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate" doc:"highest learning rate of the schedule" default:"0.001" min:"0" max:"1000"`
+	WeightDecay    float64 `yaml:"weight_decay" json:"weight_decay" doc:"weight decay of matrices; not of biases and embeddings" default:"0.01" min:"0" max:"10"`
+	Momentum       float64 `yaml:"momentum" json:"momentum" doc:"momentum of sgd" default:"0.9" min:"0" max:"1"`
+	Schedule       string  `yaml:"schedule" json:"schedule" doc:"course of the learning rate after the warm-up: constant, linear or cosine down to 0" default:"linear" enum:"constant|linear|cosine"`
+	Warmup         float64 `yaml:"warmup" json:"warmup" doc:"share of all steps in which the learning rate rises from 0" default:"0.05" min:"0" max:"1"`
+	Clip           float64 `yaml:"clip" json:"clip" doc:"largest norm of the gradient; longer ones are shortened; 0 for no limit" default:"1" min:"0" max:"1000000"`
+	Loss           string  `yaml:"loss" json:"loss" doc:"cross_entropy, or hinge (squared, one class against the rest)" default:"cross_entropy" enum:"cross_entropy|hinge"`
+	LabelSmoothing float64 `yaml:"label_smoothing" json:"label_smoothing" doc:"share of the target's probability spread over all classes (cross_entropy)" default:"0" min:"0" max:"0.99"`
+	ClassWeights   string  `yaml:"class_weights" json:"class_weights" doc:"none, or balanced: rare classes count more, by 1/frequency" default:"none" enum:"none|balanced"`
+	Metric         string  `yaml:"metric" json:"metric" doc:"figure on the validation part that picks the best epoch" default:"accuracy" enum:"accuracy|macro_f1|loss"`
+	Patience       int     `yaml:"patience" json:"patience" doc:"stop after so many epochs without a better figure; 0 to run all" default:"3" min:"0" max:"100000"`
+	Seed           uint64  `yaml:"seed" json:"seed" doc:"seed of fresh weights, order of texts, and dropout: same seed, same threads, same model" default:"1"`
+	Threads        int     `yaml:"threads" json:"threads" doc:"processors used; 0 for all" default:"0" min:"0" max:"1024"`
+	Checkpoint     int     `yaml:"checkpoint" json:"checkpoint" doc:"seconds between checkpoints, which are also written after each epoch and on interruption" default:"60" min:"1" max:"86400"`
+}
+
+// rate returns the learning rate of a step, counted from 0, of a training of so many steps.
+func (c *Config) rate(step, steps int) float64 {
+	warm := int(math.Round(c.Warmup * float64(steps)))
+	if step < warm {
+		return c.LearningRate * float64(step+1) / float64(warm)
+	}
+	done := float64(step-warm) / float64(max(steps-warm, 1))
+	switch c.Schedule {
+	case "linear":
+		return c.LearningRate * (1 - done)
+	case "cosine":
+		return c.LearningRate * 0.5 * (1 + math.Cos(math.Pi*done))
+	}
+	return c.LearningRate
+}
+
+// classWeights returns the weight of each class in the loss, nil for equal ones. Balanced weights are n/(k·count), as
+// scikit-learn computes them.
+func (c *Config) classWeights(targets []int32, classes int) []float32 {
+	if c.ClassWeights != "balanced" {
+		return nil
+	}
+	counts := make([]int, classes)
+	for _, t := range targets {
+		counts[t]++
+	}
+	weights := make([]float32, classes)
+	for i, n := range counts {
+		weights[i] = float32(len(targets)) / float32(classes*max(n, 1))
+	}
+	return weights
+}
