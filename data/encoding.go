@@ -63,10 +63,12 @@ func detectUTF16(sample []byte) string {
 		}
 	}
 	// In Chinese text most units have no zero byte: the decisive thing is on which side the zeros are.
-	if zeros[1] > 10*zeros[0] && 100*zeros[1] > n/2 && ascii[0] >= zeros[1]/2 {
+	// A header alone has some; a stray zero or two in another encoding must not decide.
+	const least = 4
+	if zeros[1] >= least && zeros[1] > 10*zeros[0] && 100*zeros[1] > n/2 && ascii[0] >= zeros[1]/2 {
 		return "utf-16le"
 	}
-	if zeros[0] > 10*zeros[1] && 100*zeros[0] > n/2 && ascii[1] >= zeros[0]/2 {
+	if zeros[0] >= least && zeros[0] > 10*zeros[1] && 100*zeros[0] > n/2 && ascii[1] >= zeros[0]/2 {
 		return "utf-16be"
 	}
 	return ""

@@ -57,47 +57,44 @@ func (t *table) header() error {
 	for i := range first {
 		first[i] = strings.TrimSpace(first[i])
 	}
-	header := t.r.columns.Header
-	names := header != "no"
-	if t.text, err = t.find("text", t.r.columns.Text, first, names); err != nil {
+	c := &t.r.columns
+	if t.text, err = t.find("text", c.Text, first); err != nil {
 		return err
 	}
-	if t.pair, err = t.find("pair", t.r.columns.Pair, first, names); err != nil {
+	if t.pair, err = t.find("pair", c.Pair, first); err != nil {
 		return err
 	}
-	if t.label, err = t.find("label", t.r.columns.Label, first, names); err != nil {
+	if t.label, err = t.find("label", c.Label, first); err != nil {
 		return err
 	}
-	// By number means that the first row is data, unless it was said to be a header.
-	named := slices.Contains(first, t.r.columns.Text) || t.r.columns.Label != "" && slices.Contains(first, t.r.columns.Label)
-	if header == "no" || header != "yes" && !named {
+	// Columns given by number mean that the first row is data, unless it was said to be a header.
+	_, err = strconv.Atoi(c.Text)
+	if c.Header == "no" || c.Header != "yes" && err == nil {
 		e := t.example(first, line)
 		t.pending = &e
 	}
 	return nil
 }
 
-// find returns the number of a column given by name or by number from 1; -1 if none is wanted.
-func (t *table) find(flag, want string, first []string, names bool) (int, error) {
+// find returns the number of a column given by number from 1 or by name; -1 if none is wanted.
+func (t *table) find(flag, want string, first []string) (int, error) {
 	if want == "" {
 		return -1, nil
 	}
-	if names {
-		if i := slices.Index(first, want); i >= 0 {
-			if slices.Contains(first[i+1:], want) {
-				return 0, hint.Errorf(fmt.Sprintf("rename one, or give the column by number: --%s %d --header yes", flag, i+1), "reading %s: the column name %q stands twice in the header", t.r.name(), want)
-			}
-			return i, nil
+	if n, err := strconv.Atoi(want); err == nil {
+		if n < 1 || n > len(first) {
+			return 0, hint.Errorf("count columns from 1", "reading %s: there is no column %d, the first row has %d", t.r.name(), n, len(first))
 		}
-	}
-	n, err := strconv.Atoi(want)
-	if err == nil && n >= 1 && n <= len(first) {
 		return n - 1, nil
 	}
-	if err == nil {
-		return 0, hint.Errorf("count columns from 1", "reading %s: there is no column %d, the first row has %d", t.r.name(), n, len(first))
+	i := slices.Index(first, want)
+	if i < 0 || t.r.columns.Header == "no" {
+		return 0, t.r.missingColumn(flag, want, first, conf.Nearest(want, first))
 	}
-	return 0, t.r.missingColumn(flag, want, first, conf.Nearest(want, first))
+	if slices.Contains(first[i+1:], want) {
+		return 0, hint.Errorf(fmt.Sprintf("rename one, or give the columns by number: --%s %d --header yes", flag, i+1), "reading %s: the column name %q stands twice in the header", t.r.name(), want)
+	}
+	return i, nil
 }
 
 func (t *table) next() (Example, error) {
