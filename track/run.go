@@ -126,7 +126,7 @@ func Resume(root, id string, step int) (*Run, error) {
 	}
 	info.Status, info.Error, info.End, info.PID, info.Step = Running, "", time.Time{}, os.Getpid(), step
 	info.Resumed++
-	r := &Run{dir: filepath.Join(root, id), info: *info}
+	r := &Run{dir: filepath.Join(root, info.ID), info: *info}
 	if err := cutMetrics(filepath.Join(r.dir, metricsFile), step); err != nil {
 		return nil, err
 	}
