@@ -140,13 +140,35 @@ func normEdits(form norm.Form, s string, edits []edit) []edit {
 		return edits
 	}
 	var it norm.Iter
+	var out []byte
 	it.InitString(form, s)
 	for !it.Done() {
 		from := it.Pos()
-		next := it.Next()
-		if to := it.Pos(); s[from:to] != string(next) {
-			edits = append(edits, edit{from, to, string(next)})
+		out = append(out[:0], it.Next()...)
+		for !it.Done() && it.Pos() == from { // the rest of what one character became
+			out = append(out, it.Next()...)
 		}
+		if to := it.Pos(); s[from:to] != string(out) {
+			edits = segmentEdits(s, from, to, string(out), edits)
+		}
+	}
+	return edits
+}
+
+// segmentEdits appends the edits that turn s[from:to] into with, character by character, as Hugging Face's tokenizers
+// align them: characters that were composed stand for the first of their parts, and what one character became stands
+// for that character.
+func segmentEdits(s string, from, to int, with string, edits []edit) []edit {
+	for from < to {
+		_, n := utf8.DecodeRuneInString(s[from:to])
+		_, m := utf8.DecodeRuneInString(with)
+		if from+n == to { // the last character takes the rest
+			m = len(with)
+		}
+		if s[from:from+n] != with[:m] {
+			edits = append(edits, edit{from, from + n, with[:m]})
+		}
+		from, with = from+n, with[m:]
 	}
 	return edits
 }

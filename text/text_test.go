@@ -150,7 +150,7 @@ func TestEncode(t *testing.T) {
 		{"char", "鑫房", "[UNK]|房"},
 		{"char", "", ""},
 		{"char", " \t\n", ""},
-		{"word", "早餐很不错，下次再来!", "早餐|很|不错|,|下次|再来|!"},
+		{"word", "早餐很不错，下次再来!", "早餐|很|不错|,|下次|再|来|!"},
 		{"word", "Great WIFI", "great|wifi"},
 		{"word", "鑫鑫服务", "[UNK]|服务"},
 		{"word", "xylophone room", "[UNK]|room"},

@@ -91,6 +91,17 @@ func Keys(config any) []string {
 	return keys
 }
 
+// sections returns the keys that hold others.
+func sections(v reflect.Value, prefix string) []string {
+	var out []string
+	for _, f := range fields(v, prefix) {
+		if f.isSection() {
+			out = append(append(out, f.path), sections(f.value, f.path+".")...)
+		}
+	}
+	return out
+}
+
 // Set changes one key from text: lists are separated by commas.
 func Set(config any, key, value string) error {
 	list := all(structOf(config), "")
@@ -125,7 +136,7 @@ func Decode(data []byte, file string, config any) error {
 	if doc.Kind == 0 || len(doc.Content) == 0 {
 		return nil
 	}
-	d := decoder{file: file, keys: Keys(config)}
+	d := decoder{file: file, keys: append(Keys(config), sections(structOf(config), "")...)}
 	return d.section(doc.Content[0], structOf(config), "")
 }
 

@@ -23,7 +23,6 @@ type config struct {
 	Kind   string `yaml:"kind" doc:"which" default:"x" enum:"x|y"`
 	On     bool   `yaml:"on" default:"true"`
 	Widths []int  `yaml:"widths" default:"2,3" min:"1" max:"9"`
-	shared `yaml:"-"`
 	Shared shared `yaml:",inline"`
 	Train  inner  `yaml:"train" doc:"training"`
 	Hidden int
@@ -60,6 +59,7 @@ func TestDecodeKeepsWhatTheTextLacks(t *testing.T) {
 func TestDecodeSaysWhatIsWrongWhereAndTheWayOut(t *testing.T) {
 	for _, c := range []struct{ yaml, message, way string }{
 		{"name: a\ntrain:\n  lerning_rate: 1", "x.yaml:3: unknown key train.lerning_rate", "did you mean train.learning_rate?"},
+		{"trian:\n  steps: 1", "x.yaml:1: unknown key trian", "did you mean train?"},
 		{"learning_rate: 1", "x.yaml:1: unknown key learning_rate", "did you mean train.learning_rate?"},
 		{"zzzzzzzzzz: 1", "x.yaml:1: unknown key zzzzzzzzzz", "lists all keys"},
 		{"train:\n  steps: many", `x.yaml:2: train.steps: "many" is no whole number`, "from 1 to 100"},

@@ -1,0 +1,2 @@
+// Package thirdparty holds tests alone: see python_test.go.
+package thirdparty

@@ -1,0 +1,34 @@
+// Package thirdparty has other people's programs judge our files and figures: the Python packages tokenizers,
+// safetensors, tensorboard and scikit-learn, in the versions of requirements.txt.
+//
+// The tests need the interpreter of a virtual environment that has them, named by XIAOYU_PYTHON; without it they are
+// skipped, with it a missing package is a failure:
+//
+//	python3 -m venv .venv && .venv/bin/pip install -r e2e/thirdparty/requirements.txt
+//	XIAOYU_PYTHON=$PWD/.venv/bin/python go test ./e2e/thirdparty
+package thirdparty
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// python runs a script of this folder and returns what it prints.
+func python(t *testing.T, script string, args ...string) string {
+	t.Helper()
+	interpreter := os.Getenv("XIAOYU_PYTHON")
+	if interpreter == "" {
+		t.Skip("needs XIAOYU_PYTHON, the interpreter of an environment with requirements.txt")
+	}
+	var stderr bytes.Buffer
+	cmd := exec.Command(interpreter, append([]string{script}, args...)...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s%s", script, err, out, stderr.String())
+	}
+	return strings.TrimSpace(string(out))
+}
