@@ -158,6 +158,7 @@ func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
 			c.Tokenizer.Kind = "char"
 		}
 	}
+	c.Model.NGram.Resolve(c.Tokenizer.Kind)
 	t.Stage("tokenizer", int64(len(rows)), "texts")
 	texts := func(yield func(string) bool) {
 		for _, r := range rows {

@@ -29,12 +29,26 @@ type Config struct {
 
 // NGrams chooses the features of the ngram family.
 type NGrams struct {
-	Tokens      int    `yaml:"tokens" json:"tokens" doc:"longest run of tokens that is a feature; 0 for none" default:"3" min:"0" max:"8"`
+	Tokens      int    `yaml:"tokens" json:"tokens" doc:"longest run of tokens that is a feature; 0 for none, -1 to choose by the tokenizer (4 characters or 2 words)" default:"-1" min:"-1" max:"8"`
 	CharsMin    int    `yaml:"chars_min" json:"chars_min" doc:"shortest run of characters within a word that is a feature" default:"3" min:"1" max:"16"`
-	CharsMax    int    `yaml:"chars_max" json:"chars_max" doc:"longest run of characters within a word that is a feature; 0 for none" default:"0" min:"0" max:"16"`
+	CharsMax    int    `yaml:"chars_max" json:"chars_max" doc:"longest run of characters within a word that is a feature; 0 for none, -1 to choose by the tokenizer (none of characters, 5 within words)" default:"-1" min:"-1" max:"16"`
 	MinTexts    int    `yaml:"min_texts" json:"min_texts" doc:"a feature must occur in so many training texts" default:"2" min:"1" max:"1000000"`
 	MaxFeatures int    `yaml:"max_features" json:"max_features" doc:"at most so many features are kept, the most frequent ones" default:"500000" min:"1" max:"8000000"`
 	Weighting   string `yaml:"weighting" json:"weighting" doc:"value of a feature: tfidf ((1+log tf)·idf), tf (1+log tf) or binary; each text's values are scaled to length 1" default:"tfidf" enum:"tfidf|tf|binary"`
+}
+
+// Resolve replaces what is left to choose by what suits a tokenizer of the given kind.
+func (n *NGrams) Resolve(tokenizer string) {
+	tokens, chars := 2, 5
+	if tokenizer == "char" {
+		tokens, chars = 4, 0
+	}
+	if n.Tokens < 0 {
+		n.Tokens = tokens
+	}
+	if n.CharsMax < 0 {
+		n.CharsMax = chars
+	}
 }
 
 // family is a row of the table of families: what a new one has to bring.
