@@ -182,8 +182,8 @@ const (
 	full    // the set takes no more
 )
 
-// maxDigests bounds the memory of a digestSet to 160 MB.
-const maxDigests = 1 << 24
+// maxDigests bounds the memory of a digestSet to 84 MB: six million texts are remembered.
+const maxDigests = 1 << 23
 
 func (s *digestSet) insert(key uint64, mark uint16) insertion {
 	key |= 1 // 0 marks a free slot

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 var allSteps = CleanConfig{HTML: true, Unicode: "nfkc", FullWidth: true, Control: true, URLs: true, Repeats: 3, Space: true}
@@ -104,6 +106,17 @@ func FuzzClean(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) { checkClean(t, s) })
+}
+
+func TestTheShortCutAroundUnicodesTablesIsRight(t *testing.T) {
+	for _, form := range []norm.Form{norm.NFC, norm.NFKC} {
+		for r := rune(0); r <= 0x10ffff; r++ {
+			// Behind another character too, with which it might compose.
+			if s := "a" + string(r); utf8.ValidRune(r) && surelyNormal(form, s) && form.String(s) != s {
+				t.Fatalf("%U is changed by form %d", r, form)
+			}
+		}
+	}
 }
 
 func TestSourceNamesWhatAByteStoodFor(t *testing.T) {

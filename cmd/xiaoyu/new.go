@@ -45,7 +45,7 @@ func newCommand(term *terminal) *cobra.Command {
 				c.Data.Path = "reviews.csv"
 			}
 			path := filepath.Join(dir, xiaoyu.ConfigFile)
-			if err := writeConfig(path, c, true); errors.Is(err, fs.ErrExist) {
+			if err := writeConfig(path, c); errors.Is(err, fs.ErrExist) {
 				return hint.Errorf("choose another name, or edit that file", "starting the project %s: %s exists", dir, path)
 			} else if err != nil {
 				return hint.Wrap(err, "choose a folder that you may write to", "starting the project %s", dir)

@@ -24,7 +24,7 @@ func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
 		flags.StringVar(&f.label, "label", "", "column of the label")
 	}
 	flags.StringVar(&f.encoding, "encoding", "", "encoding of the file, if detection errs: utf-8, gb18030, big5, utf-16le, utf-16be, windows-1252")
-	flags.StringVar(&f.format, "format", "", "csv or jsonl, if detection errs")
+	flags.StringVar(&f.format, "data-format", "", "csv or jsonl, if detection errs")
 	flags.StringVar(&f.delimiter, "delimiter", "", "character between columns, if detection errs; tab for a tab")
 	flags.StringVar(&f.header, "header", "", "yes or no, if detection errs")
 	flags.StringVar(&f.invalid, "invalid", "", "replace: put U+FFFD for bytes that the encoding does not know")

@@ -58,7 +58,7 @@ lines of standard input.`,
 		},
 	}
 	columns.add(cmd, false)
-	cmd.Flags().StringVar(&format, "format-out", "", "jsonl, csv or text; text for arguments, jsonl otherwise")
+	cmd.Flags().StringVar(&format, "format", "", "jsonl, csv or text; text for arguments, jsonl otherwise")
 	cmd.Flags().IntVar(&top, "top", 0, "how many labels with their probabilities; 0 for all")
 	return cmd
 }

@@ -44,6 +44,8 @@ Without flags it uses sample reviews that come with the program. With your own f
 				}
 				defer os.Remove(path)
 				columns.data, columns.text, columns.label = path, "text", "label"
+				// Few and short texts: more rounds, and patience with the noise of a small validation part.
+				c.Train.Epochs, c.Train.Patience = 40, 8
 			}
 			if err := columns.apply(c); err != nil {
 				return err
@@ -115,15 +117,11 @@ func serveModel(ctx context.Context, term *terminal, dir, addr string, samples [
 	return nil
 }
 
-// sampleConfig is the configuration that `xiaoyu new` writes for sample data.
-func writeConfig(path string, c *xiaoyu.Config, explain bool) error {
+// writeConfig writes a new configuration file; one that exists is left alone.
+func writeConfig(path string, c *xiaoyu.Config) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	write := conf.Encode
-	if explain {
-		write = conf.Explain
-	}
-	return errors.Join(write(f, c), f.Close())
+	return errors.Join(conf.Explain(f, c), f.Close())
 }

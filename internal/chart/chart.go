@@ -41,7 +41,20 @@ func Bar(labels []string, series ...Series) (string, error) {
 	option.Theme = palette()
 	option.CategoryAxis.Labels = labels
 	option.Legend.SeriesNames = names(series)
+	if top := highest(series); top > 0.2 && top <= 1 { // shares are seen against the whole
+		option.ValueAxis[0].Min, option.ValueAxis[0].Max = charts.Ptr(0.0), charts.Ptr(1.0)
+	}
 	return draw(func(p *charts.Painter) error { return p.BarChart(option) })
+}
+
+func highest(series []Series) float64 {
+	top := math.Inf(-1)
+	for _, s := range series {
+		for _, v := range s.Values {
+			top = max(top, v)
+		}
+	}
+	return top
 }
 
 func values(series []Series) [][]float64 {
