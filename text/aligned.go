@@ -1,5 +1,7 @@
 package text
 
+import "unicode/utf8"
+
 // Span is a range of bytes, Start included, End not.
 type Span struct{ Start, End int }
 
@@ -93,14 +95,6 @@ func (a *Aligned) apply(edits []edit) {
 
 // characterLength returns the number of bytes of the character at position at, 1 for a stray byte.
 func characterLength(s string, at int) int {
-	if s[at] < 0x80 {
-		return 1
-	}
-	for _, r := range s[at:] {
-		if r == '\uFFFD' && (len(s)-at < 3 || s[at:at+3] != "\uFFFD") {
-			return 1
-		}
-		return len(string(r))
-	}
-	return 1
+	_, n := utf8.DecodeRuneInString(s[at:])
+	return n
 }

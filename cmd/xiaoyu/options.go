@@ -13,7 +13,7 @@ import (
 
 // columnFlags are the flags that say where in a file text and label are.
 type columnFlags struct {
-	data, text, label, pair, encoding, format, delimiter, header, invalid string
+	data, text, label, encoding, format, delimiter, header, invalid string
 }
 
 func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
