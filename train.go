@@ -99,6 +99,7 @@ type training struct {
 	model   *model.Model
 	trainer *train.Trainer
 	record  *track.Run
+	encoded int64 // texts of this stage
 }
 
 // prepare builds everything up to the first step; it depends on the configuration and the data alone.
@@ -123,7 +124,7 @@ func (t *training) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.Stage("encoding", int64(t.set.Report.Out), "texts")
+	t.Stage("encoding", int64(len(parts[data.Train])+len(parts[data.Validation])), "texts")
 	t.model, err = model.New(c.Model, c.Data.Clean, tok, t.set.Labels, c.Train.Seed, func(yield func(*text.Encoding) bool) {
 		var e text.Encoding
 		for _, row := range parts[data.Train] {
@@ -137,6 +138,7 @@ func (t *training) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.encoded = 0
 	trainSet, valid := t.encode(parts[data.Train]), t.encode(parts[data.Validation])
 	if t.trainer, err = train.New(t.model, trainSet, valid, c.Train); err != nil {
 		return err
@@ -190,13 +192,14 @@ func (t *training) encode(rows []data.Row) *train.Set {
 	set := &train.Set{}
 	var e text.Encoding
 	var ids []int32
-	for i, r := range rows {
+	for _, r := range rows {
 		ids = t.model.Encode(ids[:0], &e, r.Text)
 		set.Add(ids, int32(r.Class))
-		if i%256 == 255 {
-			t.Progress(int64(i+1), "")
+		if t.encoded++; t.encoded%256 == 0 {
+			t.Progress(t.encoded, "")
 		}
 	}
+	t.Progress(t.encoded, "")
 	return set
 }
 
@@ -316,6 +319,7 @@ func (t *training) judge(ctx context.Context) (*eval.Report, error) {
 		}
 	}
 	t.Stage("evaluating", int64(len(rows)), "texts")
+	t.encoded = 0
 	set := t.encode(rows)
 	_, probabilities, err := train.Evaluate(ctx, t.model, set, nn.NewTape(nil))
 	if err != nil {

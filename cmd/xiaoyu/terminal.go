@@ -58,6 +58,7 @@ func (t *terminal) Stage(name string, total int64, unit string) {
 		progressbar.OptionSetWriter(t.err), progressbar.OptionSetDescription(fmt.Sprintf("%-10s", name)),
 		progressbar.OptionSetWidth(24), progressbar.OptionThrottle(80*time.Millisecond), progressbar.OptionClearOnFinish(),
 		progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionSetMaxDetailRow(0),
+		progressbar.OptionSetSpinnerChangeInterval(0), // no goroutine that goes on drawing when the stage has ended
 		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: "", BarEnd: ""}))
 }
 
@@ -104,6 +105,7 @@ func (t *terminal) endStage() {
 	}
 	if s.bar != nil {
 		_ = s.bar.Clear()
+		_ = s.bar.Exit()
 	}
 	count := ""
 	if s.done > 0 {
