@@ -104,11 +104,16 @@ type worker struct {
 	ids      []int32
 }
 
-func (m *Model) predictRange(ctx context.Context, texts []string, out []Prediction) error {
-	w, _ := m.workers.Get().(*worker)
-	if w == nil {
-		w = &worker{tape: nn.NewTape(nil)}
+// worker returns one that is free; put it back into m.workers.
+func (m *Model) worker() *worker {
+	if w, ok := m.workers.Get().(*worker); ok {
+		return w
 	}
+	return &worker{tape: nn.NewTape(nil)}
+}
+
+func (m *Model) predictRange(ctx context.Context, texts []string, out []Prediction) error {
+	w := m.worker()
 	defer m.workers.Put(w)
 	for at := 0; at < len(texts); {
 		if err := ctx.Err(); err != nil {
@@ -151,10 +156,7 @@ func (m *Model) Tokens(s string) text.Encoding {
 
 // PredictTokens predicts encoded texts, for those who change tokens instead of text (explanations).
 func (m *Model) PredictTokens(ctx context.Context, encodings []text.Encoding) ([]Prediction, error) {
-	w, _ := m.workers.Get().(*worker)
-	if w == nil {
-		w = &worker{tape: nn.NewTape(nil)}
-	}
+	w := m.worker()
 	defer m.workers.Put(w)
 	out := make([]Prediction, 0, len(encodings))
 	for len(out) < len(encodings) {

@@ -163,7 +163,8 @@ func TestTheQuickstartPage(t *testing.T) {
 	}
 	// An example by one click, and an empty text refused by the form itself.
 	var text string
-	if err := chromedp.Run(ctx, chromedp.Navigate(url+"/?lang=zh"), chromedp.Click(".example"), chromedp.WaitVisible("#result"), chromedp.Value("#text", &text)); err != nil {
+	if err := chromedp.Run(ctx, view(900, "light"), chromedp.Navigate(url+"/?lang=zh"), chromedp.Click(".example"), chromedp.WaitVisible("#result"),
+		chromedp.Value("#text", &text), picture(t, "try-example")); err != nil {
 		t.Fatal(err)
 	}
 	if text != examples.ToTry("zh")[0] {

@@ -2,10 +2,14 @@
 
 package safetensors
 
-import "os"
+import (
+	"io"
+	"os"
+)
 
-// mapFile reads the file: this system cannot map one.
-func mapFile(path string) (data []byte, unmap func() error, err error) {
-	data, err = os.ReadFile(path)
+// mapRegular reads the file: this system cannot map one.
+func mapRegular(f *os.File, size int) (data []byte, unmap func() error, err error) {
+	data = make([]byte, size)
+	_, err = io.ReadFull(f, data)
 	return data, func() error { return nil }, err
 }

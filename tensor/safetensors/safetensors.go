@@ -20,6 +20,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"unsafe"
 
@@ -80,6 +81,28 @@ func Open(path string) (*File, error) {
 	}
 	f.unmap = unmap
 	return f, nil
+}
+
+// mapFile maps a file into memory, read-only; where the system cannot, it is read.
+func mapFile(path string) (data []byte, unmap func() error, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, errors.Unwrap(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return nil, nil, errors.New("it is not a regular file")
+	case info.Size() == 0:
+		return nil, func() error { return nil }, nil
+	case info.Size() > math.MaxInt:
+		return nil, nil, errors.New("it is too large for this system")
+	}
+	return mapRegular(f, int(info.Size()))
 }
 
 // Parse reads a file's content. The tensors are views of data.
