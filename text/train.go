@@ -79,7 +79,8 @@ func Train(ctx context.Context, texts iter.Seq[string], c Config, progress func(
 		total += float64(f)
 	}
 	for i, f := range frequencies {
-		scores[i+2] = math.Log(float64(f) / total)
+		// Six decimals: other readers of JSON may round longer numbers differently, which would decide ties otherwise.
+		scores[i+2] = math.Round(1e6*math.Log(float64(f)/total)) / 1e6
 	}
 	t.algorithm = newUnigram(tokens, scores, 1)
 	return t, nil

@@ -130,7 +130,7 @@ const (
 )
 
 // strip is a copy of rows of A, for matrices that would thrash the cache where they lie.
-type strip [blockK * (maxRows + 2)]float32
+type strip [(blockK + 16) * maxRows]float32
 
 var strips = sync.Pool{New: func() any { return new(strip) }}
 
@@ -155,8 +155,8 @@ func (p *PackedB) multiply(m int, a []float32, rs, cs int, c []float32, ldc int,
 	count := (m + rows - 1) / rows
 	blocks := (p.k + blockK - 1) / blockK
 	panels := (p.n + p.panel - 1) / p.panel
-	// A transposed A is read across its rows; long strides that are powers of two share few sets of the cache.
-	copies := cs != 1 || rs%512 == 0 && m > 4
+	// Rows whose distance is a large power of two fall into one set of the cache and push each other out.
+	copies := rs%1024 == 0 && rs > 0 && cs == 1 && m > 4
 	var buffer *strip
 	if copies {
 		buffer = strips.Get().(*strip)
@@ -189,23 +189,11 @@ type tile struct {
 	acc     bool
 }
 
-// copyTo moves the rows of A to buffer: by columns if they were read across, else by rows with some distance.
+// copyTo moves the rows of A to buffer, at a distance that is no power of two.
 func (t *tile) copyTo(buffer *strip) {
-	if t.cs == 1 {
-		stride := t.k + 16
-		if t.rows*stride > len(buffer) {
-			stride = t.k
-		}
-		for r := range t.rows {
-			copy(buffer[r*stride:r*stride+t.k], t.a[r*t.rs:r*t.rs+t.k])
-		}
-		t.a, t.rs = buffer[:], stride
-		return
+	stride := t.k + 16
+	for r := range t.rows {
+		copy(buffer[r*stride:r*stride+t.k], t.a[r*t.rs:r*t.rs+t.k])
 	}
-	if t.rs == 1 {
-		for p := range t.k {
-			copy(buffer[p*t.rows:(p+1)*t.rows], t.a[p*t.cs:p*t.cs+t.rows])
-		}
-		t.a, t.cs = buffer[:], t.rows
-	}
+	t.a, t.rs = buffer[:], stride
 }
