@@ -65,35 +65,75 @@ func (m *Model) Predict(ctx context.Context, texts []string) ([]Prediction, erro
 	return out, cmp.Or(errs...)
 }
 
-// PredictAll predicts texts as they come and yields the predictions in the same order. It reads ahead a few hundred
-// texts at most.
-func (m *Model) PredictAll(ctx context.Context, texts iter.Seq[string]) iter.Seq2[Prediction, error] {
-	return func(yield func(Prediction, error) bool) {
+// Answer is a text and what the model says of it.
+type Answer struct {
+	Text string
+	Prediction
+	More bool // another answer follows at once, without waiting for a text: a good time not to flush
+}
+
+// PredictAll predicts texts as they come and yields the answers in the same order. It waits for no batch to fill: what
+// has come is predicted at once, and meanwhile a few hundred texts are read ahead. The texts are drawn in a goroutine
+// of their own.
+func (m *Model) PredictAll(ctx context.Context, texts iter.Seq[string]) iter.Seq2[Answer, error] {
+	return func(yield func(Answer, error) bool) {
 		size := batchTexts * runtime.GOMAXPROCS(0)
-		batch := make([]string, 0, size)
-		flush := func() bool {
-			predictions, err := m.Predict(ctx, batch)
-			if err != nil {
-				yield(Prediction{}, err)
-				return false
-			}
-			batch = batch[:0]
-			for _, p := range predictions {
-				if !yield(p, nil) {
-					return false
+		in, stop := make(chan string, size), make(chan struct{})
+		defer close(stop)
+		go func() {
+			defer close(in)
+			for s := range texts {
+				select {
+				case in <- s:
+				case <-stop:
+					return
 				}
 			}
-			return true
-		}
-		for s := range texts {
-			if batch = append(batch, s); len(batch) == size && !flush() {
+		}()
+		batch := make([]string, 0, size)
+		for open := true; open; {
+			batch, open = gather(ctx, in, batch[:0])
+			predictions, err := m.Predict(ctx, batch)
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				yield(Answer{}, err)
 				return
 			}
-		}
-		if len(batch) > 0 {
-			flush()
+			for i, p := range predictions {
+				if !yield(Answer{batch[i], p, i+1 < len(batch)}, nil) {
+					return
+				}
+			}
 		}
 	}
+}
+
+// gather waits for one text and takes those that are there already, up to batch's capacity; open tells whether more
+// may come.
+func gather(ctx context.Context, in <-chan string, batch []string) (_ []string, open bool) {
+	select {
+	case s, ok := <-in:
+		if !ok {
+			return batch, false
+		}
+		batch = append(batch, s)
+	case <-ctx.Done():
+		return batch, false
+	}
+	for len(batch) < cap(batch) {
+		select {
+		case s, ok := <-in:
+			if !ok {
+				return batch, false
+			}
+			batch = append(batch, s)
+		default:
+			return batch, true
+		}
+	}
+	return batch, true
 }
 
 // worker is the memory of one prediction at a time.

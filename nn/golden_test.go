@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/golden"
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/internal/parallel"
 )
 
@@ -210,6 +211,17 @@ func pack(x []float32, shape, lengths []int) []float32 {
 		out = append(out, x[from:from+n*shape[2]]...)
 	}
 	return out
+}
+
+func TestSoftmaxMatchesPyTorch(t *testing.T) {
+	c := golden.Open(t, "softmax")
+	x, shape := c.Floats("in.x")
+	for r := range shape[0] {
+		row := x[r*shape[1] : (r+1)*shape[1]]
+		kernel.Softmax(row, row)
+	}
+	want, _ := c.Floats("out")
+	golden.Close(t, "softmax", x, want, tolerance)
 }
 
 func TestCrossEntropyMatchesPyTorch(t *testing.T) {

@@ -63,28 +63,18 @@ lines of standard input.`,
 	return cmd
 }
 
-// predictAll writes a line for each text as it comes; what stands in the buffer is flushed with each batch.
+// predictAll writes a line for each text as it comes; nothing waits in the buffer for another text.
 func predictAll(ctx context.Context, m *xiaoyu.Model, texts iter.Seq[string], write func(text string, p model.Prediction) error, out *bufio.Writer) error {
-	var pending []string // texts that were read and not yet answered
-	remembered := func(yield func(string) bool) {
-		for s := range texts {
-			pending = append(pending, s)
-			if !yield(s) {
-				return
-			}
-		}
-	}
-	for p, err := range m.PredictAll(ctx, remembered) {
+	for a, err := range m.PredictAll(ctx, texts) {
 		if err != nil {
 			return err
 		}
-		if err := write(pending[0], p); err != nil {
-			return fmt.Errorf("writing predictions: %w", err)
+		err := write(a.Text, a.Prediction)
+		if err == nil && !a.More {
+			err = out.Flush()
 		}
-		if pending = pending[1:]; len(pending) == 0 {
-			if err := out.Flush(); err != nil {
-				return fmt.Errorf("writing predictions: %w", err)
-			}
+		if err != nil {
+			return fmt.Errorf("writing predictions: %w", err)
 		}
 	}
 	return nil
