@@ -55,7 +55,7 @@ type projectFlags struct {
 
 func (f *projectFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.file, "config", xiaoyu.ConfigFile, "configuration of the project")
-	cmd.Flags().StringVar(&f.family, "model", "", "model family; without --config, its preset: ngram, mlp, cnn, lstm or gru")
+	cmd.Flags().StringVar(&f.family, "model", "", "another model family than the project's, with its preset: ngram, mlp, cnn, lstm or gru")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "change a key of the configuration: --set train.epochs=3")
 }
 
@@ -71,8 +71,8 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 		c, err = xiaoyu.Preset(family)
 	} else {
 		c, err = xiaoyu.LoadConfig(f.file)
-		if err == nil && f.family != "" {
-			err = conf.Set(c, "model.family", f.family)
+		if err == nil && f.family != "" && f.family != c.Model.Family {
+			c, err = otherFamily(c, f.family)
 		}
 	}
 	if err != nil {
@@ -88,6 +88,18 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 		}
 	}
 	return c, nil
+}
+
+// otherFamily returns the preset of a family on the project's data: learning rates and sizes of one family mean little
+// to another.
+func otherFamily(c *xiaoyu.Config, family string) (*xiaoyu.Config, error) {
+	p, err := xiaoyu.Preset(family)
+	if err != nil {
+		return nil, err
+	}
+	p.Name, p.Out, p.Runs, p.Data, p.Eval = c.Name, c.Out, c.Runs, c.Data, c.Eval
+	p.Train.Seed, p.Train.Threads = c.Train.Seed, c.Train.Threads
+	return p, nil
 }
 
 // resultText prints what a training brought.
