@@ -52,7 +52,7 @@ func NewPass(c *Config) *Pass {
 	return &Pass{cleaner: text.NewCleaner(c.Clean), rows: c.Rows, Report: CleanReport{Changed: map[string]int64{}}}
 }
 
-// Clean changes e's texts and tells whether the row stays. raw is the digest of the text as it was.
+// Clean changes the texts of e and tells whether the row stays.
 func (p *Pass) Clean(e *Example) (keep bool) {
 	r := &p.Report
 	r.In++
