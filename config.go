@@ -40,7 +40,7 @@ var presets = map[string]map[string]string{
 	"mlp":  {"train.epochs": "15", "train.learning_rate": "0.003", "model.embed_dim": "100", "model.hidden": "64", "model.embed_dropout": "0.3"},
 	"lstm": {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
 	"gru":  {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
-	"ngram": {"train.epochs": "12", "train.learning_rate": "0.01", "train.weight_decay": "0", "train.clip": "0", "train.warmup": "0",
+	"ngram": {"train.epochs": "12", "train.learning_rate": "0.005", "train.label_smoothing": "0.05", "train.weight_decay": "0", "train.clip": "0", "train.warmup": "0",
 		"tokenizer.min_frequency": "1", "tokenizer.vocab_size": "200000", "model.max_tokens": "2000"},
 }
 
