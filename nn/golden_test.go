@@ -154,7 +154,8 @@ func TestRecurrentMatchesPyTorch(t *testing.T) {
 		cell       Cell
 		layers     int
 		directions int
-	}{{"lstm_1", LSTM, 1, 1}, {"lstm_2_bi", LSTM, 2, 2}, {"gru_1", GRU, 1, 1}, {"gru_2_bi", GRU, 2, 2}} {
+	}{{"lstm_1", LSTM, 1, 1}, {"lstm_2_bi", LSTM, 2, 2}, {"gru_1", GRU, 1, 1}, {"gru_2_bi", GRU, 2, 2},
+		{"rnn_1", RNN, 1, 1}, {"rnn_2_bi", RNN, 2, 2}} {
 		t.Run(test.file, func(t *testing.T) {
 			c := golden.Open(t, test.file)
 			tapes(t, func(t *testing.T, tape *Tape) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/parallel"
+	"github.com/xiaoyu-slm/xiaoyu/tensor"
 )
 
 // network is a small computation whose gradients are compared with finite differences: it declares parameters and
@@ -38,6 +39,39 @@ var networks = map[string]network{
 	"conv gelu": convolution(GELU),
 	"lstm":      recurrent(LSTM),
 	"gru":       recurrent(GRU),
+	"rnn":       recurrent(RNN),
+	"conv same": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		c := Conv{ps.Add("w", Kaiming(1), 3, 3, 5), ps.Add("b", Uniform(0.5), 3)}
+		return func(t *Tape, x *Var, o []int32) *Var { return t.ConvSame(x, o, c, Tanh) }
+	},
+	"depthwise": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w, b := ps.Add("w", Uniform(1), 3, 5), ps.Add("b", Uniform(0.5), 5)
+		return func(t *Tape, x *Var, o []int32) *Var { return t.DepthwiseConv(x, o, w, b) }
+	},
+	"layer norm": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w, b := ps.Add("w", Uniform(1), 5), ps.Add("b", Uniform(0.5), 5)
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.LayerNorm(x, w, b, 1e-5) }
+	},
+	"attention": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w := ps.Add("w", Xavier, 12, 5)
+		return func(t *Tape, x *Var, o []int32) *Var {
+			return t.Attention(t.Linear(x, w, nil, Identity), o, 2)
+		}
+	},
+	"pair features": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.Add(t.PairFeatures(x), t.PairFeatures(x)) }
+	},
+	"embedding bag": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		table := ps.Add("table", Uniform(1), 4, 5)
+		table.Rows = NewRowSet(4)
+		bags := &tensor.Packed{IDs: []int32{0, 3, 3, 1, 2, 0, 1}, Offsets: []int32{0, 3, 3, 4, 7}}
+		return func(t *Tape, _ *Var, _ []int32) *Var { return t.EmbeddingBag(table, bags) }
+	},
+	"crf": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		c := NewCRF(ps, "crf", 5)
+		tags := []int32{0, 2, 2, 4, 1, 3, 3, 0, 1, 2, 4, 4, 1, 0}
+		return func(t *Tape, x *Var, o []int32) *Var { return t.CRFLoss(x, o, tags, c) }
+	},
 }
 
 func convolution(a Activation) network {
@@ -123,9 +157,23 @@ func weightOf(i int) float64 { return math.Sin(float64(3*i + 1)) }
 
 func TestLossGradientsMatchFiniteDifferences(t *testing.T) {
 	targets := []int32{2, 0, 1, 1}
+	sets := &tensor.Packed{IDs: []int32{0, 2, 1}, Offsets: []int32{0, 2, 2, 3, 3}}
+	scores := []float32{0.5, -1, 2, 0, 0, 0.1, 3, 1, -0.5, 0.3, 0.2, 0.9}
 	losses := map[string]func(t *Tape, x *Var) *Var{
 		"cross entropy": func(t *Tape, x *Var) *Var {
 			return t.CrossEntropy(x, targets, CrossEntropy{Weights: []float32{1, 3, 0.5}, Smoothing: 0.2})
+		},
+		"focal": func(t *Tape, x *Var) *Var {
+			return t.CrossEntropy(x, targets, CrossEntropy{Weights: []float32{1, 3, 0.5}, Focus: 2})
+		},
+		"binary":        func(t *Tape, x *Var) *Var { return t.BinaryCrossEntropy(x, sets, nil) },
+		"weighted":      func(t *Tape, x *Var) *Var { return t.BinaryCrossEntropy(x, sets, []float32{1, 3, 0.5}) },
+		"mse":           func(t *Tape, x *Var) *Var { return t.Regression(x, scores, 0) },
+		"huber":         func(t *Tape, x *Var) *Var { return t.Regression(x, scores, 1) },
+		"r-drop":        func(t *Tape, x *Var) *Var { return t.Divergence(x, false) },
+		"r-drop binary": func(t *Tape, x *Var) *Var { return t.Divergence(x, true) },
+		"sum": func(t *Tape, x *Var) *Var {
+			return t.Sum(t.SquaredHinge(x, targets, nil), t.CrossEntropy(x, targets, CrossEntropy{}), 0.7)
 		},
 		"hinge":          func(t *Tape, x *Var) *Var { return t.SquaredHinge(x, targets, nil) },
 		"weighted hinge": func(t *Tape, x *Var) *Var { return t.SquaredHinge(x, targets, []float32{1, 3, 0.5}) },

@@ -11,11 +11,15 @@ import (
 type CrossEntropy struct {
 	Weights   []float32 // of the classes, nil for equal ones
 	Smoothing float32   // share of the target's probability spread evenly over all classes (Szegedy et al. 2016)
+	Focus     float32   // γ of the focal loss (Lin et al. 2017): examples that are right count less, by (1−p)^γ; without smoothing
 }
 
 // CrossEntropy returns the mean over rows of −log softmax(logits)[target], weighted and smoothed as PyTorch's
 // CrossEntropyLoss does it. logits is [rows, classes], targets holds a class a row.
 func (t *Tape) CrossEntropy(logits *Var, targets []int32, o CrossEntropy) *Var {
+	if o.Focus > 0 {
+		return t.focal(logits, targets, o)
+	}
 	rows, k := logits.Rows, logits.Cols
 	checkTargets(targets, rows, k)
 	probs := t.arena.Raw(rows * k)

@@ -14,9 +14,10 @@ type Cell uint8
 const (
 	LSTM Cell = iota // Hochreiter & Schmidhuber 1997, with forget gates; gates in the order i, f, g, o
 	GRU              // Cho et al. 2014, in PyTorch's form (reset after the product); gates in the order r, z, n
+	RNN              // Elman 1990, with tanh: one "gate", the new state
 )
 
-func (c Cell) gates() int { return [...]int{4, 3}[c] }
+func (c Cell) gates() int { return [...]int{4, 3, 1}[c] }
 
 // Recurrent is one direction of one recurrent layer, with PyTorch's names and layouts: WIH is [gates·hidden, in],
 // WHH is [gates·hidden, hidden], BIH and BHH are [gates·hidden].
@@ -149,7 +150,7 @@ func (r *recurrence) project(t *Tape, x *Var) {
 		out := r.gates[lo*r.gateWidth : hi*r.gateWidth]
 		kernel.GemmPacked(hi-lo, r.input[lo*in:], in, r.wih, out, r.gateWidth, false)
 		kernel.AddBias(out, hi-lo, r.gateWidth, r.layer.BIH.Data)
-		if r.cell == LSTM {
+		if r.cell != GRU {
 			kernel.AddBias(out, hi-lo, r.gateWidth, r.layer.BHH.Data)
 		}
 	})
@@ -162,10 +163,13 @@ func (r *recurrence) forward(states, final *Var) {
 	h := r.hidden
 	for s := range r.steps() {
 		from, to := r.starts[s], r.starts[s+1]
-		if r.cell == LSTM {
+		switch r.cell {
+		case LSTM:
 			r.lstmStep(s, from, to)
-		} else {
+		case GRU:
 			r.gruStep(s, from, to)
+		default:
+			r.rnnStep(s, from, to)
 		}
 		for i := from; i < to; i++ {
 			copy(states.Row(int(r.token[i]))[r.column:], r.h[i*h:(i+1)*h])
@@ -240,6 +244,16 @@ func (r *recurrence) gruStep(s, from, to int) {
 	}
 }
 
+func (r *recurrence) rnnStep(s, from, to int) {
+	h := r.hidden
+	gates := r.gates[from*h : to*h]
+	if s > 0 {
+		kernel.GemmPacked(to-from, r.h[r.starts[s-1]*h:], h, r.whh, gates, h, true)
+	}
+	kernel.Tanh(gates, gates)
+	copy(r.h[from*h:to*h], gates)
+}
+
 func (r *recurrence) prepareBackward(t *Tape) {
 	rows, h := len(r.token), r.hidden
 	r.dh, r.dc = t.arena.Floats(len(r.order)*h), t.arena.Floats(len(r.order)*h)
@@ -248,7 +262,7 @@ func (r *recurrence) prepareBackward(t *Tape) {
 		n := r.starts[s+1] - r.starts[s]
 		copy(r.hPrev[r.starts[s]*h:r.starts[s+1]*h], r.h[r.starts[s-1]*h:(r.starts[s-1]+n)*h])
 	}
-	if r.cell == LSTM {
+	if r.cell != GRU {
 		r.dgatesH = r.gates
 	}
 }
@@ -264,10 +278,14 @@ func (r *recurrence) backward(states, final *Var) {
 		for i := from; i < to; i++ {
 			dh := r.dh[(i-from)*h : (i-from+1)*h]
 			kernel.Add(dh, states.Grad[int(r.token[i])*states.Cols+r.column:][:h])
-			if r.cell == LSTM {
+			switch r.cell {
+			case LSTM:
 				r.lstmBackward(s, i, from, dh)
-			} else {
+			case GRU:
 				r.gruBackward(i, dh, scratch)
+			default:
+				g := r.gates[i*h : (i+1)*h]
+				kernel.TanhGrad(g, dh, g)
 			}
 		}
 		if s > 0 { // gradient of the state before; an LSTM's has no other part

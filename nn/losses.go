@@ -1,0 +1,207 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+	"github.com/xiaoyu-slm/xiaoyu/tensor"
+)
+
+// focal is CrossEntropy with a Focus.
+func (t *Tape) focal(logits *Var, targets []int32, o CrossEntropy) *Var {
+	rows, k := logits.Rows, logits.Cols
+	checkTargets(targets, rows, k)
+	gamma := float64(o.Focus)
+	weight := func(c int32) float64 {
+		if o.Weights == nil {
+			return 1
+		}
+		return float64(o.Weights[c])
+	}
+	probs := t.arena.Raw(rows * k)
+	total, norm := 0.0, 0.0
+	for r, target := range targets {
+		row := logits.Row(r)
+		kernel.Softmax(probs[r*k:(r+1)*k], row)
+		logP := float64(row[target]) - logSumExp(row)
+		total -= weight(target) * math.Pow(-math.Expm1(logP), gamma) * logP
+		norm += weight(target)
+	}
+	loss := t.value(1, 1)
+	loss.Data[0] = float32(total / norm)
+	if t.training() {
+		t.record(func() {
+			for r, target := range targets {
+				p, d := probs[r*k:(r+1)*k], logits.Grad[r*k:(r+1)*k]
+				logP := float64(logits.Row(r)[target]) - logSumExp(logits.Row(r))
+				miss := max(-math.Expm1(logP), 1e-12)
+				pt := 1 - miss
+				// d loss / d log p of the target, and from there to the logits.
+				slope := gamma*math.Pow(miss, gamma-1)*pt*logP - math.Pow(miss, gamma)
+				slope *= weight(target) / norm * float64(loss.Grad[0])
+				for c := range d {
+					d[c] -= float32(slope) * p[c]
+				}
+				d[target] += float32(slope)
+			}
+		})
+	}
+	return loss
+}
+
+// BinaryCrossEntropy returns the mean over all logits, [rows, classes], of the cross-entropy of their sigmoids, where
+// sequence r of targets holds the classes that are true of row r: PyTorch's BCEWithLogitsLoss with pos_weight = weights,
+// which may be nil.
+func (t *Tape) BinaryCrossEntropy(logits *Var, targets *tensor.Packed, weights []float32) *Var {
+	rows, k := logits.Rows, logits.Cols
+	if targets.Len() != rows {
+		panic(fmt.Sprintf("nn: %d sets of targets for %d rows", targets.Len(), rows))
+	}
+	truth := t.arena.Floats(rows * k)
+	for r := range rows {
+		for _, c := range targets.Sequence(r) {
+			truth[r*k+int(c)] = 1
+		}
+	}
+	weight := func(i int) float64 {
+		if weights == nil {
+			return 1
+		}
+		return float64(weights[i%k])
+	}
+	total := 0.0
+	for i, v := range logits.Data {
+		x := float64(v)
+		// log(1+e^-x) and log(1+e^x), without overflow
+		negative := math.Log1p(math.Exp(-math.Abs(x))) + max(x, 0)
+		if truth[i] == 1 {
+			total += weight(i) * (negative - x)
+		} else {
+			total += negative
+		}
+	}
+	n := float64(max(rows*k, 1))
+	loss := t.value(1, 1)
+	loss.Data[0] = float32(total / n)
+	if t.training() {
+		t.record(func() {
+			scale := float64(loss.Grad[0]) / n
+			for i, v := range logits.Data {
+				p := 1 / (1 + math.Exp(-float64(v)))
+				if truth[i] == 1 {
+					logits.Grad[i] -= float32(scale * weight(i) * (1 - p))
+				} else {
+					logits.Grad[i] += float32(scale * p)
+				}
+			}
+		})
+	}
+	return loss
+}
+
+// Regression returns the mean over all outputs of the squared distance to targets, or with delta > 0 of Huber's loss
+// (Huber 1964): ½d² within delta and delta·(|d| − ½delta) beyond, as PyTorch's HuberLoss.
+func (t *Tape) Regression(outputs *Var, targets []float32, delta float32) *Var {
+	if len(targets) != len(outputs.Data) {
+		panic(fmt.Sprintf("nn: %d targets for %d outputs", len(targets), len(outputs.Data)))
+	}
+	total, n := 0.0, float64(max(len(targets), 1))
+	slope := t.arena.Raw(len(targets))
+	for i, v := range outputs.Data {
+		d := v - targets[i]
+		switch {
+		case delta <= 0:
+			total += float64(d) * float64(d)
+			slope[i] = 2 * d
+		case d > delta || d < -delta:
+			total += float64(delta) * (math.Abs(float64(d)) - 0.5*float64(delta))
+			slope[i] = float32(math.Copysign(float64(delta), float64(d)))
+		default:
+			total += 0.5 * float64(d) * float64(d)
+			slope[i] = d
+		}
+	}
+	loss := t.value(1, 1)
+	loss.Data[0] = float32(total / n)
+	if t.training() {
+		t.record(func() { kernel.Axpy(float32(float64(loss.Grad[0])/n), slope, outputs.Grad) })
+	}
+	return loss
+}
+
+// Divergence returns the mean of the symmetric Kullback–Leibler divergence between the distributions of row i and row
+// i + rows/2 of logits, the two passes of a batch under different dropout (R-Drop: Liang et al. 2021). binary takes
+// each logit as a distribution of its own, by its sigmoid, and averages over them.
+func (t *Tape) Divergence(logits *Var, binary bool) *Var {
+	if logits.Rows%2 != 0 {
+		panic(fmt.Sprintf("nn: divergence of %d rows", logits.Rows))
+	}
+	k, half := logits.Cols, logits.Rows/2
+	probs := t.arena.Raw(len(logits.Data))
+	logs := make([]float64, len(logits.Data)) // log p, or the logit itself where binary
+	for r := range logits.Rows {
+		row, p := logits.Row(r), probs[r*k:(r+1)*k]
+		shift := 0.0
+		if binary {
+			kernel.Sigmoid(p, row)
+		} else {
+			kernel.Softmax(p, row)
+			shift = logSumExp(row)
+		}
+		for c, v := range row {
+			logs[r*k+c] = float64(v) - shift
+		}
+	}
+	n := float64(max(half, 1))
+	if binary {
+		n *= float64(k)
+	}
+	total := 0.0
+	// KL(p‖q) + KL(q‖p) = Σ (p−q)(log p − log q), also for each sigmoid with the logits as log-odds.
+	for i := range half * k {
+		j := i + half*k
+		total += float64(probs[i]-probs[j]) * (logs[i] - logs[j])
+	}
+	loss := t.value(1, 1)
+	loss.Data[0] = float32(total / (2 * n))
+	if t.training() {
+		t.record(func() {
+			scale := float64(loss.Grad[0]) / (2 * n)
+			for r := range half {
+				a, b := r*k, (r+half)*k
+				gapA, gapB := 0.0, 0.0 // Σ p·(log p − log q), of both
+				for c := range k {
+					gap := logs[a+c] - logs[b+c]
+					gapA += float64(probs[a+c]) * gap
+					gapB -= float64(probs[b+c]) * gap
+				}
+				for c := range k {
+					p, q := float64(probs[a+c]), float64(probs[b+c])
+					gap := logs[a+c] - logs[b+c]
+					if binary {
+						logits.Grad[a+c] += float32(scale * (p*(1-p)*gap + p - q))
+						logits.Grad[b+c] -= float32(scale * (q*(1-q)*gap + p - q))
+						continue
+					}
+					logits.Grad[a+c] += float32(scale * (p*(gap-gapA) + p - q))
+					logits.Grad[b+c] -= float32(scale * (q*(gap+gapB) + p - q))
+				}
+			}
+		})
+	}
+	return loss
+}
+
+// Sum returns a + scale·b of two losses.
+func (t *Tape) Sum(a, b *Var, scale float32) *Var {
+	s := t.value(1, 1)
+	s.Data[0] = a.Data[0] + scale*b.Data[0]
+	if t.training() {
+		t.record(func() {
+			a.Grad[0] += s.Grad[0]
+			b.Grad[0] += scale * s.Grad[0]
+		})
+	}
+	return s
+}
