@@ -21,6 +21,7 @@ type Config struct {
 	Name      string       `yaml:"name" json:"name" doc:"name of the project and of its model" default:"model"`
 	Out       string       `yaml:"out" json:"out" doc:"folder of the model package; models/NAME if empty" default:""`
 	Runs      string       `yaml:"runs" json:"runs" doc:"folder in which the records of trainings are kept" default:"runs"`
+	Task      string       `yaml:"task" json:"task" doc:"what is learnt: class (one label a text), multilabel (any number), regression (a number), tokens (labelled stretches of the text), or auto: tokens for files in CoNLL columns, else class" default:"auto" enum:"auto|class|multilabel|regression|tokens"`
 	Data      data.Config  `yaml:"data" json:"data" doc:"the examples: where they are, and how they are cleaned and split"`
 	Tokenizer text.Config  `yaml:"tokenizer" json:"tokenizer" doc:"how texts become tokens"`
 	Model     model.Config `yaml:"model" json:"model" doc:"the network; each family reads the keys that name it"`
@@ -30,18 +31,24 @@ type Config struct {
 
 // Eval is the `eval` part of xiaoyu.yaml.
 type Eval struct {
-	Bootstrap int `yaml:"bootstrap" json:"bootstrap" doc:"resamples for the confidence intervals; 0 for none" default:"1000" min:"0" max:"100000"`
-	Mistakes  int `yaml:"mistakes" json:"mistakes" doc:"most confident mistakes that are listed" default:"20" min:"0" max:"10000"`
+	Bootstrap int  `yaml:"bootstrap" json:"bootstrap" doc:"resamples for the confidence intervals; 0 for none" default:"1000" min:"0" max:"100000"`
+	Mistakes  int  `yaml:"mistakes" json:"mistakes" doc:"most confident mistakes that are listed" default:"20" min:"0" max:"10000"`
+	Calibrate bool `yaml:"calibrate" json:"calibrate" doc:"after training, choose on the validation part a temperature for the probabilities, and for task multilabel a threshold for each label" default:"true"`
 }
 
 // presets hold what differs from the defaults, by family.
 var presets = map[string]map[string]string{
-	"cnn":  {"train.epochs": "12", "model.dropout": "0.4", "model.embed_dropout": "0.2"},
-	"mlp":  {"train.epochs": "15", "train.learning_rate": "0.003", "model.embed_dim": "100", "model.hidden": "64", "model.embed_dropout": "0.3"},
-	"lstm": {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
-	"gru":  {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
+	"cnn":         {"train.epochs": "12", "model.dropout": "0.4", "model.embed_dropout": "0.2"},
+	"mlp":         {"train.epochs": "15", "train.learning_rate": "0.003", "model.embed_dim": "100", "model.hidden": "64", "model.embed_dropout": "0.3"},
+	"lstm":        {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
+	"gru":         {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
+	"rnn":         {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
+	"dwcnn":       {"train.epochs": "12", "train.learning_rate": "0.002", "model.embed_dropout": "0.3", "model.layers": "3", "model.widths": "3"},
+	"transformer": {"train.epochs": "12", "train.learning_rate": "0.0007", "train.warmup": "0.1", "model.embed_dropout": "0.2", "model.layers": "2", "model.activation": "gelu", "model.pooling": "mean"},
+	"static":      {"train.epochs": "20", "train.learning_rate": "0.003", "model.embed_dropout": "0.3", "model.dropout": "0"},
+	"fasttext":    {"train.epochs": "15", "train.learning_rate": "0.005", "model.embed_dim": "64", "model.embed_dropout": "0.3", "model.dropout": "0", "model.ngram.chars_max": "0"},
 	"ngram": {"train.epochs": "12", "train.learning_rate": "0.005", "train.label_smoothing": "0.05", "train.weight_decay": "0", "train.clip": "0", "train.warmup": "0",
-		"tokenizer.min_frequency": "1", "tokenizer.vocab_size": "200000", "model.max_tokens": "2000"},
+		"tokenizer.min_frequency": "1", "tokenizer.vocab_size": "200000", "model.max_tokens": "2000", "model.dropout": "0"},
 }
 
 // Preset returns the configuration that a family starts from.

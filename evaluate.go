@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
@@ -32,44 +31,93 @@ func Evaluate(ctx context.Context, m *Model, c *Config, o Observer) (*eval.Repor
 	}
 	defer r.Close()
 	o.Stage("evaluating", 0, "texts")
-	var texts []string
-	var targets []int
-	skipped := 0
-	for e, err := range r.All() {
-		if err != nil {
-			return nil, err
-		}
-		if e.Label == "" {
-			skipped++
-			continue
-		}
-		class := slices.Index(m.Labels, e.Label)
-		if class < 0 {
-			way := fmt.Sprintf("check --label; the model knows %s", joinLabels(m.Labels))
-			if near := conf.Nearest(e.Label, m.Labels); near != "" {
-				way = fmt.Sprintf("is it %q? The model knows %s", near, joinLabels(m.Labels))
-			}
-			return nil, hint.Errorf(way, "evaluating: line %d has the label %q, which the model does not know", e.Line, e.Label)
-		}
-		texts, targets = append(texts, e.Text), append(targets, class)
+	rows, skipped, err := evalRows(m.Model, r, c)
+	if err != nil {
+		return nil, err
 	}
-	if len(texts) == 0 {
+	if len(rows) == 0 {
 		return nil, hint.Errorf("check --label", "evaluating: %s has no labelled row", c.Data.Path)
 	}
-	probabilities := make([][]float32, 0, len(texts))
+	queries := func(yield func(model.Query) bool) {
+		for _, row := range rows {
+			if !yield(model.Query{Text: row.Text, Pair: row.Pair}) {
+				return
+			}
+		}
+	}
+	var predictions []model.Prediction
 	start := time.Now()
-	for p, err := range m.PredictAll(ctx, slices.Values(texts)) {
+	for p, err := range m.PredictAll(ctx, queries) {
 		if err != nil {
 			return nil, err
 		}
-		probabilities = append(probabilities, p.Probabilities)
-		o.Progress(int64(len(probabilities)), "")
+		predictions = append(predictions, p.Prediction)
+		o.Progress(int64(len(predictions)), "")
 	}
-	o.Progress(int64(len(texts)), fmt.Sprintf("%.0f texts/s", float64(len(texts))/max(time.Since(start).Seconds(), 1e-9)))
+	o.Progress(int64(len(rows)), fmt.Sprintf("%.0f texts/s", float64(len(rows))/max(time.Since(start).Seconds(), 1e-9)))
 	if skipped > 0 {
 		o.Note("note: %d rows without a label were left out", skipped)
 	}
-	return eval.Classify(m.Labels, targets, probabilities, eval.Options{Texts: texts, Mistakes: c.Eval.Mistakes, Rounds: c.Eval.Bootstrap, Seed: 1})
+	return judge(m.Model, rows, predictions, c.Data.Slices, eval.Options{Mistakes: c.Eval.Mistakes, Rounds: c.Eval.Bootstrap, Seed: 1})
+}
+
+// evalRows reads the labelled rows of r as the model's head has them.
+func evalRows(m *model.Model, r *data.Reader, c *Config) (rows []data.Row, skipped int, err error) {
+	head := m.Config.Head
+	known := m.Labels
+	if head == model.TokensHead {
+		known = m.Types()
+	}
+	number := map[string]int{}
+	for i, l := range known {
+		number[l] = i
+	}
+	class := func(e *data.Example, label string) (int, error) {
+		if i, ok := number[label]; ok {
+			return i, nil
+		}
+		way := fmt.Sprintf("check --label; the model knows %s", joinLabels(known))
+		if near := conf.Nearest(label, known); near != "" {
+			way = fmt.Sprintf("is it %q? The model knows %s", near, joinLabels(known))
+		}
+		return 0, hint.Errorf(way, "evaluating: line %d has the label %q, which the model does not know", e.Line, label)
+	}
+	for e, err := range r.All() {
+		if err != nil {
+			return nil, 0, err
+		}
+		row := data.Row{Text: e.Text, Pair: e.Pair, Line: e.Line, Entities: e.Entities, Slices: e.Slices}
+		if e.Label == "" && (head == model.ClassHead || head == model.RegressionHead) {
+			skipped++
+			continue
+		}
+		switch head {
+		case model.TokensHead:
+			for _, s := range e.Entities {
+				if _, err := class(&e, s.Label); err != nil {
+					return nil, 0, err
+				}
+			}
+		case model.RegressionHead:
+			if row.Score, err = data.ParseScore(e.Label); err != nil {
+				return nil, 0, hint.Wrap(err, "check --label", "evaluating: line %d", e.Line)
+			}
+		case model.MultiLabelHead:
+			for _, label := range data.SplitLabels(e.Label, c.Data.Separator) {
+				i, err := class(&e, label)
+				if err != nil {
+					return nil, 0, err
+				}
+				row.Labels = append(row.Labels, int32(i))
+			}
+		default:
+			if row.Class, err = class(&e, e.Label); err != nil {
+				return nil, 0, err
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows, skipped, nil
 }
 
 // WriteReport writes a report as a self-contained web page.

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
@@ -17,7 +19,6 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 	"github.com/xiaoyu-slm/xiaoyu/model"
-	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 	"github.com/xiaoyu-slm/xiaoyu/track"
 	"github.com/xiaoyu-slm/xiaoyu/train"
@@ -106,12 +107,15 @@ type training struct {
 func (t *training) prepare(ctx context.Context) error {
 	var err error
 	c := &t.config
+	if err := c.resolveTask(ctx); err != nil {
+		return err
+	}
 	t.Stage("reading", 0, "bytes")
 	if t.set, err = data.Load(ctx, &c.Data, func(done, _ int64) { t.Progress(done, "") }); err != nil {
 		return err
 	}
 	r := &t.set.Report
-	t.Note("%d rows read, %d kept (%d doubles, %d empty, %d without a label); %d labels", r.In, r.Out, r.Duplicates, r.Empty, r.Unlabelled, len(t.set.Labels))
+	t.Note("%d rows read, %d kept (%d doubles, %d empty, %d without a label); task %s, %d labels", r.In, r.Out, r.Duplicates, r.Empty, r.Unlabelled, c.Task, len(t.set.Labels))
 	parts := t.set.Parts
 	t.Note("split: %d for training, %d for validation, %d for the test", len(parts[data.Train]), len(parts[data.Validation]), len(parts[data.Test]))
 	for _, note := range t.set.Notes {
@@ -125,12 +129,18 @@ func (t *training) prepare(ctx context.Context) error {
 		return err
 	}
 	t.Stage("encoding", int64(len(parts[data.Train])+len(parts[data.Validation])), "texts")
-	t.model, err = model.New(c.Model, c.Data.Clean, tok, t.set.Labels, c.Train.Seed, func(yield func(*text.Encoding) bool) {
-		var e text.Encoding
+	labels := t.set.Labels
+	if c.Model.Head == model.TokensHead {
+		labels = model.TagNames(labels)
+	}
+	t.model, err = model.New(c.Model, c.Data.Clean, tok, labels, c.Train.Seed, func(yield func(a, b *text.Encoding) bool) {
+		var a, b text.Encoding
 		for _, row := range parts[data.Train] {
-			tok.EncodeTo(&e, row.Text)
-			e.Cut(c.Model.MaxTokens)
-			if !yield(&e) {
+			tok.EncodeTo(&a, row.Text)
+			a.Cut(c.Model.MaxTokens)
+			tok.EncodeTo(&b, row.Pair)
+			b.Cut(c.Model.MaxTokens)
+			if !yield(&a, &b) {
 				return
 			}
 		}
@@ -143,10 +153,10 @@ func (t *training) prepare(ctx context.Context) error {
 	if t.trainer, err = train.New(t.model, trainSet, valid, c.Train); err != nil {
 		return err
 	}
-	tokens := max(trainSet.Texts.Tokens()/trainSet.Len(), 1)
+	tokens := max(trainSet.Input.Tokens.Tokens()/trainSet.Len(), 1)
 	count := t.model.Params.Count()
 	t.Note("%s: %s parameters, %s, about %v for one text of %d tokens on one core", c.Model.Family, size.Count(count), size.Bytes(4*int64(count)),
-		train.Latency(t.model, tokens).Round(time.Microsecond), tokens)
+		train.Latency(t.model, trainSet).Round(time.Microsecond), tokens)
 	return nil
 }
 
@@ -187,22 +197,6 @@ func chineseShare(rows []data.Row) float64 {
 	return float64(chinese) / float64(max(all, 1))
 }
 
-// encode turns rows into what the network reads.
-func (t *training) encode(rows []data.Row) *train.Set {
-	set := &train.Set{}
-	var e text.Encoding
-	var ids []int32
-	for _, r := range rows {
-		ids = t.model.Encode(ids[:0], &e, r.Text)
-		set.Add(ids, int32(r.Class))
-		if t.encoded++; t.encoded%256 == 0 {
-			t.Progress(t.encoded, "")
-		}
-	}
-	t.Progress(t.encoded, "")
-	return set
-}
-
 // openRun starts the record, or goes on with an earlier one.
 func (t *training) openRun() error {
 	c := &t.config
@@ -239,6 +233,9 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 	}
 	t.trainer.Finish()
 	t.model.Params.Freeze()
+	if err := t.calibrate(ctx); err != nil {
+		return nil, err
+	}
 	report, err := t.judge(ctx)
 	if err != nil {
 		return nil, err
@@ -269,6 +266,8 @@ func (t *training) loop(ctx context.Context) error {
 	path := filepath.Join(t.record.Dir(), checkpointFile)
 	t.Stage("training", int64(t.trainer.StepsPerEpoch()*c.Epochs), "steps")
 	saved, valid := time.Now(), ""
+	main := train.MainMetric(t.model.Config.Head)
+	mainName := strings.ReplaceAll(main, "_", " ")
 	for event, err := range t.trainer.Run(ctx) {
 		if err != nil {
 			if errors.Is(err, context.Canceled) {
@@ -286,17 +285,20 @@ func (t *training) loop(ctx context.Context) error {
 			save = time.Since(saved) > time.Duration(c.Checkpoint)*time.Second
 		}
 		if e := event.Epoch; e != nil {
-			values := map[string]float64{"epoch/train_loss": e.TrainLoss, "valid/loss": e.Valid.Loss, "valid/accuracy": e.Valid.Accuracy, "valid/macro_f1": e.Valid.MacroF1}
+			values := map[string]float64{"epoch/train_loss": e.TrainLoss, "valid/loss": e.Valid.Loss, "valid/" + main: e.Valid.Main}
+			if main == "accuracy" {
+				values["valid/macro_f1"] = e.Valid.MacroF1
+			}
 			if err := t.record.Log(e.Step, e.Epoch, values); err != nil {
 				return err
 			}
 			if t.set.Parts[data.Validation] != nil {
-				valid = fmt.Sprintf("  validation accuracy %.1f %%", 100*e.Valid.Accuracy)
+				valid = fmt.Sprintf("  validation %s %.1f %%", mainName, 100*e.Valid.Main)
 				mark := ""
 				if e.Best {
 					mark = "  best"
 				}
-				t.Note("  epoch %2d  train loss %.4f  validation loss %.4f  accuracy %.4f%s", e.Epoch, e.TrainLoss, e.Valid.Loss, e.Valid.Accuracy, mark)
+				t.Note("  epoch %2d  train loss %.4f  validation loss %.4f  %s %.4f%s", e.Epoch, e.TrainLoss, e.Valid.Loss, mainName, e.Valid.Main, mark)
 			}
 			save = !e.Stopped
 		}
@@ -319,20 +321,22 @@ func (t *training) judge(ctx context.Context) (*eval.Report, error) {
 		}
 	}
 	t.Stage("evaluating", int64(len(rows)), "texts")
-	t.encoded = 0
-	set := t.encode(rows)
-	_, probabilities, err := train.Evaluate(ctx, t.model, set, nn.NewTape(nil))
-	if err != nil {
-		return nil, err
-	}
-	texts, targets := make([]string, len(rows)), make([]int, len(rows))
+	queries := make([]model.Query, len(rows))
 	for i, r := range rows {
-		texts[i], targets[i] = r.Text, r.Class
+		queries[i] = model.Query{Text: r.Text, Pair: r.Pair}
 	}
-	report, err := eval.Classify(t.model.Labels, targets, probabilities, eval.Options{
-		Texts: texts, Mistakes: t.config.Eval.Mistakes, Rounds: t.config.Eval.Bootstrap, Seed: t.config.Train.Seed})
+	var predictions []model.Prediction
+	for p, err := range t.model.PredictAll(ctx, slices.Values(queries)) {
+		if err != nil {
+			return nil, err
+		}
+		predictions = append(predictions, p.Prediction)
+		t.Progress(int64(len(predictions)), "")
+	}
+	report, err := judge(t.model, rows, predictions, t.config.Data.Slices, eval.Options{Mistakes: t.config.Eval.Mistakes, Rounds: t.config.Eval.Bootstrap, Seed: t.config.Train.Seed})
 	if err == nil {
-		t.Progress(int64(len(rows)), fmt.Sprintf("accuracy %.1f %%", 100*report.Accuracy))
+		main := report.Main()
+		t.Progress(int64(len(rows)), fmt.Sprintf("%s %.4f", main.Name, main.Value))
 	}
 	return report, err
 }
@@ -377,7 +381,16 @@ func (t *training) save(report *eval.Report) (*model.Package, error) {
 
 // summary is what the list of runs shows.
 func (r *Result) summary() map[string]float64 {
-	return map[string]float64{"accuracy": r.Report.Accuracy, "macro_f1": r.Report.MacroF1, "log_loss": r.Report.LogLoss, "seconds": r.Seconds}
+	values := map[string]float64{"seconds": r.Seconds, "main": r.Report.Main().Value}
+	maps.Copy(values, r.Report.More)
+	if r.Report.Task != eval.Numbers {
+		values["macro_f1"] = r.Report.MacroF1
+		values["micro_f1"] = r.Report.MicroF1
+	}
+	if r.Report.Task == "" {
+		values["accuracy"], values["log_loss"] = r.Report.Accuracy, r.Report.LogLoss
+	}
+	return values
 }
 
 // MarshalJSON writes the result for programs.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/xiaoyu-slm/xiaoyu/text"
@@ -15,6 +16,7 @@ import (
 type Pass struct {
 	cleaner *text.Cleaner
 	rows    Rows
+	task    string
 	seen    digestSet
 	Report  CleanReport
 }
@@ -49,20 +51,22 @@ const (
 
 // NewPass returns a pass with the steps of c.
 func NewPass(c *Config) *Pass {
-	return &Pass{cleaner: text.NewCleaner(c.Clean), rows: c.Rows, Report: CleanReport{Changed: map[string]int64{}}}
+	return &Pass{cleaner: text.NewCleaner(c.Clean), rows: c.Rows, task: c.Task, Report: CleanReport{Changed: map[string]int64{}}}
 }
 
 // Clean changes the texts of e and tells whether the row stays.
 func (p *Pass) Clean(e *Example) (keep bool) {
 	r := &p.Report
 	r.In++
-	p.cleanText(&e.Text, e.Line)
+	if p.task != Tags { // the places of its entities are those in the text as it is; the model cleans for itself
+		p.cleanText(&e.Text, e.Line)
+	}
 	if e.Pair != "" {
 		p.cleanText(&e.Pair, e.Line)
 	}
 	chars := utf8.RuneCountInString(e.Text)
 	switch {
-	case p.rows.Unlabelled && e.Label == "":
+	case p.rows.Unlabelled && e.Label == "" && p.task != Tags && p.task != MultiLabel:
 		r.Unlabelled++
 		return false
 	case p.rows.Empty && e.Text == "":
@@ -77,6 +81,7 @@ func (p *Pass) Clean(e *Example) (keep bool) {
 			return false
 		}
 		e.Text = firstChars(e.Text, p.rows.MaxChars)
+		e.Entities = slices.DeleteFunc(slices.Clone(e.Entities), func(s Entity) bool { return s.End > len(e.Text) })
 	}
 	if p.rows.Duplicates {
 		switch p.seen.insert(digest64(e.Text+"\x00"+e.Pair), uint16(digest64(e.Label))) {

@@ -21,32 +21,50 @@ import "github.com/xiaoyu-slm/xiaoyu/text"
 type Example struct {
 	Text  string
 	Pair  string // second text, of pair tasks; "" otherwise
-	Label string // "" where there is none
+	Label string // "" where there is none; several are joined by Columns.Separator
 	Line  int    // of the file it came from, counted from 1
+
+	Entities []Entity // labelled stretches of Text, where the file has them
+	Group    string   // what must stay on one side of the split
+	Time     string   // when it was written
+	Slices   []string // values of Columns.Slices
 }
 
 // Columns says where in a record text and label are: by name, by number from 1, or in JSON by a path such as
 // "review.body". It is the part of the configuration that `--text` and its like set.
 type Columns struct {
-	Text      string `yaml:"text" json:"text" doc:"column of the text: a name, or a number from 1 in files without a header" default:"text"`
-	Label     string `yaml:"label" json:"label" doc:"column of the label" default:"label"`
-	Pair      string `yaml:"pair" json:"pair,omitempty" doc:"column of a second text, for tasks on pairs" default:""`
-	Format    string `yaml:"format" json:"format,omitempty" doc:"auto, csv (with any delimiter) or jsonl" default:"auto" enum:"auto|csv|jsonl"`
-	Encoding  string `yaml:"encoding" json:"encoding,omitempty" doc:"auto, or the file's encoding: utf-8, gb18030, big5, utf-16le, utf-16be, windows-1252" default:"auto" enum:"auto|utf-8|gb18030|big5|utf-16le|utf-16be|windows-1252"`
-	Delimiter string `yaml:"delimiter" json:"delimiter,omitempty" doc:"auto, or the character between columns (tab for a tab)" default:"auto"`
-	Header    string `yaml:"header" json:"header,omitempty" doc:"whether the first row names the columns: auto (yes, unless columns are given by number), yes or no" default:"auto" enum:"auto|yes|no"`
-	Invalid   string `yaml:"invalid" json:"invalid,omitempty" doc:"what to do with bytes that the encoding does not know: refuse the file, or replace them by U+FFFD" default:"refuse" enum:"refuse|replace"`
+	Text      string   `yaml:"text" json:"text" doc:"column of the text: a name, or a number from 1 in files without a header" default:"text"`
+	Label     string   `yaml:"label" json:"label" doc:"column of the label" default:"label"`
+	Pair      string   `yaml:"pair" json:"pair,omitempty" doc:"column of a second text, for tasks on pairs" default:""`
+	Separator string   `yaml:"separator" json:"separator,omitempty" doc:"what stands between the labels of one text (task multilabel)" default:"|"`
+	Group     string   `yaml:"group" json:"group,omitempty" doc:"column of what must not be split, such as the author: all its rows are on one side" default:""`
+	Time      string   `yaml:"time" json:"time,omitempty" doc:"column of a date or number: with split.by time, the latest rows are the test part" default:""`
+	Slices    []string `yaml:"slices" json:"slices,omitempty" doc:"columns by whose values the figures are told apart as well" default:""`
+	Format    string   `yaml:"format" json:"format,omitempty" doc:"auto, csv (with any delimiter), jsonl, or conll (a token and its tag a line)" default:"auto" enum:"auto|csv|jsonl|conll"`
+	Encoding  string   `yaml:"encoding" json:"encoding,omitempty" doc:"auto, or the file's encoding: utf-8, gb18030, big5, utf-16le, utf-16be, windows-1252" default:"auto" enum:"auto|utf-8|gb18030|big5|utf-16le|utf-16be|windows-1252"`
+	Delimiter string   `yaml:"delimiter" json:"delimiter,omitempty" doc:"auto, or the character between columns (tab for a tab)" default:"auto"`
+	Header    string   `yaml:"header" json:"header,omitempty" doc:"whether the first row names the columns: auto (yes, unless columns are given by number), yes or no" default:"auto" enum:"auto|yes|no"`
+	Invalid   string   `yaml:"invalid" json:"invalid,omitempty" doc:"what to do with bytes that the encoding does not know: refuse the file, or replace them by U+FFFD" default:"refuse" enum:"refuse|replace"`
 }
 
 // Config is the `data` part of xiaoyu.yaml.
 type Config struct {
 	Path    string `yaml:"path" json:"path" doc:"file of examples: CSV, TSV or JSON lines, also as .gz or .zst; - for standard input" default:""`
 	Test    string `yaml:"test_path" json:"test_path,omitempty" doc:"file of test examples, where the data has a split of its own; then path is for training alone" default:""`
+	Task    string `yaml:"-" json:"-"` // what the labels are, see Tasks; "" is "class"
 	Columns `yaml:",inline"`
 	Clean   text.CleanConfig `yaml:"clean" json:"clean" doc:"steps that change a text; the model remembers them and does the same to what it predicts"`
 	Rows    Rows             `yaml:"rows" json:"rows" doc:"steps that drop rows"`
 	Split   Split            `yaml:"split" json:"split" doc:"which rows are for training, validation and test"`
 }
+
+// The tasks: what the label of a text is.
+const (
+	Classes    = "class"      // one of several labels
+	MultiLabel = "multilabel" // any number of labels
+	Scores     = "regression" // a number
+	Tags       = "tokens"     // labelled stretches of the text
+)
 
 // Rows chooses the cleaning steps that drop examples.
 type Rows struct {
@@ -56,4 +74,27 @@ type Rows struct {
 	MinChars   int  `yaml:"min_chars" json:"min_chars" doc:"drop shorter texts, in characters; 0 for no limit" default:"0" min:"0" max:"1000000000"`
 	MaxChars   int  `yaml:"max_chars" json:"max_chars" doc:"cut longer texts, in characters; 0 for no limit" default:"20000" min:"0" max:"1000000000"`
 	DropLong   bool `yaml:"drop_long" json:"drop_long" doc:"drop texts above max_chars instead of cutting them" default:"false"`
+}
+
+// wantedColumn is a column that is read, and the flag that names it.
+type wantedColumn struct{ flag, column string }
+
+// wanted returns the columns to read; Example.wanted has their places in the same order.
+func (c *Columns) wanted() []wantedColumn {
+	list := []wantedColumn{{"text", c.Text}, {"pair", c.Pair}, {"label", c.Label}, {"group", c.Group}, {"time", c.Time}}
+	for _, s := range c.Slices {
+		list = append(list, wantedColumn{"slices", s})
+	}
+	return list
+}
+
+func (e *Example) wanted(c *Columns) []*string {
+	list := []*string{&e.Text, &e.Pair, &e.Label, &e.Group, &e.Time}
+	if e.Slices == nil && len(c.Slices) > 0 {
+		e.Slices = make([]string, len(c.Slices))
+	}
+	for i := range e.Slices {
+		list = append(list, &e.Slices[i])
+	}
+	return list
 }

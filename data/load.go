@@ -7,28 +7,36 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
-// Row is a cleaned example with the number of its label.
+// Row is a cleaned example with its label as a number.
 type Row struct {
-	Text  string
-	Pair  string
-	Class int
-	Line  int
+	Text     string
+	Pair     string
+	Class    int      // of task class
+	Labels   []int32  // of task multilabel, rising
+	Score    float64  // of task regression
+	Entities []Entity // of task tokens
+	Line     int
+	Slices   []string // values of Columns.Slices
 }
 
 // Set is a data set in memory, cleaned and split.
 type Set struct {
-	Labels []string // sorted; by class number
-	Parts  [3][]Row // by Side
-	Report CleanReport
-	Digest string   // of the file's content: "sha256:…"
-	Notes  []string // what the user should know about the data
+	Task      string
+	Separator string   // between labels of one text
+	Labels    []string // sorted; by class number. Types of entities for task tokens, "score" for regression
+	Parts     [3][]Row // by Side
+	Report    CleanReport
+	Digest    string   // of the file's content: "sha256:…"
+	Notes     []string // what the user should know about the data
 }
 
 // Load reads, cleans and splits the files of c. progress, which may be nil, is told of bytes read.
@@ -36,19 +44,26 @@ func Load(ctx context.Context, c *Config, progress func(done, total int64)) (*Se
 	if c.Path == "" {
 		return nil, hint.Errorf("set data.path in xiaoyu.yaml or pass --data FILE", "reading the data: no file is named")
 	}
-	if c.Label == "" {
+	if c.Label == "" && c.Task != Tags {
 		return nil, hint.Errorf("set data.label or pass --label COLUMN", "reading %s: no column of labels is named", c.Path)
 	}
 	l := loader{config: c, pass: NewPass(c), classes: map[string]int{}, progress: progress}
-	err := l.read(ctx, c.Path, func(raw string) Side {
-		side := c.Split.Side(raw)
+	l.set.Task, l.set.Separator = cmp.Or(c.Task, Classes), cmp.Or(c.Separator, "|")
+	if err := c.Split.check(&c.Columns); err != nil {
+		return nil, err
+	}
+	err := l.read(ctx, c.Path, func(e *Example) Side {
+		side := c.Split.Side(c.Split.key(e))
 		if side == Test && c.Test != "" { // the test rows come from elsewhere
 			side = Train
 		}
 		return side
 	})
+	if err == nil && c.Split.By == "time" {
+		err = l.splitByTime()
+	}
 	if err == nil && c.Test != "" {
-		err = l.read(ctx, c.Test, func(string) Side { return Test })
+		err = l.read(ctx, c.Test, func(*Example) Side { return Test })
 	}
 	if err != nil {
 		return nil, err
@@ -61,38 +76,41 @@ type loader struct {
 	config   *Config
 	pass     *Pass
 	classes  map[string]int // by label, in the order of appearance
+	times    []string       // of the rows of the training part, while they wait for a split by time
 	set      Set
 	progress func(done, total int64)
 }
 
-func (l *loader) read(ctx context.Context, path string, side func(raw string) Side) error {
+func (l *loader) read(ctx context.Context, path string, side func(e *Example) Side) error {
 	r, err := Open(ctx, path, l.config.Columns)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	n := 0
+	byTime := l.config.Split.By == "time"
 	for e, err := range r.All() {
 		if err != nil {
 			return err
 		}
-		at := side(e.Text)
+		at := side(&e)
+		if byTime && at != Test {
+			at = Train
+		}
 		if n++; n%512 == 0 && l.progress != nil {
 			l.progress(r.Progress())
 		}
 		if !l.pass.Clean(&e) {
 			continue
 		}
-		class, ok := l.classes[e.Label]
-		if !ok {
-			class = len(l.classes)
-			l.classes[e.Label] = class
-			l.set.Labels = append(l.set.Labels, e.Label)
-			if class == maxLabels {
-				return hint.Errorf("check --label: is it a column of free text?", "reading %s: more than %d different labels in column %q", path, maxLabels, l.config.Label)
-			}
+		row, err := l.row(&e)
+		if err != nil {
+			return err
 		}
-		l.set.Parts[at] = append(l.set.Parts[at], Row{e.Text, e.Pair, class, e.Line})
+		l.set.Parts[at] = append(l.set.Parts[at], row)
+		if byTime && at == Train {
+			l.times = append(l.times, e.Time)
+		}
 	}
 	if l.progress != nil {
 		l.progress(r.Progress())
@@ -100,6 +118,70 @@ func (l *loader) read(ctx context.Context, path string, side func(raw string) Si
 	digest, err := DigestFile(path)
 	l.set.Digest = joinDigests(l.set.Digest, digest)
 	return err
+}
+
+// row turns an example's label into numbers.
+func (l *loader) row(e *Example) (Row, error) {
+	row := Row{Text: e.Text, Pair: e.Pair, Line: e.Line, Slices: e.Slices}
+	var err error
+	switch l.set.Task {
+	case MultiLabel:
+		for _, label := range SplitLabels(e.Label, l.set.Separator) {
+			class, err := l.class(label)
+			if err != nil {
+				return row, err
+			}
+			row.Labels = append(row.Labels, int32(class))
+		}
+	case Scores:
+		if row.Score, err = ParseScore(e.Label); err != nil {
+			return row, hint.Wrap(err, "check --label, or the task", "reading %s: line %d", l.config.Path, e.Line)
+		}
+	case Tags:
+		row.Entities = e.Entities
+		for _, s := range e.Entities {
+			if _, err := l.class(s.Label); err != nil {
+				return row, err
+			}
+		}
+	default:
+		row.Class, err = l.class(e.Label)
+	}
+	return row, err
+}
+
+// ParseScore reads a label of task regression.
+func ParseScore(label string) (float64, error) {
+	v, err := strconv.ParseFloat(label, 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, fmt.Errorf("%q is no number", label)
+	}
+	return v, nil
+}
+
+// SplitLabels returns the labels of one text, without empty ones.
+func SplitLabels(joined, separator string) []string {
+	var labels []string
+	for _, s := range strings.Split(joined, separator) {
+		if s = strings.TrimSpace(s); s != "" && !slices.Contains(labels, s) {
+			labels = append(labels, s)
+		}
+	}
+	return labels
+}
+
+// class returns the number of a label, in the order of appearance.
+func (l *loader) class(label string) (int, error) {
+	class, ok := l.classes[label]
+	if !ok {
+		class = len(l.classes)
+		if class == maxLabels {
+			return 0, hint.Errorf("check --label: is it a column of free text?", "reading %s: more than %d different labels in column %q", l.config.Path, maxLabels, l.config.Label)
+		}
+		l.classes[label] = class
+		l.set.Labels = append(l.set.Labels, label)
+	}
+	return class, nil
 }
 
 // maxLabels is beyond what any classifier here is made for: a column with more is no column of labels.
@@ -112,10 +194,19 @@ func (l *loader) finish() (*Set, error) {
 		return nil, hint.Errorf("check --text and --label, and the cleaning steps", "reading %s: none of the %d rows is left after cleaning (%d empty, %d without a label)", l.config.Path, s.Report.In, s.Report.Empty, s.Report.Unlabelled)
 	}
 	l.sortLabels()
-	if len(s.Labels) < 2 {
+	switch {
+	case s.Task == Scores:
+		s.Labels = []string{"score"}
+	case s.Task == Tags && len(s.Labels) == 0:
+		return nil, hint.Errorf("give CoNLL columns, or JSON lines whose label is a list of [start, end, label]", "reading %s: none of the %d texts has a labelled stretch", l.config.Path, s.Report.Out)
+	case s.Task == MultiLabel && len(s.Labels) == 0:
+		return nil, hint.Errorf("check --label", "reading %s: none of the %d texts has a label", l.config.Path, s.Report.Out)
+	case s.Task == Classes && len(s.Labels) < 2:
 		return nil, hint.Errorf("a classifier needs two labels: check --label, or add examples of another", "reading %s: all %d rows have the label %q", l.config.Path, s.Report.Out, s.Labels[0])
 	}
-	s.Notes = s.balance()
+	if s.Task == Classes {
+		s.Notes = append(s.Notes, s.balance()...)
+	}
 	if s.Report.Conflicts > 0 {
 		s.Notes = append(s.Notes, fmt.Sprintf("%d texts occur with different labels; the first label was kept", s.Report.Conflicts))
 	}
@@ -142,18 +233,34 @@ func (l *loader) sortLabels() {
 	}
 	for side := range s.Parts {
 		for i := range s.Parts[side] {
-			s.Parts[side][i].Class = renumber[s.Parts[side][i].Class]
+			row := &s.Parts[side][i]
+			if s.Task == Classes {
+				row.Class = renumber[row.Class]
+			}
+			for j, c := range row.Labels {
+				row.Labels[j] = int32(renumber[c])
+			}
+			slices.Sort(row.Labels)
 		}
 	}
 }
 
-// Counts returns how many rows of each class a part has.
-func (s *Set) Counts(side Side) []int {
-	counts := make([]int, len(s.Labels))
-	for _, r := range s.Parts[side] {
-		counts[r.Class]++
+// example is the inverse of loader.row.
+func (s *Set) example(r Row) Example {
+	e := Example{Text: r.Text, Pair: r.Pair, Entities: r.Entities, Line: r.Line, Slices: r.Slices}
+	switch s.Task {
+	case MultiLabel:
+		var labels []string
+		for _, c := range r.Labels {
+			labels = append(labels, s.Labels[c])
+		}
+		e.Label = strings.Join(labels, s.Separator)
+	case Scores:
+		e.Label = strconv.FormatFloat(r.Score, 'g', -1, 64)
+	case Classes:
+		e.Label = s.Labels[r.Class]
 	}
-	return counts
+	return e
 }
 
 // DigestFile returns the SHA-256 digest of a file as "sha256:…"; "" for standard input, which cannot be read again.

@@ -94,6 +94,10 @@ func (r *Reader) open() error {
 		r.records = &jsonReader{lines{r: r}}
 		return nil
 	}
+	if f := r.columns.Format; f == "conll" || (f == "auto" || f == "") && looksConll(sample) {
+		r.records, err = newConll(r, sample)
+		return err
+	}
 	r.records, err = newTable(r, sample)
 	return err
 }
@@ -150,7 +154,7 @@ func (r *Reader) isJSON(sample []byte) bool {
 	switch r.columns.Format {
 	case "jsonl":
 		return true
-	case "csv":
+	case "csv", "conll":
 		return false
 	}
 	name := strings.ToLower(r.path)
@@ -194,7 +198,11 @@ func (r *Reader) All() iter.Seq2[Example, error] {
 
 // validate checks that what was read is UTF-8, or makes it so.
 func (r *Reader) validate(e *Example) error {
-	for _, s := range []*string{&e.Text, &e.Pair, &e.Label} {
+	fields := append(make([]*string, 0, 8), &e.Text, &e.Pair, &e.Label, &e.Group, &e.Time)
+	for i := range e.Slices {
+		fields = append(fields, &e.Slices[i])
+	}
+	for _, s := range fields {
 		if utf8.ValidString(*s) {
 			continue
 		}
@@ -264,4 +272,15 @@ func (r *Reader) missingColumn(flag, want string, have []string, nearest string)
 		way = fmt.Sprintf("did you mean --%s %s? There are: %s", flag, nearest, list)
 	}
 	return hint.Errorf(way, "reading %s: there is no column %q", r.name(), want)
+}
+
+// Format returns the name of the file's format, as Columns.Format has it.
+func (r *Reader) Format() string {
+	switch r.records.(type) {
+	case *jsonReader:
+		return "jsonl"
+	case *conll:
+		return "conll"
+	}
+	return "csv"
 }

@@ -64,7 +64,7 @@ func Summarize(ctx context.Context, c *Config, progress func(done, total int64))
 		n, m := text.CountChinese(e.Text)
 		chinese, all = chinese+n, all+m
 		lengths[min(utf8.RuneCountInString(e.Text), lengthBins-1)]++
-		side := c.Split.Side(e.Text)
+		side := c.Split.Side(c.Split.key(&e))
 		if pass.Clean(&e) {
 			s.Split[side]++
 		}

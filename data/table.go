@@ -17,11 +17,11 @@ import (
 
 // table reads records of columns: CSV as RFC 4180 has it, with any delimiter, or lines without quoting.
 type table struct {
-	r                 *Reader
-	rows              rowReader
-	text, pair, label int // columns, counted from 0; -1 for none
-	columns           int // of the first row
-	pending           *Example
+	r       *Reader
+	rows    rowReader
+	at      []int // of the wanted columns, counted from 0; -1 for none
+	columns int   // of the first row
+	pending *Example
 }
 
 // rowReader yields rows; the slice is overwritten by the next call.
@@ -58,14 +58,12 @@ func (t *table) header() error {
 		first[i] = strings.TrimSpace(first[i])
 	}
 	c := &t.r.columns
-	if t.text, err = t.find("text", c.Text, first); err != nil {
-		return err
-	}
-	if t.pair, err = t.find("pair", c.Pair, first); err != nil {
-		return err
-	}
-	if t.label, err = t.find("label", c.Label, first); err != nil {
-		return err
+	for _, want := range c.wanted() {
+		at, err := t.find(want.flag, want.column, first)
+		if err != nil {
+			return err
+		}
+		t.at = append(t.at, at)
 	}
 	// Columns given by number mean that the first row is data, unless it was said to be a header.
 	_, err = strconv.Atoi(c.Text)
@@ -111,7 +109,7 @@ func (t *table) next() (Example, error) {
 		if len(fields) == 1 && strings.TrimSpace(fields[0]) == "" {
 			continue // an empty line
 		}
-		if need := max(t.text, t.pair, t.label) + 1; len(fields) < need {
+		if need := slices.Max(t.at) + 1; len(fields) < need {
 			return Example{}, hint.Errorf("check the quoting of that row, or pass --delimiter", "reading %s: line %d has %d columns, column %d is needed; the first row has %d", t.r.name(), line, len(fields), need, t.columns)
 		}
 		return t.example(fields, line), nil
@@ -120,12 +118,9 @@ func (t *table) next() (Example, error) {
 
 func (t *table) example(fields []string, line int) Example {
 	e := Example{Line: line}
-	for _, c := range []struct {
-		column int
-		to     *string
-	}{{t.text, &e.Text}, {t.pair, &e.Pair}, {t.label, &e.Label}} {
-		if c.column >= 0 && c.column < len(fields) {
-			*c.to = fields[c.column]
+	for i, to := range e.wanted(&t.r.columns) {
+		if at := t.at[i]; at >= 0 && at < len(fields) {
+			*to = fields[at]
 		}
 	}
 	return e

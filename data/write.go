@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
@@ -20,7 +21,23 @@ import (
 type record struct {
 	Text  string `json:"text"`
 	Pair  string `json:"pair,omitempty"`
-	Label string `json:"label,omitempty"`
+	Label any    `json:"label,omitempty"` // text, or a list of spans counted in characters
+}
+
+func newRecord(e *Example) record {
+	r := record{Text: e.Text, Pair: e.Pair}
+	if e.Label != "" {
+		r.Label = e.Label
+	}
+	if len(e.Entities) > 0 {
+		var spans [][3]any
+		for _, s := range e.Entities {
+			start := utf8.RuneCountInString(e.Text[:s.Start])
+			spans = append(spans, [3]any{start, start + utf8.RuneCountInString(e.Text[s.Start:s.End]), s.Label})
+		}
+		r.Label = spans
+	}
+	return r
 }
 
 // WriteFile writes examples as JSON lines, or as CSV where path ends in .csv: the whole file or none of it.
@@ -40,7 +57,7 @@ func WriteFile(path string, examples iter.Seq2[Example, error]) error {
 		if err != nil {
 			return err
 		}
-		if err := write(record{e.Text, e.Pair, e.Label}); err != nil {
+		if err := write(newRecord(&e)); err != nil {
 			return hint.Wrap(err, way, "writing %s", path)
 		}
 	}
@@ -69,7 +86,11 @@ func csvWriter(w *bufio.Writer) (write func(record) error, flush func() error) {
 				return err
 			}
 		}
-		return c.Write([]string{r.Text, r.Pair, r.Label})
+		label, ok := r.Label.(string)
+		if !ok && r.Label != nil {
+			return hint.Errorf("write JSON lines: FILE.jsonl", "CSV has no place for labelled stretches of a text")
+		}
+		return c.Write([]string{r.Text, r.Pair, label})
 	}
 	return write, func() error {
 		c.Flush()
@@ -112,7 +133,7 @@ func (s *Set) WriteParts(dir string) ([]string, error) {
 		path := filepath.Join(dir, fmt.Sprintf("%s.jsonl", Side(side)))
 		err := WriteFile(path, func(yield func(Example, error) bool) {
 			for _, r := range rows {
-				if !yield(Example{Text: r.Text, Pair: r.Pair, Label: s.Labels[r.Class]}, nil) {
+				if !yield(s.example(r), nil) {
 					return
 				}
 			}

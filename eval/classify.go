@@ -27,23 +27,45 @@ type Options struct {
 	Bins     int      // of the calibration error, 15 if 0
 }
 
-// Report is the judgement of a classifier on a set of examples.
+// Report is the judgement of a model on a set of examples. Which figures it has depends on Task; Figures lists them.
 type Report struct {
-	N              int                 `json:"n"` // examples
+	Task           string              `json:"task,omitempty"` // "" for one label a text, else see the constants
+	N              int                 `json:"n"`              // examples
 	Labels         []string            `json:"labels"`
-	Accuracy       float64             `json:"accuracy"`
+	Accuracy       float64             `json:"accuracy"` // of sets of labels: all of them right
 	MacroPrecision float64             `json:"macro_precision"`
 	MacroRecall    float64             `json:"macro_recall"`
 	MacroF1        float64             `json:"macro_f1"`
+	MicroPrecision float64             `json:"micro_precision"`
+	MicroRecall    float64             `json:"micro_recall"`
 	MicroF1        float64             `json:"micro_f1"`
 	WeightedF1     float64             `json:"weighted_f1"`
-	LogLoss        float64             `json:"log_loss"` // natural logarithm, a mean over examples
-	ECE            float64             `json:"ece"`      // expected calibration error, see Bin
+	LogLoss        float64             `json:"log_loss"`       // natural logarithm, a mean over examples
+	ECE            float64             `json:"ece"`            // expected calibration error, see Bin
+	More           map[string]float64  `json:"more,omitempty"` // further figures by name, see Figures
 	Intervals      map[string]Interval `json:"intervals,omitempty"`
 	PerClass       []Class             `json:"per_class"`
-	Confusion      [][]int             `json:"confusion"` // [target][prediction]
-	Bins           []Bin               `json:"bins"`
+	Confusion      [][]int             `json:"confusion,omitempty"` // [target][prediction]
+	Bins           []Bin               `json:"bins,omitempty"`
+	Slices         []Slice             `json:"slices,omitempty"`
 	Mistakes       []Mistake           `json:"mistakes,omitempty"`
+}
+
+// The tasks other than one label a text.
+const (
+	Sets     = "multilabel"
+	Numbers  = "regression"
+	Entities = "tokens"
+)
+
+// Slice is the judgement of the examples that have one value in one column.
+type Slice struct {
+	Column string  `json:"column"`
+	Value  string  `json:"value"`
+	N      int     `json:"n"`
+	Main   float64 `json:"main"` // the report's first figure
+	Low    float64 `json:"low"`  // of its 95 % interval; equal to Main where none was asked for
+	High   float64 `json:"high"`
 }
 
 // Class is the judgement of one label.
@@ -119,6 +141,7 @@ func Classify(labels []string, targets []int, probabilities [][]float32, o Optio
 	s := scoresOf(r.Confusion)
 	r.Accuracy, r.MicroF1, r.MacroF1, r.WeightedF1 = s.accuracy, s.accuracy, s.macroF1, s.weightedF1
 	r.MacroPrecision, r.MacroRecall = s.macroPrecision, s.macroRecall
+	r.MicroPrecision, r.MicroRecall = s.accuracy, s.accuracy
 	for i, l := range labels {
 		r.PerClass = append(r.PerClass, Class{l, s.precision[i], s.recall[i], s.f1[i], s.support[i]})
 	}

@@ -46,27 +46,24 @@ const shownLabels = 40
 // HTML writes the report as one self-contained page, in English and Chinese, light and dark, for screens and paper.
 func (r *Report) HTML(w io.Writer, title string, facts []Fact) error {
 	p := page{Report: r, Title: title, Facts: facts}
-	for _, f := range []struct {
-		en, zh, key string
-		value       float64
-	}{
-		{"Accuracy", "准确率", "accuracy", r.Accuracy}, {"F1, macro", "宏平均 F1", "macro_f1", r.MacroF1},
-		{"F1, weighted", "加权 F1", "", r.WeightedF1}, {"Precision, macro", "宏平均精确率", "", r.MacroPrecision},
-		{"Recall, macro", "宏平均召回率", "", r.MacroRecall}, {"Log loss", "对数损失", "", r.LogLoss},
-		{"Calibration error", "校准误差", "", r.ECE},
-	} {
-		i, ok := r.Intervals[f.key]
-		p.Figures = append(p.Figures, figure{f.en, f.zh, f.value, i, ok})
+	for _, f := range r.Figures() {
+		i, ok := r.Intervals[f.Key]
+		p.Figures = append(p.Figures, figure{f.Name, f.NameZH, f.Value, i, ok})
 	}
 	if len(r.Labels) <= shownLabels {
 		p.Confusions = r.Confusion
 	}
 	var err error
+	if len(r.PerClass) == 0 {
+		return reportTemplate.Execute(w, p)
+	}
 	if p.PerLabel, err = r.labelFigure(); err != nil {
 		return err
 	}
-	if p.Calibrated, p.Confidence, err = r.calibrationFigures(); err != nil {
-		return err
+	if len(r.Bins) > 0 {
+		if p.Calibrated, p.Confidence, err = r.calibrationFigures(); err != nil {
+			return err
+		}
 	}
 	return reportTemplate.Execute(w, p)
 }

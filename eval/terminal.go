@@ -10,22 +10,36 @@ import (
 
 // Text prints the report for a terminal.
 func (r *Report) Text(w io.Writer) {
-	figure := func(name, key string, v float64) {
-		line := fmt.Sprintf("%-18s %7.4f", name, v)
-		if i, ok := r.Intervals[key]; ok {
+	fmt.Fprintf(w, "%-22s %9d\n", "examples", r.N)
+	for _, f := range r.Figures() {
+		line := fmt.Sprintf("%-22s %9.4f", f.Name, f.Value)
+		if i, ok := r.Intervals[f.Key]; ok {
 			line += fmt.Sprintf("   95%% %.4f – %.4f", i.Low, i.High)
 		}
 		fmt.Fprintln(w, line)
 	}
-	fmt.Fprintf(w, "%-18s %7d\n", "examples", r.N)
-	figure("accuracy", "accuracy", r.Accuracy)
-	figure("F1 (macro)", "macro_f1", r.MacroF1)
-	figure("F1 (weighted)", "", r.WeightedF1)
-	figure("precision (macro)", "", r.MacroPrecision)
-	figure("recall (macro)", "", r.MacroRecall)
-	figure("log loss", "", r.LogLoss)
-	figure("calibration error", "", r.ECE)
+	if len(r.PerClass) > 0 {
+		r.labelsText(w)
+	}
+	if len(r.Slices) > 0 {
+		fmt.Fprintf(w, "\n%s  %s  examples\n", pad("slice", 32), pad(r.Figures()[0].Name, 10))
+		for _, s := range r.Slices[:min(len(r.Slices), 30)] {
+			fmt.Fprintf(w, "%s  %-10.4f  %8d\n", pad(s.Column+" = "+s.Value, 32), s.Main, s.N)
+		}
+	}
+	if len(r.Mistakes) > 0 {
+		fmt.Fprintln(w, "\nmost confident mistakes")
+		for _, m := range r.Mistakes[:min(len(r.Mistakes), 5)] {
+			if r.Task == "" {
+				fmt.Fprintf(w, "  %3.0f %%  %s, is %s: %s\n", 100*m.Probability, m.Predicted, m.Target, truncate(m.Text, 60))
+				continue
+			}
+			fmt.Fprintf(w, "  %s, is %s: %s\n", truncate(m.Predicted, 40), truncate(m.Target, 40), truncate(m.Text, 60))
+		}
+	}
+}
 
+func (r *Report) labelsText(w io.Writer) {
 	width := 8
 	for _, c := range r.PerClass {
 		width = min(max(width, uniseg.StringWidth(c.Label)), 28)
@@ -34,14 +48,8 @@ func (r *Report) Text(w io.Writer) {
 	for _, c := range r.PerClass {
 		fmt.Fprintf(w, "%s  %9.4f  %6.4f  %6.4f  %8d\n", pad(c.Label, width), c.Precision, c.Recall, c.F1, c.Support)
 	}
-	if len(r.Labels) <= 12 {
+	if r.Confusion != nil && len(r.Labels) <= 12 {
 		r.confusionText(w, width)
-	}
-	if len(r.Mistakes) > 0 {
-		fmt.Fprintln(w, "\nmost confident mistakes")
-		for _, m := range r.Mistakes[:min(len(r.Mistakes), 5)] {
-			fmt.Fprintf(w, "  %3.0f %%  %s, is %s: %s\n", 100*m.Probability, m.Predicted, m.Target, truncate(m.Text, 60))
-		}
 	}
 }
 

@@ -27,23 +27,25 @@ const (
 	maxRun   = 3   // parts are left out alone and in runs of up to so many, since what one says its neighbour may repeat
 )
 
-// Words explains why m gives the text s the probability that it gives to the class. The words are in the order of
+// Words explains why m gives a text, or the first of a pair, the probability that it gives to the class; nil for models
+// that give none. The words are in the order of
 // the text and do not overlap; what no token covers (spaces, characters that cleaning drops) is in none of them.
-func Words(ctx context.Context, m *model.Model, s string, class int) ([]Word, error) {
-	full := m.Tokens(s)
+func Words(ctx context.Context, m *model.Model, q model.Query, class int) ([]Word, error) {
+	sample := m.Tokens(q)
+	full, s := sample.Text, q.Text
 	n := len(full.IDs)
-	if n == 0 {
+	if n == 0 || class >= len(m.Labels) || m.Config.Head != model.ClassHead && m.Config.Head != model.MultiLabelHead {
 		return nil, nil
 	}
 	size := (n + maxParts - 1) / maxParts // tokens of a part
 	parts := (n + size - 1) / size
 	type run struct{ from, to int }
 	var runs []run
-	variants := []text.Encoding{full}
+	variants := []*model.Sample{sample}
 	for length := 1; length <= min(maxRun, max(parts-1, 1)); length++ {
 		for from := 0; from+length <= parts; from++ {
 			runs = append(runs, run{from, from + length})
-			variants = append(variants, without(full, from*size, min((from+length)*size, n)))
+			variants = append(variants, &model.Sample{Text: without(full, from*size, min((from+length)*size, n)), Pair: sample.Pair, Source: s})
 		}
 	}
 	predictions, err := m.PredictTokens(ctx, variants)

@@ -19,9 +19,9 @@ func linear(t *testing.T) *model.Model {
 		t.Fatal(err)
 	}
 	m, err := model.New(model.Config{Family: "ngram", MaxTokens: 1000, NGram: model.NGrams{Tokens: 1, CharsMin: 1, MinTexts: 1, MaxFeatures: 50, Weighting: "binary"}},
-		text.CleanConfig{HTML: true}, tok, []string{"p", "n"}, 1, func(yield func(*text.Encoding) bool) {
+		text.CleanConfig{HTML: true}, tok, []string{"p", "n"}, 1, func(yield func(_, _ *text.Encoding) bool) {
 			for _, s := range corpus {
-				if e := tok.Encode(s); !yield(&e) {
+				if e := tok.Encode(s); !yield(&e, nil) {
 					return
 				}
 			}
@@ -31,7 +31,9 @@ func linear(t *testing.T) *model.Model {
 	}
 	weights := m.Params.Get("classifier.weight").Data
 	for s, v := range map[string]float32{"好": 3, "差": -3} {
-		ids := m.Encode(nil, new(text.Encoding), s)
+		var in model.Input
+		m.Encode(&in, new(model.Sample), s, "")
+		ids := in.Tokens.IDs
 		weights[2*ids[0]], weights[2*ids[0]+1] = v, -v
 	}
 	return m
@@ -40,7 +42,7 @@ func linear(t *testing.T) *model.Model {
 func TestWordsThatMatterAreFoundInTheOriginalText(t *testing.T) {
 	m := linear(t)
 	s := "房间<b>好</b>,的 差房"
-	words, err := Words(context.Background(), m, s, 0)
+	words, err := Words(context.Background(), m, model.Query{Text: s}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,7 @@ func TestWordsThatMatterAreFoundInTheOriginalText(t *testing.T) {
 	if best.Text != "好" || worst.Text != "差" || best.Weight <= 0 || worst.Weight >= 0 {
 		t.Errorf("for: %+v, against: %+v", best, worst)
 	}
-	other, err := Words(context.Background(), m, s, 1)
+	other, err := Words(context.Background(), m, model.Query{Text: s}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +75,7 @@ func TestWordsThatMatterAreFoundInTheOriginalText(t *testing.T) {
 func TestLongAndEmptyTexts(t *testing.T) {
 	m := linear(t)
 	for _, s := range []string{"", " ", "鑫", strings.Repeat("房间好", 300)} {
-		words, err := Words(context.Background(), m, s, 0)
+		words, err := Words(context.Background(), m, model.Query{Text: s}, 0)
 		if err != nil || len(words) > maxParts {
 			t.Errorf("%d words, %v", len(words), err)
 		}

@@ -4,37 +4,52 @@ import (
 	"fmt"
 
 	"github.com/xiaoyu-slm/xiaoyu/nn"
-	"github.com/xiaoyu-slm/xiaoyu/tensor"
 )
 
 // cnn is TextCNN (Kim 2014, "Convolutional Neural Networks for Sentence Classification"): filters of several widths
-// over the token embeddings, each reduced to its maximum over the text.
+// over the token embeddings, each reduced to its maximum over the text. For labels of tokens it is a stack of
+// convolutions with residuals, as spaCy's taggers are, since a maximum over the text says nothing of a token.
 type cnn struct {
-	config     Config
-	vocab      int
+	inputs
 	activation nn.Activation
-	embedding  *nn.Param // [vocabulary, dim]
-	convs      []nn.Conv // a bank of [filters, width, dim] for each width
+	convs      []nn.Conv // a bank of [filters, width, dim] for each width, or one for each layer
+	project    *nn.Param // [hidden, dim], before the layers
 }
 
-func newCNN(c Config, vocab int) Network {
+func newCNN(c *Config, in inputs) Network {
 	a, _ := nn.ParseActivation(c.Activation)
-	return &cnn{config: c, vocab: vocab, activation: a}
+	return &cnn{inputs: in, activation: a}
 }
 
 func (m *cnn) declare(ps *nn.Params) shape {
-	m.embedding = newEmbedding(ps, m.vocab, m.config.EmbedDim)
-	for i, width := range m.config.Widths {
+	dim := m.inputs.declare(ps)
+	conv := func(i, filters, width, dim int) {
 		m.convs = append(m.convs, nn.Conv{
-			W: ps.Add(fmt.Sprintf("convs.%d.weight", i), nn.Kaiming(1), m.config.Filters, width, m.config.EmbedDim),
-			B: ps.Add(fmt.Sprintf("convs.%d.bias", i), nn.Zeros, m.config.Filters),
+			W: ps.Add(fmt.Sprintf("convs.%d.weight", i), nn.Kaiming(1), filters, width, dim),
+			B: ps.Add(fmt.Sprintf("convs.%d.bias", i), nn.Zeros, filters),
 		})
+	}
+	if m.config.Head == TokensHead {
+		m.project = ps.Add("project.weight", nn.Xavier, m.config.Hidden, dim)
+		for i := range m.config.Layers {
+			conv(i, m.config.Hidden, 3, m.config.Hidden)
+		}
+		return shape{width: m.config.Hidden}
+	}
+	for i, width := range m.config.Widths {
+		conv(i, m.config.Filters, width, dim)
 	}
 	return shape{width: m.config.Filters * len(m.config.Widths)}
 }
 
-func (m *cnn) Forward(t *nn.Tape, in *tensor.Packed) Hidden {
-	x := t.Embedding(m.embedding, in.IDs)                                 // [tokens, dim]
-	x = t.Dropout(x, float32(m.config.EmbedDropout))                      //
-	return Hidden{Dense: t.ConvMax(x, in.Offsets, m.convs, m.activation)} // [sequences, widths·filters]
+func (m *cnn) Forward(t *nn.Tape, in *Input) Hidden {
+	x := m.forward(t, in) // [tokens, dim]
+	if m.config.Head != TokensHead {
+		return Hidden{Dense: t.ConvMax(x, in.Tokens.Offsets, m.convs, m.activation)} // [sequences, widths·filters]
+	}
+	x = t.Linear(x, m.project, nil, nn.Identity) // [tokens, hidden]
+	for _, c := range m.convs {
+		x = t.Add(x, t.ConvSame(t.Dropout(x, float32(m.config.Dropout)), in.Tokens.Offsets, c, m.activation))
+	}
+	return Hidden{Dense: x}
 }

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -12,19 +13,34 @@ import (
 // Config designs a network: the `model` part of xiaoyu.yaml, and of a saved model. Each family reads the keys that
 // its doc names and ignores the others; Preset gives sound values for each.
 type Config struct {
-	Family        string  `yaml:"family" json:"family" doc:"architecture: ngram (linear over hashed n-grams), mlp (averaged embeddings, fully connected), cnn (TextCNN), lstm, gru" default:"cnn" enum:"ngram|mlp|cnn|lstm|gru"`
-	MaxTokens     int     `yaml:"max_tokens" json:"max_tokens" doc:"tokens of a text that are read; the rest is cut off" default:"512" min:"1" max:"100000"`
-	EmbedDim      int     `yaml:"embed_dim" json:"embed_dim,omitempty" doc:"width of the token embeddings (mlp, cnn, lstm, gru)" default:"128" min:"1" max:"8192"`
-	EmbedDropout  float64 `yaml:"embed_dropout" json:"embed_dropout,omitempty" doc:"share of embedding numbers dropped while training" default:"0.1" min:"0" max:"0.95"`
-	Filters       int     `yaml:"filters" json:"filters,omitempty" doc:"filters of each width (cnn)" default:"100" min:"1" max:"8192"`
-	Widths        []int   `yaml:"widths" json:"widths,omitempty" doc:"widths of the filters in tokens (cnn)" default:"2,3,4" min:"1" max:"64"`
-	Hidden        int     `yaml:"hidden" json:"hidden,omitempty" doc:"width of the hidden layers (mlp) or of each direction's state (lstm, gru)" default:"128" min:"1" max:"8192"`
-	Layers        int     `yaml:"layers" json:"layers,omitempty" doc:"number of hidden layers (mlp, lstm, gru)" default:"1" min:"1" max:"16"`
-	Bidirectional bool    `yaml:"bidirectional" json:"bidirectional,omitempty" doc:"read the text in both directions (lstm, gru)" default:"true"`
-	Activation    string  `yaml:"activation" json:"activation,omitempty" doc:"activation of hidden layers and filters (mlp, cnn)" default:"relu" enum:"relu|tanh|sigmoid|gelu|silu"`
-	Pooling       string  `yaml:"pooling" json:"pooling,omitempty" doc:"how the states of all tokens become one: mean, max, or the last step's state (lstm, gru)" default:"max" enum:"mean|max|last"`
-	Dropout       float64 `yaml:"dropout" json:"dropout,omitempty" doc:"share of hidden numbers dropped before the head while training" default:"0.3" min:"0" max:"0.95"`
-	NGram         NGrams  `yaml:"ngram" json:"ngram,omitzero" doc:"features of the ngram family"`
+	Family        string   `yaml:"family" json:"family" doc:"architecture: ngram (linear over hashed n-grams), fasttext (averaged embeddings of words and n-grams), static (averaged embeddings), mlp (the same with fully connected layers), cnn (TextCNN), dwcnn (depthwise separable convolutions), rnn, lstm, gru, transformer" default:"cnn" enum:"ngram|fasttext|static|mlp|cnn|dwcnn|rnn|lstm|gru|transformer"`
+	MaxTokens     int      `yaml:"max_tokens" json:"max_tokens" doc:"tokens of a text that are read; the rest is cut off" default:"512" min:"1" max:"100000"`
+	EmbedDim      int      `yaml:"embed_dim" json:"embed_dim,omitempty" doc:"width of the token embeddings (all but ngram)" default:"128" min:"1" max:"8192"`
+	EmbedDropout  float64  `yaml:"embed_dropout" json:"embed_dropout,omitempty" doc:"share of embedding numbers dropped while training" default:"0.1" min:"0" max:"0.95"`
+	WordDropout   float64  `yaml:"word_dropout" json:"word_dropout,omitempty" doc:"share of tokens replaced by the unknown token while training" default:"0" min:"0" max:"0.95"`
+	Vectors       string   `yaml:"vectors" json:"-" doc:"file of word vectors (word2vec, GloVe or fastText) that the embeddings start from; sets embed_dim" default:""`
+	Frozen        bool     `yaml:"frozen" json:"frozen,omitempty" doc:"leave the embeddings as they start: word vectors are not trained further" default:"false"`
+	Filters       int      `yaml:"filters" json:"filters,omitempty" doc:"filters of each width (cnn)" default:"100" min:"1" max:"8192"`
+	Widths        []int    `yaml:"widths" json:"widths,omitempty" doc:"widths of the filters in tokens (cnn: side by side; dwcnn: of one layer after another)" default:"2,3,4" min:"1" max:"64"`
+	Hidden        int      `yaml:"hidden" json:"hidden,omitempty" doc:"width of the hidden layers (mlp, dwcnn, transformer) or of each direction's state (rnn, lstm, gru)" default:"128" min:"1" max:"8192"`
+	Layers        int      `yaml:"layers" json:"layers,omitempty" doc:"number of hidden layers (mlp, dwcnn, rnn, lstm, gru, transformer; cnn for labels of tokens)" default:"1" min:"1" max:"64"`
+	Heads         int      `yaml:"heads" json:"heads,omitempty" doc:"attention heads; a divisor of hidden (transformer)" default:"4" min:"1" max:"256"`
+	FeedForward   int      `yaml:"feed_forward" json:"feed_forward,omitempty" doc:"width within the feed-forward part; 0 for four times hidden (transformer)" default:"0" min:"0" max:"65536"`
+	ShareLayers   bool     `yaml:"share_layers" json:"share_layers,omitempty" doc:"one set of weights for all layers (transformer)" default:"false"`
+	Bidirectional bool     `yaml:"bidirectional" json:"bidirectional,omitempty" doc:"read the text in both directions (rnn, lstm, gru)" default:"true"`
+	Activation    string   `yaml:"activation" json:"activation,omitempty" doc:"activation of hidden layers and filters (mlp, cnn, dwcnn, transformer)" default:"relu" enum:"relu|tanh|sigmoid|gelu|silu"`
+	Pooling       string   `yaml:"pooling" json:"pooling,omitempty" doc:"how the states of all tokens become one: mean, max, or the last step's state (dwcnn, rnn, lstm, gru, transformer)" default:"max" enum:"mean|max|last"`
+	Dropout       float64  `yaml:"dropout" json:"dropout,omitempty" doc:"share of hidden numbers dropped between layers and before the head while training; of features (ngram)" default:"0.3" min:"0" max:"0.95"`
+	CRF           bool     `yaml:"crf" json:"crf,omitempty" doc:"judge the labels of a text's tokens together, by a conditional random field (task tokens)" default:"true"`
+	Buckets       int      `yaml:"buckets" json:"buckets,omitempty" doc:"rows of the table that runs of tokens are hashed to (fasttext)" default:"200000" min:"1" max:"16000000"`
+	Features      Features `yaml:"features" json:"features,omitzero" doc:"hashed features of each token, beside its embedding (all but ngram and fasttext)"`
+	NGram         NGrams   `yaml:"ngram" json:"ngram,omitzero" doc:"features of the ngram and fasttext families"`
+
+	// What follows from the task and from training, and is no key of xiaoyu.yaml.
+	Head        string    `yaml:"-" json:"head,omitempty"`        // see ClassHead and its like; "" is ClassHead
+	Pair        bool      `yaml:"-" json:"pair,omitempty"`        // texts come in pairs
+	Temperature float64   `yaml:"-" json:"temperature,omitempty"` // logits are divided by it; 0 is 1
+	Thresholds  []float64 `yaml:"-" json:"thresholds,omitempty"`  // of each label, head multilabel; 0.5 where there are none
 }
 
 // NGrams chooses the features of the ngram family.
@@ -53,17 +69,33 @@ func (n *NGrams) Resolve(tokenizer string) {
 
 // family is a row of the table of families: what a new one has to bring.
 type family struct {
-	doc   string
-	keys  []string // of Config, beside family and max_tokens
-	build func(c Config, vocab int) Network
+	doc    string
+	keys   []string // of Config, beside family and max_tokens
+	tokens bool     // it has states of tokens, for head tokens
+	build  func(c *Config, in inputs) Network
 }
 
+var (
+	inputKeys     = []string{"embed_dim", "embed_dropout", "word_dropout", "dropout", "features"}
+	recurrentKeys = slices.Concat(inputKeys, []string{"hidden", "layers", "bidirectional", "pooling"})
+)
+
 var families = map[string]family{
-	"ngram": {"linear over hashed n-grams", []string{"ngram"}, newNGram},
-	"mlp":   {"averaged embeddings, fully connected layers", []string{"embed_dim", "embed_dropout", "hidden", "layers", "activation", "dropout"}, newMLP},
-	"cnn":   {"convolutions of several widths, maximum over time", []string{"embed_dim", "embed_dropout", "filters", "widths", "activation", "dropout"}, newCNN},
-	"lstm":  {"long short-term memory", []string{"embed_dim", "embed_dropout", "hidden", "layers", "bidirectional", "pooling", "dropout"}, newRecurrent},
-	"gru":   {"gated recurrent units", []string{"embed_dim", "embed_dropout", "hidden", "layers", "bidirectional", "pooling", "dropout"}, newRecurrent},
+	"ngram":       {"linear over hashed n-grams", []string{"ngram", "dropout"}, false, newNGram},
+	"fasttext":    {"averaged embeddings of words and their n-grams", []string{"embed_dim", "embed_dropout", "dropout", "ngram", "buckets"}, false, newFastText},
+	"static":      {"averaged embeddings", inputKeys, false, newStatic},
+	"mlp":         {"averaged embeddings, fully connected layers", slices.Concat(inputKeys, []string{"hidden", "layers", "activation"}), false, newMLP},
+	"cnn":         {"convolutions of several widths, maximum over time", slices.Concat(inputKeys, []string{"filters", "widths", "activation", "layers", "hidden"}), true, newCNN},
+	"dwcnn":       {"depthwise separable convolutions", slices.Concat(inputKeys, []string{"hidden", "layers", "widths", "activation", "pooling"}), true, newDWCNN},
+	"rnn":         {"recurrent units", recurrentKeys, true, newRecurrent},
+	"lstm":        {"long short-term memory", recurrentKeys, true, newRecurrent},
+	"gru":         {"gated recurrent units", recurrentKeys, true, newRecurrent},
+	"transformer": {"self-attention", slices.Concat(inputKeys, []string{"hidden", "layers", "heads", "feed_forward", "activation", "pooling"}), true, newTransformer},
+}
+
+// TokenFamilies returns the names of the families that can label tokens.
+func TokenFamilies() []string {
+	return slices.DeleteFunc(Families(), func(name string) bool { return !families[name].tokens })
 }
 
 // Families returns the names of the model families in alphabetical order.
@@ -94,6 +126,18 @@ func (c *Config) Check() error {
 	if !inRange(c.MaxTokens, 1, 100_000) {
 		return bad("max_tokens", c.MaxTokens)
 	}
+	if !slices.Contains(heads, c.Head) {
+		return hint.Errorf("choose one of "+strings.Join(heads[1:], ", "), "unknown head %q", c.Head)
+	}
+	if c.Head == TokensHead && !f.tokens {
+		return hint.Errorf("choose one of "+strings.Join(TokenFamilies(), ", "), "the family %s has no states of tokens to label", c.Family)
+	}
+	if c.Head == TokensHead && c.Pair {
+		return hint.Errorf("leave out the second text", "labels of tokens for pairs of texts")
+	}
+	if c.Temperature < 0 || math.IsNaN(c.Temperature) || math.IsInf(c.Temperature, 0) {
+		return bad("temperature", c.Temperature)
+	}
 	for _, key := range f.keys {
 		ok, value := true, any(nil)
 		switch key {
@@ -104,7 +148,17 @@ func (c *Config) Check() error {
 		case "hidden":
 			ok, value = inRange(c.Hidden, 1, 8192), c.Hidden
 		case "layers":
-			ok, value = inRange(c.Layers, 1, 16), c.Layers
+			ok, value = inRange(c.Layers, 1, 64), c.Layers
+		case "heads":
+			ok, value = inRange(c.Heads, 1, 256) && c.Hidden%max(c.Heads, 1) == 0, c.Heads
+		case "feed_forward":
+			ok, value = inRange(c.FeedForward, 0, 65536), c.FeedForward
+		case "buckets":
+			ok, value = inRange(c.Buckets, 1, 16_000_000), c.Buckets
+		case "features":
+			ok, value = inRange(c.Features.Dim, 0, 1024) && (c.Features.Dim == 0 || inRange(c.Features.Buckets, 1, 16_000_000)), fmt.Sprintf("%+v", c.Features)
+		case "word_dropout":
+			ok, value = c.WordDropout >= 0 && c.WordDropout < 1, c.WordDropout
 		case "widths":
 			ok, value = len(c.Widths) > 0 && len(c.Widths) <= 16, c.Widths
 			for i, w := range c.Widths {

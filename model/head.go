@@ -1,57 +1,207 @@
 package model
 
 import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
+// The heads: what a model says of a text.
+const (
+	ClassHead      = ""           // one of several labels
+	MultiLabelHead = "multilabel" // any number of labels
+	RegressionHead = "regression" // a number
+	TokensHead     = "tokens"     // labelled stretches of the text
+)
+
+var heads = []string{ClassHead, MultiLabelHead, RegressionHead, TokensHead}
+
 // Head maps hidden states to predictions and to a loss.
 type Head interface {
-	// Logits scores each label for each sequence: [sequences, labels].
+	// Logits scores each output: [examples, labels], or [tokens, tags].
 	Logits(t *nn.Tape, h Hidden) *nn.Var
-	// Loss is the mean loss of logits against a target class a sequence.
-	Loss(t *nn.Tape, logits *nn.Var, targets []int32, o Loss) *nn.Var
-	// Probabilities turns one row of logits into probabilities, in place.
-	Probabilities(row []float32)
+	// Loss is the mean loss of logits against the truth.
+	Loss(t *nn.Tape, logits *nn.Var, in *Input, y *Targets, o Loss) *nn.Var
+	// Predict reads the logits of example i.
+	Predict(logits *nn.Var, in *Input, i int) Prediction
 }
 
-// Loss chooses what is minimised.
+// Loss chooses what is minimised; each head reads what it knows.
 type Loss struct {
-	Kind      string    // cross_entropy or hinge
+	Kind      string    // cross_entropy, focal or hinge for classes; mse or huber for numbers; "" for the head's usual one
 	Weights   []float32 // of the classes; nil for equal ones
 	Smoothing float32   // of cross_entropy
+	Focus     float32   // γ of focal
+	Delta     float32   // of huber
 }
 
-// classifier is the head for one label a text: dropout and one linear layer.
-type classifier struct {
-	w, b    *nn.Param
-	sparse  bool
-	dropout float32
+func newHead(c *Config, ps *nn.Params, in shape, labels []string) Head {
+	l := newLinear(c, ps, in, len(labels))
+	switch c.Head {
+	case MultiLabelHead:
+		return &multiLabel{l, labels}
+	case RegressionHead:
+		return newRegressor(l, ps)
+	case TokensHead:
+		return newTagger(l, ps, labels)
+	}
+	return &classifier{l, labels}
 }
 
-func newClassifier(ps *nn.Params, in shape, labels int, dropout float64) *classifier {
-	c := &classifier{sparse: in.sparse, dropout: float32(dropout)}
+// checkLabels refuses labels that occur twice, or that are no tags where tags are needed.
+func checkLabels(head string, labels []string) error {
+	if len(labels) == 0 {
+		return fmt.Errorf("a model needs at least one label")
+	}
+	seen := map[string]bool{}
+	for _, l := range labels {
+		if seen[l] {
+			return fmt.Errorf("label %q occurs twice", l)
+		}
+		seen[l] = true
+	}
+	if head == TokensHead && !slices.Equal(labels, TagNames(typesOf(labels))) {
+		return hint.Errorf("give O, then B-, I-, E- and S- of each type", "the tags %s are not those of a tagger", strings.Join(labels[:min(len(labels), 9)], ", "))
+	}
+	return nil
+}
+
+// linear is what all heads begin with: dropout and one linear layer.
+type linear struct {
+	config *Config
+	w, b   *nn.Param
+	sparse bool
+}
+
+func newLinear(c *Config, ps *nn.Params, in shape, outputs int) linear {
+	l := linear{config: c, sparse: in.sparse}
 	if in.sparse {
-		c.w = ps.AddTable("classifier.weight", nn.Zeros, in.width, labels)
+		l.w = ps.AddTable("classifier.weight", nn.Zeros, in.width, outputs)
 	} else {
-		c.w = ps.Add("classifier.weight", nn.Xavier, labels, in.width)
+		l.w = ps.Add("classifier.weight", nn.Xavier, outputs, in.width)
 	}
-	c.b = ps.Add("classifier.bias", nn.Zeros, labels)
-	return c
+	l.b = ps.Add("classifier.bias", nn.Zeros, outputs)
+	return l
 }
 
-func (c *classifier) Logits(t *nn.Tape, h Hidden) *nn.Var {
-	if c.sparse {
-		return t.SparseLinear(h.Sparse, c.w, c.b)
+// Logits is [rows, outputs].
+func (l *linear) Logits(t *nn.Tape, h Hidden) *nn.Var {
+	if l.sparse {
+		return t.SparseLinear(h.Sparse, l.w, l.b)
 	}
-	return t.Linear(t.Dropout(h.Dense, c.dropout), c.w, c.b, nn.Identity)
+	return t.Linear(t.Dropout(h.Dense, float32(l.config.Dropout)), l.w, l.b, nn.Identity)
 }
 
-func (c *classifier) Loss(t *nn.Tape, logits *nn.Var, targets []int32, o Loss) *nn.Var {
+// scaled returns a copy of logits divided by the temperature (Guo et al. 2017).
+func (l *linear) scaled(logits []float32) []float32 {
+	p := slices.Clone(logits)
+	if t := l.config.Temperature; t > 0 && t != 1 {
+		kernel.Scale(float32(1/t), p)
+	}
+	return p
+}
+
+// classifier tells which of several labels a text has.
+type classifier struct {
+	linear
+	labels []string
+}
+
+func (c *classifier) Loss(t *nn.Tape, logits *nn.Var, _ *Input, y *Targets, o Loss) *nn.Var {
 	if o.Kind == "hinge" {
-		return t.SquaredHinge(logits, targets, o.Weights)
+		return t.SquaredHinge(logits, y.Classes, o.Weights)
 	}
-	return t.CrossEntropy(logits, targets, nn.CrossEntropy{Weights: o.Weights, Smoothing: o.Smoothing})
+	ce := nn.CrossEntropy{Weights: o.Weights, Smoothing: o.Smoothing}
+	if o.Kind == "focal" {
+		ce = nn.CrossEntropy{Weights: o.Weights, Focus: o.Focus}
+	}
+	return t.CrossEntropy(logits, y.Classes, ce)
 }
 
-func (c *classifier) Probabilities(row []float32) { kernel.Softmax(row, row) }
+func (c *classifier) Predict(logits *nn.Var, _ *Input, i int) Prediction {
+	p := c.scaled(logits.Row(i))
+	kernel.Softmax(p, p)
+	best := kernel.ArgMax(p)
+	return Prediction{Class: best, Label: c.labels[best], Probability: p[best], Probabilities: p}
+}
+
+// multiLabel tells which labels a text has, each by itself.
+type multiLabel struct {
+	linear
+	labels []string
+}
+
+func (m *multiLabel) Loss(t *nn.Tape, logits *nn.Var, _ *Input, y *Targets, o Loss) *nn.Var {
+	return t.BinaryCrossEntropy(logits, &y.Labels, o.Weights)
+}
+
+func (m *multiLabel) Predict(logits *nn.Var, _ *Input, i int) Prediction {
+	p := m.scaled(logits.Row(i))
+	kernel.Sigmoid(p, p)
+	best := kernel.ArgMax(p)
+	out := Prediction{Class: best, Label: m.labels[best], Probability: p[best], Probabilities: p, Labels: []string{}}
+	for c, v := range p {
+		if float64(v) >= m.threshold(c) {
+			out.Labels = append(out.Labels, m.labels[c])
+		}
+	}
+	return out
+}
+
+// threshold is the least probability that makes label c hold.
+func (m *multiLabel) threshold(c int) float64 {
+	if c < len(m.config.Thresholds) {
+		return m.config.Thresholds[c]
+	}
+	return 0.5
+}
+
+// regressor tells a number. Its layer works on numbers of mean 0 and deviation 1; mean and deviation are weights that
+// are not trained.
+type regressor struct {
+	linear
+	mean, deviation *nn.Param
+}
+
+func newRegressor(l linear, ps *nn.Params) *regressor {
+	r := &regressor{linear: l, mean: ps.Add("regressor.mean", nn.Zeros, 1), deviation: ps.Add("regressor.deviation", nn.Constant(1), 1)}
+	r.mean.Frozen, r.deviation.Frozen = true, true
+	return r
+}
+
+// SetScale tells a model of head regression the numbers that it will learn, so that it can scale them.
+func (m *Model) SetScale(scores []float32) {
+	r, ok := m.Head.(*regressor)
+	if !ok || len(scores) == 0 {
+		return
+	}
+	mean, square := 0.0, 0.0
+	for _, s := range scores {
+		mean += float64(s) / float64(len(scores))
+	}
+	for _, s := range scores {
+		square += (float64(s) - mean) * (float64(s) - mean) / float64(len(scores))
+	}
+	r.mean.Data[0], r.deviation.Data[0] = float32(mean), float32(max(math.Sqrt(square), 1e-6))
+}
+
+func (r *regressor) Loss(t *nn.Tape, logits *nn.Var, _ *Input, y *Targets, o Loss) *nn.Var {
+	scaled := make([]float32, len(y.Scores))
+	for i, s := range y.Scores {
+		scaled[i] = (s - r.mean.Data[0]) / r.deviation.Data[0]
+	}
+	delta := float32(0)
+	if o.Kind == "huber" {
+		delta = o.Delta
+	}
+	return t.Regression(logits, scaled, delta)
+}
+
+func (r *regressor) Predict(logits *nn.Var, _ *Input, i int) Prediction {
+	return Prediction{Score: float64(logits.Row(i)[0])*float64(r.deviation.Data[0]) + float64(r.mean.Data[0])}
+}

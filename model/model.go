@@ -12,11 +12,11 @@ package model
 
 import (
 	"fmt"
+	"iter"
 	"sync"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
-	"github.com/xiaoyu-slm/xiaoyu/tensor"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
@@ -38,22 +38,27 @@ type Model struct {
 
 // Network maps a packed batch of ids to hidden states.
 type Network interface {
-	Forward(t *nn.Tape, in *tensor.Packed) Hidden
+	Forward(t *nn.Tape, in *Input) Hidden
 	// declare adds the network's weights to ps, once, and returns the shape of its hidden states.
 	declare(ps *nn.Params) shape
 }
 
-// Hidden is what a network makes of a batch, a row a sequence: dense or sparse.
+// Hidden is what a network makes of a batch, dense or sparse: a row a sequence, or a row a token for head tokens.
 type Hidden struct {
-	Dense  *nn.Var    // [sequences, width]
-	Sparse *nn.Sparse // [sequences, features]
+	Dense  *nn.Var    // [rows, width]
+	Sparse *nn.Sparse // [rows, features]
 }
 
-// Featurizer is a network that reads other features than the tokenizer's ids: it turns an encoded text into ids of
-// its own. Fit chooses the features from the training texts, before the weights are declared.
+// Featurizer is a network that reads other features than the tokenizer's ids: it turns an encoded text, or a pair of
+// them, into ids of its own, below Vocabulary.
 type Featurizer interface {
-	Features(dst []int32, e *text.Encoding) []int32
-	Fit(add func(yield func(e *text.Encoding) bool)) error
+	Features(dst []int32, e, pair *text.Encoding) []int32
+	Vocabulary() int
+}
+
+// fitter is a network that chooses its features from the training texts, before the weights are declared.
+type fitter interface {
+	Fit(encodings iter.Seq2[*text.Encoding, *text.Encoding]) error
 }
 
 // shape is the width of a Hidden, and whether it is sparse.
@@ -63,13 +68,14 @@ type shape struct {
 }
 
 // New builds a model with fresh weights that follow from seed. encodings yields the training texts as the tokenizer
-// sees them; only families that choose their features from the data (Featurizer) read it, others take nil.
-func New(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string, seed uint64, encodings func(yield func(*text.Encoding) bool)) (*Model, error) {
+// sees them, with the second of a pair or nil; only families that choose their features from the data read it, others
+// take nil.
+func New(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string, seed uint64, encodings iter.Seq2[*text.Encoding, *text.Encoding]) (*Model, error) {
 	m, err := assemble(c, clean, tok, labels)
 	if err != nil {
 		return nil, err
 	}
-	if f, ok := m.Network.(Featurizer); ok {
+	if f, ok := m.Network.(fitter); ok {
 		if encodings == nil {
 			return nil, fmt.Errorf("building a %s model: it needs texts to choose its features from", c.Family)
 		}
@@ -87,7 +93,10 @@ func assemble(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []st
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	if len(labels) < 2 {
+	if err := checkLabels(c.Head, labels); err != nil {
+		return nil, err
+	}
+	if c.Head == ClassHead && len(labels) < 2 {
 		return nil, hint.Errorf("add examples of at least one more label", "a classifier needs two labels, there is %d: %q", len(labels), labels)
 	}
 	seen := map[string]bool{}
@@ -98,48 +107,32 @@ func assemble(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []st
 		seen[l] = true
 	}
 	m := &Model{Config: c, Clean: clean, Tokenizer: tok, Labels: labels, Params: new(nn.Params), cleaner: text.NewCleaner(clean)}
-	m.Network = families[c.Family].build(c, tok.VocabSize())
+	m.Network = families[c.Family].build(&m.Config, inputs{config: &m.Config, vocab: tok.VocabSize(), unknown: tok.UnkID()})
 	return m, nil
 }
 
 // declare adds the weights of the network and the head, once the features are known.
 func (m *Model) declare() {
-	m.Head = newClassifier(m.Params, m.Network.declare(m.Params), len(m.Labels), m.Config.Dropout)
-}
-
-// Forward computes the logits of a batch, [sequences, labels].
-func (m *Model) Forward(t *nn.Tape, in *tensor.Packed) *nn.Var {
-	return m.Head.Logits(t, m.Network.Forward(t, in))
-}
-
-// Encode turns a text into the ids that the network reads, cut to MaxTokens, and appends them to ids. e is scratch
-// that is reused, and afterwards holds the tokens with their places in the original text.
-func (m *Model) Encode(ids []int32, e *text.Encoding, s string) []int32 {
-	clean, _ := m.cleaner.Clean(s)
-	m.Tokenizer.EncodeTo(e, clean)
-	return m.appendIDs(ids, e)
-}
-
-// EncodeAligned is Encode with e.Spans counted in the original text s, before cleaning.
-func (m *Model) EncodeAligned(ids []int32, e *text.Encoding, s string) []int32 {
-	a := text.NewAligned(s)
-	m.cleaner.CleanAligned(a)
-	m.Tokenizer.EncodeAligned(e, a)
-	return m.appendIDs(ids, e)
-}
-
-func (m *Model) appendIDs(ids []int32, e *text.Encoding) []int32 {
-	e.Cut(m.Config.MaxTokens)
-	if f, ok := m.Network.(Featurizer); ok {
-		return f.Features(ids, e)
+	in := m.Network.declare(m.Params)
+	if m.sequences() == 2 {
+		in.width *= 4 // see nn.Tape.PairFeatures
 	}
-	return append(ids, e.IDs...)
+	m.Head = newHead(&m.Config, m.Params, in, m.Labels)
+}
+
+// Forward computes the logits of a batch: [examples, outputs], or [tokens, tags] for head tokens.
+func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
+	h := m.Network.Forward(t, in)
+	if m.sequences() == 2 {
+		h.Dense = t.PairFeatures(h.Dense)
+	}
+	return m.Head.Logits(t, h)
 }
 
 // Vocabulary returns the number of different ids that Encode yields.
 func (m *Model) Vocabulary() int {
-	if f, ok := m.Network.(*ngram); ok {
-		return f.features
+	if f, ok := m.Network.(Featurizer); ok {
+		return f.Vocabulary()
 	}
 	return m.Tokenizer.VocabSize()
 }

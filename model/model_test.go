@@ -28,11 +28,11 @@ func small(t testing.TB, family string) *Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Family: family, MaxTokens: 20, EmbedDim: 8, Filters: 6, Widths: []int{1, 3}, Hidden: 5, Layers: 2, Bidirectional: true, Activation: "gelu", Pooling: "last",
+	c := Config{Family: family, MaxTokens: 20, EmbedDim: 8, Filters: 6, Widths: []int{1, 3}, Hidden: 5, Layers: 2, Heads: 1, Buckets: 50, Bidirectional: true, Activation: "gelu", Pooling: "last",
 		NGram: NGrams{Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 1000, Weighting: "tfidf"}}
-	m, err := New(c, text.CleanConfig{HTML: true, Space: true}, tok, []string{"好 评", "差😀", "c"}, 3, func(yield func(*text.Encoding) bool) {
+	m, err := New(c, text.CleanConfig{HTML: true, Space: true}, tok, []string{"好 评", "差😀", "c"}, 3, func(yield func(_, _ *text.Encoding) bool) {
 		for _, s := range texts {
-			if e := tok.Encode(s); !yield(&e) {
+			if e := tok.Encode(s); !yield(&e, nil) {
 				return
 			}
 		}
@@ -280,10 +280,14 @@ func TestPredictKeepsTheOrderFromManyGoroutines(t *testing.T) {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
+	queries := make([]Query, len(many))
+	for i, s := range many {
+		queries[i].Text = s
+	}
 	for range 8 {
 		wg.Go(func() {
 			i := 0
-			for p, err := range m.PredictAll(context.Background(), slices.Values(many)) {
+			for p, err := range m.PredictAll(context.Background(), slices.Values(queries)) {
 				if err != nil || p.Label != want[i].Label || p.Probability-want[i].Probability > 1e-5 {
 					t.Errorf("text %d: %v (%v), want %v", i, p, err, want[i])
 					return
@@ -326,9 +330,9 @@ func TestOneLabelIsNoClassifier(t *testing.T) {
 func TestRareNGramsAreExplained(t *testing.T) {
 	tok := small(t, "mlp").Tokenizer
 	c := Config{Family: "ngram", MaxTokens: 50, NGram: NGrams{Tokens: 1, CharsMin: 1, MinTexts: 100, MaxFeatures: 10, Weighting: "tfidf"}}
-	_, err := New(c, text.CleanConfig{}, tok, []string{"a", "b"}, 1, func(yield func(*text.Encoding) bool) {
+	_, err := New(c, text.CleanConfig{}, tok, []string{"a", "b"}, 1, func(yield func(_, _ *text.Encoding) bool) {
 		e := tok.Encode("好")
-		yield(&e)
+		yield(&e, nil)
 	})
 	if err == nil || !strings.Contains(hint.Way(err), "min_texts") {
 		t.Errorf("%v; %s", err, hint.Way(err))

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"iter"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -11,7 +13,6 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
-	"github.com/xiaoyu-slm/xiaoyu/tensor"
 	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
@@ -24,13 +25,17 @@ import (
 // none of it.
 type ngram struct {
 	config   NGrams
+	dropout  float32
+	pair     bool
 	features int
 	table    []byte // slots of 8 bytes, a power of two of them; see slot
 	idf      []float32
 	idfParam *nn.Param
 }
 
-func newNGram(c Config, _ int) Network { return &ngram{config: c.NGram} }
+func newNGram(c *Config, _ inputs) Network {
+	return &ngram{config: c.NGram, dropout: float32(c.Dropout), pair: c.Pair}
+}
 
 func (m *ngram) declare(ps *nn.Params) shape {
 	m.idfParam = ps.Add("ngram.idf", func(w []float32, _ []int, _ func() float64) { copy(w, m.idf) }, m.features)
@@ -39,7 +44,8 @@ func (m *ngram) declare(ps *nn.Params) shape {
 }
 
 // Forward weights the features of each text: in holds feature numbers, as often as they occur.
-func (m *ngram) Forward(t *nn.Tape, in *tensor.Packed) Hidden {
+func (m *ngram) Forward(t *nn.Tape, input *Input) Hidden {
+	in := &input.Tokens
 	x := &nn.Sparse{Cols: m.features, Offsets: make([]int32, 1, in.Len()+1)}
 	idf := m.idfParam.Data
 	var sorted []int32
@@ -68,17 +74,39 @@ func (m *ngram) Forward(t *nn.Tape, in *tensor.Packed) Hidden {
 		}
 		x.Offsets = append(x.Offsets, int32(len(x.Value)))
 	}
-	return Hidden{Sparse: x}
+	return Hidden{Sparse: t.SparseDropout(x, m.dropout)}
 }
 
-// Features appends the numbers of the known features of an encoded text.
-func (m *ngram) Features(dst []int32, e *text.Encoding) []int32 {
-	m.hashes(e, func(h uint64) {
+// joint marks a network that reads both texts of a pair at once.
+func (m *ngram) joint() {}
+
+// Vocabulary returns the number of features.
+func (m *ngram) Vocabulary() int { return m.features }
+
+// Features appends the numbers of the known features of an encoded text, or of a pair of texts.
+func (m *ngram) Features(dst []int32, e, pair *text.Encoding) []int32 {
+	m.all(e, pair, func(h uint64) {
 		if f := m.lookup(h); f >= 0 {
 			dst = append(dst, f)
 		}
 	})
 	return dst
+}
+
+// all calls yield with the hash of each feature. Those of a pair are the n-grams that both texts have, those of the
+// first alone and those of the second alone: three different features of one n-gram.
+func (m *ngram) all(e, pair *text.Encoding, yield func(h uint64)) {
+	if !m.pair || pair == nil {
+		m.hashes(e, yield)
+		return
+	}
+	const first, second = 1, 2
+	in := map[uint64]uint8{}
+	m.hashes(e, func(h uint64) { in[h] |= first })
+	m.hashes(pair, func(h uint64) { in[h] |= second })
+	for _, h := range slices.Sorted(maps.Keys(in)) {
+		yield(finish(h ^ uint64(in[h])*prime))
+	}
 }
 
 // hashes calls yield with the hash of each n-gram of a text.
@@ -187,13 +215,13 @@ func (m *ngram) insert(h uint64, feature int) {
 const maxCandidates = 6 << 20
 
 // Fit counts in how many texts each n-gram occurs and keeps the most frequent ones.
-func (m *ngram) Fit(encodings func(yield func(*text.Encoding) bool)) error {
+func (m *ngram) Fit(encodings iter.Seq2[*text.Encoding, *text.Encoding]) error {
 	type count struct{ texts, last int32 }
 	counts := map[uint64]count{}
 	texts := int32(0)
-	for e := range encodings {
+	for e, pair := range encodings {
 		texts++
-		m.hashes(e, func(h uint64) {
+		m.all(e, pair, func(h uint64) {
 			h = h >> featureBits << featureBits // what the table can tell apart
 			if c := counts[h]; c.last != texts {
 				counts[h] = count{c.texts + 1, texts}

@@ -65,7 +65,7 @@ type manifestFile struct {
 type configJSON struct {
 	Architectures []string          `json:"architectures"`
 	ModelType     string            `json:"model_type"`
-	ProblemType   string            `json:"problem_type"`
+	ProblemType   string            `json:"problem_type,omitempty"`
 	DType         string            `json:"torch_dtype"`
 	VocabSize     int               `json:"vocab_size"`
 	NumLabels     int               `json:"num_labels"`
@@ -78,6 +78,14 @@ type xiaoyuConfig struct {
 	Format int              `json:"format"`
 	Model  Config           `json:"model"`
 	Clean  text.CleanConfig `json:"clean"`
+}
+
+// architectures are the names that Hugging Face's config.json has for each head.
+var architectures = map[string]struct{ name, problem string }{
+	ClassHead:      {"SequenceClassification", "single_label_classification"},
+	MultiLabelHead: {"SequenceClassification", "multi_label_classification"},
+	RegressionHead: {"SequenceClassification", "regression"},
+	TokensHead:     {"TokenClassification", ""},
 }
 
 // buffered is a network that keeps tables beside its weights.
@@ -144,9 +152,9 @@ func swap(temp, dir string) error {
 
 func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 	config := configJSON{
-		Architectures: []string{"XiaoyuForSequenceClassification"},
+		Architectures: []string{"XiaoyuFor" + architectures[m.Config.Head].name},
 		ModelType:     "xiaoyu-" + m.Config.Family,
-		ProblemType:   "single_label_classification",
+		ProblemType:   architectures[m.Config.Head].problem,
 		DType:         "float32",
 		VocabSize:     m.Tokenizer.VocabSize(),
 		NumLabels:     len(m.Labels),

@@ -8,9 +8,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
-	"github.com/xiaoyu-slm/xiaoyu/tensor"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
@@ -19,7 +17,14 @@ type Prediction struct {
 	Class         int       // number of the most probable label
 	Label         string    // its name
 	Probability   float32   // its probability
-	Probabilities []float32 // of all labels, by class number; they sum to 1
+	Probabilities []float32 // of all labels, by class number; they sum to 1 but for head multilabel
+
+	Labels   []string // head multilabel: those that hold
+	Score    float64  // head regression
+	Entities []Entity // head tokens, in the order of the text
+	Tags     []int32  // head tokens: the number of each token's tag
+
+	tagProbabilities []float32
 }
 
 // Score is a label and its probability.
@@ -47,19 +52,31 @@ const (
 	batchTokens = 4096
 )
 
+// Query is what a model is asked: a text, and for models of pairs a second one.
+type Query struct{ Text, Pair string }
+
 // Predict returns a prediction for each text, in order. Any number of goroutines may call it at once; a call with
 // many texts spreads over the processors by itself.
 func (m *Model) Predict(ctx context.Context, texts []string) ([]Prediction, error) {
-	out := make([]Prediction, len(texts))
-	parts := min(runtime.GOMAXPROCS(0), (len(texts)+batchTexts-1)/batchTexts)
+	queries := make([]Query, len(texts))
+	for i, s := range texts {
+		queries[i].Text = s
+	}
+	return m.PredictQueries(ctx, queries)
+}
+
+// PredictQueries is Predict for texts and pairs.
+func (m *Model) PredictQueries(ctx context.Context, queries []Query) ([]Prediction, error) {
+	out := make([]Prediction, len(queries))
+	parts := min(runtime.GOMAXPROCS(0), (len(queries)+batchTexts-1)/batchTexts)
 	if parts <= 1 {
-		return out, m.predictRange(ctx, texts, out)
+		return out, m.predictRange(ctx, queries, out)
 	}
 	var wg sync.WaitGroup
 	errs := make([]error, parts)
 	for i := range parts {
-		lo, hi := len(texts)*i/parts, len(texts)*(i+1)/parts
-		wg.Go(func() { errs[i] = m.predictRange(ctx, texts[lo:hi], out[lo:hi]) })
+		lo, hi := len(queries)*i/parts, len(queries)*(i+1)/parts
+		wg.Go(func() { errs[i] = m.predictRange(ctx, queries[lo:hi], out[lo:hi]) })
 	}
 	wg.Wait()
 	return out, cmp.Or(errs...)
@@ -67,7 +84,7 @@ func (m *Model) Predict(ctx context.Context, texts []string) ([]Prediction, erro
 
 // Answer is a text and what the model says of it.
 type Answer struct {
-	Text string
+	Query
 	Prediction
 	More bool // another answer follows at once, without waiting for a text: a good time not to flush
 }
@@ -75,10 +92,10 @@ type Answer struct {
 // PredictAll predicts texts as they come and yields the answers in the same order. It waits for no batch to fill: what
 // has come is predicted at once, and meanwhile a few hundred texts are read ahead. The texts are drawn in a goroutine
 // of their own.
-func (m *Model) PredictAll(ctx context.Context, texts iter.Seq[string]) iter.Seq2[Answer, error] {
+func (m *Model) PredictAll(ctx context.Context, texts iter.Seq[Query]) iter.Seq2[Answer, error] {
 	return func(yield func(Answer, error) bool) {
 		size := batchTexts * runtime.GOMAXPROCS(0)
-		in, stop := make(chan string, size), make(chan struct{})
+		in, stop := make(chan Query, size), make(chan struct{})
 		defer close(stop)
 		go func() {
 			defer close(in)
@@ -90,10 +107,10 @@ func (m *Model) PredictAll(ctx context.Context, texts iter.Seq[string]) iter.Seq
 				}
 			}
 		}()
-		batch := make([]string, 0, size)
+		batch := make([]Query, 0, size)
 		for open := true; open; {
 			batch, open = gather(ctx, in, batch[:0])
-			predictions, err := m.Predict(ctx, batch)
+			predictions, err := m.PredictQueries(ctx, batch)
 			if err == nil {
 				err = ctx.Err()
 			}
@@ -112,7 +129,7 @@ func (m *Model) PredictAll(ctx context.Context, texts iter.Seq[string]) iter.Seq
 
 // gather waits for one text and takes those that are there already, up to batch's capacity; open tells whether more
 // may come.
-func gather(ctx context.Context, in <-chan string, batch []string) (_ []string, open bool) {
+func gather(ctx context.Context, in <-chan Query, batch []Query) (_ []Query, open bool) {
 	select {
 	case s, ok := <-in:
 		if !ok {
@@ -138,10 +155,10 @@ func gather(ctx context.Context, in <-chan string, batch []string) (_ []string, 
 
 // worker is the memory of one prediction at a time.
 type worker struct {
-	tape     *nn.Tape
-	batch    tensor.Packed
-	encoding text.Encoding
-	ids      []int32
+	tape   *nn.Tape
+	batch  Input
+	sample Sample
+	places [batchTexts][]text.Span // of the tokens of each text, for head tokens
 }
 
 // worker returns one that is free; put it back into m.workers.
@@ -152,23 +169,33 @@ func (m *Model) worker() *worker {
 	return &worker{tape: nn.NewTape(nil)}
 }
 
-func (m *Model) predictRange(ctx context.Context, texts []string, out []Prediction) error {
+func (m *Model) predictRange(ctx context.Context, queries []Query, out []Prediction) error {
 	w := m.worker()
 	defer m.workers.Put(w)
-	for at := 0; at < len(texts); {
+	g, _ := m.Head.(*tagger)
+	for at := 0; at < len(queries); {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		w.batch.Reset()
 		first := at
-		for at < len(texts) && at-first < batchTexts && w.batch.Tokens() < batchTokens {
-			w.ids = m.Encode(w.ids[:0], &w.encoding, texts[at])
-			w.batch.Append(w.ids)
+		for at < len(queries) && at-first < batchTexts && w.batch.Tokens.Tokens() < batchTokens {
+			q := queries[at]
+			if g == nil {
+				m.Encode(&w.batch, &w.sample, q.Text, q.Pair)
+			} else {
+				m.EncodeAligned(&w.batch, &w.sample, q.Text, "")
+				w.places[at-first] = append(w.places[at-first][:0], w.sample.Text.Spans...)
+			}
 			at++
 		}
 		logits := m.logits(w)
 		for i := range at - first {
-			out[first+i] = m.prediction(logits.Row(i))
+			p := m.Head.Predict(logits, &w.batch, i)
+			if g != nil {
+				p.Entities = g.entities(&p, queries[first+i].Text, w.places[i])
+			}
+			out[first+i] = p
 		}
 	}
 	return nil
@@ -180,38 +207,65 @@ func (m *Model) logits(w *worker) *nn.Var {
 	return m.Forward(w.tape, &w.batch)
 }
 
-func (m *Model) prediction(logits []float32) Prediction {
-	p := slices.Clone(logits)
-	m.Head.Probabilities(p)
-	best := kernel.ArgMax(p)
-	return Prediction{Class: best, Label: m.Labels[best], Probability: p[best], Probabilities: p}
-}
-
-// Tokens encodes s with places counted in s itself, cut to what the model reads.
-func (m *Model) Tokens(s string) text.Encoding {
-	var e text.Encoding
-	m.EncodeAligned(nil, &e, s)
+// Tokens encodes an example with places counted in the texts themselves, cut to what the model reads.
+func (m *Model) Tokens(q Query) *Sample {
+	var in Input
+	e := new(Sample)
+	m.EncodeAligned(&in, e, q.Text, q.Pair)
 	return e
 }
 
-// PredictTokens predicts encoded texts, for those who change tokens instead of text (explanations).
-func (m *Model) PredictTokens(ctx context.Context, encodings []text.Encoding) ([]Prediction, error) {
+// PredictTokens predicts encoded examples, for those who change tokens instead of text (explanations).
+func (m *Model) PredictTokens(ctx context.Context, samples []*Sample) ([]Prediction, error) {
 	w := m.worker()
 	defer m.workers.Put(w)
-	out := make([]Prediction, 0, len(encodings))
-	for len(out) < len(encodings) {
+	out := make([]Prediction, 0, len(samples))
+	for len(out) < len(samples) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		w.batch.Reset()
-		for i := len(out); i < len(encodings) && i-len(out) < batchTexts; i++ {
-			w.ids = m.appendIDs(w.ids[:0], &encodings[i])
-			w.batch.Append(w.ids)
+		first := len(out)
+		last := min(first+batchTexts, len(samples))
+		for _, e := range samples[first:last] {
+			m.Append(&w.batch, e)
 		}
 		logits := m.logits(w)
-		for i := range logits.Rows {
-			out = append(out, m.prediction(logits.Row(i)))
+		for i := range last - first {
+			out = append(out, m.Head.Predict(logits, &w.batch, i))
 		}
 	}
 	return out, nil
+}
+
+// Answer's JSON form, one for each head.
+type (
+	classJSON struct {
+		Label       string  `json:"label"`
+		Probability float32 `json:"probability"`
+		Scores      []Score `json:"scores"`
+	}
+	multiLabelJSON struct {
+		Labels []string `json:"labels"`
+		Scores []Score  `json:"scores"`
+	}
+	regressionJSON struct {
+		Score float64 `json:"score"`
+	}
+	tokensJSON struct {
+		Entities []Entity `json:"entities"`
+	}
+)
+
+// View returns what of a prediction is shown, as JSON has it; of labels, the top most probable (0 for all).
+func (m *Model) View(p Prediction, top int) any {
+	switch m.Config.Head {
+	case MultiLabelHead:
+		return multiLabelJSON{p.Labels, m.Top(p, top)}
+	case RegressionHead:
+		return regressionJSON{p.Score}
+	case TokensHead:
+		return tokensJSON{p.Entities}
+	}
+	return classJSON{p.Label, p.Probability, m.Top(p, top)}
 }

@@ -4,35 +4,28 @@ import (
 	"fmt"
 
 	"github.com/xiaoyu-slm/xiaoyu/nn"
-	"github.com/xiaoyu-slm/xiaoyu/tensor"
 )
 
-// recurrent is a stack of LSTM or GRU layers over the token embeddings, in one or both directions.
+// recurrent is a stack of LSTM, GRU or plain recurrent layers over the token embeddings, in one or both directions.
 type recurrent struct {
-	config    Config
-	vocab     int
-	cell      nn.Cell
-	pooling   nn.Pooling
-	embedding *nn.Param        // [vocabulary, dim]
-	layers    [][]nn.Recurrent // by layer and direction
+	inputs
+	cell    nn.Cell
+	pooling nn.Pooling
+	layers  [][]nn.Recurrent // by layer and direction
 }
 
-func newRecurrent(c Config, vocab int) Network {
-	m := &recurrent{config: c, vocab: vocab}
-	if c.Family == "gru" {
-		m.cell = nn.GRU
-	}
+func newRecurrent(c *Config, in inputs) Network {
+	m := &recurrent{inputs: in, cell: map[string]nn.Cell{"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[c.Family]}
 	m.pooling, _ = nn.ParsePooling(c.Pooling)
 	return m
 }
 
 func (m *recurrent) declare(ps *nn.Params) shape {
-	m.embedding = newEmbedding(ps, m.vocab, m.config.EmbedDim)
+	in := m.inputs.declare(ps)
 	directions := []string{""}
 	if m.config.Bidirectional {
 		directions = []string{"", "_reverse"}
 	}
-	in := m.config.EmbedDim
 	for l := range m.config.Layers {
 		var layer []nn.Recurrent
 		for _, d := range directions {
@@ -44,18 +37,21 @@ func (m *recurrent) declare(ps *nn.Params) shape {
 	return shape{width: in}
 }
 
-func (m *recurrent) Forward(t *nn.Tape, in *tensor.Packed) Hidden {
-	x := t.Embedding(m.embedding, in.IDs) // [tokens, dim]
-	x = t.Dropout(x, float32(m.config.EmbedDropout))
+func (m *recurrent) Forward(t *nn.Tape, in *Input) Hidden {
+	x := m.forward(t, in) // [tokens, dim]
+	offsets := in.Tokens.Offsets
 	var final *nn.Var // [sequences, directions·hidden]
 	for i, layer := range m.layers {
 		if i > 0 {
 			x = t.Dropout(x, float32(m.config.Dropout))
 		}
-		x, final = t.Recurrent(m.cell, x, in.Offsets, layer) // [tokens, directions·hidden]
+		x, final = t.Recurrent(m.cell, x, offsets, layer) // [tokens, directions·hidden]
 	}
-	if m.pooling == nn.LastPool {
+	switch {
+	case m.config.Head == TokensHead:
+		return Hidden{Dense: x}
+	case m.pooling == nn.LastPool:
 		return Hidden{Dense: final}
 	}
-	return Hidden{Dense: t.Pool(x, in.Offsets, m.pooling)}
+	return Hidden{Dense: t.Pool(x, offsets, m.pooling)}
 }

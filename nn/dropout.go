@@ -44,3 +44,21 @@ func (m dropoutMask) apply(dst, src []float32, lo, hi int, add bool) {
 		}
 	}
 }
+
+// Replace returns ids with each replaced by other with probability p while training (word dropout: Iyyer et al. 2015);
+// in inference, ids itself.
+func (t *Tape) Replace(ids []int32, p float32, other int32) []int32 {
+	if !t.training() || p <= 0 {
+		return ids
+	}
+	out := t.arena.Ints(len(ids))
+	t.streams++
+	key, limit := mix(t.seed^t.streams), uint64(math.Round(float64(p)*(1<<32)))
+	for i, id := range ids {
+		if mix(key+uint64(i))>>32 < limit {
+			id = other
+		}
+		out[i] = id
+	}
+	return out
+}

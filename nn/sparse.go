@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 )
@@ -62,4 +63,25 @@ func axpy(a float32, x, y []float32) {
 	for i, v := range x {
 		y[i] += a * v
 	}
+}
+
+// SparseDropout leaves each number of x out with probability p and scales the others by 1/(1-p); in inference it
+// returns x.
+func (t *Tape) SparseDropout(x *Sparse, p float32) *Sparse {
+	if !t.training() || p <= 0 {
+		return x
+	}
+	t.streams++
+	key, limit := mix(t.seed^t.streams), uint64(math.Round(float64(p)*(1<<32)))
+	scale := 1 / (1 - p)
+	y := &Sparse{Cols: x.Cols, Offsets: make([]int32, 1, len(x.Offsets))}
+	for r := range x.Rows() {
+		for j := x.Offsets[r]; j < x.Offsets[r+1]; j++ {
+			if mix(key+uint64(j))>>32 >= limit {
+				y.Index, y.Value = append(y.Index, x.Index[j]), append(y.Value, scale*x.Value[j])
+			}
+		}
+		y.Offsets = append(y.Offsets, int32(len(y.Index)))
+	}
+	return y
 }

@@ -21,6 +21,7 @@ type pageData struct {
 	Lang       string // en or zh
 	Name       string
 	Family     string
+	Pair       bool
 	Labels     []string
 	Parameters string
 	Size       string
@@ -35,6 +36,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		Lang:       language(r),
 		Name:       s.options.Name,
 		Family:     m.Config.Family,
+		Pair:       m.Config.Pair,
 		Labels:     m.Labels,
 		Parameters: size.Count(m.Params.Count()),
 		Examples:   s.options.Examples,

@@ -10,12 +10,14 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -116,7 +118,8 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 // predictRequest is the body of POST /v1/predict.
 type predictRequest struct {
 	Texts   []string `json:"texts"`
-	Text    *string  `json:"text"` // instead of texts, for one
+	Text    *string  `json:"text"`  // instead of texts, for one
+	Pairs   []string `json:"pairs"` // the second text of each, for models of pairs
 	TopK    int      `json:"top_k"`
 	Explain bool     `json:"explain"` // with the words that mattered
 }
@@ -125,11 +128,19 @@ type predictResponse struct {
 	Predictions []prediction `json:"predictions"`
 }
 
+// prediction is a model.View, and what explains it.
 type prediction struct {
-	Label       string         `json:"label"`
-	Probability float32        `json:"probability"`
-	Scores      []model.Score  `json:"scores"`
-	Words       []explain.Word `json:"words,omitempty"`
+	view  any
+	words []explain.Word
+}
+
+func (p prediction) MarshalJSON() ([]byte, error) {
+	data, err := json.Marshal(p.view)
+	if err != nil || p.words == nil {
+		return data, err
+	}
+	words, err := json.Marshal(p.words)
+	return fmt.Appendf(data[:len(data)-1], `,"words":%s}`, words), err
 }
 
 func (s *Server) predict(w http.ResponseWriter, r *http.Request) {
@@ -138,16 +149,23 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) {
 		writeError(w, status, err)
 		return
 	}
-	predictions, err := s.model.Predict(r.Context(), req.Texts)
+	queries := make([]model.Query, len(req.Texts))
+	for i, t := range req.Texts {
+		queries[i].Text = t
+		if i < len(req.Pairs) {
+			queries[i].Pair = req.Pairs[i]
+		}
+	}
+	predictions, err := s.model.PredictQueries(r.Context(), queries)
 	if err != nil {
 		writeError(w, http.StatusServiceUnavailable, err)
 		return
 	}
 	out := predictResponse{Predictions: make([]prediction, len(predictions))}
 	for i, p := range predictions {
-		out.Predictions[i] = prediction{Label: p.Label, Probability: p.Probability, Scores: s.model.Top(p, req.TopK)}
+		out.Predictions[i].view = s.model.View(p, req.TopK)
 		if req.Explain {
-			if out.Predictions[i].Words, err = explain.Words(r.Context(), s.model, req.Texts[i], p.Class); err != nil {
+			if out.Predictions[i].words, err = explain.Words(r.Context(), s.model, queries[i], p.Class); err != nil {
 				writeError(w, http.StatusServiceUnavailable, err)
 				return
 			}
@@ -180,10 +198,14 @@ func (s *Server) readRequest(w http.ResponseWriter, r *http.Request) (req predic
 		err = fmt.Errorf("%d texts, at most %d in one request", len(req.Texts), s.options.MaxTexts)
 	case req.Explain && len(req.Texts) > maxExplained:
 		err = fmt.Errorf("%d texts to explain, at most %d in one request", len(req.Texts), maxExplained)
+	case s.model.Config.Pair && len(req.Pairs) != len(req.Texts):
+		err = fmt.Errorf(`%d texts and %d pairs: this model compares two texts; send {"texts": ["…"], "pairs": ["…"]}`, len(req.Texts), len(req.Pairs))
+	case !s.model.Config.Pair && len(req.Pairs) > 0:
+		err = errors.New("this model reads one text, not pairs")
 	case req.TopK < 0:
 		err = errors.New("top_k is negative")
 	}
-	for i, t := range req.Texts {
+	for i, t := range slices.Concat(req.Texts, req.Pairs) {
 		if err == nil && !utf8.ValidString(t) {
 			err = fmt.Errorf("text %d is not UTF-8", i)
 		}
@@ -196,6 +218,8 @@ func (s *Server) facts(w http.ResponseWriter, _ *http.Request) {
 	facts := map[string]any{
 		"name":       s.options.Name,
 		"family":     m.Config.Family,
+		"task":       cmp.Or(m.Config.Head, "class"),
+		"pair":       m.Config.Pair,
 		"labels":     m.Labels,
 		"parameters": m.Params.Count(),
 		"vocabulary": m.Tokenizer.VocabSize(),

@@ -40,7 +40,9 @@ func BenchmarkStep(b *testing.B) {
 				for i := range ids {
 					ids[i] = int32(2 + rng.IntN(21126))
 				}
-				set.Add(ids, int32(rng.IntN(2)))
+				set.Input.Tokens.Append(ids)
+				set.Targets.Classes = append(set.Targets.Classes, int32(rng.IntN(2)))
+				set.Add()
 			}
 			tr, err := New(m, &set, &none, Config{Epochs: 100_000, BatchSize: 64, Optimizer: "adamw", LearningRate: 1e-3, WeightDecay: 0.01, Schedule: "constant", Threads: 1})
 			if err != nil {

@@ -83,6 +83,9 @@ func (tr *Trainer) arrays() map[string][]float32 {
 	if tr.best != nil {
 		arrays["best"] = tr.best
 	}
+	if tr.average != nil {
+		arrays["average"] = tr.average
+	}
 	return arrays
 }
 
@@ -97,9 +100,11 @@ func (tr *Trainer) identity() string {
 	_ = enc.Encode(tr.model.Config)
 	_ = enc.Encode(tr.model.Labels)
 	for _, set := range []*Set{tr.train, tr.valid} {
-		_ = binary.Write(h, binary.LittleEndian, set.Texts.IDs)
-		_ = binary.Write(h, binary.LittleEndian, set.Texts.Offsets)
-		_ = binary.Write(h, binary.LittleEndian, set.Targets)
+		y := &set.Targets
+		for _, list := range [][]int32{set.Input.Tokens.IDs, set.Input.Tokens.Offsets, set.Input.Features.IDs, y.Classes, y.Labels.IDs, y.Labels.Offsets, y.Tags.IDs} {
+			_ = binary.Write(h, binary.LittleEndian, list)
+		}
+		_ = binary.Write(h, binary.LittleEndian, y.Scores)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -1,6 +1,10 @@
 package train
 
-import "math"
+import (
+	"math"
+
+	"github.com/xiaoyu-slm/xiaoyu/model"
+)
 
 // Config says how a network is trained: the `train` part of xiaoyu.yaml.
 type Config struct {
@@ -10,13 +14,20 @@ type Config struct {
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate" doc:"highest learning rate of the schedule" default:"0.001" min:"0" max:"1000"`
 	WeightDecay    float64 `yaml:"weight_decay" json:"weight_decay" doc:"weight decay of matrices; not of biases and embeddings" default:"0.01" min:"0" max:"10"`
 	Momentum       float64 `yaml:"momentum" json:"momentum" doc:"momentum of sgd" default:"0.9" min:"0" max:"1"`
-	Schedule       string  `yaml:"schedule" json:"schedule" doc:"course of the learning rate after the warm-up: constant, linear or cosine down to 0" default:"linear" enum:"constant|linear|cosine"`
+	Schedule       string  `yaml:"schedule" json:"schedule" doc:"course of the learning rate after the warm-up: constant, linear or cosine down to 0, inverse_sqrt (by 1/√step), or one_cycle (up from a 25th over the warm-up and down to 0, both along a cosine)" default:"linear" enum:"constant|linear|cosine|inverse_sqrt|one_cycle"`
 	Warmup         float64 `yaml:"warmup" json:"warmup" doc:"share of all steps in which the learning rate rises from 0" default:"0.05" min:"0" max:"1"`
 	Clip           float64 `yaml:"clip" json:"clip" doc:"largest norm of the gradient; longer ones are shortened; 0 for no limit" default:"1" min:"0" max:"1000000"`
-	Loss           string  `yaml:"loss" json:"loss" doc:"cross_entropy, or hinge (squared, one class against the rest)" default:"cross_entropy" enum:"cross_entropy|hinge"`
+	Accumulate     int     `yaml:"accumulate" json:"accumulate,omitempty" doc:"batches whose gradients are averaged for one step: a larger batch in the memory of a small one" default:"1" min:"1" max:"1024"`
+	Loss           string  `yaml:"loss" json:"loss" doc:"auto (cross_entropy for classes and tokens, mse for numbers), cross_entropy, focal, hinge (squared, one class against the rest), mse or huber" default:"auto" enum:"auto|cross_entropy|focal|hinge|mse|huber"`
+	Focus          float64 `yaml:"focus" json:"focus,omitempty" doc:"how much less focal loss counts what is right already (γ)" default:"2" min:"0" max:"20"`
+	Delta          float64 `yaml:"delta" json:"delta,omitempty" doc:"distance, in deviations of the targets, beyond which huber grows linearly" default:"1" min:"0.0001" max:"1000"`
+	RDrop          float64 `yaml:"r_drop" json:"r_drop,omitempty" doc:"weight of the difference between two passes of each batch under different dropout (R-Drop); 0 for one pass" default:"0" min:"0" max:"100"`
+	Adversarial    float64 `yaml:"adversarial" json:"adversarial,omitempty" doc:"length of the noise added to the embeddings along the gradient in a second pass (FGM); 0 for none" default:"0" min:"0" max:"100"`
+	Average        float64 `yaml:"average" json:"average,omitempty" doc:"decay of the exponential moving average of the weights that is judged and kept, such as 0.999; 0 for the weights themselves" default:"0" min:"0" max:"0.999999"`
 	LabelSmoothing float64 `yaml:"label_smoothing" json:"label_smoothing" doc:"share of the target's probability spread over all classes (cross_entropy)" default:"0" min:"0" max:"0.99"`
 	ClassWeights   string  `yaml:"class_weights" json:"class_weights" doc:"none, or balanced: rare classes count more, by 1/frequency" default:"none" enum:"none|balanced"`
-	Metric         string  `yaml:"metric" json:"metric" doc:"figure on the validation part that picks the best epoch" default:"accuracy" enum:"accuracy|macro_f1|loss"`
+	Metric         string  `yaml:"metric" json:"metric" doc:"figure on the validation part that picks the best epoch: auto (accuracy of classes, micro F1 of labels and entities, R² of numbers), accuracy, macro_f1 (of classes) or loss" default:"auto" enum:"auto|accuracy|macro_f1|loss"`
+	Folds          int     `yaml:"folds" json:"folds,omitempty" doc:"k-fold cross-validation before the training: figures of k models, each judged on a kth of the training part; 0 for none" default:"0" min:"0" max:"100"`
 	Patience       int     `yaml:"patience" json:"patience" doc:"stop after so many epochs without a better figure; 0 to run all" default:"3" min:"0" max:"100000"`
 	Seed           uint64  `yaml:"seed" json:"seed" doc:"seed of fresh weights, order of texts, and dropout: same seed, same threads, same model" default:"1"`
 	Threads        int     `yaml:"threads" json:"threads" doc:"processors used; 0 for all" default:"0" min:"0" max:"1024"`
@@ -26,6 +37,9 @@ type Config struct {
 // rate returns the learning rate of a step, counted from 0, of a training of so many steps.
 func (c *Config) rate(step, steps int) float64 {
 	warm := int(math.Round(c.Warmup * float64(steps)))
+	if step < warm && c.Schedule == "one_cycle" {
+		return c.LearningRate * (1 - 0.48*(1+math.Cos(math.Pi*float64(step+1)/float64(warm))))
+	}
 	if step < warm {
 		return c.LearningRate * float64(step+1) / float64(warm)
 	}
@@ -33,7 +47,9 @@ func (c *Config) rate(step, steps int) float64 {
 	switch c.Schedule {
 	case "linear":
 		return c.LearningRate * (1 - done)
-	case "cosine":
+	case "inverse_sqrt":
+		return c.LearningRate * math.Sqrt(float64(max(warm, 1))/float64(max(step+1, warm, 1)))
+	case "cosine", "one_cycle":
 		return c.LearningRate * 0.5 * (1 + math.Cos(math.Pi*done))
 	}
 	return c.LearningRate
@@ -42,7 +58,7 @@ func (c *Config) rate(step, steps int) float64 {
 // classWeights returns the weight of each class in the loss, nil for equal ones. Balanced weights are n/(k·count), as
 // scikit-learn computes them.
 func (c *Config) classWeights(targets []int32, classes int) []float32 {
-	if c.ClassWeights != "balanced" {
+	if c.ClassWeights != "balanced" || len(targets) == 0 {
 		return nil
 	}
 	counts := make([]int, classes)
@@ -54,4 +70,30 @@ func (c *Config) classWeights(targets []int32, classes int) []float32 {
 		weights[i] = float32(len(targets)) / float32(classes*max(n, 1))
 	}
 	return weights
+}
+
+// lossOf returns what is minimised on a training set.
+func (c *Config) lossOf(set *Set, labels int) model.Loss {
+	l := model.Loss{Kind: c.Loss, Smoothing: float32(c.LabelSmoothing), Focus: float32(c.Focus), Delta: float32(c.Delta)}
+	if l.Kind == "auto" {
+		l.Kind = ""
+	}
+	y := &set.Targets
+	switch {
+	case len(y.Classes) > 0:
+		l.Weights = c.classWeights(y.Classes, labels)
+	case y.Tags.Len() > 0:
+		l.Weights = c.classWeights(y.Tags.IDs, labels)
+	case y.Labels.Len() > 0 && c.ClassWeights == "balanced":
+		// The weight of a true label is how many texts lack it for one that has it.
+		counts := make([]int, labels)
+		for _, t := range y.Labels.IDs {
+			counts[t]++
+		}
+		l.Weights = make([]float32, labels)
+		for i, n := range counts {
+			l.Weights[i] = min(float32(set.Len()-n)/float32(max(n, 1)), 100)
+		}
+	}
+	return l
 }

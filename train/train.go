@@ -20,30 +20,28 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"time"
 
-	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/internal/parallel"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
-	"github.com/xiaoyu-slm/xiaoyu/tensor"
 )
 
 // Set is a part of the data as a network reads it.
 type Set struct {
-	Texts   tensor.Packed // ids as model.Encode yields them
-	Targets []int32       // class of each text
+	Input   model.Input
+	Targets model.Targets
+	n       int
 }
 
-// Add appends an example.
-func (s *Set) Add(ids []int32, target int32) {
-	s.Texts.Append(ids)
-	s.Targets = append(s.Targets, target)
-}
+// Add counts an example whose input and targets have been appended.
+func (s *Set) Add() { s.n++ }
 
 // Len returns the number of examples.
-func (s *Set) Len() int { return len(s.Targets) }
+func (s *Set) Len() int { return s.n }
 
 // ErrDiverged is the cause of an error when the loss is no number any more.
 var ErrDiverged = errors.New("the loss is not finite")
@@ -74,9 +72,6 @@ type Epoch struct {
 	Stopped       bool    // the last one: patience has run out, or all epochs are done
 }
 
-// Scores are the figures of a part of the data.
-type Scores struct{ Loss, Accuracy, MacroF1 float64 }
-
 // Trainer is a training in progress.
 type Trainer struct {
 	model     *model.Model
@@ -87,11 +82,13 @@ type Trainer struct {
 	optimizer Optimizer
 	pool      *parallel.Pool
 	tape      *nn.Tape
-	batch     tensor.Packed
-	targets   []int32
+	batch     model.Input
+	targets   model.Targets
 	order     []int32 // of the current epoch
 	state     state
 	best      []float32 // weights of the best epoch; nil before the first
+	average   []float32 // moving average of the weights; nil without Config.Average
+	saved     []float32 // scratch: what adversarial noise has changed, or the weights while their average is judged
 }
 
 // state is what a checkpoint holds beside arrays.
@@ -112,7 +109,7 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 		return nil, hint.Errorf("check the data and the split", "training: there are no examples")
 	}
 	for _, s := range []*Set{train, valid} {
-		if err := s.Texts.Check(m.Vocabulary()); err != nil {
+		if err := s.Input.Tokens.Check(m.Vocabulary()); err != nil {
 			return nil, fmt.Errorf("training: %w", err)
 		}
 	}
@@ -120,13 +117,18 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 	tr := &Trainer{model: m, config: c, train: train, valid: valid, pool: parallel.New(c.Threads)}
 	tr.tape = nn.NewTape(tr.pool)
 	tr.optimizer = NewOptimizer(c, m.Params)
-	tr.loss = model.Loss{Kind: c.Loss, Weights: c.classWeights(train.Targets, len(m.Labels)), Smoothing: float32(c.LabelSmoothing)}
+	tr.loss = c.lossOf(train, len(m.Labels))
+	m.SetScale(train.Targets.Scores)
+	if c.Average > 0 {
+		tr.average = slices.Clone(m.Params.Values())
+	}
 	return tr, nil
 }
 
 // StepsPerEpoch returns the number of steps of one epoch.
 func (tr *Trainer) StepsPerEpoch() int {
-	return (tr.train.Len() + tr.config.BatchSize - 1) / tr.config.BatchSize
+	per := tr.config.BatchSize * max(tr.config.Accumulate, 1)
+	return (tr.train.Len() + per - 1) / per
 }
 
 // Step returns the number of steps done.
@@ -169,46 +171,130 @@ func (tr *Trainer) Run(ctx context.Context) iter.Seq2[Event, error] {
 
 // Finish puts the weights of the best epoch into the model and ends the workers.
 func (tr *Trainer) Finish() {
-	if tr.best != nil {
+	switch {
+	case tr.best != nil:
 		copy(tr.model.Params.Values(), tr.best)
+	case tr.average != nil:
+		copy(tr.model.Params.Values(), tr.average)
 	}
 	tr.pool.Close()
 }
 
 func (tr *Trainer) step() (*Step, error) {
-	tr.fillBatch()
 	m, s := tr.model, &tr.state
-	tr.tape.Begin(nn.Training, tr.config.Seed, s.Step)
-	loss := m.Head.Loss(tr.tape, m.Forward(tr.tape, &tr.batch), tr.targets, tr.loss)
-	value := float64(loss.Data[0])
-	if math.IsNaN(value) || math.IsInf(value, 0) {
-		return nil, hint.Wrap(ErrDiverged, "lower train.learning_rate or set train.clip", "training: step %d", s.Step+1)
-	}
 	m.Params.ZeroGradients()
-	tr.tape.Backward(loss)
+	value, tokens, batches := 0.0, 0, 0
+	for range max(tr.config.Accumulate, 1) {
+		n := tr.fillBatch()
+		if n == 0 {
+			break
+		}
+		loss, err := tr.gradients()
+		if err != nil {
+			return nil, err
+		}
+		value += loss
+		tokens += tr.batch.Tokens.Tokens()
+		batches++
+		s.Position += n
+	}
+	value /= float64(batches)
+	if batches > 1 {
+		eachGradient(m.Params, func(g []float32) { kernel.Scale(1/float32(batches), g) })
+	}
 	norm := gradientNorm(m.Params)
 	clip(m.Params, norm, tr.config.Clip)
 	steps := tr.StepsPerEpoch() * tr.config.Epochs
 	rate := tr.config.rate(s.Step, steps)
 	tr.optimizer.Step(tr.pool, s.Step, rate)
+	if tr.average != nil {
+		// The average follows quickly at first, when it has seen little.
+		decay := float32(min(tr.config.Average, float64(1+s.Step)/float64(10+s.Step)))
+		kernel.Scale(decay, tr.average)
+		kernel.Axpy(1-decay, m.Params.Values(), tr.average)
+	}
 	s.Step++
-	s.Position += len(tr.targets)
 	s.LossSum += value
-	return &Step{s.Step, steps, s.Epoch + 1, value, rate, norm, tr.batch.Tokens()}, nil
+	return &Step{s.Step, steps, s.Epoch + 1, value, rate, norm, tokens}, nil
 }
 
-// fillBatch collects the next examples of the epoch, whose order follows from the seed and the epoch's number.
-func (tr *Trainer) fillBatch() {
+// gradients adds those of the current batch and returns its loss.
+func (tr *Trainer) gradients() (float64, error) {
+	value, err := tr.pass()
+	if err != nil || tr.config.Adversarial == 0 {
+		return value, err
+	}
+	undo := tr.disturb()
+	_, err = tr.pass()
+	undo()
+	return value, err
+}
+
+// pass runs the batch forward and back.
+func (tr *Trainer) pass() (float64, error) {
+	m := tr.model
+	tr.tape.Begin(nn.Training, tr.config.Seed, tr.state.Step*max(tr.config.Accumulate, 1)+tr.state.Position/tr.config.BatchSize)
+	logits := m.Forward(tr.tape, &tr.batch)
+	loss := m.Head.Loss(tr.tape, logits, &tr.batch, &tr.targets, tr.loss)
+	if tr.config.RDrop > 0 && m.Config.Head != model.RegressionHead {
+		loss = tr.tape.Sum(loss, tr.tape.Divergence(logits, m.Config.Head == model.MultiLabelHead), float32(tr.config.RDrop))
+	}
+	value := float64(loss.Data[0])
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return 0, hint.Wrap(ErrDiverged, "lower train.learning_rate or set train.clip", "training: step %d", tr.state.Step+1)
+	}
+	tr.tape.Backward(loss)
+	return value, nil
+}
+
+// disturb moves the embeddings of the batch along their gradient by a step of length Config.Adversarial (Miyato, Dai &
+// Goodfellow 2017, "Adversarial Training Methods for Semi-Supervised Text Classification"); the function that it
+// returns moves them back.
+func (tr *Trainer) disturb() (undo func()) {
+	p := tr.model.Params.Get("embeddings.weight")
+	if p == nil || p.Rows == nil || p.Frozen {
+		return func() {}
+	}
+	w, rows := p.Width(), slices.Clone(p.Rows.List())
+	sum := 0.0
+	for _, r := range rows {
+		sum += kernel.SumSquares(p.Grad[int(r)*w : int(r+1)*w])
+	}
+	scale := float32(tr.config.Adversarial / math.Sqrt(max(sum, 1e-24)))
+	tr.saved = tr.saved[:0]
+	for _, r := range rows {
+		row := p.Data[int(r)*w : int(r+1)*w]
+		tr.saved = append(tr.saved, row...)
+		kernel.Axpy(scale, p.Grad[int(r)*w:int(r+1)*w], row)
+	}
+	return func() {
+		for i, r := range rows {
+			copy(p.Data[int(r)*w:int(r+1)*w], tr.saved[i*w:])
+		}
+	}
+}
+
+// fillBatch collects the next examples of the epoch, whose order follows from the seed and the epoch's number, and
+// returns how many they are. With Config.RDrop each is there twice.
+func (tr *Trainer) fillBatch() int {
 	n := tr.train.Len()
 	if len(tr.order) != n || tr.state.Position == 0 {
 		tr.order = permutation(tr.order[:0], n, tr.config.Seed, tr.state.Epoch)
 	}
 	tr.batch.Reset()
-	tr.targets = tr.targets[:0]
-	for _, i := range tr.order[tr.state.Position:min(tr.state.Position+tr.config.BatchSize, n)] {
-		tr.batch.Append(tr.train.Texts.Sequence(int(i)))
-		tr.targets = append(tr.targets, tr.train.Targets[i])
+	tr.targets.Reset()
+	batch := tr.order[tr.state.Position:min(tr.state.Position+tr.config.BatchSize, n)]
+	passes := 1
+	if tr.config.RDrop > 0 {
+		passes = 2
 	}
+	for range passes {
+		for _, i := range batch {
+			tr.model.AppendExample(&tr.batch, &tr.train.Input, int(i))
+			tr.targets.AppendExample(&tr.train.Targets, int(i))
+		}
+	}
+	return len(batch)
 }
 
 // permutation fills order with 0…n-1 shuffled (Fisher–Yates), by PCG-like draws that depend on seed and epoch alone.
@@ -228,9 +314,19 @@ func permutation(order []int32, n int, seed uint64, epoch int) []int32 {
 func (tr *Trainer) endEpoch(ctx context.Context) (*Epoch, error) {
 	s := &tr.state
 	e := &Epoch{Epoch: s.Epoch + 1, Epochs: tr.config.Epochs, Step: s.Step, TrainLoss: s.LossSum / float64(tr.StepsPerEpoch())}
-	e.Valid = Scores{math.NaN(), math.NaN(), math.NaN()}
+	e.Valid = Scores{Loss: math.NaN(), Main: math.NaN(), MacroF1: math.NaN()}
 	if tr.valid.Len() > 0 {
+		weights := tr.model.Params.Values()
+		if tr.average != nil {
+			tr.saved = append(tr.saved[:0], weights...)
+			copy(weights, tr.average)
+		}
 		scores, _, err := Evaluate(ctx, tr.model, tr.valid, tr.tape)
+		judged := weights
+		if tr.average != nil {
+			copy(weights, tr.saved)
+			judged = tr.average
+		}
 		if err != nil {
 			return nil, err // before anything has changed: the epoch ends again after a restore
 		}
@@ -238,7 +334,7 @@ func (tr *Trainer) endEpoch(ctx context.Context) (*Epoch, error) {
 		if by := tr.figure(scores); s.BestAt == 0 || by > s.BestBy {
 			e.Best = true
 			s.BestAt, s.BestBy = e.Epoch, by
-			tr.best = append(tr.best[:0], tr.model.Params.Values()...)
+			tr.best = append(tr.best[:0], judged...)
 		}
 	}
 	s.Epoch, s.Position, s.LossSum = e.Epoch, 0, 0
@@ -256,51 +352,23 @@ func (tr *Trainer) figure(s Scores) float64 {
 	case "macro_f1":
 		return s.MacroF1
 	}
-	return s.Accuracy
+	return s.Main
 }
 
-// Evaluate predicts all of set and compares. It returns the probabilities as well, [examples][labels].
-func Evaluate(ctx context.Context, m *model.Model, set *Set, tape *nn.Tape) (Scores, [][]float32, error) {
-	const batchSize = 64
-	probs := make([][]float32, 0, set.Len())
-	targets := make([]int, set.Len())
-	for i, t := range set.Targets {
-		targets[i] = int(t)
-	}
-	var batch tensor.Packed
-	for from := 0; from < set.Len(); from += batchSize {
-		if err := ctx.Err(); err != nil {
-			return Scores{}, nil, err
-		}
-		batch.Reset()
-		n := min(batchSize, set.Len()-from)
-		for i := range n {
-			batch.Append(set.Texts.Sequence(from + i))
-		}
-		tape.Begin(nn.Inference, 0, 0)
-		logits := m.Forward(tape, &batch)
-		for i := range n {
-			row := append([]float32(nil), logits.Row(i)...)
-			m.Head.Probabilities(row)
-			probs = append(probs, row)
-		}
-	}
-	report, err := eval.Classify(m.Labels, targets, probs, eval.Options{})
-	if err != nil {
-		return Scores{}, nil, err
-	}
-	return Scores{report.LogLoss, report.Accuracy, report.MacroF1}, probs, nil
-}
-
-// Latency measures how long a prediction of one text of so many tokens takes, with the weights as they are: the
+// Latency measures how long a prediction of one example of the usual length takes, with the weights as they are: the
 // least of a few tries, on one processor.
-func Latency(m *model.Model, tokens int) time.Duration {
-	var batch tensor.Packed
-	ids := make([]int32, tokens)
-	for i := range ids {
-		ids[i] = int32(i % m.Vocabulary())
+func Latency(m *model.Model, set *Set) time.Duration {
+	in := &set.Input
+	n := in.Tokens.Len() / set.Len() // sequences of an example
+	length := func(i int) int { return int(in.Tokens.Offsets[(i+1)*n] - in.Tokens.Offsets[i*n]) }
+	mean, usual := in.Tokens.Tokens()/set.Len(), 0
+	for i := range set.Len() {
+		if abs(length(i)-mean) < abs(length(usual)-mean) {
+			usual = i
+		}
 	}
-	batch.Append(ids)
+	var batch model.Input
+	m.AppendExample(&batch, in, usual)
 	tape := nn.NewTape(nil)
 	least := time.Duration(math.MaxInt64)
 	for range 5 {
@@ -311,3 +379,5 @@ func Latency(m *model.Model, tokens int) time.Duration {
 	}
 	return least
 }
+
+func abs(n int) int { return max(n, -n) }

@@ -150,11 +150,11 @@ func build(t testing.TB, family string) (m *model.Model, train, valid *Set, text
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := model.Config{Family: family, MaxTokens: 64, EmbedDim: 12, EmbedDropout: 0.1, Filters: 8, Widths: []int{1, 2}, Hidden: 10, Layers: 1, Bidirectional: true,
+	c := model.Config{Family: family, MaxTokens: 64, EmbedDim: 12, EmbedDropout: 0.1, Filters: 8, Widths: []int{1, 2}, Hidden: 10, Layers: 1, Heads: 2, Buckets: 500, Bidirectional: true,
 		Activation: "relu", Pooling: "max", Dropout: 0.2, NGram: model.NGrams{Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 5000, Weighting: "tfidf"}}
-	m, err = model.New(c, text.CleanConfig{}, tok, []string{"差", "好"}, 7, func(yield func(*text.Encoding) bool) {
+	m, err = model.New(c, text.CleanConfig{}, tok, []string{"差", "好"}, 7, func(yield func(_, _ *text.Encoding) bool) {
 		for _, s := range texts {
-			if e := tok.Encode(s); !yield(&e) {
+			if e := tok.Encode(s); !yield(&e, nil) {
 				return
 			}
 		}
@@ -163,13 +163,15 @@ func build(t testing.TB, family string) (m *model.Model, train, valid *Set, text
 		t.Fatal(err)
 	}
 	train, valid = &Set{}, &Set{}
-	var e text.Encoding
+	var e model.Sample
 	for i, s := range texts {
 		set := train
 		if i%4 == 0 {
 			set = valid
 		}
-		set.Add(m.Encode(nil, &e, s), targets[i])
+		m.Encode(&set.Input, &e, s, "")
+		set.Targets.Classes = append(set.Targets.Classes, targets[i])
+		set.Add()
 	}
 	return m, train, valid, texts
 }
@@ -211,7 +213,7 @@ func TestEveryFamilyLearnsAndSurvivesItsPackage(t *testing.T) {
 				best := 0.0
 				run(t, tr, func(e Event) bool {
 					if e.Epoch != nil {
-						best = max(best, e.Epoch.Valid.Accuracy)
+						best = max(best, e.Epoch.Valid.Main)
 					}
 					return false
 				})
@@ -362,10 +364,10 @@ func TestPatienceEndsTheTrainingAndTheBestEpochStays(t *testing.T) {
 	}
 	best := 0.0
 	for _, e := range epochs {
-		best = max(best, e.Valid.Accuracy)
+		best = max(best, e.Valid.Main)
 	}
-	if len(epochs) == 50 || !epochs[len(epochs)-1].Stopped || scores.Accuracy != best {
-		t.Errorf("%d epochs, accuracy %v, best %v", len(epochs), scores.Accuracy, best)
+	if len(epochs) == 50 || !epochs[len(epochs)-1].Stopped || scores.Main != best {
+		t.Errorf("%d epochs, accuracy %v, best %v", len(epochs), scores.Main, best)
 	}
 }
 

@@ -185,7 +185,9 @@ func newOurs(c model.Config, threads int) (*ours, error) {
 		for i := range ids {
 			ids[i] = int32(2 + rng.IntN(tok.VocabSize()-2))
 		}
-		set.Add(ids, int32(rng.IntN(2)))
+		set.Input.Tokens.Append(ids)
+		set.Targets.Classes = append(set.Targets.Classes, int32(rng.IntN(2)))
+		set.Add()
 	}
 	tr, err := train.New(m, &set, &none, train.Config{Epochs: 1000, BatchSize: batch, Optimizer: "adamw", LearningRate: 1e-3,
 		WeightDecay: 0.01, Schedule: "constant", Clip: 0, Loss: "cross_entropy", Threads: threads, Seed: 1})

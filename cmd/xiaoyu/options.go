@@ -9,11 +9,12 @@ import (
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
 	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
 // columnFlags are the flags that say where in a file text and label are.
 type columnFlags struct {
-	data, text, label, encoding, format, delimiter, header, invalid string
+	data, text, label, pair, encoding, format, delimiter, header, invalid string
 }
 
 func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
@@ -23,8 +24,9 @@ func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
 	if withLabel {
 		flags.StringVar(&f.label, "label", "", "column of the label")
 	}
+	flags.StringVar(&f.pair, "pair", "", "column of a second text, for tasks on pairs of texts")
 	flags.StringVar(&f.encoding, "encoding", "", "encoding of the file, if detection errs: utf-8, gb18030, big5, utf-16le, utf-16be, windows-1252")
-	flags.StringVar(&f.format, "data-format", "", "csv or jsonl, if detection errs")
+	flags.StringVar(&f.format, "data-format", "", "csv, jsonl or conll, if detection errs")
 	flags.StringVar(&f.delimiter, "delimiter", "", "character between columns, if detection errs; tab for a tab")
 	flags.StringVar(&f.header, "header", "", "yes or no, if detection errs")
 	flags.StringVar(&f.invalid, "invalid", "", "replace: put U+FFFD for bytes that the encoding does not know")
@@ -33,7 +35,7 @@ func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
 // apply puts the flags that were given into the configuration.
 func (f *columnFlags) apply(c *xiaoyu.Config) error {
 	for key, value := range map[string]string{
-		"data.path": f.data, "data.text": f.text, "data.label": f.label, "data.encoding": f.encoding,
+		"data.path": f.data, "data.text": f.text, "data.label": f.label, "data.pair": f.pair, "data.encoding": f.encoding,
 		"data.format": f.format, "data.delimiter": f.delimiter, "data.header": f.header, "data.invalid": f.invalid,
 	} {
 		if value == "" {
@@ -50,12 +52,14 @@ func (f *columnFlags) apply(c *xiaoyu.Config) error {
 type projectFlags struct {
 	file   string
 	family string
+	task   string
 	set    []string
 }
 
 func (f *projectFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.file, "config", xiaoyu.ConfigFile, "configuration of the project")
-	cmd.Flags().StringVar(&f.family, "model", "", "another model family than the project's, with its preset: ngram, mlp, cnn, lstm or gru")
+	cmd.Flags().StringVar(&f.family, "model", "", "another model family than the project's, with its preset: "+strings.Join(model.Families(), ", "))
+	cmd.Flags().StringVar(&f.task, "task", "", "what is learnt: class, multilabel, regression or tokens; otherwise as the project says")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "change a key of the configuration: --set train.epochs=3")
 }
 
@@ -78,6 +82,11 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 	if err != nil {
 		return nil, err
 	}
+	if f.task != "" {
+		if err := conf.Set(c, "task", f.task); err != nil {
+			return nil, usageError{err}
+		}
+	}
 	for _, s := range f.set {
 		key, value, ok := strings.Cut(s, "=")
 		if !ok {
@@ -97,7 +106,7 @@ func otherFamily(c *xiaoyu.Config, family string) (*xiaoyu.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Name, p.Out, p.Runs, p.Data, p.Eval = c.Name, c.Out, c.Runs, c.Data, c.Eval
+	p.Name, p.Out, p.Runs, p.Task, p.Data, p.Eval = c.Name, c.Out, c.Runs, c.Task, c.Data, c.Eval
 	p.Train.Seed, p.Train.Threads = c.Train.Seed, c.Train.Threads
 	return p, nil
 }

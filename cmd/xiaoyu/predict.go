@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/csv"
@@ -11,7 +12,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -33,7 +33,8 @@ func predictCommand(term *terminal) *cobra.Command {
 		Short: "Predict texts: arguments, lines of standard input, or a column of a file",
 		Long: `Predict writes one line for each text, in the same order: on a terminal for people, elsewhere as JSON
 lines; --format chooses. Texts come from the arguments, else from --data and --text, else from the
-lines of standard input.`,
+lines of standard input. A model of pairs takes two arguments for each pair, two columns (--pair), or
+lines with a tab between the two texts.`,
 		Args: atLeast(1, "the folder of a model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if top < 0 {
@@ -50,7 +51,10 @@ lines of standard input.`,
 				return err
 			}
 			var failed error
-			texts := textsOf(cmd.Context(), args[1:], &columns, &failed)
+			if m.Config.Pair && (len(args)-1)%2 != 0 {
+				return usageError{hint.Errorf("give two texts for each pair", "this model compares two texts, there are %d", len(args)-1)}
+			}
+			texts := queriesOf(cmd.Context(), m, args[1:], &columns, &failed)
 			if err := predictAll(cmd.Context(), m, texts, write, out); err != nil {
 				return err
 			}
@@ -64,12 +68,12 @@ lines of standard input.`,
 }
 
 // predictAll writes a line for each text as it comes; nothing waits in the buffer for another text.
-func predictAll(ctx context.Context, m *xiaoyu.Model, texts iter.Seq[string], write func(text string, p model.Prediction) error, out *bufio.Writer) error {
+func predictAll(ctx context.Context, m *xiaoyu.Model, texts iter.Seq[model.Query], write func(a model.Answer) error, out *bufio.Writer) error {
 	for a, err := range m.PredictAll(ctx, texts) {
 		if err != nil {
 			return err
 		}
-		err := write(a.Text, a.Prediction)
+		err := write(a)
 		if err == nil && !a.More {
 			err = out.Flush()
 		}
@@ -80,14 +84,29 @@ func predictAll(ctx context.Context, m *xiaoyu.Model, texts iter.Seq[string], wr
 	return nil
 }
 
-// textsOf yields the texts to predict; an error that ends them is left in failed.
-func textsOf(ctx context.Context, args []string, columns *columnFlags, failed *error) iter.Seq[string] {
+// queriesOf yields what to predict; an error that ends it is left in failed.
+func queriesOf(ctx context.Context, m *xiaoyu.Model, args []string, columns *columnFlags, failed *error) iter.Seq[model.Query] {
+	pair := m.Config.Pair
 	switch {
+	case len(args) > 0 && pair:
+		return func(yield func(model.Query) bool) {
+			for i := 0; i+1 < len(args); i += 2 {
+				if !yield(model.Query{Text: args[i], Pair: args[i+1]}) {
+					return
+				}
+			}
+		}
 	case len(args) > 0:
-		return slices.Values(args)
+		return func(yield func(model.Query) bool) {
+			for _, s := range args {
+				if !yield(model.Query{Text: s}) {
+					return
+				}
+			}
+		}
 	case columns.data != "":
-		return func(yield func(string) bool) {
-			r, err := data.Open(ctx, columns.data, data.Columns{Text: cmp.Or(columns.text, "text"), Encoding: columns.encoding,
+		return func(yield func(model.Query) bool) {
+			r, err := data.Open(ctx, columns.data, data.Columns{Text: cmp.Or(columns.text, "text"), Pair: columns.pair, Encoding: columns.encoding,
 				Format: columns.format, Delimiter: columns.delimiter, Header: columns.header, Invalid: columns.invalid})
 			if err != nil {
 				*failed = err
@@ -99,13 +118,21 @@ func textsOf(ctx context.Context, args []string, columns *columnFlags, failed *e
 					*failed = err
 					return
 				}
-				if !yield(e.Text) {
+				if !yield(model.Query{Text: e.Text, Pair: e.Pair}) {
 					return
 				}
 			}
 		}
 	}
-	return func(yield func(string) bool) { *failed = readLines(ctx, os.Stdin, yield) }
+	return func(yield func(model.Query) bool) {
+		*failed = readLines(ctx, os.Stdin, func(line string) bool {
+			q := model.Query{Text: line}
+			if pair {
+				q.Text, q.Pair, _ = strings.Cut(line, "\t")
+			}
+			return yield(q)
+		})
+	}
 }
 
 // readLines yields the lines of standard input.
@@ -130,7 +157,7 @@ func readLines(ctx context.Context, in io.Reader, yield func(string) bool) error
 }
 
 // predictionWriter returns what writes one prediction in the wanted format.
-func predictionWriter(format string, w io.Writer, m *xiaoyu.Model, top int, arguments bool) (func(string, model.Prediction) error, error) {
+func predictionWriter(format string, w io.Writer, m *xiaoyu.Model, top int, arguments bool) (func(model.Answer) error, error) {
 	if format == "" {
 		format = "jsonl"
 		if arguments {
@@ -139,44 +166,127 @@ func predictionWriter(format string, w io.Writer, m *xiaoyu.Model, top int, argu
 	}
 	switch format {
 	case "jsonl":
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		return func(text string, p model.Prediction) error {
-			return e.Encode(struct {
-				Text        string        `json:"text"`
-				Label       string        `json:"label"`
-				Probability float32       `json:"probability"`
-				Scores      []model.Score `json:"scores"`
-			}{text, p.Label, p.Probability, m.Top(p, top)})
-		}, nil
+		return func(a model.Answer) error { return writeJSONLine(w, a, m.View(a.Prediction, top)) }, nil
 	case "csv":
 		c := csv.NewWriter(w)
-		header := append([]string{"text", "label", "probability"}, m.Labels...)
-		if err := c.Write(header); err != nil {
+		if err := c.Write(csvHeader(m)); err != nil {
 			return nil, err
 		}
-		return func(text string, p model.Prediction) error {
-			row := []string{text, p.Label, number(p.Probability)}
-			for _, v := range p.Probabilities {
-				row = append(row, number(v))
-			}
-			if err := c.Write(row); err != nil {
+		return func(a model.Answer) error {
+			if err := c.Write(csvRow(m, a)); err != nil {
 				return err
 			}
 			c.Flush()
 			return c.Error()
 		}, nil
 	case "text":
-		return func(text string, p model.Prediction) error {
-			var others []string
-			for _, s := range m.Top(p, max(top, 3))[1:] {
-				others = append(others, fmt.Sprintf("%s %.1f %%", s.Label, 100*s.Probability))
+		return func(a model.Answer) error {
+			text := strings.Join(strings.Fields(a.Text), " ")
+			if a.Pair != "" {
+				text += " ⇄ " + strings.Join(strings.Fields(a.Pair), " ")
 			}
-			_, err := fmt.Fprintf(w, "%s  %.1f %%   (%s)   %s\n", p.Label, 100*p.Probability, strings.Join(others, ", "), strings.Join(strings.Fields(text), " "))
+			_, err := fmt.Fprintf(w, "%s   %s\n", headline(m, a.Prediction, top), text)
 			return err
 		}, nil
 	}
 	return nil, usageError{hint.Errorf("choose jsonl, csv or text", "unknown format %q", format)}
+}
+
+// writeJSONLine writes the texts and the members of view as one object.
+func writeJSONLine(w io.Writer, a model.Answer, view any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	texts := map[string]string{"text": a.Text}
+	if a.Pair != "" {
+		texts["pair"] = a.Pair
+	}
+	if err := e.Encode(texts); err != nil {
+		return err
+	}
+	b.Truncate(b.Len() - len("}\n"))
+	b.WriteByte(',')
+	at := b.Len()
+	if err := e.Encode(view); err != nil {
+		return err
+	}
+	line := b.Bytes()
+	line = append(line[:at], line[at+1:]...) // the brace that opens view
+	_, err := w.Write(line)
+	return err
+}
+
+func csvHeader(m *xiaoyu.Model) []string {
+	header := []string{"text"}
+	if m.Config.Pair {
+		header = append(header, "pair")
+	}
+	switch m.Config.Head {
+	case model.RegressionHead:
+		return append(header, "score")
+	case model.TokensHead:
+		return append(header, "entities")
+	case model.MultiLabelHead:
+		header = append(header, "labels")
+	default:
+		header = append(header, "label", "probability")
+	}
+	return append(header, m.Labels...)
+}
+
+func csvRow(m *xiaoyu.Model, a model.Answer) []string {
+	row := []string{a.Text}
+	if m.Config.Pair {
+		row = append(row, a.Pair)
+	}
+	switch m.Config.Head {
+	case model.RegressionHead:
+		return append(row, strconv.FormatFloat(a.Score, 'g', 6, 64))
+	case model.TokensHead:
+		return append(row, entityList(a.Entities, "|"))
+	case model.MultiLabelHead:
+		row = append(row, strings.Join(a.Labels, "|"))
+	default:
+		row = append(row, a.Label, number(a.Probability))
+	}
+	for _, v := range a.Probabilities {
+		row = append(row, number(v))
+	}
+	return row
+}
+
+func entityList(entities []model.Entity, separator string) string {
+	var list []string
+	for _, e := range entities {
+		list = append(list, e.Label+":"+e.Text)
+	}
+	return strings.Join(list, separator)
+}
+
+// headline says a prediction in a few words.
+func headline(m *xiaoyu.Model, p model.Prediction, top int) string {
+	var scores []string
+	switch m.Config.Head {
+	case model.RegressionHead:
+		return strconv.FormatFloat(p.Score, 'g', 4, 64)
+	case model.TokensHead:
+		if len(p.Entities) == 0 {
+			return "(nothing found)"
+		}
+		return entityList(p.Entities, ", ")
+	case model.MultiLabelHead:
+		for _, s := range m.Top(p, max(top, len(p.Labels), 1)) {
+			scores = append(scores, fmt.Sprintf("%s %.1f %%", s.Label, 100*s.Probability))
+		}
+		if len(p.Labels) == 0 {
+			return "(no label)  (" + strings.Join(scores, ", ") + ")"
+		}
+		return strings.Join(scores, ", ")
+	}
+	for _, s := range m.Top(p, max(top, 3))[1:] {
+		scores = append(scores, fmt.Sprintf("%s %.1f %%", s.Label, 100*s.Probability))
+	}
+	return fmt.Sprintf("%s  %.1f %%   (%s)", p.Label, 100*p.Probability, strings.Join(scores, ", "))
 }
 
 func number(v float32) string { return strconv.FormatFloat(float64(v), 'g', 6, 32) }

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
 	"github.com/xiaoyu-slm/xiaoyu/examples"
 	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
+	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/serve"
 )
 
@@ -75,7 +77,7 @@ Without flags it uses sample reviews that come with the program. With your own f
 	}
 	columns.add(cmd, true)
 	flags := cmd.Flags()
-	flags.StringVar(&family, "model", "cnn", "model family: ngram, mlp, cnn, lstm or gru")
+	flags.StringVar(&family, "model", "cnn", "model family: "+strings.Join(model.Families(), ", "))
 	flags.StringVar(&out, "out", filepath.Join("models", "quickstart"), "folder for the model package")
 	flags.StringVar(&addr, "addr", "127.0.0.1:0", "address to serve on; port 0 means any free one")
 	flags.StringVar(&lang, "lang", "zh", "language of the sample reviews: zh or en")

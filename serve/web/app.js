@@ -1,13 +1,13 @@
 // The page to try a model: sends the text to /v1/predict and draws the answer.
 
 const $ = (id) => document.getElementById(id);
-const form = $("try"), text = $("text"), result = $("result"), error = $("error");
+const form = $("try"), text = $("text"), pair = $("pair"), result = $("result"), error = $("error");
 
 $("origin").textContent = location.origin;
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  predict(text.value);
+  predict(text.value, pair?.value);
 });
 
 text.addEventListener("keydown", (event) => {
@@ -23,7 +23,7 @@ for (const button of document.querySelectorAll(".example")) {
 
 let latest = 0; // a slow answer must not overwrite a newer one
 
-async function predict(value) {
+async function predict(value, second) {
   const mine = ++latest;
   const submit = form.querySelector("button");
   submit.disabled = true;
@@ -31,7 +31,7 @@ async function predict(value) {
     const response = await fetch("/v1/predict", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ texts: [value], top_k: 10, explain: true }),
+      body: JSON.stringify({ texts: [value], pairs: second === undefined ? undefined : [second], top_k: 10, explain: true }),
     });
     const answer = await response.json();
     if (mine !== latest) return;
@@ -48,11 +48,42 @@ async function predict(value) {
   }
 }
 
+// show draws an answer of any head: labels with scores, a number, or entities marked in the text.
 function show(value, prediction) {
-  $("label").textContent = prediction.label;
-  $("scores").replaceChildren(...prediction.scores.map(score));
-  $("words").replaceChildren(...marks(value, prediction.words ?? []));
+  const none = result.dataset.none;
+  if (prediction.entities) {
+    $("label").textContent = prediction.entities.length || none;
+    $("scores").replaceChildren();
+    $("words").replaceChildren(...entities(value, prediction.entities));
+  } else {
+    $("label").textContent = prediction.label ?? (prediction.labels ? prediction.labels.join(", ") || none : prediction.score.toPrecision(5));
+    $("scores").replaceChildren(...(prediction.scores ?? []).map(score));
+    $("words").replaceChildren(...marks(value, prediction.words ?? []));
+  }
+  for (const part of document.querySelectorAll(".explained")) part.hidden = !prediction.words;
+  $("words").hidden = !prediction.words && !prediction.entities;
   result.hidden = false;
+}
+
+// entities returns the text as nodes, with each entity marked and its label behind it.
+function entities(value, found) {
+  const bytes = new TextEncoder().encode(value);
+  const decode = (from, to) => document.createTextNode(new TextDecoder().decode(bytes.subarray(from, to)));
+  const nodes = [];
+  let at = 0;
+  for (const { start, end, label, probability } of found) {
+    const mark = document.createElement("mark");
+    const name = document.createElement("small");
+    name.textContent = " " + label;
+    mark.className = "for";
+    mark.style.setProperty("--w", (0.3 + 0.5 * probability).toFixed(2));
+    mark.title = `${label}: ${(100 * probability).toFixed(1)} %`;
+    mark.append(decode(start, end), name);
+    nodes.push(decode(at, start), mark);
+    at = end;
+  }
+  nodes.push(decode(at, bytes.length));
+  return nodes;
 }
 
 function score({ label, probability }) {

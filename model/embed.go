@@ -1,0 +1,56 @@
+package model
+
+import (
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+)
+
+// inputs is what all neural families begin with: the embeddings of tokens, and of their features.
+type inputs struct {
+	config   *Config
+	vocab    int
+	unknown  int32
+	table    *nn.Param // [vocabulary, embed_dim]
+	features *nn.Param // [buckets, features.dim], nil for none
+}
+
+const embeddingName = "embeddings.weight"
+
+// declare adds the weights and returns the width of a token's row.
+func (in *inputs) declare(ps *nn.Params) int {
+	c := in.config
+	in.table = ps.AddTable(embeddingName, nn.Normal(0.1), in.vocab, c.EmbedDim)
+	in.table.Frozen = c.Frozen
+	if c.Features.Dim == 0 {
+		return c.EmbedDim
+	}
+	in.features = ps.AddTable("features.weight", nn.Normal(0.1), c.Features.Buckets, c.Features.Dim)
+	return c.EmbedDim + c.Features.Dim
+}
+
+// forward returns [tokens, width].
+func (in *inputs) forward(t *nn.Tape, batch *Input) *nn.Var {
+	c := in.config
+	x := t.Embedding(in.table, t.Replace(batch.Tokens.IDs, float32(c.WordDropout), in.unknown))
+	if in.features != nil {
+		x = t.Concat(x, t.EmbeddingBag(in.features, &batch.Features))
+	}
+	return t.Dropout(x, float32(c.EmbedDropout))
+}
+
+// SetEmbeddings copies pretrained vectors over the fresh embeddings of the tokens that find knows, and returns how many
+// there were. Each must have Config.EmbedDim numbers. Vectors are scaled by one factor, so that their numbers vary as
+// fresh embeddings do.
+func (m *Model) SetEmbeddings(find func(token string) []float32) int {
+	table := m.Params.Get(embeddingName)
+	if table == nil {
+		return 0
+	}
+	dim, found := table.Width(), 0
+	for id := range table.Shape[0] {
+		if v := find(m.Tokenizer.Token(int32(id))); len(v) == dim {
+			copy(table.Data[id*dim:(id+1)*dim], v)
+			found++
+		}
+	}
+	return found
+}

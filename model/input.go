@@ -1,0 +1,144 @@
+package model
+
+import (
+	"github.com/xiaoyu-slm/xiaoyu/tensor"
+	"github.com/xiaoyu-slm/xiaoyu/text"
+)
+
+// Sample is one example as tokens; its memory is reused from one to the next.
+type Sample struct {
+	Text   text.Encoding
+	Pair   text.Encoding // of the second text, for models of pairs
+	Source string        // what Text.Spans count in
+	ids    []int32
+}
+
+// Input is a packed batch of examples as networks read it.
+type Input struct {
+	Tokens   tensor.Packed // ids; a sequence an example, and for neural models of pairs two
+	Features tensor.Packed // hashed features, a sequence a token; empty unless Config.Features says otherwise
+}
+
+// Reset empties the batch and keeps its memory.
+func (in *Input) Reset() {
+	in.Tokens.Reset()
+	in.Features.Reset()
+}
+
+// appendSequence copies sequence i of another batch.
+func (in *Input) appendSequence(from *Input, i int) {
+	in.Tokens.Append(from.Tokens.Sequence(i))
+	if from.Features.Len() == 0 {
+		return
+	}
+	for t := from.Tokens.Offsets[i]; t < from.Tokens.Offsets[i+1]; t++ {
+		in.Features.Append(from.Features.Sequence(int(t)))
+	}
+}
+
+// AppendExample copies example i of another batch of m's, all its sequences.
+func (m *Model) AppendExample(in, from *Input, i int) {
+	n := m.sequences()
+	for s := range n {
+		in.appendSequence(from, n*i+s)
+	}
+}
+
+// sequences returns how many sequences of tokens an example is.
+func (m *Model) sequences() int {
+	if _, joint := m.Network.(interface{ joint() }); !m.Config.Pair || joint {
+		return 1
+	}
+	return 2
+}
+
+// Encode appends an example to a batch: s, and pair for models of pairs, each cut to MaxTokens. The places in e count
+// in the cleaned text; EncodeAligned knows those in s.
+func (m *Model) Encode(in *Input, e *Sample, s, pair string) {
+	clean, _ := m.cleaner.Clean(s)
+	e.Source = clean
+	m.Tokenizer.EncodeTo(&e.Text, clean)
+	if m.Config.Pair {
+		clean, _ = m.cleaner.Clean(pair)
+		m.Tokenizer.EncodeTo(&e.Pair, clean)
+	}
+	m.Append(in, e)
+}
+
+// EncodeAligned is Encode with e.Text.Spans counted in the original text s, before cleaning.
+func (m *Model) EncodeAligned(in *Input, e *Sample, s, pair string) {
+	m.align(&e.Text, s)
+	e.Source = s
+	if m.Config.Pair {
+		m.align(&e.Pair, pair)
+	}
+	m.Append(in, e)
+}
+
+func (m *Model) align(e *text.Encoding, s string) {
+	a := text.NewAligned(s)
+	m.cleaner.CleanAligned(a)
+	m.Tokenizer.EncodeAligned(e, a)
+}
+
+// Append appends an encoded example to a batch and cuts it to MaxTokens.
+func (m *Model) Append(in *Input, e *Sample) {
+	e.Text.Cut(m.Config.MaxTokens)
+	e.Pair.Cut(m.Config.MaxTokens)
+	f, ok := m.Network.(Featurizer)
+	if !ok {
+		m.appendTokens(in, &e.Text, e)
+		if m.Config.Pair {
+			m.appendTokens(in, &e.Pair, e)
+		}
+		return
+	}
+	e.ids = f.Features(e.ids[:0], &e.Text, &e.Pair)
+	in.Tokens.Append(e.ids)
+	if m.sequences() == 2 {
+		e.ids = f.Features(e.ids[:0], &e.Pair, &e.Text)
+		in.Tokens.Append(e.ids)
+	}
+}
+
+func (m *Model) appendTokens(in *Input, enc *text.Encoding, e *Sample) {
+	in.Tokens.Append(enc.IDs)
+	if m.Config.Features.Dim == 0 {
+		return
+	}
+	for i := range enc.IDs {
+		e.ids = m.Config.Features.hash(e.ids[:0], enc, i, e.Source, enc == &e.Text)
+		in.Features.Append(e.ids)
+	}
+}
+
+// Targets are the truths of a batch; which field holds them depends on the head.
+type Targets struct {
+	Classes []int32       // head class: one an example
+	Labels  tensor.Packed // head multilabel: the classes of each example
+	Scores  []float32     // head regression: one an example
+	Tags    tensor.Packed // head tokens: one a token
+}
+
+// Reset empties the targets and keeps their memory.
+func (y *Targets) Reset() {
+	y.Classes, y.Scores = y.Classes[:0], y.Scores[:0]
+	y.Labels.Reset()
+	y.Tags.Reset()
+}
+
+// AppendExample copies the truth of example i.
+func (y *Targets) AppendExample(from *Targets, i int) {
+	if len(from.Classes) > 0 {
+		y.Classes = append(y.Classes, from.Classes[i])
+	}
+	if len(from.Scores) > 0 {
+		y.Scores = append(y.Scores, from.Scores[i])
+	}
+	if from.Labels.Len() > 0 {
+		y.Labels.Append(from.Labels.Sequence(i))
+	}
+	if from.Tags.Len() > 0 {
+		y.Tags.Append(from.Tags.Sequence(i))
+	}
+}

@@ -1,0 +1,17 @@
+package model
+
+import (
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+)
+
+// static is a model of static embeddings (the kind that model2vec distils): a text is the mean of its tokens'
+// embeddings, frozen or trained, and nothing lies between them and the head.
+type static struct{ inputs }
+
+func newStatic(_ *Config, in inputs) Network { return &static{in} }
+
+func (m *static) declare(ps *nn.Params) shape { return shape{width: m.inputs.declare(ps)} }
+
+func (m *static) Forward(t *nn.Tape, in *Input) Hidden {
+	return Hidden{Dense: t.Pool(m.forward(t, in), in.Tokens.Offsets, nn.MeanPool)}
+}

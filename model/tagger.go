@@ -1,0 +1,220 @@
+package model
+
+import (
+	"math"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+	"github.com/xiaoyu-slm/xiaoyu/text"
+)
+
+// Entity is a labelled stretch of a text.
+type Entity struct {
+	Start       int     `json:"start"` // in bytes of the text
+	End         int     `json:"end"`   // not included
+	Label       string  `json:"label"`
+	Text        string  `json:"text"`
+	Probability float32 `json:"probability"` // mean of those of its tokens' tags
+}
+
+// The letters of a tag, in the order of their numbers: begin, inside, end and single, after O.
+const (
+	tagBegin = iota
+	tagInside
+	tagEnd
+	tagSingle
+	tagLetters
+)
+
+// TagNames returns the tags of a tagger of entities of the given types: O, then B-, I-, E- and S- of each.
+func TagNames(types []string) []string {
+	tags := []string{"O"}
+	for _, t := range types {
+		for _, letter := range []string{"B-", "I-", "E-", "S-"} {
+			tags = append(tags, letter+t)
+		}
+	}
+	return tags
+}
+
+// typesOf is the inverse of TagNames, for lists that come from it.
+func typesOf(tags []string) []string {
+	var types []string
+	for i := 1; i < len(tags); i += tagLetters {
+		_, name, _ := strings.Cut(tags[i], "-")
+		types = append(types, name)
+	}
+	return types
+}
+
+// Types returns the types of entities that a model of head tokens finds; nil for others.
+func (m *Model) Types() []string {
+	if m.Config.Head != TokensHead {
+		return nil
+	}
+	return typesOf(m.Labels)
+}
+
+// tagger labels tokens: a linear layer, and a conditional random field over its results if Config.CRF (Lample et al.
+// 2016, "Neural Architectures for Named Entity Recognition"). Tags that do not fit together are never predicted.
+type tagger struct {
+	linear
+	types []string
+	crf   *nn.CRF
+	rules *nn.TagRules
+}
+
+func newTagger(l linear, ps *nn.Params, labels []string) *tagger {
+	t := &tagger{linear: l, types: typesOf(labels), rules: tagRules(len(labels))}
+	if l.config.CRF {
+		crf := nn.NewCRF(ps, "crf", len(labels))
+		t.crf = &crf
+	}
+	return t
+}
+
+// tagRules are those of BIOES: an entity is S, or B, any I of the same type, and E.
+func tagRules(tags int) *nn.TagRules {
+	r := &nn.TagRules{Start: make([]bool, tags), End: make([]bool, tags), Follow: make([]bool, tags*tags)}
+	opens := func(tag int) bool {
+		return tag > 0 && ((tag-1)%tagLetters == tagBegin || (tag-1)%tagLetters == tagInside)
+	}
+	goesOn := func(tag int) bool {
+		return tag > 0 && ((tag-1)%tagLetters == tagInside || (tag-1)%tagLetters == tagEnd)
+	}
+	for from := range tags {
+		r.Start[from], r.End[from] = !goesOn(from), !opens(from)
+		for to := range tags {
+			same := from > 0 && to > 0 && (from-1)/tagLetters == (to-1)/tagLetters
+			r.Follow[from*tags+to] = opens(from) == goesOn(to) && (!opens(from) || same)
+		}
+	}
+	return r
+}
+
+func (g *tagger) Loss(t *nn.Tape, logits *nn.Var, in *Input, y *Targets, o Loss) *nn.Var {
+	if g.crf != nil {
+		return t.CRFLoss(logits, in.Tokens.Offsets, y.Tags.IDs, *g.crf)
+	}
+	return t.CrossEntropy(logits, y.Tags.IDs, nn.CrossEntropy{Weights: o.Weights, Smoothing: o.Smoothing})
+}
+
+func (g *tagger) Predict(logits *nn.Var, in *Input, i int) Prediction {
+	k := logits.Cols
+	rows := logits.Data[int(in.Tokens.Offsets[i])*k : int(in.Tokens.Offsets[i+1])*k]
+	p := Prediction{Tags: nn.Decode(nil, rows, k, g.crf, g.rules)}
+	if len(p.Tags) == 0 {
+		return p
+	}
+	var marginals []float32
+	if g.crf != nil {
+		marginals = g.crf.Marginals(rows)
+	} else {
+		marginals = softmaxRows(rows, k)
+	}
+	for i, tag := range p.Tags {
+		p.tagProbabilities = append(p.tagProbabilities, marginals[i*k+int(tag)])
+	}
+	return p
+}
+
+func softmaxRows(rows []float32, k int) []float32 {
+	out := make([]float32, len(rows))
+	for at := 0; at < len(rows); at += k {
+		top, sum := math.Inf(-1), 0.0
+		for _, v := range rows[at : at+k] {
+			top = max(top, float64(v))
+		}
+		for j, v := range rows[at : at+k] {
+			e := math.Exp(float64(v) - top)
+			out[at+j] = float32(e)
+			sum += e
+		}
+		for j := range k {
+			out[at+j] /= float32(sum)
+		}
+	}
+	return out
+}
+
+// TagSpan is a run of tokens that tags make an entity.
+type TagSpan struct {
+	From, To int // tokens, To not included
+	Type     int
+}
+
+// TagSpans returns the entities that a sequence of tags spells.
+func TagSpans(tags []int32) []TagSpan {
+	var spans []TagSpan
+	open := -1
+	for i, tag := range tags {
+		if tag == 0 {
+			open = -1
+			continue
+		}
+		class, letter := int(tag-1)/tagLetters, int(tag-1)%tagLetters
+		switch letter {
+		case tagSingle:
+			spans = append(spans, TagSpan{i, i + 1, class})
+			open = -1
+		case tagBegin:
+			open = i
+		case tagEnd:
+			if open >= 0 {
+				spans = append(spans, TagSpan{open, i + 1, class})
+			}
+			open = -1
+		}
+	}
+	return spans
+}
+
+// TagsOf appends the tags of tokens at the given places for entities given by start, end and number of their type; an
+// entity takes the tokens that it overlaps, and of two entities that share a token the first has it.
+func TagsOf(dst []int32, places []text.Span, entities []TagSpan) []int32 {
+	at := len(dst)
+	for range places {
+		dst = append(dst, 0)
+	}
+	tags := dst[at:]
+	for _, e := range entities {
+		first, last := -1, -1
+		for i, s := range places {
+			if s.Start < e.To && e.From < s.End && tags[i] == 0 {
+				if first < 0 {
+					first = i
+				}
+				if last >= 0 && last != i-1 {
+					break
+				}
+				last = i
+			}
+		}
+		if first < 0 {
+			continue
+		}
+		base := int32(1 + tagLetters*e.Type)
+		for i := first; i <= last; i++ {
+			tags[i] = base + tagInside
+		}
+		tags[first], tags[last] = base+tagBegin, base+tagEnd
+		if first == last {
+			tags[first] = base + tagSingle
+		}
+	}
+	return dst
+}
+
+// entities names the stretches of s that p's tags mark; places are those of its tokens.
+func (g *tagger) entities(p *Prediction, s string, places []text.Span) []Entity {
+	out := []Entity{}
+	for _, t := range TagSpans(p.Tags) {
+		e := Entity{Start: places[t.From].Start, End: places[t.To-1].End, Label: g.types[t.Type]}
+		for _, v := range p.tagProbabilities[t.From:t.To] {
+			e.Probability += v / float32(t.To-t.From)
+		}
+		e.Text = s[e.Start:e.End]
+		out = append(out, e)
+	}
+	return out
+}

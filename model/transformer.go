@@ -1,0 +1,101 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+)
+
+// transformer is an encoder (Vaswani et al. 2017) with the norm before each part, which trains from scratch without
+// care (Xiong et al. 2020). embed_dim below hidden factorises the embedding, and share_layers uses one layer's weights
+// for all (Lan et al. 2020, "ALBERT").
+type transformer struct {
+	inputs
+	activation nn.Activation
+	pooling    nn.Pooling
+	project    *nn.Param // [hidden, width of the inputs], nil where they are equal
+	positions  *nn.Param // [max_tokens, hidden]
+	layers     []encoderLayer
+	norm       norm
+}
+
+type encoderLayer struct {
+	norm1, norm2           norm
+	qkv, out, up, down     *nn.Param // [3·hidden, hidden], [hidden, hidden], [ff, hidden], [hidden, ff]
+	bQKV, bOut, bUp, bDown *nn.Param
+}
+
+type norm struct{ gain, bias *nn.Param }
+
+func newNorm(ps *nn.Params, name string, dim int) norm {
+	return norm{ps.Add(name+".weight", nn.Constant(1), dim), ps.Add(name+".bias", nn.Zeros, dim)}
+}
+
+const normEpsilon = 1e-5
+
+func (n norm) forward(t *nn.Tape, x *nn.Var) *nn.Var {
+	return t.LayerNorm(x, n.gain, n.bias, normEpsilon)
+}
+
+func newTransformer(c *Config, in inputs) Network {
+	a, _ := nn.ParseActivation(c.Activation)
+	p, _ := nn.ParsePooling(c.Pooling)
+	return &transformer{inputs: in, activation: a, pooling: p}
+}
+
+func (m *transformer) declare(ps *nn.Params) shape {
+	c := m.config
+	if width := m.inputs.declare(ps); width != c.Hidden {
+		m.project = ps.Add("project.weight", nn.Xavier, c.Hidden, width)
+	}
+	m.positions = ps.AddTable("positions.weight", nn.Normal(0.05), c.MaxTokens, c.Hidden)
+	h := c.Hidden
+	ff := c.FeedForward
+	if ff == 0 {
+		ff = 4 * h
+	}
+	for i := range c.Layers {
+		if c.ShareLayers && i > 0 {
+			m.layers = append(m.layers, m.layers[0])
+			continue
+		}
+		name := func(part string) string { return fmt.Sprintf("layers.%d.%s", i, part) }
+		m.layers = append(m.layers, encoderLayer{
+			norm1: newNorm(ps, name("norm1"), h), norm2: newNorm(ps, name("norm2"), h),
+			qkv: ps.Add(name("qkv.weight"), nn.Xavier, 3*h, h), bQKV: ps.Add(name("qkv.bias"), nn.Zeros, 3*h),
+			out: ps.Add(name("out.weight"), nn.Xavier, h, h), bOut: ps.Add(name("out.bias"), nn.Zeros, h),
+			up: ps.Add(name("up.weight"), nn.Xavier, ff, h), bUp: ps.Add(name("up.bias"), nn.Zeros, ff),
+			down: ps.Add(name("down.weight"), nn.Xavier, h, ff), bDown: ps.Add(name("down.bias"), nn.Zeros, h),
+		})
+	}
+	m.norm = newNorm(ps, "norm", h)
+	return shape{width: h}
+}
+
+func (m *transformer) Forward(t *nn.Tape, in *Input) Hidden {
+	c := m.config
+	x := m.forward(t, in) // [tokens, dim]
+	if m.project != nil {
+		x = t.Linear(x, m.project, nil, nn.Identity)
+	}
+	offsets := in.Tokens.Offsets
+	places := make([]int32, x.Rows)
+	for s := range in.Tokens.Len() {
+		for i := range offsets[s+1] - offsets[s] {
+			places[offsets[s]+i] = i
+		}
+	}
+	drop := func(x *nn.Var) *nn.Var { return t.Dropout(x, float32(c.Dropout)) }
+	x = t.Add(x, t.Embedding(m.positions, places)) // [tokens, hidden]
+	for _, l := range m.layers {
+		qkv := t.Linear(l.norm1.forward(t, x), l.qkv, l.bQKV, nn.Identity)
+		x = t.Add(x, drop(t.Linear(t.Attention(qkv, offsets, c.Heads), l.out, l.bOut, nn.Identity)))
+		up := t.Linear(l.norm2.forward(t, x), l.up, l.bUp, m.activation)
+		x = t.Add(x, drop(t.Linear(up, l.down, l.bDown, nn.Identity)))
+	}
+	x = m.norm.forward(t, x)
+	if c.Head == TokensHead {
+		return Hidden{Dense: x}
+	}
+	return Hidden{Dense: t.Pool(x, offsets, m.pooling)}
+}

@@ -1,0 +1,240 @@
+package xiaoyu
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/eval"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+	"github.com/xiaoyu-slm/xiaoyu/train"
+)
+
+// What a task means to each room is decided here: how a row's label becomes a target, and how predictions are judged.
+
+// resolveTask turns the task auto into one that the data has, and tells the rooms.
+func (c *Config) resolveTask(ctx context.Context) error {
+	if c.Task == "auto" {
+		c.Task = data.Classes
+		if c.Data.Path != "" && c.Data.Path != "-" {
+			r, err := data.Open(ctx, c.Data.Path, c.Data.Columns)
+			if err != nil {
+				return err
+			}
+			for e, err := range r.All() {
+				if err == nil && e.Entities != nil {
+					c.Task = data.Tags
+				}
+				break
+			}
+			if r.Format() == "conll" {
+				c.Task = data.Tags
+			}
+			if err := r.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	c.Data.Task, c.Model.Head = c.Task, c.Task
+	if c.Task == data.Classes {
+		c.Model.Head = model.ClassHead
+	}
+	c.Model.Pair = c.Data.Pair != ""
+	if c.Task == data.Tags {
+		return c.suitTokens()
+	}
+	return nil
+}
+
+// suitTokens changes what no tagger can work with.
+func (c *Config) suitTokens() error {
+	if !slices.Contains(model.TokenFamilies(), c.Model.Family) {
+		return hint.Errorf("choose one of them with --model: "+strings.Join(model.TokenFamilies(), ", "), "task tokens: the family %s has no states of tokens to label", c.Model.Family)
+	}
+	c.Data.Rows.Duplicates = false // a sentence that occurs twice is two sentences
+	return nil
+}
+
+// encode turns rows into what the network reads.
+func (t *training) encode(rows []data.Row) *train.Set {
+	set := &train.Set{}
+	var e model.Sample
+	types := map[string]int{}
+	for i, name := range t.model.Types() {
+		types[name] = i
+	}
+	var tags []int32
+	for _, r := range rows {
+		y := &set.Targets
+		switch t.model.Config.Head {
+		case model.TokensHead:
+			t.model.EncodeAligned(&set.Input, &e, r.Text, "")
+			spans := make([]model.TagSpan, len(r.Entities))
+			for i, s := range r.Entities {
+				spans[i] = model.TagSpan{From: s.Start, To: s.End, Type: types[s.Label]}
+			}
+			tags = model.TagsOf(tags[:0], e.Text.Spans, spans)
+			y.Tags.Append(tags)
+		case model.MultiLabelHead:
+			t.model.Encode(&set.Input, &e, r.Text, r.Pair)
+			y.Labels.Append(r.Labels)
+		case model.RegressionHead:
+			t.model.Encode(&set.Input, &e, r.Text, r.Pair)
+			y.Scores = append(y.Scores, float32(r.Score))
+		default:
+			t.model.Encode(&set.Input, &e, r.Text, r.Pair)
+			y.Classes = append(y.Classes, int32(r.Class))
+		}
+		set.Add()
+		if t.encoded++; t.encoded%256 == 0 {
+			t.Progress(t.encoded, "")
+		}
+	}
+	t.Progress(t.encoded, "")
+	return set
+}
+
+// minCalibration is how many validation examples make a temperature or a threshold worth choosing.
+const minCalibration = 50
+
+// calibrate chooses temperature and thresholds on the validation part.
+func (t *training) calibrate(ctx context.Context) error {
+	rows := t.set.Parts[data.Validation]
+	if !t.config.Eval.Calibrate || len(rows) < minCalibration {
+		return nil
+	}
+	set := t.encode(rows)
+	_, predictions, err := train.Evaluate(ctx, t.model, set, nn.NewTape(nil))
+	if err != nil {
+		return err
+	}
+	probabilities := make([][]float32, len(rows))
+	for i, p := range predictions {
+		probabilities[i] = p.Probabilities
+	}
+	c := &t.model.Config
+	switch c.Head {
+	case model.ClassHead:
+		targets := make([]int, len(rows))
+		for i, r := range rows {
+			targets[i] = r.Class
+		}
+		c.Temperature = eval.Temperature(targets, probabilities)
+		t.Note("probabilities are calibrated by a temperature of %.2f", c.Temperature)
+	case model.MultiLabelHead:
+		c.Thresholds = make([]float64, len(t.model.Labels))
+		for l := range c.Thresholds {
+			holds, p := make([]bool, len(rows)), make([]float64, len(rows))
+			for i, r := range rows {
+				holds[i], p[i] = slices.Contains(r.Labels, int32(l)), float64(probabilities[i][l])
+			}
+			c.Thresholds[l] = eval.Threshold(holds, p)
+		}
+		t.Note("a threshold was chosen for each label: %.2f to %.2f", slices.Min(c.Thresholds), slices.Max(c.Thresholds))
+	}
+	return nil
+}
+
+// judge compares predictions with the rows they are of.
+func judge(m *model.Model, rows []data.Row, predictions []model.Prediction, columns []string, o eval.Options) (*eval.Report, error) {
+	o.Texts = make([]string, len(rows))
+	for i, r := range rows {
+		o.Texts[i] = r.Text
+		if r.Pair != "" {
+			o.Texts[i] += " ⇄ " + r.Pair
+		}
+	}
+	report, err := judgeRows(m, rows, predictions, o)
+	if err != nil {
+		return nil, err
+	}
+	o.Mistakes, o.Rounds = 0, min(o.Rounds, 200)
+	for at, column := range columns {
+		groups := map[string][]int{}
+		for i, r := range rows {
+			if at < len(r.Slices) {
+				groups[r.Slices[at]] = append(groups[r.Slices[at]], i)
+			}
+		}
+		for value, members := range groups {
+			var r []data.Row
+			var p []model.Prediction
+			for _, i := range members {
+				r, p = append(r, rows[i]), append(p, predictions[i])
+			}
+			o.Texts = nil
+			part, err := judgeRows(m, r, p, o)
+			if err != nil {
+				return nil, err
+			}
+			s := eval.Slice{Column: column, Value: value, N: len(members)}
+			if figures := part.Figures(); len(figures) > 0 {
+				s.Main = figures[0].Value
+				s.Low, s.High = s.Main, s.Main
+				if i, ok := part.Intervals[figures[0].Key]; ok {
+					s.Low, s.High = i.Low, i.High
+				}
+			}
+			report.Slices = append(report.Slices, s)
+		}
+	}
+	slices.SortFunc(report.Slices, func(a, b eval.Slice) int {
+		return cmp.Or(cmp.Compare(a.Column, b.Column), cmp.Compare(b.N, a.N), cmp.Compare(a.Value, b.Value))
+	})
+	return report, nil
+}
+
+func judgeRows(m *model.Model, rows []data.Row, predictions []model.Prediction, o eval.Options) (*eval.Report, error) {
+	if len(rows) != len(predictions) {
+		return nil, fmt.Errorf("evaluating: %d rows, %d predictions", len(rows), len(predictions))
+	}
+	switch m.Config.Head {
+	case model.MultiLabelHead:
+		return judgeSets(m, rows, predictions, o)
+	case model.RegressionHead:
+		targets, scores := make([]float64, len(rows)), make([]float64, len(rows))
+		for i, r := range rows {
+			targets[i], scores[i] = r.Score, predictions[i].Score
+		}
+		return eval.JudgeNumbers(targets, scores, o)
+	case model.TokensHead:
+		targets, found := make([][]eval.Span, len(rows)), make([][]eval.Span, len(rows))
+		for i, r := range rows {
+			for _, s := range r.Entities {
+				targets[i] = append(targets[i], eval.Span{Start: s.Start, End: s.End, Label: s.Label})
+			}
+			for _, s := range predictions[i].Entities {
+				found[i] = append(found[i], eval.Span{Start: s.Start, End: s.End, Label: s.Label, Probability: float64(s.Probability)})
+			}
+		}
+		return eval.JudgeEntities(m.Types(), targets, found, o)
+	}
+	targets, probabilities := make([]int, len(rows)), make([][]float32, len(rows))
+	for i, r := range rows {
+		targets[i], probabilities[i] = r.Class, predictions[i].Probabilities
+	}
+	return eval.Classify(m.Labels, targets, probabilities, o)
+}
+
+func judgeSets(m *model.Model, rows []data.Row, predictions []model.Prediction, o eval.Options) (*eval.Report, error) {
+	number := map[string]int{}
+	for i, l := range m.Labels {
+		number[l] = i
+	}
+	targets, found, probabilities := make([][]int, len(rows)), make([][]int, len(rows)), make([][]float32, len(rows))
+	for i, r := range rows {
+		for _, c := range r.Labels {
+			targets[i] = append(targets[i], int(c))
+		}
+		for _, l := range predictions[i].Labels {
+			found[i] = append(found[i], number[l])
+		}
+		probabilities[i] = predictions[i].Probabilities
+	}
+	return eval.JudgeSets(m.Labels, targets, found, probabilities, o)
+}

@@ -1,0 +1,143 @@
+package train
+
+import (
+	"context"
+	"math"
+
+	"github.com/xiaoyu-slm/xiaoyu/eval"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+)
+
+// Scores are the figures of a part of the data.
+type Scores struct {
+	Loss    float64
+	Main    float64 // the head's usual figure, see MainMetric
+	MacroF1 float64 // of head class, else Main
+}
+
+// MainMetric returns the name of the figure that models of a head are compared by.
+func MainMetric(head string) string {
+	switch head {
+	case model.MultiLabelHead:
+		return "micro_f1"
+	case model.RegressionHead:
+		return "r2"
+	case model.TokensHead:
+		return "entity_f1"
+	}
+	return "accuracy"
+}
+
+// Evaluate predicts all of set and compares.
+func Evaluate(ctx context.Context, m *model.Model, set *Set, tape *nn.Tape) (Scores, []model.Prediction, error) {
+	const batchSize = 64
+	predictions := make([]model.Prediction, 0, set.Len())
+	var batch model.Input
+	var targets model.Targets
+	loss := 0.0
+	for from := 0; from < set.Len(); from += batchSize {
+		if err := ctx.Err(); err != nil {
+			return Scores{}, nil, err
+		}
+		batch.Reset()
+		targets.Reset()
+		n := min(batchSize, set.Len()-from)
+		for i := range n {
+			m.AppendExample(&batch, &set.Input, from+i)
+			targets.AppendExample(&set.Targets, from+i)
+		}
+		tape.Begin(nn.Inference, 0, 0)
+		logits := m.Forward(tape, &batch)
+		loss += float64(n) * float64(m.Head.Loss(tape, logits, &batch, &targets, model.Loss{}).Data[0])
+		for i := range n {
+			predictions = append(predictions, m.Head.Predict(logits, &batch, i))
+		}
+	}
+	s, err := scores(m, &set.Targets, predictions)
+	s.Loss = loss / float64(max(set.Len(), 1))
+	return s, predictions, err
+}
+
+func scores(m *model.Model, y *model.Targets, predictions []model.Prediction) (Scores, error) {
+	main := math.NaN()
+	switch m.Config.Head {
+	case model.MultiLabelHead:
+		main = multiLabelF1(m.Labels, y, predictions)
+	case model.RegressionHead:
+		main = r2(y.Scores, predictions)
+	case model.TokensHead:
+		main = entityF1(y, predictions)
+	default:
+		targets, probabilities := make([]int, len(predictions)), make([][]float32, len(predictions))
+		for i, p := range predictions {
+			targets[i], probabilities[i] = int(y.Classes[i]), p.Probabilities
+		}
+		r, err := eval.Classify(m.Labels, targets, probabilities, eval.Options{})
+		if err != nil {
+			return Scores{}, err
+		}
+		return Scores{Main: r.Accuracy, MacroF1: r.MacroF1}, nil
+	}
+	return Scores{Main: main, MacroF1: main}, nil
+}
+
+// f1 is the harmonic mean of precision and recall, 0 where there is nothing right.
+func f1(right, predicted, wanted int) float64 {
+	if right == 0 {
+		return 0
+	}
+	return 2 * float64(right) / float64(predicted+wanted)
+}
+
+func multiLabelF1(labels []string, y *model.Targets, predictions []model.Prediction) float64 {
+	right, predicted, wanted := 0, 0, 0
+	for i, p := range predictions {
+		truth := map[string]bool{}
+		for _, c := range y.Labels.Sequence(i) {
+			truth[labels[c]] = true
+		}
+		for _, l := range p.Labels {
+			if truth[l] {
+				right++
+			}
+		}
+		predicted, wanted = predicted+len(p.Labels), wanted+len(truth)
+	}
+	return f1(right, predicted, wanted)
+}
+
+// entityF1 counts an entity as right when its tokens and its type are.
+func entityF1(y *model.Targets, predictions []model.Prediction) float64 {
+	right, predicted, wanted := 0, 0, 0
+	for i, p := range predictions {
+		truth := map[model.TagSpan]bool{}
+		for _, s := range model.TagSpans(y.Tags.Sequence(i)) {
+			truth[s] = true
+		}
+		spans := model.TagSpans(p.Tags)
+		for _, s := range spans {
+			if truth[s] {
+				right++
+			}
+		}
+		predicted, wanted = predicted+len(spans), wanted+len(truth)
+	}
+	return f1(right, predicted, wanted)
+}
+
+// r2 is the share of the variance that is explained.
+func r2(targets []float32, predictions []model.Prediction) float64 {
+	mean, total, left := 0.0, 0.0, 0.0
+	for _, t := range targets {
+		mean += float64(t) / float64(len(targets))
+	}
+	for i, t := range targets {
+		total += (float64(t) - mean) * (float64(t) - mean)
+		left += (float64(t) - predictions[i].Score) * (float64(t) - predictions[i].Score)
+	}
+	if total == 0 {
+		return 0
+	}
+	return 1 - left/total
+}
