@@ -112,7 +112,7 @@ func Classify(labels []string, targets []int, probabilities [][]float32, o Optio
 	if len(targets) != len(probabilities) {
 		return nil, fmt.Errorf("evaluating: %d targets, %d predictions", len(targets), len(probabilities))
 	}
-	r := &Report{N: len(targets), Labels: labels, Confusion: make([][]int, len(labels))}
+	r := &Report{N: len(targets), Labels: labels, Confusion: make([][]int, len(labels)), More: map[string]float64{}}
 	for i := range r.Confusion {
 		r.Confusion[i] = make([]int, len(labels))
 	}
@@ -145,6 +145,8 @@ func Classify(labels []string, targets []int, probabilities [][]float32, o Optio
 	for i, l := range labels {
 		r.PerClass = append(r.PerClass, Class{l, s.precision[i], s.recall[i], s.f1[i], s.support[i]})
 	}
+	r.agreement()
+	r.ranking(targets, probabilities)
 	r.calibrate(targets, predictions, confidences, cmp.Or(o.Bins, 15))
 	r.findMistakes(targets, predictions, confidences, o)
 	if o.Rounds > 0 {

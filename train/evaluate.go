@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"math"
 
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/model"
@@ -60,7 +59,7 @@ func Evaluate(ctx context.Context, m *model.Model, set *Set, tape *nn.Tape) (Sco
 }
 
 func scores(m *model.Model, y *model.Targets, predictions []model.Prediction) (Scores, error) {
-	main := math.NaN()
+	var main float64
 	switch m.Config.Head {
 	case model.MultiLabelHead:
 		main = multiLabelF1(m.Labels, y, predictions)
