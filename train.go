@@ -100,16 +100,29 @@ type training struct {
 	model   *model.Model
 	trainer *train.Trainer
 	record  *track.Run
-	encoded int64 // texts of this stage
+	encoded int64         // texts of this stage
+	latency time.Duration // of a prediction of the usual length
 }
 
 // prepare builds everything up to the first step; it depends on the configuration and the data alone.
 func (t *training) prepare(ctx context.Context) error {
-	var err error
-	c := &t.config
-	if err := c.resolveTask(ctx); err != nil {
+	if err := t.config.resolveTask(ctx); err != nil {
 		return err
 	}
+	if err := t.read(ctx); err != nil {
+		return err
+	}
+	tok, err := t.tokenizer(ctx)
+	if err != nil {
+		return err
+	}
+	return t.build(tok)
+}
+
+// read loads the data and tells of it.
+func (t *training) read(ctx context.Context) error {
+	var err error
+	c := &t.config
 	t.Stage("reading", 0, "bytes")
 	if t.set, err = data.Load(ctx, &c.Data, func(done, _ int64) { t.Progress(done, "") }); err != nil {
 		return err
@@ -124,10 +137,34 @@ func (t *training) prepare(ctx context.Context) error {
 	if len(parts[data.Train]) == 0 {
 		return hint.Errorf("lower data.split.test, or add examples", "splitting %s: no row is left for training", c.Data.Path)
 	}
-	tok, err := t.tokenizer(ctx)
-	if err != nil {
-		return err
+	return nil
+}
+
+// tokenizer trains the tokenizer on the training part.
+func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
+	rows := t.set.Parts[data.Train]
+	c := &t.config
+	c.suitScript(rows)
+	t.Stage("tokenizer", int64(len(rows)), "texts")
+	texts := func(yield func(string) bool) {
+		for _, r := range rows {
+			if !yield(r.Text) {
+				return
+			}
+		}
 	}
+	tok, err := text.Train(ctx, texts, c.Tokenizer, func(done int64) { t.Progress(done, "") })
+	if err != nil {
+		return nil, err
+	}
+	t.Progress(int64(len(rows)), fmt.Sprintf("%s, %d tokens", c.Tokenizer.Kind, tok.VocabSize()))
+	return tok, nil
+}
+
+// build makes the model and its trainer from the data that was read.
+func (t *training) build(tok *text.Tokenizer) error {
+	var err error
+	c, parts := &t.config, t.set.Parts
 	t.Stage("encoding", int64(len(parts[data.Train])+len(parts[data.Validation])), "texts")
 	labels := t.set.Labels
 	if c.Model.Head == model.TokensHead {
@@ -155,15 +192,14 @@ func (t *training) prepare(ctx context.Context) error {
 	}
 	tokens := max(trainSet.Input.Tokens.Tokens()/trainSet.Len(), 1)
 	count := t.model.Params.Count()
+	t.latency = train.Latency(t.model, trainSet)
 	t.Note("%s: %s parameters, %s, about %v for one text of %d tokens on one core", c.Model.Family, size.Count(count), size.Bytes(4*int64(count)),
-		train.Latency(t.model, trainSet).Round(time.Microsecond), tokens)
+		t.latency.Round(time.Microsecond), tokens)
 	return nil
 }
 
-// tokenizer trains the tokenizer on the training part.
-func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
-	rows := t.set.Parts[data.Train]
-	c := &t.config
+// suitScript replaces what the configuration leaves to the script that texts are written in.
+func (c *Config) suitScript(rows []data.Row) {
 	if c.Tokenizer.Kind == "auto" {
 		c.Tokenizer.Kind = "word"
 		if share := chineseShare(rows); share > 0.3 {
@@ -171,20 +207,6 @@ func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
 		}
 	}
 	c.Model.NGram.Resolve(c.Tokenizer.Kind)
-	t.Stage("tokenizer", int64(len(rows)), "texts")
-	texts := func(yield func(string) bool) {
-		for _, r := range rows {
-			if !yield(r.Text) {
-				return
-			}
-		}
-	}
-	tok, err := text.Train(ctx, texts, c.Tokenizer, func(done int64) { t.Progress(done, "") })
-	if err != nil {
-		return nil, err
-	}
-	t.Progress(int64(len(rows)), fmt.Sprintf("%s, %d tokens", c.Tokenizer.Kind, tok.VocabSize()))
-	return tok, nil
 }
 
 // chineseShare is the share of Chinese characters among those of the first texts.
