@@ -100,6 +100,7 @@ type training struct {
 	model   *model.Model
 	trainer *train.Trainer
 	record  *track.Run
+	vectors *pretrained   // nil without model.vectors
 	encoded int64         // texts of this stage
 	latency time.Duration // of a prediction of the usual length
 }
@@ -116,7 +117,7 @@ func (t *training) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return t.build(tok)
+	return t.build(ctx, tok)
 }
 
 // read loads the data and tells of it.
@@ -161,9 +162,12 @@ func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
 	return tok, nil
 }
 
-// build makes the model and its trainer from the data that was read.
-func (t *training) build(tok *text.Tokenizer) error {
-	var err error
+// build makes the model and its trainer from the data that was read, and from the word vectors if there are any.
+func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
+	tok, err := t.readVectors(ctx, tok)
+	if err != nil {
+		return err
+	}
 	c, parts := &t.config, t.set.Parts
 	t.Stage("encoding", int64(len(parts[data.Train])+len(parts[data.Validation])), "texts")
 	labels := t.set.Labels
@@ -182,6 +186,9 @@ func (t *training) build(tok *text.Tokenizer) error {
 			}
 		}
 	})
+	if err == nil {
+		err = t.setVectors()
+	}
 	if err != nil {
 		return err
 	}
@@ -242,7 +249,7 @@ func (t *training) openRun() error {
 	}
 	var err error
 	t.record, err = track.Start(c.Runs, track.Info{
-		Name: c.Name, Command: t.options.Command, Parameters: c, Data: map[string]string{c.Data.Path: t.set.Digest},
+		Name: c.Name, Command: t.options.Command, Parameters: c, Data: t.files(func(path string) string { return path }),
 		Environment: track.Environment{Kernel: kernel.Name()},
 	})
 	return err
@@ -368,7 +375,8 @@ type lineage struct {
 	Created time.Time         `json:"created"`
 	Run     string            `json:"run"`
 	Command []string          `json:"command"`
-	Data    map[string]string `json:"data"`
+	Data    map[string]string `json:"data"`              // digests of the files read, by name
+	Vectors string            `json:"vectors,omitempty"` // the file of word vectors among them
 	Rows    data.CleanReport  `json:"rows"`
 	Config  Config            `json:"config"`
 	Version string            `json:"version"`
@@ -382,8 +390,8 @@ func (t *training) save(report *eval.Report) (*model.Package, error) {
 	rows := t.set.Report
 	rows.Examples = nil // texts of the user's data stay out of the package
 	origin, err := json.MarshalIndent(lineage{
-		Created: time.Now().UTC(), Run: t.record.ID(), Command: t.options.Command, Data: map[string]string{filepath.Base(t.config.Data.Path): t.set.Digest},
-		Rows: rows, Config: t.config, Version: Version(), Kernel: kernel.Name(), Threads: t.trainer.Threads(), System: runtime.GOOS + "/" + runtime.GOARCH,
+		Created: time.Now().UTC(), Run: t.record.ID(), Command: t.options.Command, Data: t.files(filepath.Base),
+		Vectors: t.config.Model.Vectors, Rows: rows, Config: t.config, Version: Version(), Kernel: kernel.Name(), Threads: t.trainer.Threads(), System: runtime.GOOS + "/" + runtime.GOARCH,
 	}, "", "  ")
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ type Config struct {
 	EmbedDropout  float64  `yaml:"embed_dropout" json:"embed_dropout,omitempty" doc:"share of embedding numbers dropped while training" default:"0.1" min:"0" max:"0.95"`
 	WordDropout   float64  `yaml:"word_dropout" json:"word_dropout,omitempty" doc:"share of tokens replaced by the unknown token while training" default:"0" min:"0" max:"0.95"`
 	Vectors       string   `yaml:"vectors" json:"-" doc:"file of word vectors (word2vec, GloVe or fastText) that the embeddings start from; sets embed_dim" default:""`
+	VectorsSkip   bool     `yaml:"vectors_skip" json:"-" doc:"pass over broken lines of the file of word vectors, with a note, instead of refusing it" default:"false"`
 	Frozen        bool     `yaml:"frozen" json:"frozen,omitempty" doc:"leave the embeddings as they start: word vectors are not trained further" default:"false"`
 	Filters       int      `yaml:"filters" json:"filters,omitempty" doc:"filters of each width (cnn)" default:"100" min:"1" max:"8192"`
 	Widths        []int    `yaml:"widths" json:"widths,omitempty" doc:"widths of the filters in tokens (cnn: side by side; dwcnn: of one layer after another)" default:"2,3,4" min:"1" max:"64"`

@@ -1,6 +1,10 @@
 package model
 
 import (
+	"math"
+	"slices"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
@@ -37,20 +41,35 @@ func (in *inputs) forward(t *nn.Tape, batch *Input) *nn.Var {
 	return t.Dropout(x, float32(c.EmbedDropout))
 }
 
+// ReadsVectors tells whether a family has embeddings of words, which word vectors can be.
+func ReadsVectors(family string) bool { return slices.Contains(families[family].keys, "embed_dim") }
+
 // SetEmbeddings copies pretrained vectors over the fresh embeddings of the tokens that find knows, and returns how many
-// there were. Each must have Config.EmbedDim numbers. Vectors are scaled by one factor, so that their numbers vary as
-// fresh embeddings do.
+// there were. Each must have Config.EmbedDim numbers. All are scaled by one factor, so that their numbers vary as the
+// fresh embeddings do: learning rates and dropout are chosen for that, and tokens without a vector keep those.
 func (m *Model) SetEmbeddings(find func(token string) []float32) int {
 	table := m.Params.Get(embeddingName)
 	if table == nil {
 		return 0
 	}
-	dim, found := table.Width(), 0
-	for id := range table.Shape[0] {
-		if v := find(m.Tokenizer.Token(int32(id))); len(v) == dim {
-			copy(table.Data[id*dim:(id+1)*dim], v)
-			found++
+	dim, tokens := table.Width(), min(table.Shape[0], m.Tokenizer.VocabSize())
+	var found []int
+	var vectors, fresh float64 // sums of squares
+	for id := range tokens {
+		v := find(m.Tokenizer.Token(int32(id)))
+		if len(v) != dim {
+			continue
+		}
+		row := table.Data[id*dim : (id+1)*dim]
+		vectors, fresh = vectors+kernel.SumSquares(v), fresh+kernel.SumSquares(row)
+		copy(row, v)
+		found = append(found, id)
+	}
+	if vectors > 0 {
+		factor := float32(math.Sqrt(fresh / vectors))
+		for _, id := range found {
+			kernel.Scale(factor, table.Data[id*dim:(id+1)*dim])
 		}
 	}
-	return found
+	return len(found)
 }

@@ -17,6 +17,9 @@ func newFastText(c *Config, in inputs) Network { return &fastText{config: c, voc
 
 func (m *fastText) declare(ps *nn.Params) shape {
 	m.table = ps.AddTable(embeddingName, nn.Uniform(1/float64(m.config.EmbedDim)), m.Vocabulary(), m.config.EmbedDim)
+	if m.config.Frozen { // the words; runs of words are learnt all the same
+		m.table.Still = m.vocab
+	}
 	return shape{width: m.config.EmbedDim}
 }
 

@@ -16,11 +16,16 @@ func (t *Tape) Embedding(table *Param, ids []int32) *Var {
 	if t.training() && !table.Frozen {
 		t.record(func() {
 			for _, id := range ids {
-				table.Rows.Insert(id)
+				if int(id) >= table.Still {
+					table.Rows.Insert(id)
+				}
 			}
 			// Workers share the columns and not the rows, so that each sum has one owner and one order.
 			t.pool.For(dim, 16, func(lo, hi int) {
 				for i, id := range ids {
+					if int(id) < table.Still {
+						continue
+					}
 					row := int(id) * dim
 					kernel.Add(table.Grad[row+lo:row+hi], y.Grad[i*dim+lo:i*dim+hi])
 				}

@@ -16,6 +16,7 @@ type Param struct {
 	Grad   []float32 // nil until Params.AllocateGradients
 	Rows   *RowSet   // for tables of which a batch touches a few rows: the rows whose gradient is not zero
 	Frozen bool      // not trained
+	Still  int       // of a table: the first rows that are not trained
 	Decay  bool      // weight decay applies: true for matrices, false for biases, norms and embeddings
 
 	init   Init

@@ -1,0 +1,58 @@
+package text
+
+import (
+	"math"
+	"slices"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+)
+
+// Normalize returns s as the tokenizer's normalizers leave it.
+func (t *Tokenizer) Normalize(s string) string {
+	a := NewAligned(s)
+	for _, n := range t.normalizers {
+		a.apply(n.edits(a.Text, nil))
+	}
+	return a.Text
+}
+
+// Whole tells whether the tokenizer's pre-tokenizers leave the normalised word s in one piece, so that it can be a
+// token.
+func (t *Tokenizer) Whole(s string) bool {
+	spans, next := []Span{{0, len(s)}}, []Span(nil)
+	for _, p := range t.preTokenizers {
+		next = next[:0]
+		for _, span := range spans {
+			next = p.split(s, span, next)
+		}
+		spans, next = next, spans
+	}
+	return s != "" && len(spans) == 1 && spans[0] == Span{0, len(s)}
+}
+
+// Extended returns a tokenizer that knows more words, behind those of t; each must be Whole and new. It is for
+// tokenizers of the kinds char and word: word vectors know words that the training texts lack and that other texts
+// have. A word that t cuts by probability is as rare as one that training saw once.
+func (t *Tokenizer) Extended(words []string) (*Tokenizer, error) {
+	if len(words) == 0 {
+		return t, nil
+	}
+	longer := &Tokenizer{normalizers: t.normalizers, preTokenizers: t.preTokenizers}
+	switch a := t.algorithm.(type) {
+	case *wordLevel:
+		longer.algorithm = newWordLevel(slices.Concat(a.tokens, words), a.unk)
+	case *unigram:
+		scores := slices.Clone(a.scores)
+		rare := 0.0 // special tokens have no probability of their own: their score is 0
+		for _, s := range scores {
+			rare = min(rare, s)
+		}
+		for range words {
+			scores = append(scores, math.Round(1e6*(rare-math.Ln2))/1e6)
+		}
+		longer.algorithm = newUnigram(slices.Concat(a.tokens, words), scores, a.unk)
+	default:
+		return nil, hint.Errorf("set tokenizer.kind to char or word", "adding words to a tokenizer whose tokens are no words")
+	}
+	return longer, nil
+}
