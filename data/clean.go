@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/xiaoyu-slm/xiaoyu/text"
+	"github.com/xiaoyu-slm/xiaoyu/text/near"
 )
 
 // Pass is one cleaning of a stream of examples, and what it counted.
@@ -18,22 +19,24 @@ type Pass struct {
 	rows    Rows
 	task    string
 	seen    digestSet
+	near    *near.Index // nil without rows.near_duplicates
 	Report  CleanReport
 }
 
 // CleanReport counts what cleaning did.
 type CleanReport struct {
-	In         int64            `json:"in"`         // rows read
-	Out        int64            `json:"out"`        // rows kept
-	Changed    map[string]int64 `json:"changed"`    // texts changed, by step
-	Empty      int64            `json:"empty"`      // dropped
-	Unlabelled int64            `json:"unlabelled"` // dropped
-	Short      int64            `json:"short"`      // dropped
-	Long       int64            `json:"long"`       // cut, or dropped
-	Duplicates int64            `json:"duplicates"` // dropped
-	Conflicts  int64            `json:"conflicts"`  // of the duplicates, those whose label differed from the first
-	Forgotten  int64            `json:"forgotten"`  // texts that were too many to be remembered for later duplicates
-	Examples   []Change         `json:"examples"`   // of texts changed, a few for each step
+	In         int64            `json:"in"`              // rows read
+	Out        int64            `json:"out"`             // rows kept
+	Changed    map[string]int64 `json:"changed"`         // texts changed, by step
+	Empty      int64            `json:"empty"`           // dropped
+	Unlabelled int64            `json:"unlabelled"`      // dropped
+	Short      int64            `json:"short"`           // dropped
+	Long       int64            `json:"long"`            // cut, or dropped
+	Duplicates int64            `json:"duplicates"`      // dropped
+	Conflicts  int64            `json:"conflicts"`       // of the duplicates, those whose label differed from the first
+	Near       int64            `json:"near_duplicates"` // dropped
+	Forgotten  int64            `json:"forgotten"`       // texts that were too many to be remembered for later duplicates
+	Examples   []Change         `json:"examples"`        // of texts changed, a few for each step
 }
 
 // Change is a text before and after cleaning.
@@ -51,7 +54,11 @@ const (
 
 // NewPass returns a pass with the steps of c.
 func NewPass(c *Config) *Pass {
-	return &Pass{cleaner: text.NewCleaner(c.Clean), rows: c.Rows, task: c.Task, Report: CleanReport{Changed: map[string]int64{}}}
+	p := &Pass{cleaner: text.NewCleaner(c.Clean), rows: c.Rows, task: c.Task, Report: CleanReport{Changed: map[string]int64{}}}
+	if c.Rows.NearDoubles > 0 {
+		p.near = near.NewIndex(c.Rows.NearDoubles, 0)
+	}
+	return p
 }
 
 // Clean changes the texts of e and tells whether the row stays.
@@ -92,6 +99,16 @@ func (p *Pass) Clean(e *Example) (keep bool) {
 			r.Duplicates++
 			return false
 		case full:
+			r.Forgotten++
+		}
+	}
+	if p.near != nil {
+		whole := e.whole()
+		if number, _ := p.near.Nearest(whole); number >= 0 {
+			r.Near++
+			return false
+		}
+		if !p.near.Add(whole) && whole != "" {
 			r.Forgotten++
 		}
 	}
@@ -144,7 +161,7 @@ func (r *CleanReport) Text(w io.Writer) {
 		what string
 		n    int64
 	}{{"dropped: empty", r.Empty}, {"dropped: no label", r.Unlabelled}, {"dropped: too short", r.Short}, {"cut or dropped: too long", r.Long},
-		{"dropped: duplicates", r.Duplicates}, {"  with another label", r.Conflicts}, {"not remembered", r.Forgotten}} {
+		{"dropped: duplicates", r.Duplicates}, {"  with another label", r.Conflicts}, {"dropped: near duplicates", r.Near}, {"not remembered", r.Forgotten}} {
 		if c.n > 0 {
 			fmt.Fprintf(w, "  %-24s %7d\n", c.what, c.n)
 		}
