@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -140,7 +141,7 @@ func (t *training) calibrate(ctx context.Context) error {
 	return nil
 }
 
-// judge compares predictions with the rows they are of.
+// judge compares predictions with the rows they are of, as a whole and by the values of each column of slices.
 func judge(m *model.Model, rows []data.Row, predictions []model.Prediction, columns []string, o eval.Options) (*eval.Report, error) {
 	o.Texts = make([]string, len(rows))
 	for i, r := range rows {
@@ -153,34 +154,19 @@ func judge(m *model.Model, rows []data.Row, predictions []model.Prediction, colu
 	if err != nil {
 		return nil, err
 	}
-	o.Mistakes, o.Rounds = 0, min(o.Rounds, 200)
+	o.Mistakes, o.Rounds, o.Texts = 0, min(o.Rounds, 200), nil
 	for at, column := range columns {
-		groups := map[string][]int{}
-		for i, r := range rows {
-			if at < len(r.Slices) {
-				groups[r.Slices[at]] = append(groups[r.Slices[at]], i)
-			}
-		}
-		for value, members := range groups {
+		for value, members := range groups(rows, at) {
 			var r []data.Row
 			var p []model.Prediction
 			for _, i := range members {
 				r, p = append(r, rows[i]), append(p, predictions[i])
 			}
-			o.Texts = nil
 			part, err := judgeRows(m, r, p, o)
 			if err != nil {
 				return nil, err
 			}
-			s := eval.Slice{Column: column, Value: value, N: len(members)}
-			if figures := part.Figures(); len(figures) > 0 {
-				s.Main = figures[0].Value
-				s.Low, s.High = s.Main, s.Main
-				if i, ok := part.Intervals[figures[0].Key]; ok {
-					s.Low, s.High = i.Low, i.High
-				}
-			}
-			report.Slices = append(report.Slices, s)
+			report.Slices = append(report.Slices, part.AsSlice(column, value))
 		}
 	}
 	slices.SortFunc(report.Slices, func(a, b eval.Slice) int {
@@ -189,10 +175,39 @@ func judge(m *model.Model, rows []data.Row, predictions []model.Prediction, colu
 	return report, nil
 }
 
+// maxSlices bounds the slices of one column: one of free text or of numbers has as many values as rows.
+const maxSlices = 200
+
+// groups returns the numbers of the rows by their value in a column of slices. Of more than maxSlices values the rarest
+// are one group.
+func groups(rows []data.Row, at int) map[string][]int {
+	out := map[string][]int{}
+	for i, r := range rows {
+		if at < len(r.Slices) {
+			out[r.Slices[at]] = append(out[r.Slices[at]], i)
+		}
+	}
+	if len(out) <= maxSlices {
+		return out
+	}
+	values := slices.SortedFunc(maps.Keys(out), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(out[b]), len(out[a])), cmp.Compare(a, b))
+	})
+	rest := fmt.Sprintf("(%d others)", len(values)-maxSlices)
+	var members []int
+	for _, v := range values[maxSlices:] {
+		members = append(members, out[v]...)
+		delete(out, v)
+	}
+	out[rest] = members
+	return out
+}
+
 func judgeRows(m *model.Model, rows []data.Row, predictions []model.Prediction, o eval.Options) (*eval.Report, error) {
 	if len(rows) != len(predictions) {
 		return nil, fmt.Errorf("evaluating: %d rows, %d predictions", len(rows), len(predictions))
 	}
+	o.Temperature, o.Thresholds = m.Config.Temperature, m.Config.Thresholds
 	switch m.Config.Head {
 	case model.MultiLabelHead:
 		return judgeSets(m, rows, predictions, o)

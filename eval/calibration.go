@@ -1,10 +1,6 @@
 package eval
 
-import (
-	"cmp"
-	"math"
-	"slices"
-)
+import "math"
 
 // Temperature returns the divisor of the logits that makes probabilities fit the targets best: it minimises the log loss
 // (Guo et al. 2017, "On Calibration of Modern Neural Networks"). probabilities, [examples][labels], are those of
@@ -47,10 +43,8 @@ func Temperature(targets []int, probabilities [][]float32) float64 {
 // Threshold returns the probability from which on a label should hold for the highest F1; 0.5 where no example has the
 // label. Between two probabilities it takes the middle.
 func Threshold(holds []bool, probabilities []float64) float64 {
-	order := make([]int, len(holds))
 	wanted := 0
-	for i, h := range holds {
-		order[i] = i
+	for _, h := range holds {
 		if h {
 			wanted++
 		}
@@ -58,7 +52,7 @@ func Threshold(holds []bool, probabilities []float64) float64 {
 	if wanted == 0 {
 		return 0.5
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(probabilities[b], probabilities[a]) })
+	order := byScore(probabilities)
 	best, threshold, right := 0.0, 0.5, 0
 	for n, i := range order {
 		if holds[i] {
@@ -76,4 +70,57 @@ func Threshold(holds []bool, probabilities []float64) float64 {
 		}
 	}
 	return threshold
+}
+
+// reliability gathers predictions by their confidence; ece is the expected calibration error.
+func reliability(targets, predictions []int, confidences []float64, n int) (bins []Bin, ece float64) {
+	bins = make([]Bin, n)
+	for i := range bins {
+		bins[i] = Bin{Low: float64(i) / float64(n), High: float64(i+1) / float64(n)}
+	}
+	for i, p := range confidences {
+		// Ranges are open below and closed above, as in the paper.
+		b := &bins[min(max(int(math.Ceil(p*float64(n)))-1, 0), n-1)]
+		b.Count++
+		b.Confidence += p
+		if predictions[i] == targets[i] {
+			b.Accuracy++
+		}
+	}
+	for i := range bins {
+		b := &bins[i]
+		b.Confidence, b.Accuracy = ratio(b.Confidence, float64(b.Count)), ratio(b.Accuracy, float64(b.Count))
+		ece += math.Abs(b.Confidence-b.Accuracy) * float64(b.Count) / float64(len(targets))
+	}
+	return bins, ece
+}
+
+// Uncalibrated is what the probabilities of a model would be worth without its temperature.
+type Uncalibrated struct {
+	Temperature float64 `json:"temperature"` // that the model divides its logits by
+	LogLoss     float64 `json:"log_loss"`
+	ECE         float64 `json:"ece"`
+	Bins        []Bin   `json:"bins"`
+}
+
+// beforeScaling undoes the temperature: with p = softmax(z/T), pᵀ scaled to a sum of 1 is softmax(z).
+func (r *Report) beforeScaling(targets, predictions []int, probabilities [][]float32, o Options) {
+	if o.Temperature <= 0 || o.Temperature == 1 {
+		return
+	}
+	u := &Uncalibrated{Temperature: o.Temperature}
+	confidences := make([]float64, len(targets))
+	for i, row := range probabilities {
+		// In logarithms, so that no power of a small probability is lost.
+		top := o.Temperature * math.Log(float64(row[predictions[i]]))
+		sum := 0.0
+		for _, p := range row {
+			sum += math.Exp(o.Temperature*math.Log(float64(p)) - top)
+		}
+		confidences[i] = 1 / sum
+		target := math.Exp(o.Temperature*math.Log(float64(row[targets[i]]))-top) / sum
+		u.LogLoss -= math.Log(clip(target)) / float64(len(targets))
+	}
+	u.Bins, u.ECE = reliability(targets, predictions, confidences, len(r.Bins))
+	r.Before = u
 }

@@ -1,107 +1,11 @@
-// Package eval judges predictions: it computes figures from targets and predictions alone and knows neither models
-// nor data.
-//
-//	report, err := eval.Classify(labels, targets, probabilities, eval.Options{Texts: texts, Rounds: 1000})
-//	report.Text(os.Stdout)          // for the terminal
-//	json.Marshal(report)            // for programs
-//	report.HTML(w, eval.Facts{…})   // one self-contained page
-//
-// Figures are those of scikit-learn, with its conventions: a precision, recall or F1 whose denominator is zero is 0,
-// and averages run over the labels that occur among targets or predictions.
 package eval
 
 import (
 	"cmp"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 )
-
-// Options say what Classify computes beyond the figures themselves.
-type Options struct {
-	Texts    []string // of the examples, for the list of mistakes; may be nil
-	Mistakes int      // how many of the most confident mistakes are kept
-	Rounds   int      // resamples of the bootstrap; 0 for no intervals
-	Seed     uint64   // of the bootstrap
-	Bins     int      // of the calibration error, 15 if 0
-}
-
-// Report is the judgement of a model on a set of examples. Which figures it has depends on Task; Figures lists them.
-type Report struct {
-	Task           string              `json:"task,omitempty"` // "" for one label a text, else see the constants
-	N              int                 `json:"n"`              // examples
-	Labels         []string            `json:"labels"`
-	Accuracy       float64             `json:"accuracy"` // of sets of labels: all of them right
-	MacroPrecision float64             `json:"macro_precision"`
-	MacroRecall    float64             `json:"macro_recall"`
-	MacroF1        float64             `json:"macro_f1"`
-	MicroPrecision float64             `json:"micro_precision"`
-	MicroRecall    float64             `json:"micro_recall"`
-	MicroF1        float64             `json:"micro_f1"`
-	WeightedF1     float64             `json:"weighted_f1"`
-	LogLoss        float64             `json:"log_loss"`       // natural logarithm, a mean over examples
-	ECE            float64             `json:"ece"`            // expected calibration error, see Bin
-	More           map[string]float64  `json:"more,omitempty"` // further figures by name, see Figures
-	Intervals      map[string]Interval `json:"intervals,omitempty"`
-	PerClass       []Class             `json:"per_class"`
-	Confusion      [][]int             `json:"confusion,omitempty"` // [target][prediction]
-	Bins           []Bin               `json:"bins,omitempty"`
-	Slices         []Slice             `json:"slices,omitempty"`
-	Mistakes       []Mistake           `json:"mistakes,omitempty"`
-}
-
-// The tasks other than one label a text.
-const (
-	Sets     = "multilabel"
-	Numbers  = "regression"
-	Entities = "tokens"
-)
-
-// Slice is the judgement of the examples that have one value in one column.
-type Slice struct {
-	Column string  `json:"column"`
-	Value  string  `json:"value"`
-	N      int     `json:"n"`
-	Main   float64 `json:"main"` // the report's first figure
-	Low    float64 `json:"low"`  // of its 95 % interval; equal to Main where none was asked for
-	High   float64 `json:"high"`
-}
-
-// Class is the judgement of one label.
-type Class struct {
-	Label     string  `json:"label"`
-	Precision float64 `json:"precision"`
-	Recall    float64 `json:"recall"`
-	F1        float64 `json:"f1"`
-	Support   int     `json:"support"` // examples with this target
-}
-
-// Interval is a 95 % confidence interval.
-type Interval struct {
-	Low  float64 `json:"low"`
-	High float64 `json:"high"`
-}
-
-// Bin gathers the predictions whose probability lies in a range of equal width (Guo et al. 2017, "On Calibration of
-// Modern Neural Networks"): a calibrated model is right as often as it is confident. The calibration error is the mean
-// distance of the two, weighted by count.
-type Bin struct {
-	Low        float64 `json:"low"`
-	High       float64 `json:"high"`
-	Count      int     `json:"count"`
-	Confidence float64 `json:"confidence"` // mean probability of the predicted label
-	Accuracy   float64 `json:"accuracy"`
-}
-
-// Mistake is an example that was predicted wrongly.
-type Mistake struct {
-	Index       int     `json:"index"`
-	Text        string  `json:"text,omitempty"`
-	Target      string  `json:"target"`
-	Predicted   string  `json:"predicted"`
-	Probability float64 `json:"probability"` // of the predicted label
-}
 
 // Classify judges probabilities, [examples][labels], against targets, the number of the true label of each example.
 // The prediction is the most probable label, the first of equals. Rows need not sum to 1 exactly; they are scaled.
@@ -112,20 +16,22 @@ func Classify(labels []string, targets []int, probabilities [][]float32, o Optio
 	if len(targets) != len(probabilities) {
 		return nil, fmt.Errorf("evaluating: %d targets, %d predictions", len(targets), len(probabilities))
 	}
-	r := &Report{N: len(targets), Labels: labels, Confusion: make([][]int, len(labels)), More: map[string]float64{}}
+	r := &Report{N: len(targets), Labels: labels, Confusion: make([][]int, len(labels)), More: map[string]float64{}, texts: o.Texts, outcomes: make([]outcome, len(targets))}
+	r.show = func(i int) (string, string) { return labels[r.outcomes[i].target], labels[r.outcomes[i].predicted] }
 	for i := range r.Confusion {
 		r.Confusion[i] = make([]int, len(labels))
 	}
-	predictions, confidences := make([]int, len(targets)), make([]float64, len(targets))
+	predictions := make([]int, len(targets))
+	confidences, sums := make([]float64, len(targets)), make([]float64, len(targets))
 	for i, row := range probabilities {
-		if targets[i] < 0 || targets[i] >= len(labels) || len(row) != len(labels) {
-			return nil, fmt.Errorf("evaluating: example %d has target %d and %d probabilities, for %d labels", i, targets[i], len(row), len(labels))
+		if targets[i] < 0 || targets[i] >= len(labels) {
+			return nil, fmt.Errorf("evaluating: example %d has target %d, for %d labels", i, targets[i], len(labels))
+		}
+		if err := checkRow(labels, row, i); err != nil {
+			return nil, err
 		}
 		best, sum := 0, 0.0
 		for c, p := range row {
-			if p < 0 || math.IsNaN(float64(p)) || math.IsInf(float64(p), 0) {
-				return nil, fmt.Errorf("evaluating: example %d: label %q has probability %v", i, labels[c], p)
-			}
 			sum += float64(p)
 			if p > row[best] {
 				best = c
@@ -134,24 +40,24 @@ func Classify(labels []string, targets []int, probabilities [][]float32, o Optio
 		if sum == 0 {
 			return nil, fmt.Errorf("evaluating: example %d: all probabilities are 0", i)
 		}
-		predictions[i], confidences[i] = best, float64(row[best])/sum
+		sums[i], predictions[i], confidences[i] = sum, best, float64(row[best])/sum
 		r.Confusion[targets[i]][best]++
 		r.LogLoss -= math.Log(clip(float64(row[targets[i]])/sum)) / float64(len(targets))
+		r.outcomes[i] = outcome{right: best == targets[i], target: int32(targets[i]), predicted: int32(best)}
 	}
 	s := scoresOf(r.Confusion)
 	r.Accuracy, r.MicroF1, r.MacroF1, r.WeightedF1 = s.accuracy, s.accuracy, s.macroF1, s.weightedF1
 	r.MacroPrecision, r.MacroRecall = s.macroPrecision, s.macroRecall
 	r.MicroPrecision, r.MicroRecall = s.accuracy, s.accuracy
 	for i, l := range labels {
-		r.PerClass = append(r.PerClass, Class{l, s.precision[i], s.recall[i], s.f1[i], s.support[i]})
+		r.PerClass = append(r.PerClass, Class{Label: l, Precision: s.precision[i], Recall: s.recall[i], F1: s.f1[i], Support: s.support[i]})
 	}
 	r.agreement()
-	r.ranking(targets, probabilities)
-	r.calibrate(targets, predictions, confidences, cmp.Or(o.Bins, 15))
+	r.rankClasses(targets, probabilities, sums)
+	r.Bins, r.ECE = reliability(targets, predictions, confidences, cmp.Or(o.Bins, 15))
+	r.beforeScaling(targets, predictions, probabilities, o)
 	r.findMistakes(targets, predictions, confidences, o)
-	if o.Rounds > 0 {
-		r.bootstrap(o.Rounds, o.Seed)
-	}
+	r.bootstrap(o.Rounds, o.Seed)
 	return r, nil
 }
 
@@ -211,27 +117,6 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
-func (r *Report) calibrate(targets, predictions []int, confidences []float64, bins int) {
-	r.Bins = make([]Bin, bins)
-	for i := range r.Bins {
-		r.Bins[i] = Bin{Low: float64(i) / float64(bins), High: float64(i+1) / float64(bins)}
-	}
-	for i, p := range confidences {
-		// Ranges are open below and closed above, as in the paper.
-		b := &r.Bins[min(max(int(math.Ceil(p*float64(bins)))-1, 0), bins-1)]
-		b.Count++
-		b.Confidence += p
-		if predictions[i] == targets[i] {
-			b.Accuracy++
-		}
-	}
-	for i := range r.Bins {
-		b := &r.Bins[i]
-		b.Confidence, b.Accuracy = ratio(b.Confidence, float64(b.Count)), ratio(b.Accuracy, float64(b.Count))
-		r.ECE += math.Abs(b.Confidence-b.Accuracy) * float64(b.Count) / float64(len(targets))
-	}
-}
-
 func (r *Report) findMistakes(targets, predictions []int, confidences []float64, o Options) {
 	var wrong []int
 	for i := range targets {
@@ -249,43 +134,4 @@ func (r *Report) findMistakes(targets, predictions []int, confidences []float64,
 		}
 		r.Mistakes = append(r.Mistakes, m)
 	}
-}
-
-// bootstrap resamples the examples with replacement and takes the 2.5 and 97.5 percentiles of the figures (Efron
-// 1979). Only the cell of the confusion matrix counts of an example, so resamples are drawn from its cells.
-func (r *Report) bootstrap(rounds int, seed uint64) {
-	k := len(r.Labels)
-	cells := make([]int32, 0, r.N) // of each example
-	for t, row := range r.Confusion {
-		for p, n := range row {
-			for range n {
-				cells = append(cells, int32(t*k+p))
-			}
-		}
-	}
-	rng := rand.New(rand.NewPCG(seed, 0x5851f42d4c957f2d))
-	sample := make([][]int, k)
-	for i := range sample {
-		sample[i] = make([]int, k)
-	}
-	var accuracy, macroF1 []float64
-	for range rounds {
-		for _, row := range sample {
-			clear(row)
-		}
-		for range cells {
-			cell := int(cells[rng.Uint64N(uint64(len(cells)))])
-			sample[cell/k][cell%k]++
-		}
-		s := scoresOf(sample)
-		accuracy, macroF1 = append(accuracy, s.accuracy), append(macroF1, s.macroF1)
-	}
-	r.Intervals = map[string]Interval{"accuracy": middle(accuracy), "macro_f1": middle(macroF1)}
-}
-
-// middle returns the range of the middle 95 % of x.
-func middle(x []float64) Interval {
-	slices.Sort(x)
-	at := func(q float64) float64 { return x[int(math.Round(q*float64(len(x)-1)))] }
-	return Interval{at(0.025), at(0.975)}
 }

@@ -29,10 +29,8 @@ func ROCAUC(holds []bool, scores []float64) float64 {
 // AveragePrecision returns the area under the curve of precision against recall as a sum of steps. Examples of equal
 // score are one step. NaN where no example has the label.
 func AveragePrecision(holds []bool, scores []float64) float64 {
-	order := make([]int, len(holds))
 	positives := 0
-	for i, h := range holds {
-		order[i] = i
+	for _, h := range holds {
 		if h {
 			positives++
 		}
@@ -40,7 +38,7 @@ func AveragePrecision(holds []bool, scores []float64) float64 {
 	if positives == 0 {
 		return math.NaN()
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
+	order := byScore(scores)
 	area, right, before := 0.0, 0, 0
 	for n, i := range order {
 		if holds[i] {
@@ -55,27 +53,103 @@ func AveragePrecision(holds []bool, scores []float64) float64 {
 	return area
 }
 
-// ranking adds the areas under both curves: of two labels that of the second, of more the mean of each against the rest.
-// Labels without examples of both kinds are left out.
-func (r *Report) ranking(targets []int, probabilities [][]float32) {
+// rankClasses adds the areas under both curves: of two labels that of the second, of more the mean of each against the
+// rest. Labels without examples of both kinds are left out.
+func (r *Report) rankClasses(targets []int, probabilities [][]float32, sums []float64) {
+	first := 0
+	if len(r.Labels) == 2 {
+		first = 1
+	}
+	r.rank(first, func(c, i int) (bool, float64) { return targets[i] == c, float64(probabilities[i][c]) / sums[i] })
+}
+
+// rankSets does so for sets of labels.
+func (r *Report) rankSets(examples [][]counts, probabilities [][]float32) {
+	r.rank(0, func(c, i int) (bool, float64) { return examples[i][c].wanted > 0, float64(probabilities[i][c]) })
+}
+
+// keptCurves bounds the curves of a report: more could not be told apart in a figure.
+const keptCurves = 4
+
+// rank adds the areas of the labels from first on, and keeps the curves of those that are ranked worst.
+func (r *Report) rank(first int, of func(label, example int) (holds bool, score float64)) {
 	var roc, pr, n float64
-	for c := range r.Labels {
-		if len(r.Labels) == 2 && c == 0 {
-			continue
-		}
-		holds, scores := make([]bool, len(targets)), make([]float64, len(targets))
-		for i, t := range targets {
-			holds[i], scores[i] = t == c, float64(probabilities[i][c])
+	holds, scores := make([]bool, r.N), make([]float64, r.N)
+	var curves []RankCurve
+	for c := first; c < len(r.Labels); c++ {
+		for i := range holds {
+			holds[i], scores[i] = of(c, i)
 		}
 		area := ROCAUC(holds, scores)
 		if math.IsNaN(area) {
 			continue
 		}
-		roc, pr, n = roc+area, pr+AveragePrecision(holds, scores), n+1
+		precision := AveragePrecision(holds, scores)
+		roc, pr, n = roc+area, pr+precision, n+1
+		if len(curves) < keptCurves || precision < curves[keptCurves-1].PRAUC {
+			curve := rankCurve(holds, scores)
+			curve.Label, curve.ROCAUC, curve.PRAUC = r.Labels[c], area, precision
+			curves = append(curves, curve)
+			slices.SortStableFunc(curves, func(a, b RankCurve) int { return cmp.Compare(a.PRAUC, b.PRAUC) })
+			curves = curves[:min(len(curves), keptCurves)]
+		}
 	}
 	if n > 0 {
 		r.More["roc_auc"], r.More["pr_auc"] = roc/n, pr/n
 	}
+	r.Curves = curves
+}
+
+// RankCurve tells what each threshold on the probability of a label would bring.
+type RankCurve struct {
+	Label         string
+	ROCAUC, PRAUC float64
+	Points        []RankPoint // from the highest threshold to the lowest, at most curvePoints
+}
+
+// RankPoint is what follows from calling all examples from a threshold on positive.
+type RankPoint struct{ Threshold, Recall, Precision, FalseRate float64 }
+
+const curvePoints = 200
+
+func rankCurve(holds []bool, scores []float64) RankCurve {
+	order := byScore(scores)
+	positives := 0
+	for _, h := range holds {
+		if h {
+			positives++
+		}
+	}
+	negatives := len(holds) - positives
+	var points []RankPoint
+	right := 0
+	for n, i := range order {
+		if holds[i] {
+			right++
+		}
+		if n+1 < len(order) && scores[order[n+1]] == scores[i] {
+			continue
+		}
+		points = append(points, RankPoint{scores[i], ratio(float64(right), float64(positives)), float64(right) / float64(n+1), ratio(float64(n+1-right), float64(negatives))})
+	}
+	if len(points) > curvePoints {
+		few := make([]RankPoint, curvePoints)
+		for i := range few {
+			few[i] = points[i*(len(points)-1)/(curvePoints-1)]
+		}
+		points = few
+	}
+	return RankCurve{Points: points}
+}
+
+// byScore returns the numbers of the examples, the highest score first.
+func byScore(scores []float64) []int {
+	order := make([]int, len(scores))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
+	return order
 }
 
 // agreement adds Matthews' correlation coefficient of any number of classes (Gorodkin 2004) and Cohen's kappa (1960).

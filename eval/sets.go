@@ -3,7 +3,7 @@ package eval
 import (
 	"cmp"
 	"fmt"
-	"math/rand/v2"
+	"math"
 	"slices"
 	"strings"
 )
@@ -33,7 +33,7 @@ func (r *Report) tally(examples [][]counts, o Options) {
 	all, present, support := counts{}, 0.0, 0
 	for c, n := range total {
 		all.add(n)
-		r.PerClass = append(r.PerClass, Class{r.Labels[c], n.precision(), n.recall(), n.f1(), n.wanted})
+		r.PerClass = append(r.PerClass, Class{Label: r.Labels[c], Precision: n.precision(), Recall: n.recall(), F1: n.f1(), Support: n.wanted})
 		if n.predicted+n.wanted > 0 {
 			present++
 		}
@@ -46,25 +46,28 @@ func (r *Report) tally(examples [][]counts, o Options) {
 	r.MacroPrecision, r.MacroRecall, r.MacroF1 = ratio(r.MacroPrecision, present), ratio(r.MacroRecall, present), ratio(r.MacroF1, present)
 	r.WeightedF1 = ratio(r.WeightedF1, float64(support))
 	r.MicroPrecision, r.MicroRecall, r.MicroF1 = all.precision(), all.recall(), all.f1()
-	if o.Rounds == 0 {
-		return
-	}
-	sums := make([]counts, len(examples)) // over labels
+	r.outcomes = make([]outcome, len(examples))
 	for i, row := range examples {
+		sum := &r.outcomes[i].counts // over labels
 		for _, n := range row {
-			sums[i].add(n)
+			sum.add(n)
+		}
+		r.outcomes[i].right = sum.right == sum.predicted && sum.right == sum.wanted
+	}
+	r.bootstrap(o.Rounds, o.Seed)
+}
+
+// checkRow refuses probabilities that are none, or of other labels.
+func checkRow(labels []string, row []float32, i int) error {
+	if len(row) != len(labels) {
+		return fmt.Errorf("evaluating: example %d has %d probabilities, for %d labels", i, len(row), len(labels))
+	}
+	for c, p := range row {
+		if p < 0 || math.IsNaN(float64(p)) || math.IsInf(float64(p), 0) {
+			return fmt.Errorf("evaluating: example %d: label %q has probability %v", i, labels[c], p)
 		}
 	}
-	rng := rand.New(rand.NewPCG(o.Seed, 0x5851f42d4c957f2d))
-	var f1 []float64
-	for range o.Rounds {
-		var c counts
-		for range sums {
-			c.add(sums[rng.IntN(len(sums))])
-		}
-		f1 = append(f1, c.f1())
-	}
-	r.Intervals = map[string]Interval{"micro_f1": middle(f1)}
+	return nil
 }
 
 // JudgeSets judges sets of labels: targets and predicted hold the numbers of the labels of each example, probabilities
@@ -73,11 +76,15 @@ func JudgeSets(labels []string, targets, predicted [][]int, probabilities [][]fl
 	if len(targets) == 0 || len(targets) != len(predicted) || len(targets) != len(probabilities) {
 		return nil, fmt.Errorf("evaluating: %d targets, %d predictions, %d rows of probabilities", len(targets), len(predicted), len(probabilities))
 	}
-	r := &Report{Task: Sets, N: len(targets), Labels: labels, More: map[string]float64{}}
+	r := &Report{Task: Sets, N: len(targets), Labels: labels, More: map[string]float64{}, texts: o.Texts}
+	r.show = func(i int) (string, string) { return joined(labels, targets[i]), joined(labels, predicted[i]) }
 	examples := make([][]counts, len(targets))
 	wrong := 0
 	var mistakes []Mistake
 	for i := range targets {
+		if err := checkRow(labels, probabilities[i], i); err != nil {
+			return nil, err
+		}
 		row := make([]counts, len(labels))
 		for _, set := range [][]int{targets[i], predicted[i]} {
 			for _, c := range set {
@@ -112,8 +119,12 @@ func JudgeSets(labels []string, targets, predicted [][]int, probabilities [][]fl
 		}
 		examples[i] = row
 	}
-	r.More["hamming_loss"] = float64(wrong) / float64(len(targets)*len(labels))
+	r.More["hamming_loss"] = ratio(float64(wrong), float64(len(targets)*len(labels)))
+	r.rankSets(examples, probabilities)
 	r.tally(examples, o)
+	for c, t := range o.Thresholds[:min(len(o.Thresholds), len(labels))] {
+		r.PerClass[c].Threshold = t
+	}
 	r.keepMistakes(mistakes, o)
 	return r, nil
 }
@@ -130,80 +141,13 @@ func joined(labels []string, set []int) string {
 func (r *Report) keepMistakes(all []Mistake, o Options) {
 	slices.SortStableFunc(all, func(a, b Mistake) int { return cmp.Compare(b.Probability, a.Probability) })
 	r.Mistakes = all[:min(len(all), o.Mistakes)]
+	r.addTexts(o)
+}
+
+func (r *Report) addTexts(o Options) {
 	for i := range r.Mistakes {
 		if m := &r.Mistakes[i]; m.Index < len(o.Texts) {
 			m.Text = o.Texts[m.Index]
 		}
 	}
-}
-
-// Span is an entity: a labelled stretch of an example.
-type Span struct {
-	Start, End  int
-	Label       string
-	Probability float64 // of a prediction
-}
-
-// JudgeEntities judges labelled stretches of texts. As in CoNLL-2003 and seqeval, a predicted entity is right when
-// start, end and type are those of an entity of the text, and the figures count entities, not examples.
-func JudgeEntities(types []string, targets, predicted [][]Span, o Options) (*Report, error) {
-	if len(targets) == 0 || len(targets) != len(predicted) {
-		return nil, fmt.Errorf("evaluating: %d targets, %d predictions", len(targets), len(predicted))
-	}
-	r := &Report{Task: Entities, N: len(targets), Labels: types}
-	number := map[string]int{}
-	for i, t := range types {
-		number[t] = i
-	}
-	examples := make([][]counts, len(targets))
-	var mistakes []Mistake
-	type key struct {
-		start, end int
-		label      string
-	}
-	for i := range targets {
-		row := make([]counts, len(types))
-		left := map[key]bool{}
-		for _, s := range targets[i] {
-			c, ok := number[s.Label]
-			if !ok {
-				return nil, fmt.Errorf("evaluating: example %d has an entity of the unknown type %q", i, s.Label)
-			}
-			if k := (key{s.Start, s.End, s.Label}); !left[k] {
-				left[k] = true
-				row[c].wanted++
-			}
-		}
-		for _, s := range predicted[i] {
-			c, ok := number[s.Label]
-			if !ok {
-				return nil, fmt.Errorf("evaluating: a predicted entity of example %d has the unknown type %q", i, s.Label)
-			}
-			row[c].predicted++
-			if k := (key{s.Start, s.End, s.Label}); left[k] {
-				delete(left, k)
-				row[c].right++
-			} else {
-				mistakes = append(mistakes, Mistake{Index: i, Target: "–", Predicted: o.quote(i, s), Probability: s.Probability})
-			}
-		}
-		for _, s := range targets[i] {
-			if k := (key{s.Start, s.End, s.Label}); left[k] {
-				delete(left, k)
-				mistakes = append(mistakes, Mistake{Index: i, Target: o.quote(i, s), Predicted: "–"})
-			}
-		}
-		examples[i] = row
-	}
-	r.tally(examples, o)
-	r.keepMistakes(mistakes, o)
-	return r, nil
-}
-
-// quote writes an entity with its words.
-func (o *Options) quote(i int, s Span) string {
-	if i < len(o.Texts) && s.Start >= 0 && s.End <= len(o.Texts[i]) && s.Start <= s.End {
-		return s.Label + " " + o.Texts[i][s.Start:s.End]
-	}
-	return fmt.Sprintf("%s %d–%d", s.Label, s.Start, s.End)
 }

@@ -24,17 +24,35 @@ func (r *Report) Text(w io.Writer) {
 	if len(r.Slices) > 0 {
 		fmt.Fprintf(w, "\n%s  %s  examples\n", pad("slice", 32), pad(r.Figures()[0].Name, 10))
 		for _, s := range r.Slices[:min(len(r.Slices), 30)] {
-			fmt.Fprintf(w, "%s  %-10.4f  %8d\n", pad(s.Column+" = "+s.Value, 32), s.Main, s.N)
+			few := ""
+			if s.Few {
+				few = "  few"
+			}
+			fmt.Fprintf(w, "%s  %-10.4f  %8d  95%% %.4f – %.4f%s\n", pad(s.Column+" = "+s.Value, 32), s.Main, s.N, s.Low, s.High, few)
 		}
 	}
+	if r.Before != nil {
+		fmt.Fprintf(w, "\n%-22s %9.2f   calibration error %.4f → %.4f, log loss %.4f → %.4f\n", "temperature", r.Before.Temperature, r.Before.ECE, r.ECE, r.Before.LogLoss, r.LogLoss)
+	}
+	if len(r.Errors) > 0 {
+		fmt.Fprintf(w, "\nmistakes  %d of the wrong type, %d with wrong bounds, %d missed, %d spurious\n", r.Errors[Type], r.Errors[Bounds], r.Errors[Missed], r.Errors[Spurious])
+	}
 	if len(r.Mistakes) > 0 {
-		fmt.Fprintln(w, "\nmost confident mistakes")
+		title := "most confident mistakes"
+		if r.Task == Numbers {
+			title = "largest errors"
+		}
+		fmt.Fprintf(w, "\n%s\n", title)
 		for _, m := range r.Mistakes[:min(len(r.Mistakes), 5)] {
 			if r.Task == "" {
 				fmt.Fprintf(w, "  %3.0f %%  %s, is %s: %s\n", 100*m.Probability, m.Predicted, m.Target, truncate(m.Text, 60))
 				continue
 			}
-			fmt.Fprintf(w, "  %s, is %s: %s\n", truncate(m.Predicted, 40), truncate(m.Target, 40), truncate(m.Text, 60))
+			kind := ""
+			if m.Kind != "" {
+				kind = pad(m.Kind, 8) + "  "
+			}
+			fmt.Fprintf(w, "  %s%s, is %s: %s\n", kind, truncate(m.Predicted, 40), truncate(m.Target, 40), truncate(m.Text, 60))
 		}
 	}
 }

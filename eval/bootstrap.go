@@ -1,0 +1,122 @@
+package eval
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// measure is a figure that can be computed on any choice of examples.
+type measure struct {
+	Figure
+	lower bool // the lower, the better
+	of    func(examples []int32) float64
+}
+
+// measures lists the figures that are resampled; the first is the one that models are compared by.
+func (r *Report) measures() []measure {
+	named := func(key string, lower bool, of func([]int32) float64) measure {
+		for _, f := range r.Figures() {
+			if f.Key == key {
+				return measure{f, lower, of}
+			}
+		}
+		return measure{Figure{Key: key, Name: names[key][0], NameZH: names[key][1], Value: math.NaN()}, lower, of}
+	}
+	switch r.Task {
+	case Numbers:
+		truth, guess := make([]float64, r.N), make([]float64, r.N)
+		gather := func(of func(errorFigures) float64) func([]int32) float64 {
+			return func(examples []int32) float64 {
+				for n, i := range examples {
+					truth[n], guess[n] = r.outcomes[i].truth, r.outcomes[i].guess
+				}
+				return of(errorsOf(truth[:len(examples)], guess[:len(examples)]))
+			}
+		}
+		return []measure{
+			named("mae", true, gather(func(e errorFigures) float64 { return e.mae })),
+			named("r2", false, gather(func(e errorFigures) float64 { return e.r2 })),
+		}
+	case Sets:
+		return []measure{named("micro_f1", false, r.microF1), named("accuracy", false, r.share)}
+	case Entities:
+		return []measure{named("micro_f1", false, r.microF1)}
+	}
+	k := len(r.Labels)
+	cells := make([][]int, k)
+	for i := range cells {
+		cells[i] = make([]int, k)
+	}
+	macro := func(examples []int32) float64 {
+		for _, row := range cells {
+			clear(row)
+		}
+		for _, i := range examples {
+			cells[r.outcomes[i].target][r.outcomes[i].predicted]++
+		}
+		return scoresOf(cells).macroF1
+	}
+	return []measure{named("accuracy", false, r.share), named("macro_f1", false, macro)}
+}
+
+// share is that of the examples that are wholly right.
+func (r *Report) share(examples []int32) float64 {
+	right := 0
+	for _, i := range examples {
+		if r.outcomes[i].right {
+			right++
+		}
+	}
+	return ratio(float64(right), float64(len(examples)))
+}
+
+func (r *Report) microF1(examples []int32) float64 {
+	var c counts
+	for _, i := range examples {
+		c.add(r.outcomes[i].counts)
+	}
+	return c.f1()
+}
+
+// bootstrap draws as many examples as there are, with replacement, and takes the middle 95 % of the figures of such
+// resamples (Efron 1979).
+func (r *Report) bootstrap(rounds int, seed uint64) {
+	if rounds == 0 {
+		return
+	}
+	measures := r.measures()
+	values := make([][]float64, len(measures))
+	resample(r.N, rounds, seed, func(examples []int32) {
+		for m, f := range measures {
+			if v := f.of(examples); !math.IsNaN(v) && !math.IsInf(v, 0) {
+				values[m] = append(values[m], v)
+			}
+		}
+	})
+	r.Intervals = map[string]Interval{}
+	for m, f := range measures {
+		if len(values[m]) > 0 {
+			r.Intervals[f.Key] = middle(values[m])
+		}
+	}
+}
+
+// resample calls use with the numbers of n examples drawn from n, so many times.
+func resample(n, rounds int, seed uint64, use func(examples []int32)) {
+	rng := rand.New(rand.NewPCG(seed, 0x5851f42d4c957f2d))
+	examples := make([]int32, n)
+	for range rounds {
+		for i := range examples {
+			examples[i] = int32(rng.Uint64N(uint64(n)))
+		}
+		use(examples)
+	}
+}
+
+// middle returns the range of the middle 95 % of x.
+func middle(x []float64) Interval {
+	slices.Sort(x)
+	at := func(q float64) float64 { return x[int(math.Round(q*float64(len(x)-1)))] }
+	return Interval{at(0.025), at(0.975)}
+}
