@@ -19,25 +19,95 @@ import (
 // Evaluate judges a model on every labelled row of c.Data.Path. Nothing is split off, and nothing is dropped but rows
 // without a label: the texts are what the model will meet. A label that the model does not know is an error.
 func Evaluate(ctx context.Context, m *Model, c *Config, o Observer) (*eval.Report, error) {
-	if o == nil {
-		o = silent{}
-	}
-	if c.Data.Path == "" {
-		return nil, hint.Errorf("pass --data FILE", "evaluating: no file of examples is named")
-	}
-	r, err := data.Open(ctx, c.Data.Path, c.Data.Columns)
-	if err != nil {
+	j := judgement{Observer: cmp.Or[Observer](o, silent{}), config: c}
+	if err := j.read(ctx); err != nil {
 		return nil, err
 	}
+	return j.judge(ctx, m.Model, "evaluating")
+}
+
+// Compare judges two models on the same rows, and whether one is better beyond chance. The report is that of a.
+func Compare(ctx context.Context, a, b *Model, c *Config, o Observer) (*eval.Report, *eval.Comparison, error) {
+	if a.Config.Head != b.Config.Head {
+		return nil, nil, hint.Errorf("compare models of one task", "comparing a model of task %s with one of task %s", taskName(a.Config.Head), taskName(b.Config.Head))
+	}
+	j := judgement{Observer: cmp.Or[Observer](o, silent{}), config: c}
+	if err := j.read(ctx); err != nil {
+		return nil, nil, err
+	}
+	first, err := j.judge(ctx, a.Model, "evaluating A")
+	if err != nil {
+		return nil, nil, err
+	}
+	second, err := j.judge(ctx, b.Model, "evaluating B")
+	if err != nil {
+		return nil, nil, err
+	}
+	comparison, err := eval.Compare(first, second, packageName(a, "A"), packageName(b, "B"), j.options())
+	return first, comparison, err
+}
+
+func packageName(m *Model, otherwise string) string {
+	if m.Package == nil {
+		return otherwise
+	}
+	return m.Package.Dir
+}
+
+// taskName is what the configuration calls the task of a head.
+func taskName(head string) string {
+	if head == model.ClassHead {
+		return data.Classes
+	}
+	return head
+}
+
+// judgement is one file of examples, on which models are judged.
+type judgement struct {
+	Observer
+	config   *Config
+	examples []data.Example
+}
+
+func (j *judgement) read(ctx context.Context) error {
+	c := &j.config.Data
+	if c.Path == "" {
+		return hint.Errorf("pass --data FILE", "evaluating: no file of examples is named")
+	}
+	r, err := data.Open(ctx, c.Path, c.Columns)
+	if err != nil {
+		return err
+	}
 	defer r.Close()
-	o.Stage("evaluating", 0, "texts")
-	rows, skipped, err := evalRows(m.Model, r, c)
+	j.Stage("reading", 0, "rows")
+	for e, err := range r.All() {
+		if err != nil {
+			return err
+		}
+		j.examples = append(j.examples, e)
+		if len(j.examples)%1000 == 0 {
+			j.Progress(int64(len(j.examples)), "")
+		}
+	}
+	j.Progress(int64(len(j.examples)), "")
+	return nil
+}
+
+func (j *judgement) options() eval.Options {
+	return eval.Options{Mistakes: j.config.Eval.Mistakes, Rounds: j.config.Eval.Bootstrap, Seed: 1}
+}
+
+// judge predicts all examples and compares.
+func (j *judgement) judge(ctx context.Context, m *model.Model, stage string) (*eval.Report, error) {
+	c := j.config
+	rows, skipped, err := evalRows(m, j.examples, c)
 	if err != nil {
 		return nil, err
 	}
 	if len(rows) == 0 {
 		return nil, hint.Errorf("check --label", "evaluating: %s has no labelled row", c.Data.Path)
 	}
+	j.Stage(stage, int64(len(rows)), "texts")
 	queries := func(yield func(model.Query) bool) {
 		for _, row := range rows {
 			if !yield(model.Query{Text: row.Text, Pair: row.Pair}) {
@@ -52,17 +122,17 @@ func Evaluate(ctx context.Context, m *Model, c *Config, o Observer) (*eval.Repor
 			return nil, err
 		}
 		predictions = append(predictions, p.Prediction)
-		o.Progress(int64(len(predictions)), "")
+		j.Progress(int64(len(predictions)), "")
 	}
-	o.Progress(int64(len(rows)), fmt.Sprintf("%.0f texts/s", float64(len(rows))/max(time.Since(start).Seconds(), 1e-9)))
+	j.Progress(int64(len(rows)), fmt.Sprintf("%.0f texts/s", float64(len(rows))/max(time.Since(start).Seconds(), 1e-9)))
 	if skipped > 0 {
-		o.Note("note: %d rows without a label were left out", skipped)
+		j.Note("note: %d rows without a label were left out", skipped)
 	}
-	return judge(m.Model, rows, predictions, c.Data.Slices, eval.Options{Mistakes: c.Eval.Mistakes, Rounds: c.Eval.Bootstrap, Seed: 1})
+	return judge(m, rows, predictions, c.Data.Slices, j.options())
 }
 
-// evalRows reads the labelled rows of r as the model's head has them.
-func evalRows(m *model.Model, r *data.Reader, c *Config) (rows []data.Row, skipped int, err error) {
+// evalRows returns the labelled examples as the model's head has them.
+func evalRows(m *model.Model, examples []data.Example, c *Config) (rows []data.Row, skipped int, err error) {
 	head := m.Config.Head
 	known := m.Labels
 	if head == model.TokensHead {
@@ -82,10 +152,7 @@ func evalRows(m *model.Model, r *data.Reader, c *Config) (rows []data.Row, skipp
 		}
 		return 0, hint.Errorf(way, "evaluating: line %d has the label %q, which the model does not know", e.Line, label)
 	}
-	for e, err := range r.All() {
-		if err != nil {
-			return nil, 0, err
-		}
+	for _, e := range examples {
 		row := data.Row{Text: e.Text, Pair: e.Pair, Line: e.Line, Entities: e.Entities, Slices: e.Slices}
 		if e.Label == "" && (head == model.ClassHead || head == model.RegressionHead) {
 			skipped++
@@ -103,7 +170,7 @@ func evalRows(m *model.Model, r *data.Reader, c *Config) (rows []data.Row, skipp
 				return nil, 0, hint.Wrap(err, "check --label", "evaluating: line %d", e.Line)
 			}
 		case model.MultiLabelHead:
-			for _, label := range data.SplitLabels(e.Label, c.Data.Separator) {
+			for _, label := range data.SplitLabels(e.Label, cmp.Or(c.Data.Separator, "|")) {
 				i, err := class(&e, label)
 				if err != nil {
 					return nil, 0, err
@@ -120,14 +187,15 @@ func evalRows(m *model.Model, r *data.Reader, c *Config) (rows []data.Row, skipp
 	return rows, skipped, nil
 }
 
-// WriteReport writes a report as a self-contained web page.
-func WriteReport(path string, m *Model, c *Config, r *eval.Report) error {
-	facts := []eval.Fact{{Name: "data", NameZH: "数据", Value: filepath.Base(c.Data.Path)}}
-	facts = append(facts, modelFacts(m.Model)...)
+// WriteReport writes a report as a self-contained web page; what page lacks of title and facts is filled in.
+func WriteReport(path string, m *Model, c *Config, r *eval.Report, page eval.Page) error {
+	page.Title = cmp.Or(page.Title, filepath.Base(packageName(m, c.Name)))
+	page.Facts = append(page.Facts, eval.Fact{Name: "data", NameZH: "数据", Value: filepath.Base(c.Data.Path)})
+	page.Facts = append(page.Facts, modelFacts(m.Model)...)
 	if m.Package != nil {
-		facts = append(facts, eval.Fact{Name: "digest", NameZH: "摘要", Value: m.Package.Digest})
+		page.Facts = append(page.Facts, eval.Fact{Name: "digest", NameZH: "摘要", Value: m.Package.Digest})
 	}
-	return writePage(path, filepath.Base(cmp.Or(c.Name, "model")), r, facts)
+	return writePage(path, r, page)
 }
 
 func modelFacts(m *model.Model) []eval.Fact {
@@ -138,13 +206,13 @@ func modelFacts(m *model.Model) []eval.Fact {
 	}
 }
 
-func writePage(path, title string, r *eval.Report, facts []eval.Fact) error {
+func writePage(path string, r *eval.Report, page eval.Page) error {
 	w, err := atomicfile.Create(path)
 	if err != nil {
 		return hint.Wrap(err, "choose another file", "writing the report")
 	}
 	defer w.Abort()
-	if err := r.HTML(w, title, facts); err != nil {
+	if err := r.HTML(w, page); err != nil {
 		return hint.Wrap(err, "choose another file, or free some space", "writing the report %s", path)
 	}
 	return w.Commit()

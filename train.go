@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -278,7 +277,7 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 	page := filepath.Join(t.record.Dir(), "report.html")
 	facts := append([]eval.Fact{{Name: "data", NameZH: "数据", Value: filepath.Base(t.config.Data.Path)},
 		{Name: "rows for training", NameZH: "训练样本", Value: fmt.Sprint(len(t.set.Parts[data.Train]))}}, modelFacts(t.model)...)
-	if err := writePage(page, t.config.Name, report, append(facts, eval.Fact{Name: "digest", NameZH: "摘要", Value: p.Digest})); err != nil {
+	if err := writePage(page, report, eval.Page{Title: t.config.Name, Facts: append(facts, eval.Fact{Name: "digest", NameZH: "摘要", Value: p.Digest})}); err != nil {
 		return nil, err
 	}
 	t.Progress(0, fmt.Sprintf("%s, %s", p.Dir, size.Bytes(p.Size)))
@@ -412,13 +411,8 @@ func (t *training) save(report *eval.Report) (*model.Package, error) {
 // summary is what the list of runs shows.
 func (r *Result) summary() map[string]float64 {
 	values := map[string]float64{"seconds": r.Seconds, "main": r.Report.Main().Value}
-	maps.Copy(values, r.Report.More)
-	if r.Report.Task != eval.Numbers {
-		values["macro_f1"] = r.Report.MacroF1
-		values["micro_f1"] = r.Report.MicroF1
-	}
-	if r.Report.Task == "" {
-		values["accuracy"], values["log_loss"] = r.Report.Accuracy, r.Report.LogLoss
+	for _, f := range r.Report.Figures() {
+		values[f.Key] = f.Value
 	}
 	return values
 }

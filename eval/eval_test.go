@@ -197,7 +197,7 @@ func TestThePageStandsAloneAndEscapes(t *testing.T) {
 		}
 		r := classify(t, labels, targets, probs, Options{Texts: texts, Mistakes: 10, Rounds: 20})
 		var b strings.Builder
-		if err := r.HTML(&b, `"title" <b>`, []Fact{{"data", "数据", "<i>x</i>"}}); err != nil {
+		if err := r.HTML(&b, Page{Title: `"title" <b>`, Facts: []Fact{{"data", "数据", "<i>x</i>"}}}); err != nil {
 			t.Fatal(err)
 		}
 		z := html.NewTokenizer(strings.NewReader(b.String()))

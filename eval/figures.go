@@ -40,25 +40,25 @@ func (r *Report) Figures() []Figure {
 		more("r2", "mae", "rmse", "mse", "pearson", "spearman", "explained_variance")
 	case Entities:
 		add("micro_f1", "entity F1", "实体 F1", r.MicroF1)
-		add("", "precision", "精确率", r.MicroPrecision)
-		add("", "recall", "召回率", r.MicroRecall)
+		add("micro_precision", "precision", "精确率", r.MicroPrecision)
+		add("micro_recall", "recall", "召回率", r.MicroRecall)
 		add("macro_f1", "F1 (macro)", "宏平均 F1", r.MacroF1)
 	case Sets:
 		add("micro_f1", "F1 (micro)", "微平均 F1", r.MicroF1)
 		add("macro_f1", "F1 (macro)", "宏平均 F1", r.MacroF1)
-		add("", "precision (micro)", "微平均精确率", r.MicroPrecision)
-		add("", "recall (micro)", "微平均召回率", r.MicroRecall)
+		add("micro_precision", "precision (micro)", "微平均精确率", r.MicroPrecision)
+		add("micro_recall", "recall (micro)", "微平均召回率", r.MicroRecall)
 		add("accuracy", "all labels right", "完全匹配率", r.Accuracy)
 		more("hamming_loss", "roc_auc", "pr_auc")
 	default:
 		add("accuracy", "accuracy", "准确率", r.Accuracy)
 		add("macro_f1", "F1 (macro)", "宏平均 F1", r.MacroF1)
-		add("", "F1 (weighted)", "加权 F1", r.WeightedF1)
-		add("", "precision (macro)", "宏平均精确率", r.MacroPrecision)
-		add("", "recall (macro)", "宏平均召回率", r.MacroRecall)
+		add("weighted_f1", "F1 (weighted)", "加权 F1", r.WeightedF1)
+		add("macro_precision", "precision (macro)", "宏平均精确率", r.MacroPrecision)
+		add("macro_recall", "recall (macro)", "宏平均召回率", r.MacroRecall)
 		more("mcc", "kappa", "roc_auc", "pr_auc")
-		add("", "log loss", "对数损失", r.LogLoss)
-		add("", "calibration error", "校准误差", r.ECE)
+		add("log_loss", "log loss", "对数损失", r.LogLoss)
+		add("ece", "calibration error", "校准误差", r.ECE)
 	}
 	return list
 }

@@ -21,11 +21,17 @@ var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap
 	"shade":   shade,
 }).Parse(reportSource))
 
+// Page is what a page shows beside the report.
+type Page struct {
+	Title      string
+	Facts      []Fact      // of model and data
+	Comparison *Comparison // with another model, or nil
+}
+
 // page is what the template shows.
 type page struct {
 	*Report
-	Title      string
-	Facts      []Fact
+	Page
 	Figures    []figure
 	Confusions [][]int // nil where the labels are too many to show
 	PerLabel   template.HTML
@@ -44,8 +50,8 @@ type figure struct {
 const shownLabels = 40
 
 // HTML writes the report as one self-contained page, in English and Chinese, light and dark, for screens and paper.
-func (r *Report) HTML(w io.Writer, title string, facts []Fact) error {
-	p := page{Report: r, Title: title, Facts: facts}
+func (r *Report) HTML(w io.Writer, about Page) error {
+	p := page{Report: r, Page: about}
 	for _, f := range r.Figures() {
 		i, ok := r.Intervals[f.Key]
 		p.Figures = append(p.Figures, figure{f.Name, f.NameZH, f.Value, i, ok})
