@@ -142,7 +142,7 @@ func (e *Example) whole() string {
 }
 
 func (d *Doubles) conflict(group []int32) bool {
-	return slices.ContainsFunc(group, func(i int32) bool { return d.examples[i].Label != d.examples[group[0]].Label })
+	return slices.ContainsFunc(group, func(i int32) bool { return d.examples[i].target() != d.examples[group[0]].target() })
 }
 
 // describe shows the first rows of n groups.
@@ -167,7 +167,7 @@ func (d *Doubles) describe(groups [][]int32, n int) {
 		seen := map[string]bool{}
 		for _, id := range g {
 			e := &d.examples[id]
-			key := e.Label + "\x00" + e.whole()
+			key := e.target() + "\x00" + e.whole()
 			if seen[key] && len(g) > shownMembers {
 				continue
 			}
@@ -183,7 +183,7 @@ func (d *Doubles) describe(groups [][]int32, n int) {
 
 func (d *Doubles) row(e, stays *Example) DoubleRow {
 	a, b := stays.whole(), e.whole()
-	return DoubleRow{e.Line, e.Label, firstChars(b, shownText), near.Jaccard(a, b), near.Marked(a, b)}
+	return DoubleRow{e.Line, e.target(), firstChars(b, shownText), near.Jaccard(a, b), near.Marked(a, b)}
 }
 
 // Write writes the rows that stay: see WriteFile.

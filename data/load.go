@@ -26,6 +26,7 @@ type Row struct {
 	Entities []Entity // of task tokens
 	Line     int
 	Slices   []string // values of Columns.Slices
+	doubles  int32    // number of the group of near doubles, from 1; 0 for none
 }
 
 // Set is a data set in memory, cleaned and split.
@@ -37,6 +38,7 @@ type Set struct {
 	Report    CleanReport
 	Digest    string   // of the file's content: "sha256:…"
 	Notes     []string // what the user should know about the data
+	Together  Together // near doubles that the split keeps on one side
 }
 
 // Load reads, cleans and splits the files of c. progress, which may be nil, is told of bytes read.
@@ -52,18 +54,15 @@ func Load(ctx context.Context, c *Config, progress func(done, total int64)) (*Se
 	if err := c.Split.check(&c.Columns); err != nil {
 		return nil, err
 	}
-	err := l.read(ctx, c.Path, func(e *Example) Side {
-		side := c.Split.Side(c.Split.key(e))
-		if side == Test && c.Test != "" { // the test rows come from elsewhere
-			side = Train
-		}
-		return side
-	})
-	if err == nil && c.Split.By == "time" {
-		err = l.splitByTime()
+	err := l.read(ctx, c.Path, Train)
+	if err == nil {
+		err = l.place(ctx)
 	}
 	if err == nil && c.Test != "" {
-		err = l.read(ctx, c.Test, func(*Example) Side { return Test })
+		before := l.pass.Report.Duplicates + l.pass.Report.Near
+		if err = l.read(ctx, c.Test, Test); err == nil {
+			err = l.warnOfLeaks(ctx, l.pass.Report.Duplicates+l.pass.Report.Near-before)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -76,27 +75,24 @@ type loader struct {
 	config   *Config
 	pass     *Pass
 	classes  map[string]int // by label, in the order of appearance
-	times    []string       // of the rows of the training part, while they wait for a split by time
+	waiting  []waiting      // of each row of c.Path, and then of each row of c.Test
 	set      Set
 	progress func(done, total int64)
 }
 
-func (l *loader) read(ctx context.Context, path string, side func(e *Example) Side) error {
+// read appends the rows of a file to a part.
+func (l *loader) read(ctx context.Context, path string, side Side) error {
 	r, err := Open(ctx, path, l.config.Columns)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	n := 0
-	byTime := l.config.Split.By == "time"
 	for e, err := range r.All() {
 		if err != nil {
 			return err
 		}
-		at := side(&e)
-		if byTime && at != Test {
-			at = Train
-		}
+		w := waiting{l.config.Split.key(&e), e.Time, e.whole()}
 		if n++; n%512 == 0 && l.progress != nil {
 			l.progress(r.Progress())
 		}
@@ -107,10 +103,8 @@ func (l *loader) read(ctx context.Context, path string, side func(e *Example) Si
 		if err != nil {
 			return err
 		}
-		l.set.Parts[at] = append(l.set.Parts[at], row)
-		if byTime && at == Train {
-			l.times = append(l.times, e.Time)
-		}
+		l.set.Parts[side] = append(l.set.Parts[side], row)
+		l.waiting = append(l.waiting, w)
 	}
 	if l.progress != nil {
 		l.progress(r.Progress())

@@ -2,6 +2,7 @@ package data
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -16,6 +17,7 @@ import (
 type Split struct {
 	Test       float64 `yaml:"test" json:"test" doc:"share of the rows for the final figures, never seen in training; in steps of 1/256" default:"0.2" min:"0" max:"0.9"`
 	By         string  `yaml:"by" json:"by,omitempty" doc:"what decides on the side: the text's digest, its group (data.group), or its time (data.time: the latest rows are the test part)" default:"text" enum:"text|group|time"`
+	Near       float64 `yaml:"near" json:"near" doc:"near doubles are never on both sides: least similarity (Jaccard, of short runs of characters) of texts that stay together; 0 to let each go where its own digest says" default:"0.8" min:"0" max:"1"`
 	Validation float64 `yaml:"validation" json:"validation" doc:"share of the remaining rows that picks the best epoch; in steps of 1/256" default:"0.1" min:"0" max:"0.9"`
 }
 
@@ -66,20 +68,54 @@ func (s *Split) check(c *Columns) error {
 	return nil
 }
 
-// splitByTime takes the latest of the rows read so far for the test, and the latest of the others for validation. Times
-// are compared as numbers or dates where all of them are, else as text. Rows of one time stay together.
-func (l *loader) splitByTime() error {
+// waiting is what decides on the side of a row that has been read.
+type waiting struct {
+	key  string // what the digest is taken of
+	time string
+	text string // as it stands in the file: near doubles are looked for in it
+}
+
+// place puts the rows read so far on their sides: by digest or by time, and then near doubles together.
+func (l *loader) place(ctx context.Context) error {
 	rows := l.set.Parts[Train]
-	keys, err := timeKeys(l.times)
-	if err != nil {
-		return hint.Wrap(err, "check data.time", "splitting %s by time", l.config.Path)
+	sides, order := make([]Side, len(rows)), make([]int, len(rows))
+	for i, w := range l.waiting {
+		order[i] = i
+		if sides[i] = l.config.Split.Side(w.key); sides[i] == Test && l.config.Test != "" {
+			sides[i] = Train // the test rows come from elsewhere
+		}
 	}
-	order := make([]int, len(rows))
+	if l.config.Split.By == "time" {
+		var err error
+		if sides, order, err = l.byTime(); err != nil {
+			return err
+		}
+	}
+	if l.config.Split.Near > 0 {
+		if err := l.joinDoubles(ctx, sides); err != nil {
+			return err
+		}
+	}
+	l.set.Parts = [3][]Row{}
+	for _, i := range order {
+		l.set.Parts[sides[i]] = append(l.set.Parts[sides[i]], rows[i])
+	}
+	return nil
+}
+
+// byTime takes the latest rows for the test, and the latest of the others for validation. Times are compared as numbers
+// or dates. Rows of one time stay together. order is that of time.
+func (l *loader) byTime() (sides []Side, order []int, err error) {
+	n := len(l.waiting)
+	keys, err := timeKeys(l.waiting)
+	if err != nil {
+		return nil, nil, hint.Wrap(err, "check data.time", "splitting %s by time", l.config.Path)
+	}
+	sides, order = make([]Side, n), make([]int, n)
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(keys[a], keys[b]) })
-	n := len(rows)
 	test := n
 	if l.config.Test == "" {
 		test = n - int(float64(n)*l.config.Split.Test)
@@ -93,27 +129,24 @@ func (l *loader) splitByTime() error {
 		return at
 	}
 	test, valid = back(test), back(valid)
-	l.set.Parts = [3][]Row{Test: l.set.Parts[Test]}
 	for i, row := range order {
-		side := Train
-		if i >= test {
-			side = Test
-		} else if i >= valid {
-			side = Validation
+		switch {
+		case i >= test:
+			sides[row] = Test
+		case i >= valid:
+			sides[row] = Validation
 		}
-		l.set.Parts[side] = append(l.set.Parts[side], rows[row])
 	}
-	l.times = nil
-	return nil
+	return sides, order, nil
 }
 
 var timeLayouts = []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02", "2006/1/2 15:04:05", "2006/1/2 15:04", "2006/1/2", "20060102", "2006年1月2日", time.RFC1123Z, time.RFC1123}
 
 // timeKeys turns times into numbers that sort as they do.
-func timeKeys(times []string) ([]float64, error) {
-	keys := make([]float64, len(times))
-	for i, s := range times {
-		s = strings.TrimSpace(s)
+func timeKeys(rows []waiting) ([]float64, error) {
+	keys := make([]float64, len(rows))
+	for i, w := range rows {
+		s := strings.TrimSpace(w.time)
 		if v, err := strconv.ParseFloat(s, 64); err == nil && len(s) != 8 {
 			keys[i] = v
 			continue
@@ -136,6 +169,7 @@ func timeKeys(times []string) ([]float64, error) {
 // what is not seen cannot be learnt. It is the one case in which adding rows can move others. It returns what the
 // user should know.
 func (d *Set) balance() (notes []string) {
+	apart := map[int32]bool{} // groups of near doubles of which a row was moved
 	for class, label := range d.Labels {
 		var n [3]int
 		for side, part := range d.Parts {
@@ -147,20 +181,33 @@ func (d *Set) balance() (notes []string) {
 		}
 		if n[Train] == 0 {
 			for _, side := range []Side{Validation, Test} {
-				var stay []Row
-				for _, e := range d.Parts[side] {
-					if e.Class == class {
-						d.Parts[Train] = append(d.Parts[Train], e)
-					} else {
-						stay = append(stay, e)
-					}
-				}
-				d.Parts[side] = stay
+				d.move(side, func(e *Row) bool {
+					apart[e.doubles] = apart[e.doubles] || e.Class == class && e.doubles != 0
+					return e.Class == class
+				})
 			}
 			notes = append(notes, fmt.Sprintf("label %q has %d example(s), all of them used for training: its figures cannot be measured", label, n[Validation]+n[Test]))
 		} else if n[Test] == 0 && len(d.Parts[Test]) > 0 {
 			notes = append(notes, fmt.Sprintf("label %q has no example in the test part: its figures cannot be measured", label))
 		}
 	}
+	if len(apart) > 0 { // their near doubles of other classes follow
+		for _, side := range []Side{Validation, Test} {
+			d.move(side, func(e *Row) bool { return apart[e.doubles] })
+		}
+	}
 	return notes
+}
+
+// move moves rows of a side to the training part.
+func (d *Set) move(from Side, which func(e *Row) bool) {
+	var stay []Row
+	for i := range d.Parts[from] {
+		if e := d.Parts[from][i]; which(&e) {
+			d.Parts[Train] = append(d.Parts[Train], e)
+		} else {
+			stay = append(stay, e)
+		}
+	}
+	d.Parts[from] = stay
 }

@@ -77,10 +77,15 @@ func Summarize(ctx context.Context, c *Config, progress func(done, total int64))
 	for label, n := range labels {
 		s.Labels = append(s.Labels, LabelCount{label, n})
 	}
-	slices.SortFunc(s.Labels, func(a, b LabelCount) int {
+	sortLabels(s.Labels)
+	return s, nil
+}
+
+// sortLabels puts the most frequent first.
+func sortLabels(labels []LabelCount) {
+	slices.SortFunc(labels, func(a, b LabelCount) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Label, b.Label))
 	})
-	return s, nil
 }
 
 // quantile returns the value below which the share of n counted values lies.
@@ -99,7 +104,7 @@ func (s *Summary) Text(w io.Writer) {
 	fmt.Fprintf(w, "%s\n\nrows            %10d\n", s.Path, s.Rows)
 	fmt.Fprintf(w, "characters      %10d least, %d at a quarter, %d in the middle, %d at three quarters, %d most\n", s.Lengths[0], s.Lengths[1], s.Lengths[2], s.Lengths[3], s.Lengths[4])
 	fmt.Fprintf(w, "Chinese         %9.0f%% of the characters\n", 100*s.Chinese)
-	fmt.Fprintf(w, "after cleaning  %10d for training, %d for validation, %d for the test\n\n", s.Split[Train], s.Split[Validation], s.Split[Test])
+	fmt.Fprintf(w, "after cleaning  %10d for training, %d for validation, %d for the test, near doubles not considered\n\n", s.Split[Train], s.Split[Validation], s.Split[Test])
 	const shown = 30
 	most := int64(1)
 	for _, l := range s.Labels {

@@ -76,6 +76,7 @@ func measure(folder, temp string, s set, family string, seed uint64) error {
 	}
 	c.Name, c.Out, c.Runs = s.name, filepath.Join(temp, s.name), filepath.Join(temp, "runs")
 	c.Data.Path, c.Data.Text, c.Data.Label = filepath.Join(folder, s.train), s.text, s.label
+	c.Data.Split.Near = 0 // the split that figures of others are of goes by the digest alone
 	if s.test != "" {
 		c.Data.Test = filepath.Join(folder, s.test)
 	}

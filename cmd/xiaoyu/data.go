@@ -18,7 +18,7 @@ func dataCommand(term *terminal) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(dataShow(term), dataClean(term), dataSplit(term), dataDedup(term))
+	cmd.AddCommand(dataShow(term), dataClean(term), dataSplit(term), dataDedup(term), dataLeak(term))
 	return cmd
 }
 
@@ -88,25 +88,39 @@ func dataClean(term *terminal) *cobra.Command {
 
 func dataSplit(term *terminal) *cobra.Command {
 	var out string
+	var asJSON bool
 	cmd := dataSubcommand("split", "Write training, validation and test part as three files of JSON lines", func(ctx context.Context, c *data.Config) error {
+		term.quiet = asJSON && !term.live
 		set, err := data.Load(ctx, c, progress(term, "reading"))
 		if err != nil {
 			return err
 		}
 		term.endStage()
-		for _, note := range set.Notes {
-			term.Note("note: %s", note)
-		}
 		files, err := set.WriteParts(out)
 		if err != nil {
 			return err
 		}
-		for i, f := range files {
-			fmt.Fprintf(term.out, "%-12s %8d rows  %s\n", data.Side(i), len(set.Parts[i]), f)
+		parts := set.Describe(files)
+		if asJSON {
+			return term.printJSON(map[string]any{"by": c.Split.By, "near": c.Split.Near, "parts": parts, "together": set.Together, "notes": set.Notes})
 		}
+		for _, note := range set.Notes {
+			term.Note("note: %s", note)
+		}
+		fmt.Fprintf(term.out, "split by %s", c.Split.By)
+		if c.Split.Near > 0 {
+			t := set.Together
+			fmt.Fprintf(term.out, "; %d rows in %d groups of near doubles stay together, %d of them were moved", t.Rows, t.Groups, t.Moved)
+		}
+		fmt.Fprintln(term.out)
+		for _, p := range parts {
+			fmt.Fprintf(term.out, "%-12s %8d rows  %5.1f %%  %s\n", p.Side, p.Rows, 100*p.Share, p.File)
+		}
+		data.PartsText(term.out, parts)
 		return nil
 	})
 	cmd.Flags().StringVar(&out, "out", ".", "folder to write to")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was done as JSON")
 	return cmd
 }
 

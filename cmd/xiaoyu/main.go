@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,8 +14,13 @@ import (
 
 func main() { os.Exit(run(os.Args[1:])) }
 
-// run executes the command line and returns the exit code: 0 for success, 1 for a failure, 2 for a wrong call, 130
-// after an interruption.
+// exitCode is how a command ends that has found what it looked for, without a failure.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
+// run executes the command line and returns the exit code: 0 for success, 1 for a failure, 2 for a wrong call, 3 where
+// a check has found something, 130 after an interruption.
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -25,9 +31,12 @@ func run(args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	term.endStage()
+	var found exitCode
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &found):
+		return int(found)
 	case errors.Is(err, context.Canceled):
 		term.fail(err)
 		return 130
