@@ -1,47 +1,81 @@
 package text
 
 import (
-	"fmt"
-	"regexp"
-	"strings"
-	"unicode"
-	"unicode/utf8"
+	"math"
+	"math/bits"
 
-	"golang.org/x/text/unicode/norm"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
 // CleanConfig chooses the steps that change a text before anything else reads it. They belong to a model: what was
-// done to its training texts is done to every text that it predicts.
+// done to its training texts is done to every text that it predicts. The files that it names are read by ReadFiles,
+// and travel with the model.
 type CleanConfig struct {
 	HTML      bool   `yaml:"html" json:"html" doc:"drop HTML tags, scripts and comments, and decode entities such as &amp;" default:"true"`
 	Unicode   string `yaml:"unicode" json:"unicode" doc:"Unicode normalisation: none, nfc (composed) or nfkc (compatibility forms unified as well)" default:"nfc" enum:"none|nfc|nfkc"`
 	FullWidth bool   `yaml:"full_width" json:"full_width" doc:"turn full-width letters, digits, punctuation and spaces into ASCII" default:"true"`
 	Control   bool   `yaml:"control" json:"control" doc:"drop control, zero-width and direction characters" default:"true"`
 	URLs      bool   `yaml:"urls" json:"urls" doc:"replace web addresses by a space" default:"true"`
+	Emails    string `yaml:"emails" json:"emails,omitempty" doc:"e-mail addresses: keep, drop, or mark (put [EMAIL] in their place)" default:"keep" enum:"keep|drop|mark"`
+	Mentions  string `yaml:"mentions" json:"mentions,omitempty" doc:"@name: keep, drop, or mark ([USER])" default:"keep" enum:"keep|drop|mark"`
+	Hashtags  string `yaml:"hashtags" json:"hashtags,omitempty" doc:"#tag, and #topic# as Weibo writes it: keep, drop, mark ([TOPIC]), or text (the signs go, the words stay)" default:"keep" enum:"keep|drop|mark|text"`
+	Phones    string `yaml:"phones" json:"phones,omitempty" doc:"telephone numbers: keep, drop, or mark ([PHONE])" default:"keep" enum:"keep|drop|mark"`
+	Simplify  bool   `yaml:"simplify" json:"simplify,omitempty" doc:"turn traditional Chinese characters into simplified ones, by phrases where a character alone does not decide" default:"false"`
 	Repeats   int    `yaml:"repeats" json:"repeats" doc:"cut runs of one character to this length, digits excepted; 0 to leave them" default:"3" min:"0" max:"1000"`
-	Space     bool   `yaml:"space" json:"space" doc:"squeeze white space to one space and trim the ends" default:"true"`
+
+	Spelling           string  `yaml:"spelling" json:"spelling,omitempty" doc:"file of misspellings to replace: wrong, tab, right, and perhaps tab, confidence; xiaoyu data spell proposes one" default:""`
+	SpellingConfidence float64 `yaml:"spelling_confidence" json:"spelling_confidence,omitempty" doc:"lines of that file with a lower confidence are left aside" default:"0.9" min:"0" max:"1"`
+	StopWords          string  `yaml:"stop_words" json:"stop_words,omitempty" doc:"replace words that say little by a space: none, zh, en or all; negations are no such words" default:"none" enum:"none|zh|en|all"`
+	StopWordsFile      string  `yaml:"stop_words_file" json:"stop_words_file,omitempty" doc:"file of stop words of your own, one a line; -word takes one of ours away" default:""`
+	Space              bool    `yaml:"space" json:"space" doc:"squeeze white space to one space and trim the ends" default:"true"`
+
+	spelling *Spelling    // what Spelling holds
+	stopList *stopListing // what StopWordsFile holds
 }
 
 // Changes is the set of steps that changed a text; bit i stands for Steps()[i].
-type Changes uint16
+type Changes uint32
 
 // Has tells whether step i changed the text.
 func (c Changes) Has(i int) bool { return c&(1<<i) != 0 }
 
-// cleaning steps in the order in which they run.
-var steps = [...]struct {
+// cleaningStep is one kind of cleaning.
+type cleaningStep struct {
 	name string
-	on   func(c *CleanConfig) bool
-	find func(c *CleanConfig, s string) []edit
-}{
-	{"encoding", func(*CleanConfig) bool { return true }, func(_ *CleanConfig, s string) []edit { return invalidEdits(s) }},
-	{"html", func(c *CleanConfig) bool { return c.HTML }, func(_ *CleanConfig, s string) []edit { return htmlEdits(s) }},
-	{"unicode", func(c *CleanConfig) bool { return c.Unicode == "nfc" || c.Unicode == "nfkc" }, unicodeEdits},
-	{"full_width", func(c *CleanConfig) bool { return c.FullWidth }, func(_ *CleanConfig, s string) []edit { return widthEdits(s) }},
-	{"control", func(c *CleanConfig) bool { return c.Control }, func(_ *CleanConfig, s string) []edit { return controlEdits(s) }},
-	{"urls", func(c *CleanConfig) bool { return c.URLs }, func(_ *CleanConfig, s string) []edit { return urlEdits(s) }},
-	{"repeats", func(c *CleanConfig) bool { return c.Repeats > 0 }, func(c *CleanConfig, s string) []edit { return repeatEdits(s, c.Repeats) }},
-	{"space", func(c *CleanConfig) bool { return c.Space }, func(_ *CleanConfig, s string) []edit { return spaceEdits(s) }},
+	// need returns the signs without which the step has nothing to do in a text; 0 if the configuration has it off.
+	need func(c *CleanConfig) signs
+	find func(c *Cleaner, s string) []edit
+}
+
+// when returns need if the step is on.
+func when(on bool, need signs) signs {
+	if on {
+		return need
+	}
+	return 0
+}
+
+func wanted(choice string) bool { return choice != "" && choice != "keep" && choice != "none" }
+
+const stepCount = 15
+
+// steps are the cleaning steps in the order in which they run.
+var steps = [stepCount]cleaningStep{
+	{"encoding", func(*CleanConfig) signs { return signInvalid }, func(_ *Cleaner, s string) []edit { return invalidEdits(s) }},
+	{"html", func(c *CleanConfig) signs { return when(c.HTML, signMarkup) }, func(_ *Cleaner, s string) []edit { return htmlEdits(s) }},
+	{"unicode", unicodeSigns, func(c *Cleaner, s string) []edit { return unicodeEdits(&c.config, s) }},
+	{"full_width", func(c *CleanConfig) signs { return when(c.FullWidth, signWide) }, func(_ *Cleaner, s string) []edit { return widthEdits(s) }},
+	{"control", func(c *CleanConfig) signs { return when(c.Control, signUnseen) }, func(_ *Cleaner, s string) []edit { return controlEdits(s) }},
+	{"urls", func(c *CleanConfig) signs { return when(c.URLs, signAddress) }, func(_ *Cleaner, s string) []edit { return urlEdits(s) }},
+	{"emails", func(c *CleanConfig) signs { return when(wanted(c.Emails), signAt) }, func(c *Cleaner, s string) []edit { return emailEdits(s, mark(c.config.Emails, "[EMAIL]")) }},
+	{"mentions", func(c *CleanConfig) signs { return when(wanted(c.Mentions), signAt) }, func(c *Cleaner, s string) []edit { return mentionEdits(s, mark(c.config.Mentions, "[USER]")) }},
+	{"hashtags", func(c *CleanConfig) signs { return when(wanted(c.Hashtags), signHash) }, func(c *Cleaner, s string) []edit { return hashtagEdits(s, c.config.Hashtags) }},
+	{"phones", func(c *CleanConfig) signs { return when(wanted(c.Phones), signDigit) }, func(c *Cleaner, s string) []edit { return phoneEdits(s, mark(c.config.Phones, "[PHONE]")) }},
+	{"simplify", func(c *CleanConfig) signs { return when(c.Simplify, signHan) }, func(_ *Cleaner, s string) []edit { return simplifyEdits(s) }},
+	{"repeats", func(c *CleanConfig) signs { return when(c.Repeats > 0, signRun) }, func(c *Cleaner, s string) []edit { return repeatEdits(s, c.config.Repeats) }},
+	{"spelling", func(c *CleanConfig) signs { return when(c.spelling != nil, signAny) }, func(c *Cleaner, s string) []edit { return c.spelling.edits(s) }},
+	{"stop_words", func(c *CleanConfig) signs { return when(c.hasStopWords(), signWord) }, func(c *Cleaner, s string) []edit { return c.stop.edits(s) }},
+	{"space", func(c *CleanConfig) signs { return when(c.Space, signSpace) }, func(_ *Cleaner, s string) []edit { return spaceEdits(s) }},
 }
 
 // Steps returns the names of the cleaning steps: the keys of CleanConfig, and first "encoding", which replaces bytes
@@ -55,228 +89,141 @@ func Steps() []string {
 }
 
 // Cleaner applies the steps of a configuration. It is safe for use by many goroutines.
-type Cleaner struct{ config CleanConfig }
+type Cleaner struct {
+	config   CleanConfig
+	need     [stepCount]signs
+	limit    int // of a run of one character
+	spelling *corrector
+	stop     *stopper
+}
 
-// NewCleaner returns a cleaner.
-func NewCleaner(c CleanConfig) *Cleaner { return &Cleaner{c} }
+// NewCleaner returns a cleaner. Files that c names must have been read; what ReadFiles did not bring is not applied.
+func NewCleaner(c CleanConfig) *Cleaner {
+	cleaner := &Cleaner{config: c, limit: math.MaxInt}
+	for i, s := range steps {
+		cleaner.need[i] = s.need(&c)
+	}
+	if c.Repeats > 0 {
+		cleaner.limit = c.Repeats
+	}
+	if c.spelling != nil {
+		cleaner.spelling = newCorrector(c.spelling.Above(c.SpellingConfidence))
+	}
+	if c.hasStopWords() {
+		cleaner.stop = newStopper(c.StopWords, c.stopList)
+	}
+	return cleaner
+}
 
-// maxRounds bounds how often the steps are repeated: decoding "&amp;lt;" gives another entity.
-const maxRounds = 16
+// maxRounds bounds how often the steps are repeated: taking out a tag can give another tag.
+const maxRounds = 64
 
 // Clean returns s with all steps applied, again and again until nothing changes any more, so that a clean text is
 // left alone; and which steps changed it. A text that needs nothing is returned as it is.
 func (c *Cleaner) Clean(s string) (string, Changes) {
-	changed := c.run(func(find func(string) []edit) bool {
-		edits := find(s)
+	changes := c.run(s, func(_ int, edits []edit) string {
 		s = applyEdits(s, edits)
-		return len(edits) > 0
+		return s
 	})
-	return s, changed
+	return s, changes
 }
 
 // CleanAligned is Clean with offsets kept.
 func (c *Cleaner) CleanAligned(a *Aligned) Changes {
-	return c.run(func(find func(string) []edit) bool {
-		edits := find(a.Text)
+	return c.run(a.Text, func(_ int, edits []edit) string {
 		a.apply(edits)
-		return len(edits) > 0
+		return a.Text
 	})
 }
 
-// run calls apply with each step until a round changes nothing.
-func (c *Cleaner) run(apply func(find func(string) []edit) bool) Changes {
-	var all Changes
-	for range maxRounds {
-		var changes Changes
-		for i, step := range steps {
-			if step.on(&c.config) && apply(func(s string) []edit { return step.find(&c.config, s) }) {
-				changes |= 1 << i
-			}
+// Stage is what one step did to a text.
+type Stage struct {
+	Step    string // of Steps
+	Changes []Replacement
+	Before  string
+}
+
+// Replacement is a range of Stage.Before, and what came in its place.
+type Replacement struct {
+	Span
+	With string
+}
+
+// Trace tells what each step does to s on its way through Clean, in the order in which it is done. A step that acts in
+// several rounds has several stages.
+func (c *Cleaner) Trace(s string) []Stage {
+	var stages []Stage
+	c.run(s, func(i int, edits []edit) string {
+		stage := Stage{Step: steps[i].name, Before: s}
+		for _, e := range edits {
+			stage.Changes = append(stage.Changes, Replacement{Span{e.from, e.to}, e.with})
 		}
-		all |= changes
-		if changes == 0 {
+		stages = append(stages, stage)
+		s = applyEdits(s, edits)
+		return s
+	})
+	return stages
+}
+
+// run calls apply with the edits of each step until none has any; apply returns the text with the edits made. One walk
+// over the text (scan) finds which steps may have something to do, and only those look at it.
+func (c *Cleaner) run(s string, apply func(step int, edits []edit) string) Changes {
+	due := c.due(s)
+	if due == 0 {
+		return 0
+	}
+	var all, idle Changes // idle: looked at the text as it is now and left it
+	for range maxRounds {
+		for todo := due; todo != 0; {
+			i := bits.TrailingZeros32(uint32(todo))
+			todo &^= 1 << i
+			if idle.Has(i) {
+				continue
+			}
+			edits := steps[i].find(c, s)
+			if len(edits) == 0 {
+				idle |= 1 << i
+				continue
+			}
+			s = apply(i, edits)
+			all |= 1 << i
+			idle = 0
+			due = c.due(s)
+			todo = due &^ (2<<i - 1) // of this round, the steps that follow
+		}
+		if due&^idle == 0 {
 			break
 		}
 	}
 	return all
 }
 
+// due returns the steps that may have something to do in s.
+func (c *Cleaner) due(s string) (steps Changes) {
+	seen := scan(s, c.limit)
+	for i, need := range c.need {
+		if seen&need != 0 {
+			steps |= 1 << i
+		}
+	}
+	return steps
+}
+
 // Check reports a value that is none of its key's.
 func (c *CleanConfig) Check() error {
-	switch c.Unicode {
-	case "none", "nfc", "nfkc", "":
-	default:
-		return fmt.Errorf("clean.unicode: unknown value %q; there are none, nfc and nfkc", c.Unicode)
+	for _, v := range []struct{ key, value, allowed string }{
+		{"unicode", c.Unicode, "none nfc nfkc"}, {"emails", c.Emails, "keep drop mark"}, {"mentions", c.Mentions, "keep drop mark"},
+		{"hashtags", c.Hashtags, "keep drop mark text"}, {"phones", c.Phones, "keep drop mark"}, {"stop_words", c.StopWords, "none zh en all"},
+	} {
+		if err := checkChoice("clean."+v.key, v.value, v.allowed); err != nil {
+			return err
+		}
 	}
 	if c.Repeats < 0 {
-		return fmt.Errorf("clean.repeats: %d is negative", c.Repeats)
+		return hint.Errorf("use 0 or more", "clean.repeats: %d is negative", c.Repeats)
+	}
+	if c.Spelling != "" && c.spelling == nil || c.StopWordsFile != "" && c.stopList == nil {
+		return hint.Errorf("call CleanConfig.ReadFiles first", "cleaning: the files of the configuration were not read")
 	}
 	return nil
-}
-
-func invalidEdits(s string) (edits []edit) {
-	if utf8.ValidString(s) {
-		return nil
-	}
-	for at, r := range s {
-		if r == utf8.RuneError && !strings.HasPrefix(s[at:], "\uFFFD") {
-			edits = append(edits, edit{at, at + 1, "\uFFFD"})
-		}
-	}
-	return edits
-}
-
-func unicodeEdits(c *CleanConfig, s string) []edit {
-	form := norm.NFC
-	if c.Unicode == "nfkc" {
-		form = norm.NFKC
-	}
-	return normEdits(form, s, nil)
-}
-
-// normEdits appends the edits that normalise s.
-func normEdits(form norm.Form, s string, edits []edit) []edit {
-	if surelyNormal(form, s) || form.QuickSpanString(s) == len(s) || form.IsNormalString(s) {
-		return edits
-	}
-	var it norm.Iter
-	var out []byte
-	it.InitString(form, s)
-	for !it.Done() {
-		from := it.Pos()
-		out = append(out[:0], it.Next()...)
-		for !it.Done() && it.Pos() == from { // the rest of what one character became
-			out = append(out, it.Next()...)
-		}
-		if to := it.Pos(); s[from:to] != string(out) {
-			edits = segmentEdits(s, from, to, string(out), edits)
-		}
-	}
-	return edits
-}
-
-// surelyNormal knows the characters of nearly all Chinese and English text to be normal, at a tenth of the cost of
-// asking Unicode's tables: ASCII, the common Han characters, their punctuation, and full width, which NFC leaves alone.
-func surelyNormal(form norm.Form, s string) bool {
-	for _, r := range s {
-		switch {
-		case r < 0xa0, r >= 0x4e00 && r <= 0x9fff, r >= 0x3001 && r <= 0x3020:
-		case r >= 0xff01 && r <= 0xff5e && form == norm.NFC:
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// segmentEdits appends the edits that turn s[from:to] into with, character by character, as Hugging Face's tokenizers
-// align them: characters that were composed stand for the first of their parts, and what one character became stands
-// for that character.
-func segmentEdits(s string, from, to int, with string, edits []edit) []edit {
-	for from < to {
-		_, n := utf8.DecodeRuneInString(s[from:to])
-		_, m := utf8.DecodeRuneInString(with)
-		if from+n == to { // the last character takes the rest
-			m = len(with)
-		}
-		if s[from:from+n] != with[:m] {
-			edits = append(edits, edit{from, from + n, with[:m]})
-		}
-		from, with = from+n, with[m:]
-	}
-	return edits
-}
-
-func widthEdits(s string) (edits []edit) {
-	for at, r := range s {
-		switch {
-		case r >= 0xff01 && r <= 0xff5e:
-			edits = append(edits, edit{at, at + 3, string(r - 0xff01 + '!')})
-		case r == 0x3000:
-			edits = append(edits, edit{at, at + 3, " "})
-		}
-	}
-	return edits
-}
-
-func controlEdits(s string) (edits []edit) {
-	for at, r := range s {
-		if invisible(r) {
-			edits = append(edits, edit{at, at + utf8.RuneLen(r), ""})
-		}
-	}
-	return edits
-}
-
-// invisible tells of characters that only confuse: controls but white space, zero-width ones but the joiners that
-// emoji and some scripts need, and marks of direction.
-func invisible(r rune) bool {
-	switch {
-	case r == '\t' || r == '\n' || r == '\r':
-		return false
-	case r < 0x20 || r >= 0x7f && r < 0xa0 && r != 0x85:
-		return true
-	case r == 0xad, r == 0x200b, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2060 && r <= 0x2064, r >= 0x2066 && r <= 0x2069, r == 0xfeff:
-		return true
-	}
-	return false
-}
-
-// An address ends at white space, quotes, brackets, and Chinese text or punctuation that follows without a space.
-var address = regexp.MustCompile(`(?i)(?:https?://|ftp://|\bwww\.)[a-z0-9\-._~:/?#@!$&()*+,;=%]+`)
-
-func urlEdits(s string) (edits []edit) {
-	if !strings.Contains(s, "://") && !strings.Contains(s, "ww.") && !strings.Contains(s, "WW.") {
-		return nil
-	}
-	for _, m := range address.FindAllStringIndex(s, -1) {
-		to := m[0] + len(strings.TrimRight(s[m[0]:m[1]], ".,;:!?")) // punctuation of the sentence
-		edits = append(edits, edit{m[0], to, " "})
-	}
-	return edits
-}
-
-func repeatEdits(s string, limit int) (edits []edit) {
-	last, n, kept := rune(-1), 0, 0 // kept: end of what stays of the run
-	for at, r := range s {
-		if r != last || unicode.IsDigit(r) {
-			if n > limit {
-				edits = append(edits, edit{kept, at, ""})
-			}
-			last, n = r, 0
-		}
-		if n++; n == limit {
-			kept = at + characterLength(s, at)
-		}
-	}
-	if n > limit {
-		edits = append(edits, edit{kept, len(s), ""})
-	}
-	return edits
-}
-
-func spaceEdits(s string) (edits []edit) {
-	for at := 0; at < len(s); {
-		r, n := utf8.DecodeRuneInString(s[at:])
-		if !unicode.IsSpace(r) {
-			at += n
-			continue
-		}
-		from := at
-		for at < len(s) {
-			r, n := utf8.DecodeRuneInString(s[at:])
-			if !unicode.IsSpace(r) {
-				break
-			}
-			at += n
-		}
-		with := " "
-		if from == 0 || at == len(s) {
-			with = ""
-		}
-		if s[from:at] != with {
-			edits = append(edits, edit{from, at, with})
-		}
-	}
-	return edits
 }
