@@ -1,14 +1,13 @@
 package data
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"fmt"
-	"io"
 	"iter"
 	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 	"github.com/xiaoyu-slm/xiaoyu/text/near"
 )
@@ -23,81 +22,106 @@ type Pass struct {
 	Report  CleanReport
 }
 
-// CleanReport counts what cleaning did.
-type CleanReport struct {
-	In         int64            `json:"in"`              // rows read
-	Out        int64            `json:"out"`             // rows kept
-	Changed    map[string]int64 `json:"changed"`         // texts changed, by step
-	Empty      int64            `json:"empty"`           // dropped
-	Unlabelled int64            `json:"unlabelled"`      // dropped
-	Short      int64            `json:"short"`           // dropped
-	Long       int64            `json:"long"`            // cut, or dropped
-	Duplicates int64            `json:"duplicates"`      // dropped
-	Conflicts  int64            `json:"conflicts"`       // of the duplicates, those whose label differed from the first
-	Near       int64            `json:"near_duplicates"` // dropped
-	Forgotten  int64            `json:"forgotten"`       // texts that were too many to be remembered for later duplicates
-	Examples   []Change         `json:"examples"`        // of texts changed, a few for each step
-}
-
-// Change is a text before and after cleaning.
-type Change struct {
-	Step   string `json:"step"`
-	Line   int    `json:"line"`
-	Before string `json:"before"`
-	After  string `json:"after"`
-}
-
-const (
-	examplesPerStep = 3
-	exampleChars    = 120
-)
-
-// NewPass returns a pass with the steps of c.
-func NewPass(c *Config) *Pass {
+// NewPass returns a pass with the steps of c, whose files it reads.
+func NewPass(c *Config) (*Pass, error) {
+	if err := c.Rows.check(); err != nil {
+		return nil, err
+	}
+	if err := c.Clean.ReadFiles(); err != nil {
+		return nil, err
+	}
 	p := &Pass{cleaner: text.NewCleaner(c.Clean), rows: c.Rows, task: c.Task, Report: CleanReport{Changed: map[string]int64{}}}
 	if c.Rows.NearDoubles > 0 {
 		p.near = near.NewIndex(c.Rows.NearDoubles, 0)
 	}
-	return p
+	return p, nil
+}
+
+func (r *Rows) check() error {
+	for _, l := range r.Languages {
+		if !slices.Contains(text.Languages(), l) {
+			return hint.Errorf("use codes among "+strings.Join(text.Languages(), ", "), "data.rows.languages: unknown language %q", l)
+		}
+	}
+	return nil
 }
 
 // Clean changes the texts of e and tells whether the row stays.
 func (p *Pass) Clean(e *Example) (keep bool) {
-	r := &p.Report
-	r.In++
+	p.Report.In++
 	if p.task != Tags { // the places of its entities are those in the text as it is; the model cleans for itself
 		p.cleanText(&e.Text, e.Line)
 	}
 	if e.Pair != "" {
 		p.cleanText(&e.Pair, e.Line)
 	}
+	count := p.fault(e)
+	if count == nil {
+		count = p.double(e)
+	}
+	if count != nil {
+		*count++
+		p.dropped(count, e)
+		return false
+	}
+	p.Report.Out++
+	return true
+}
+
+// fault returns the count of the reason to drop a row, nil if there is none, and cuts a text that is too long.
+func (p *Pass) fault(e *Example) *int64 {
+	r := &p.Report
 	chars := utf8.RuneCountInString(e.Text)
 	switch {
 	case p.rows.Unlabelled && e.Label == "" && p.task != Tags && p.task != MultiLabel:
-		r.Unlabelled++
-		return false
+		return &r.Unlabelled
 	case p.rows.Empty && e.Text == "":
-		r.Empty++
-		return false
+		return &r.Empty
 	case chars < p.rows.MinChars:
-		r.Short++
-		return false
+		return &r.Short
+	case p.rows.MaxSymbols > 0 && symbols(e.Text) > p.rows.MaxSymbols:
+		return &r.Symbols
+	case len(p.rows.Languages) > 0 && !p.wantedLanguage(e.Text):
+		return &r.Language
 	case p.rows.MaxChars > 0 && chars > p.rows.MaxChars:
-		r.Long++
 		if p.rows.DropLong {
-			return false
+			return &r.Long
 		}
+		r.Long++
 		e.Text = firstChars(e.Text, p.rows.MaxChars)
 		e.Entities = slices.DeleteFunc(slices.Clone(e.Entities), func(s Entity) bool { return s.End > len(e.Text) })
 	}
+	return nil
+}
+
+// wantedLanguage tells whether a text is in one of the languages that are kept, or in none at all.
+func (p *Pass) wantedLanguage(s string) bool {
+	language := text.Language(s)
+	return language == "" || slices.Contains(p.rows.Languages, language)
+}
+
+// symbols is the share of characters that are neither letters, digits, marks nor white space.
+func symbols(s string) float64 {
+	odd, all := 0, 0
+	for _, r := range s {
+		all++
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) {
+			odd++
+		}
+	}
+	return float64(odd) / float64(max(all, 1))
+}
+
+// double returns the count of the kind of double that a row is, nil if it is none; it is remembered for later ones.
+func (p *Pass) double(e *Example) *int64 {
+	r := &p.Report
 	if p.rows.Duplicates {
 		switch p.seen.insert(digest64(e.Text+"\x00"+e.Pair), uint16(digest64(e.Label))) {
 		case differs:
 			r.Conflicts++
-			fallthrough
+			return &r.Duplicates
 		case present:
-			r.Duplicates++
-			return false
+			return &r.Duplicates
 		case full:
 			r.Forgotten++
 		}
@@ -105,15 +129,13 @@ func (p *Pass) Clean(e *Example) (keep bool) {
 	if p.near != nil {
 		whole := e.whole()
 		if number, _ := p.near.Nearest(whole); number >= 0 {
-			r.Near++
-			return false
+			return &r.Near
 		}
 		if !p.near.Add(whole) && whole != "" {
 			r.Forgotten++
 		}
 	}
-	r.Out++
-	return true
+	return nil
 }
 
 func (p *Pass) cleanText(s *string, line int) {
@@ -129,7 +151,7 @@ func (p *Pass) cleanText(s *string, line int) {
 		}
 		p.Report.Changed[name]++
 		if p.Report.Changed[name] <= examplesPerStep {
-			p.Report.Examples = append(p.Report.Examples, Change{name, line, firstChars(before, exampleChars), firstChars(after, exampleChars)})
+			p.changed(name, line, before, after)
 		}
 	}
 }
@@ -145,104 +167,6 @@ func (p *Pass) All(examples iter.Seq2[Example, error]) iter.Seq2[Example, error]
 			if p.Clean(&e) && !yield(e, nil) {
 				return
 			}
-		}
-	}
-}
-
-// Text prints the report for people.
-func (r *CleanReport) Text(w io.Writer) {
-	fmt.Fprintf(w, "rows read       %10d\nrows kept       %10d\n", r.In, r.Out)
-	for _, name := range text.Steps() {
-		if n := r.Changed[name]; n > 0 {
-			fmt.Fprintf(w, "  changed by %-12s %8d\n", name, n)
-		}
-	}
-	for _, c := range []struct {
-		what string
-		n    int64
-	}{{"dropped: empty", r.Empty}, {"dropped: no label", r.Unlabelled}, {"dropped: too short", r.Short}, {"cut or dropped: too long", r.Long},
-		{"dropped: duplicates", r.Duplicates}, {"  with another label", r.Conflicts}, {"dropped: near duplicates", r.Near}, {"not remembered", r.Forgotten}} {
-		if c.n > 0 {
-			fmt.Fprintf(w, "  %-24s %7d\n", c.what, c.n)
-		}
-	}
-	for _, e := range r.Examples {
-		fmt.Fprintf(w, "  line %d, %s:\n    - %q\n    + %q\n", e.Line, e.Step, e.Before, e.After)
-	}
-}
-
-// firstChars returns the first n characters of s.
-func firstChars(s string, n int) string {
-	for at := range s {
-		if n == 0 {
-			return s[:at]
-		}
-		n--
-	}
-	return s
-}
-
-// digest64 is the first half of a digest's first half: enough to tell tens of millions of texts apart.
-func digest64(s string) uint64 {
-	sum := sha256.Sum256([]byte(s))
-	return binary.LittleEndian.Uint64(sum[:])
-}
-
-// digestSet remembers digests and a mark of each in ten bytes, up to a bound.
-type digestSet struct {
-	keys  []uint64 // 0 is free
-	marks []uint16
-	n     int
-}
-
-type insertion uint8
-
-const (
-	added insertion = iota
-	present
-	differs // present with another mark
-	full    // the set takes no more
-)
-
-// maxDigests bounds the memory of a digestSet to 84 MB: six million texts are remembered.
-const maxDigests = 1 << 23
-
-func (s *digestSet) insert(key uint64, mark uint16) insertion {
-	key |= 1 // 0 marks a free slot
-	if 4*(s.n+1) > 3*len(s.keys) && len(s.keys) < maxDigests {
-		s.grow()
-	}
-	at := s.slot(key)
-	switch {
-	case s.keys[at] == key && s.marks[at] == mark:
-		return present
-	case s.keys[at] == key:
-		return differs
-	case 4*(s.n+1) > 3*len(s.keys):
-		return full
-	}
-	s.keys[at], s.marks[at] = key, mark
-	s.n++
-	return added
-}
-
-func (s *digestSet) slot(key uint64) uint64 {
-	mask := uint64(len(s.keys) - 1)
-	at := key >> 1 & mask
-	for s.keys[at] != 0 && s.keys[at] != key {
-		at = (at + 1) & mask
-	}
-	return at
-}
-
-func (s *digestSet) grow() {
-	old := *s
-	n := max(1<<12, 2*len(old.keys))
-	s.keys, s.marks = make([]uint64, n), make([]uint16, n)
-	for i, key := range old.keys {
-		if key != 0 {
-			at := s.slot(key)
-			s.keys[at], s.marks[at] = key, old.marks[i]
 		}
 	}
 }

@@ -68,13 +68,15 @@ const (
 
 // Rows chooses the cleaning steps that drop examples.
 type Rows struct {
-	Duplicates  bool    `yaml:"duplicates" json:"duplicates" doc:"drop texts that are equal to an earlier one after cleaning" default:"true"`
-	NearDoubles float64 `yaml:"near_duplicates" json:"near_duplicates,omitempty" doc:"drop texts that are nearly equal to an earlier one: least similarity (Jaccard, of short runs of characters), such as 0.8; 0 for off" default:"0" min:"0" max:"1"`
-	Empty       bool    `yaml:"empty" json:"empty" doc:"drop empty texts" default:"true"`
-	Unlabelled  bool    `yaml:"unlabelled" json:"unlabelled" doc:"drop rows without a label" default:"true"`
-	MinChars    int     `yaml:"min_chars" json:"min_chars" doc:"drop shorter texts, in characters; 0 for no limit" default:"0" min:"0" max:"1000000000"`
-	MaxChars    int     `yaml:"max_chars" json:"max_chars" doc:"cut longer texts, in characters; 0 for no limit" default:"20000" min:"0" max:"1000000000"`
-	DropLong    bool    `yaml:"drop_long" json:"drop_long" doc:"drop texts above max_chars instead of cutting them" default:"false"`
+	Duplicates  bool     `yaml:"duplicates" json:"duplicates" doc:"drop texts that are equal to an earlier one after cleaning" default:"true"`
+	NearDoubles float64  `yaml:"near_duplicates" json:"near_duplicates,omitempty" doc:"drop texts that are nearly equal to an earlier one: least similarity (Jaccard, of short runs of characters), such as 0.8; 0 for off" default:"0" min:"0" max:"1"`
+	Empty       bool     `yaml:"empty" json:"empty" doc:"drop empty texts" default:"true"`
+	Unlabelled  bool     `yaml:"unlabelled" json:"unlabelled" doc:"drop rows without a label" default:"true"`
+	MinChars    int      `yaml:"min_chars" json:"min_chars" doc:"drop shorter texts, in characters; 0 for no limit" default:"0" min:"0" max:"1000000000"`
+	MaxChars    int      `yaml:"max_chars" json:"max_chars" doc:"cut longer texts, in characters; 0 for no limit" default:"20000" min:"0" max:"1000000000"`
+	Languages   []string `yaml:"languages" json:"languages,omitempty" doc:"keep texts in these languages alone: codes such as zh, en; a text without letters stays; empty for all" default:""`
+	MaxSymbols  float64  `yaml:"max_symbols" json:"max_symbols,omitempty" doc:"drop texts with a larger share of characters that are neither letters, digits nor white space, such as 0.5; 0 for no limit" default:"0" min:"0" max:"1"`
+	DropLong    bool     `yaml:"drop_long" json:"drop_long" doc:"drop texts above max_chars instead of cutting them" default:"false"`
 }
 
 // wantedColumn is a column that is read, and the flag that names it.

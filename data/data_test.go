@@ -231,7 +231,10 @@ func TestAVeryLongTextIsRead(t *testing.T) {
 func TestCleaningCountsWhatItDoes(t *testing.T) {
 	c := config()
 	c.Rows.MinChars, c.Rows.MaxChars = 2, 6
-	p := NewPass(c)
+	p, err := NewPass(c)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var kept []string
 	for i, e := range []Example{
 		{Text: "<b>很好</b>", Label: "1"}, {Text: "很好", Label: "1"}, {Text: "很好 ", Label: "0"}, {Text: " ", Label: "1"}, {Text: "无标签", Label: ""},

@@ -10,7 +10,10 @@ import (
 func TestNearDuplicatesAreDroppedWhereAnEarlierRowStays(t *testing.T) {
 	c := config()
 	c.Rows.NearDoubles = 0.8
-	p := NewPass(c)
+	p, err := NewPass(c)
+	if err != nil {
+		t.Fatal(err)
+	}
 	const s = "这家酒店的房间很干净，服务也很好，位置方便"
 	for _, row := range []struct {
 		text, pair, label string

@@ -49,12 +49,16 @@ func Load(ctx context.Context, c *Config, progress func(done, total int64)) (*Se
 	if c.Label == "" && c.Task != Tags {
 		return nil, hint.Errorf("set data.label or pass --label COLUMN", "reading %s: no column of labels is named", c.Path)
 	}
-	l := loader{config: c, pass: NewPass(c), classes: map[string]int{}, progress: progress}
+	pass, err := NewPass(c)
+	if err != nil {
+		return nil, err
+	}
+	l := loader{config: c, pass: pass, classes: map[string]int{}, progress: progress}
 	l.set.Task, l.set.Separator = cmp.Or(c.Task, Classes), cmp.Or(c.Separator, "|")
 	if err := c.Split.check(&c.Columns); err != nil {
 		return nil, err
 	}
-	err := l.read(ctx, c.Path, Train)
+	err = l.read(ctx, c.Path, Train)
 	if err == nil {
 		err = l.place(ctx)
 	}

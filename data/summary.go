@@ -39,13 +39,16 @@ const (
 
 // Summarize reads the whole file once.
 func Summarize(ctx context.Context, c *Config, progress func(done, total int64)) (*Summary, error) {
+	pass, err := NewPass(c)
+	if err != nil {
+		return nil, err
+	}
 	r, err := Open(ctx, c.Path, c.Columns)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	s := &Summary{Path: r.name()}
-	pass := NewPass(c)
 	labels, lengths := map[string]int64{}, make([]int64, lengthBins)
 	chinese, all := 0, 0
 	for e, err := range r.All() {

@@ -101,16 +101,20 @@ func csvWriter(w *bufio.Writer) (write func(record) error, flush func() error) {
 	}
 }
 
-// CleanFile writes the examples of c.Path to out as cleaning leaves them.
+// CleanFile writes the examples of c.Path to out as cleaning leaves them. With an empty out nothing is written: the
+// report says what would be.
 func CleanFile(ctx context.Context, c *Config, out string, progress func(done, total int64)) (*CleanReport, error) {
+	pass, err := NewPass(c)
+	if err != nil {
+		return nil, err
+	}
 	r, err := Open(ctx, c.Path, c.Columns)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	pass := NewPass(c)
 	n := 0
-	err = WriteFile(out, func(yield func(Example, error) bool) {
+	cleaned := func(yield func(Example, error) bool) {
 		for e, err := range pass.All(r.All()) {
 			if n++; n%512 == 0 && progress != nil {
 				progress(r.Progress())
@@ -119,8 +123,17 @@ func CleanFile(ctx context.Context, c *Config, out string, progress func(done, t
 				return
 			}
 		}
-	})
-	return &pass.Report, err
+	}
+	if out != "" {
+		err = WriteFile(out, cleaned)
+		return &pass.Report, err
+	}
+	for _, err := range cleaned {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return &pass.Report, nil
 }
 
 // WriteParts writes train.jsonl, validation.jsonl and test.jsonl to a folder and returns their paths.

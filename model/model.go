@@ -93,6 +93,9 @@ func assemble(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []st
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
+	if err := clean.Check(); err != nil {
+		return nil, err
+	}
 	if err := checkLabels(c.Head, labels); err != nil {
 		return nil, err
 	}

@@ -151,6 +151,7 @@ func swap(temp, dir string) error {
 }
 
 func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
+	clean, cleanFiles := m.Clean.Packed()
 	config := configJSON{
 		Architectures: []string{"XiaoyuFor" + architectures[m.Config.Head].name},
 		ModelType:     "xiaoyu-" + m.Config.Family,
@@ -160,7 +161,7 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 		NumLabels:     len(m.Labels),
 		ID2Label:      map[string]string{},
 		Label2ID:      map[string]int{},
-		Xiaoyu:        xiaoyuConfig{Format: Format, Model: m.Config, Clean: m.Clean},
+		Xiaoyu:        xiaoyuConfig{Format: Format, Model: m.Config, Clean: clean},
 	}
 	for i, l := range m.Labels {
 		config.ID2Label[strconv.Itoa(i)] = l
@@ -179,7 +180,8 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 	if err := safetensors.WriteFile(filepath.Join(dir, WeightsFile), m.tensors(), map[string]string{"format": "pt"}); err != nil {
 		return err
 	}
-	for name, data := range extra {
+	maps.Copy(cleanFiles, extra)
+	for name, data := range cleanFiles {
 		if err := atomicfile.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 			return err
 		}
@@ -312,7 +314,8 @@ func load(p *Package) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := modelOf(data, func() (*text.Tokenizer, error) { return text.Load(filepath.Join(p.Dir, TokenizerFile)) })
+	m, err := modelOf(data, func(name string) ([]byte, error) { return readSmall(filepath.Join(p.Dir, name)) },
+		func() (*text.Tokenizer, error) { return text.Load(filepath.Join(p.Dir, TokenizerFile)) })
 	if err != nil {
 		return nil, err
 	}
@@ -329,8 +332,9 @@ func load(p *Package) (*Model, error) {
 	return m, nil
 }
 
-// modelOf builds the model that config.json describes, without its weights.
-func modelOf(data []byte, tokenizer func() (*text.Tokenizer, error)) (*Model, error) {
+// modelOf builds the model that config.json describes, without its weights. read returns the files that belong to its
+// cleaning.
+func modelOf(data []byte, read func(name string) ([]byte, error), tokenizer func() (*text.Tokenizer, error)) (*Model, error) {
 	var c configJSON
 	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&c); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", ConfigFile, err)
@@ -348,6 +352,9 @@ func modelOf(data []byte, tokenizer func() (*text.Tokenizer, error)) (*Model, er
 			return nil, fmt.Errorf("%s: id2label has no entry %d", ConfigFile, i)
 		}
 		labels[i] = l
+	}
+	if err := c.Xiaoyu.Clean.Unpack(read); err != nil {
+		return nil, err
 	}
 	tok, err := tokenizer()
 	if err != nil {

@@ -104,7 +104,10 @@ func consume() error {
 	}
 	defer r.Close()
 	start := time.Now()
-	pass := data.NewPass(&c)
+	pass, err := data.NewPass(&c)
+	if err != nil {
+		return err
+	}
 	var sides [3]int64
 	for e, err := range r.All() {
 		if err != nil {

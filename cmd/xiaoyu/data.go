@@ -69,20 +69,31 @@ func dataShow(term *terminal) *cobra.Command {
 
 func dataClean(term *terminal) *cobra.Command {
 	var out string
-	cmd := dataSubcommand("clean", "Write the cleaned examples as JSON lines or CSV, and what cleaning did", func(ctx context.Context, c *data.Config) error {
-		if out == "" {
-			return usageError{hint.Errorf("pass --out FILE.jsonl or FILE.csv", "xiaoyu data clean: no output file is named")}
+	var preview, asJSON bool
+	cmd := dataSubcommand("clean", "What each cleaning step would do, on examples; with --out, write the cleaned file", func(ctx context.Context, c *data.Config) error {
+		if preview && out != "" {
+			return usageError{hint.Errorf("pass one of the two", "xiaoyu data clean: --preview writes nothing, --out names a file")}
 		}
+		term.quiet = asJSON && !term.live
 		report, err := data.CleanFile(ctx, c, out, progress(term, "cleaning"))
 		if err != nil {
 			return err
 		}
 		term.endStage()
+		if asJSON {
+			return term.printJSON(report)
+		}
 		report.Text(term.out)
+		if out == "" {
+			fmt.Fprintln(term.out, "\nnothing is written; --out FILE.jsonl or FILE.csv applies this, `xiaoyu config --explain` lists the steps (data.clean, data.rows)")
+			return nil
+		}
 		fmt.Fprintf(term.out, "written         %s\n", out)
 		return nil
 	})
-	cmd.Flags().StringVar(&out, "out", "", "file to write: .jsonl or .csv")
+	cmd.Flags().StringVar(&out, "out", "", "file to write: .jsonl or .csv; without it nothing is written")
+	cmd.Flags().BoolVar(&preview, "preview", false, "write nothing, as without --out")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return cmd
 }
 
