@@ -1,6 +1,7 @@
 package data
 
 import (
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -18,14 +19,20 @@ type Entity struct {
 }
 
 // conll reads files of a token a line, columns separated by spaces or a tab, sentences by empty lines: the CoNLL shared
-// tasks, and their descendants with BIO, IOB, BIOES or BMES tags. The text of an example is its tokens, joined by
+// tasks, and their descendants with IOB1, IOB2 (BIO), BIOES or BMES tags. The text of an example is its tokens, joined by
 // spaces or, where they are Chinese characters, by nothing; its entities follow from the tags.
+//
+// Tags that break their scheme are read as the scorer of the CoNLL tasks, conlleval, reads them: an entity begins where
+// the letter says so, or where the type differs from that of the tag before. Such places are counted and told.
 type conll struct {
 	lines
 	token, tag int  // columns, counted from 0; -1 is the last
 	position   bool // each token is a character and a digit, as in the Weibo corpus
 	tight      bool // tokens are joined by nothing
 	columns    int  // of the first line
+	scheme     tagScheme
+	broken     int // tags that break the scheme
+	firstAt    int // line of the first
 }
 
 func newConll(r *Reader, sample []byte) (*conll, error) {
@@ -42,12 +49,19 @@ func newConll(r *Reader, sample []byte) (*conll, error) {
 		}
 	}
 	rows, single, digits := 0, 0, 0
+	var seen schemeSigns
 	for line := range strings.Lines(string(sample)) {
 		fields := conllFields(line)
-		if len(fields) < 2 || c.token >= len(fields) {
+		if len(fields) < 2 || c.token >= len(fields) || c.tag >= len(fields) {
+			seen.tag('O', "")
 			continue
 		}
 		rows++
+		tag := c.tag
+		if tag < 0 {
+			tag = len(fields) - 1
+		}
+		seen.tag(splitTag(fields[tag]))
 		word := fields[c.token]
 		first, size := utf8.DecodeRuneInString(word)
 		rest := word[size:]
@@ -60,6 +74,7 @@ func newConll(r *Reader, sample []byte) (*conll, error) {
 	}
 	c.position = rows > 10 && digits > rows*9/10
 	c.tight = c.position || 2*single > rows
+	c.scheme = seen.scheme()
 	return c, nil
 }
 
@@ -97,18 +112,10 @@ func isTag(s string) bool {
 }
 
 func (c *conll) next() (Example, error) {
-	var e Example
-	var text strings.Builder
-	open := span{label: ""}
-	flush := func() {
-		if open.label != "" {
-			e.Entities = append(e.Entities, Entity{open.start, open.end, open.label})
-		}
-		open = span{}
-	}
+	var s sentence
 	for {
 		raw, err := c.readLine()
-		if err == io.EOF && text.Len() > 0 {
+		if err == io.EOF && s.text.Len() > 0 {
 			break
 		}
 		if err != nil {
@@ -116,65 +123,111 @@ func (c *conll) next() (Example, error) {
 		}
 		line := string(raw)
 		if strings.TrimSpace(line) == "" {
-			if text.Len() > 0 {
+			if s.text.Len() > 0 {
 				break
 			}
 			continue
 		}
 		fields := conllFields(line)
-		if fields[0] == "-DOCSTART-" || strings.HasPrefix(line, "# ") && len(fields) < max(c.columns, 2) {
+		if fields[0] == "-DOCSTART-" || strings.HasPrefix(line, "#") && (len(fields) < max(c.columns, 2) || !isTag(fields[len(fields)-1])) {
 			continue
 		}
 		if c.columns == 0 {
 			c.columns = len(fields)
 		}
-		token, tag := c.token, c.tag
-		if tag < 0 {
-			tag = len(fields) - 1
-		}
-		if token >= len(fields) || tag >= len(fields) || len(fields) < 2 {
-			return Example{}, hint.Errorf("give each token its columns, and an empty line between sentences", "reading %s: line %d has %d columns, not a token and a tag: %q", c.r.name(), c.line, len(fields), firstChars(strings.TrimSpace(line), 40))
-		}
-		if e.Line == 0 {
-			e.Line = c.line
-		}
-		word := fields[token]
-		if c.position {
-			_, n := utf8.DecodeRuneInString(word)
-			word = word[:n]
-		}
-		if text.Len() > 0 && !c.tight {
-			text.WriteByte(' ')
-		}
-		start := text.Len()
-		text.WriteString(word)
-		prefix, label := splitTag(fields[tag])
-		if prefix == 0 {
-			return Example{}, hint.Errorf("tags are O, or B-, I-, M-, E-, S- and a type", "reading %s: line %d: %q is no tag", c.r.name(), c.line, fields[tag])
-		}
-		// A chunk begins where its letter says so, or its type differs from the one before (conlleval's rules).
-		if begins := prefix == 'B' || prefix == 'S' || label != open.label; begins {
-			flush()
-		}
-		if label != "" {
-			if open.label == "" {
-				open = span{start: start, label: label}
-			}
-			open.end = text.Len()
-			if prefix == 'E' || prefix == 'S' {
-				flush()
-			}
+		if err := c.add(&s, fields); err != nil {
+			return Example{}, err
 		}
 	}
-	flush()
-	e.Text = text.String()
-	return e, nil
+	if c.scheme.breaks(s.before, s.beforeLabel, 'O', "") {
+		c.repaired()
+	}
+	s.flush()
+	s.Text = s.text.String()
+	return s.Example, nil
 }
 
-// span is an entity that may go on.
-type span struct {
-	start, end int
-	label      string
+// add appends a token and its tag to a sentence.
+func (c *conll) add(s *sentence, fields []string) error {
+	token, tag := c.token, c.tag
+	if tag < 0 {
+		tag = len(fields) - 1
+	}
+	if token >= len(fields) || tag >= len(fields) || len(fields) < 2 {
+		return hint.Errorf("give each token its columns, and an empty line between sentences", "reading %s: line %d has %d columns, not a token and a tag: %q", c.r.name(), c.line, len(fields), firstChars(strings.Join(fields, " "), 40))
+	}
+	prefix, label := splitTag(fields[tag])
+	if prefix == 0 {
+		return hint.Errorf("tags are O, or B-, I-, M-, E-, S- and a type", "reading %s: line %d: %q is no tag", c.r.name(), c.line, fields[tag])
+	}
+	if s.Line == 0 {
+		s.Line = c.line
+	}
+	word := fields[token]
+	if c.position {
+		_, n := utf8.DecodeRuneInString(word)
+		word = word[:n]
+	}
+	if s.text.Len()+len(word) > maxRecord {
+		return c.r.tooLong(s.Line)
+	}
+	if c.scheme.breaks(s.before, s.beforeLabel, prefix, label) {
+		c.repaired()
+	}
+	s.add(word, prefix, label, c.tight)
+	return nil
+}
+
+func (c *conll) repaired() {
+	if c.broken++; c.broken == 1 {
+		c.firstAt = c.line
+	}
+}
+
+// notes tells what was repaired.
+func (c *conll) notes() []string {
+	if c.broken == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: %d tags break the %s scheme and were read as conlleval reads them; the first is in line %d", c.r.name(), c.broken, c.scheme, c.firstAt)}
+}
+
+// sentence is an example in the making.
+type sentence struct {
+	Example
+	text        strings.Builder
+	open        Entity // that may go on; Label is "" if there is none
+	before      byte   // letter of the tag before
+	beforeLabel string
+}
+
+func (s *sentence) add(word string, prefix byte, label string, tight bool) {
+	if s.text.Len() > 0 && !tight {
+		s.text.WriteByte(' ')
+	}
+	start := s.text.Len()
+	s.text.WriteString(word)
+	// A chunk begins where its letter says so, or its type differs from the one before (conlleval's rules).
+	if prefix == 'B' || prefix == 'S' || label != s.open.Label {
+		s.flush()
+	}
+	if label != "" {
+		if s.open.Label == "" {
+			s.open = Entity{Start: start, Label: label}
+		}
+		s.open.End = s.text.Len()
+		if prefix == 'E' || prefix == 'S' {
+			s.flush()
+		}
+	}
+	s.before, s.beforeLabel = prefix, label
+}
+
+func (s *sentence) flush() {
+	if s.open.Label != "" {
+		s.Entities = append(s.Entities, s.open)
+	}
+	s.open = Entity{}
 }
 
 // splitTag returns the letter of a tag, with the schemes' names for it made one, and its type; 0 for what is no tag.

@@ -1,7 +1,7 @@
 // Package data reads, cleans, splits and writes examples: texts with labels.
 //
-// Everything streams. A [Reader] yields examples one by one from CSV, TSV or JSON lines, compressed or not, in the
-// encodings that Chinese files come in; a [Pass] cleans them as they go by; [Side] tells on which side of the split a
+// Everything streams. A [Reader] yields examples one by one from CSV, TSV, JSON, JSON lines, XLSX, Parquet, CoNLL columns
+// or a folder of texts, compressed or not, in the encodings that Chinese files come in; a [Pass] cleans them as they go by; [Side] tells on which side of the split a
 // text lies. A file of any size needs the memory of its longest record.
 //
 //	r, err := data.Open(ctx, "reviews.csv", data.Columns{Text: "review", Label: "stars"})
@@ -22,7 +22,7 @@ type Example struct {
 	Text  string
 	Pair  string // second text, of pair tasks; "" otherwise
 	Label string // "" where there is none; several are joined by Columns.Separator
-	Line  int    // of the file it came from, counted from 1
+	Line  int    // of the file it came from, counted from 1; of spreadsheets and Parquet the row (see Reader.Place)
 
 	Entities []Entity // labelled stretches of Text, where the file has them
 	Group    string   // what must stay on one side of the split
@@ -40,7 +40,8 @@ type Columns struct {
 	Group     string   `yaml:"group" json:"group,omitempty" doc:"column of what must not be split, such as the author: all its rows are on one side" default:""`
 	Time      string   `yaml:"time" json:"time,omitempty" doc:"column of a date or number: with split.by time, the latest rows are the test part" default:""`
 	Slices    []string `yaml:"slices" json:"slices,omitempty" doc:"columns by whose values the figures are told apart as well" default:""`
-	Format    string   `yaml:"format" json:"format,omitempty" doc:"auto, csv (with any delimiter), jsonl, or conll (a token and its tag a line)" default:"auto" enum:"auto|csv|jsonl|conll"`
+	Format    string   `yaml:"format" json:"format,omitempty" doc:"auto, or what the file is if detection errs: csv (with any delimiter), jsonl (an object a line), json (a list of objects), xlsx, parquet, conll (a token and its tag a line), folder (of .txt files, the label is the name of the subfolder)" default:"auto" enum:"auto|csv|jsonl|json|xlsx|parquet|conll|folder"`
+	Part      string   `yaml:"part" json:"part,omitempty" doc:"what to read of a file that holds several: the sheet of a spreadsheet, by name or number; the path of the list in JSON; the file in an archive" default:""`
 	Encoding  string   `yaml:"encoding" json:"encoding,omitempty" doc:"auto, or the file's encoding: utf-8, gb18030, big5, utf-16le, utf-16be, windows-1252" default:"auto" enum:"auto|utf-8|gb18030|big5|utf-16le|utf-16be|windows-1252"`
 	Delimiter string   `yaml:"delimiter" json:"delimiter,omitempty" doc:"auto, or the character between columns (tab for a tab)" default:"auto"`
 	Header    string   `yaml:"header" json:"header,omitempty" doc:"whether the first row names the columns: auto (yes, unless columns are given by number), yes or no" default:"auto" enum:"auto|yes|no"`
@@ -49,7 +50,7 @@ type Columns struct {
 
 // Config is the `data` part of xiaoyu.yaml.
 type Config struct {
-	Path    string `yaml:"path" json:"path" doc:"file of examples: CSV, TSV or JSON lines, also as .gz or .zst; - for standard input" default:""`
+	Path    string `yaml:"path" json:"path" doc:"examples: CSV, TSV, JSON, JSON lines, XLSX, Parquet or CoNLL columns, also as .gz, .zst or .zip, or a folder of .txt; - for standard input" default:""`
 	Test    string `yaml:"test_path" json:"test_path,omitempty" doc:"file of test examples, where the data has a split of its own; then path is for training alone" default:""`
 	Task    string `yaml:"-" json:"-"` // what the labels are, see Tasks; "" is "class"
 	Columns `yaml:",inline"`

@@ -113,6 +113,7 @@ func (l *loader) read(ctx context.Context, path string, side Side) error {
 	if l.progress != nil {
 		l.progress(r.Progress())
 	}
+	l.set.Notes = append(l.set.Notes, r.Notes()...)
 	digest, err := DigestFile(path)
 	l.set.Digest = joinDigests(l.set.Digest, digest)
 	return err
@@ -261,7 +262,7 @@ func (s *Set) example(r Row) Example {
 	return e
 }
 
-// DigestFile returns the SHA-256 digest of a file as "sha256:…"; "" for standard input, which cannot be read again.
+// DigestFile returns the SHA-256 digest of a file, or of the texts of a folder, as "sha256:…"; "" for standard input, which cannot be read again.
 func DigestFile(path string) (string, error) {
 	if path == "-" {
 		return "", nil
@@ -272,7 +273,11 @@ func DigestFile(path string) (string, error) {
 	}
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		if err := digestFolder(path, h); err != nil {
+			return "", fmt.Errorf("computing the digest of %s: %w", path, err)
+		}
+	} else if _, err := io.Copy(h, f); err != nil {
 		return "", fmt.Errorf("computing the digest of %s: %w", path, err)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil

@@ -2,20 +2,16 @@ package data
 
 import (
 	"bufio"
-	"bytes"
-	"compress/gzip"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
@@ -29,12 +25,15 @@ type Reader struct {
 	in      *bufio.Reader // UTF-8
 	read    *counting     // of the file's bytes
 	size    int64         // of the file, 0 if not known
+	inner   string        // name of the file within the archive path, if it is one
+	unit    string        // what Example.Line counts: "line" if empty, "row", "record" or "file"
+	notes   []string
 	records recordReader
 }
 
 // recordReader yields the records of a format as the values of the wanted columns.
 type recordReader interface {
-	// next returns the text, pair and label of the next record and its line; io.EOF after the last.
+	// next returns the wanted columns of the next record and its place in the file; io.EOF after the last.
 	next() (Example, error)
 }
 
@@ -43,7 +42,8 @@ const (
 	maxRecord  = 64 << 20  // bytes of one record
 )
 
-// Open opens a file of examples; "-" is standard input. Columns must name at least the text.
+// Open opens a file of examples, or a folder of texts; "-" is standard input. Columns must name at least the text. What
+// the file is, is told from its content first, and from its name where content leaves a choice.
 func Open(ctx context.Context, path string, c Columns) (*Reader, error) {
 	r := &Reader{ctx: ctx, path: path, columns: c}
 	if err := r.open(); err != nil {
@@ -51,123 +51,6 @@ func Open(ctx context.Context, path string, c Columns) (*Reader, error) {
 		return nil, err
 	}
 	return r, nil
-}
-
-func (r *Reader) open() error {
-	file, err := r.openFile()
-	if err != nil {
-		return err
-	}
-	r.read = &counting{r: file}
-	plain, err := r.decompress(bufio.NewReaderSize(r.read, 64<<10))
-	if err != nil {
-		return err
-	}
-	sample, err := plain.Peek(sampleSize)
-	if err != nil && err != io.EOF {
-		return r.readError(err)
-	}
-	if len(bytes.TrimSpace(sample)) == 0 {
-		return hint.Errorf("give a file with a header and at least two rows", "reading %s: the file is empty", r.name())
-	}
-	name := r.columns.Encoding
-	if name == "auto" || name == "" {
-		name = DetectEncoding(sample)
-	}
-	enc, err := knownEncoding(name)
-	if err != nil {
-		return hint.Wrap(err, "pass --encoding auto", "reading %s", r.name())
-	}
-	if enc != nil {
-		plain = bufio.NewReaderSize(enc.NewDecoder().Reader(plain), sampleSize)
-	}
-	r.in = plain
-	if start, _ := plain.Peek(3); string(start) == "\ufeff" {
-		if _, err := plain.Discard(3); err != nil {
-			return r.readError(err)
-		}
-	}
-	if sample, err = plain.Peek(sampleSize); err != nil && err != io.EOF {
-		return r.readError(err)
-	}
-	if r.isJSON(sample) {
-		r.records = &jsonReader{lines{r: r}}
-		return nil
-	}
-	if f := r.columns.Format; f == "conll" || (f == "auto" || f == "") && looksConll(sample) {
-		r.records, err = newConll(r, sample)
-		return err
-	}
-	r.records, err = newTable(r, sample)
-	return err
-}
-
-func (r *Reader) openFile() (io.Reader, error) {
-	if r.path == "-" {
-		return os.Stdin, nil
-	}
-	info, err := os.Stat(r.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hint.Wrap(fs.ErrNotExist, "check the path", "reading %s", r.path)
-	}
-	if err != nil {
-		return nil, hint.Wrap(errors.Unwrap(err), "check the path", "reading %s", r.path)
-	}
-	if info.IsDir() {
-		return nil, hint.Errorf("name one file", "reading %s: it is a folder", r.path)
-	}
-	f, err := os.Open(r.path)
-	if err != nil {
-		return nil, hint.Wrap(errors.Unwrap(err), "check that you may read the file", "reading %s", r.path)
-	}
-	r.close = append(r.close, f.Close)
-	r.size = info.Size()
-	return f, nil
-}
-
-// decompress looks at the first bytes, not at the name.
-func (r *Reader) decompress(in *bufio.Reader) (*bufio.Reader, error) {
-	magic, err := in.Peek(4)
-	if err != nil && err != io.EOF {
-		return nil, r.readError(err)
-	}
-	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, r.readError(err)
-		}
-		return bufio.NewReaderSize(z, sampleSize), nil
-	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(512<<20))
-		if err != nil {
-			return nil, r.readError(err)
-		}
-		r.close = append(r.close, func() error { z.Close(); return nil })
-		return bufio.NewReaderSize(z, sampleSize), nil
-	}
-	return bufio.NewReaderSize(in, sampleSize), nil
-}
-
-// isJSON decides between JSON lines and a table: by what was asked for, the file's name, or its first character.
-func (r *Reader) isJSON(sample []byte) bool {
-	switch r.columns.Format {
-	case "jsonl":
-		return true
-	case "csv", "conll":
-		return false
-	}
-	name := strings.ToLower(r.path)
-	for _, suffix := range []string{".gz", ".zst", ".gzip", ".zstd"} {
-		name = strings.TrimSuffix(name, suffix)
-	}
-	switch filepath.Ext(name) {
-	case ".jsonl", ".ndjson", ".json":
-		return true
-	case ".csv", ".tsv":
-		return false
-	}
-	return bytes.HasPrefix(bytes.TrimSpace(sample), []byte("{"))
 }
 
 // All yields the examples in the order of the file. It ends after the first error.
@@ -196,7 +79,7 @@ func (r *Reader) All() iter.Seq2[Example, error] {
 	}
 }
 
-// validate checks that what was read is UTF-8, or makes it so.
+// validate checks that what was read is UTF-8, or makes it so, and finds labelled stretches in the cells of tables.
 func (r *Reader) validate(e *Example) error {
 	fields := append(make([]*string, 0, 8), &e.Text, &e.Pair, &e.Label, &e.Group, &e.Time)
 	for i := range e.Slices {
@@ -207,16 +90,29 @@ func (r *Reader) validate(e *Example) error {
 			continue
 		}
 		if r.columns.Invalid != "replace" {
-			return hint.Errorf("pass --encoding with the file's encoding, or --invalid replace", "reading %s: line %d is not valid UTF-8", r.name(), e.Line)
+			return hint.Errorf("pass --encoding with the file's encoding, or --invalid replace", "reading %s: %s is not valid UTF-8", r.name(), r.Place(e.Line))
 		}
 		*s = strings.ToValidUTF8(*s, "\uFFFD")
 	}
 	e.Label = strings.TrimSpace(e.Label)
+	if e.Entities == nil && isSpansText(e.Label) { // a cell of a table
+		if labels, spans, err := labelList([]byte(e.Label)); err == nil && len(labels) == 0 {
+			if e.Entities, err = entities(e.Text, spans); err != nil {
+				return hint.Wrap(err, "count start and end in characters of the text", "reading %s: %s", r.name(), r.Place(e.Line))
+			}
+			e.Label = ""
+		}
+	}
 	return nil
 }
 
 // Progress returns how many bytes of the file were read, and its size, 0 if that is not known.
-func (r *Reader) Progress() (done, total int64) { return r.read.n, r.size }
+func (r *Reader) Progress() (done, total int64) {
+	if r.size > 0 { // parts of an indexed file are read twice
+		return min(r.read.n, r.size), r.size
+	}
+	return r.read.n, 0
+}
 
 // Close closes the file.
 func (r *Reader) Close() error {
@@ -228,9 +124,24 @@ func (r *Reader) Close() error {
 	return errors.Join(errs...)
 }
 
+// Place names a record by its Example.Line: "line 17", or "row 17" of a spreadsheet.
+func (r *Reader) Place(line int) string { return fmt.Sprintf("%s %d", cmp.Or(r.unit, "line"), line) }
+
+// Notes tells what the user should know about the file, such as what had to be repaired; it is complete after All.
+func (r *Reader) Notes() []string {
+	notes := slices.Clone(r.notes)
+	if n, ok := r.records.(interface{ notes() []string }); ok {
+		notes = append(notes, n.notes()...)
+	}
+	return notes
+}
+
 func (r *Reader) name() string {
-	if r.path == "-" {
+	switch {
+	case r.path == "-":
 		return "standard input"
+	case r.inner != "":
+		return r.path + ": " + r.inner
 	}
 	return r.path
 }
@@ -246,7 +157,7 @@ func (r *Reader) readError(err error) error {
 
 // tooLong is the error of a record beyond maxRecord.
 func (r *Reader) tooLong(line int) error {
-	return hint.Errorf("close the quote, or split the record", "reading %s: the record that begins in line %d has more than %d MB; a quotation mark may be open", r.name(), line, maxRecord>>20)
+	return hint.Errorf("close the quote, or split the record", "reading %s: the record that begins in %s has more than %d MB; a quotation mark may be open", r.name(), r.Place(line), maxRecord>>20)
 }
 
 // counting counts the bytes that pass.
@@ -258,6 +169,18 @@ type counting struct {
 func (c *counting) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
+	return n, err
+}
+
+// countingAt counts the bytes that are read from anywhere.
+type countingAt struct {
+	*os.File
+	sum *counting
+}
+
+func (c *countingAt) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.File.ReadAt(p, off)
+	c.sum.n += int64(n)
 	return n, err
 }
 
@@ -276,11 +199,22 @@ func (r *Reader) missingColumn(flag, want string, have []string, nearest string)
 
 // Format returns the name of the file's format, as Columns.Format has it.
 func (r *Reader) Format() string {
-	switch r.records.(type) {
+	switch records := r.records.(type) {
 	case *jsonReader:
 		return "jsonl"
+	case *document:
+		return "json"
 	case *conll:
 		return "conll"
+	case *parquetReader:
+		return "parquet"
+	case *table:
+		switch records.rows.(type) {
+		case *sheet:
+			return "xlsx"
+		case *folder:
+			return "folder"
+		}
 	}
 	return "csv"
 }

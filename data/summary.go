@@ -24,6 +24,8 @@ type Summary struct {
 	Split    [3]int64     `json:"split"`   // rows for training, validation, test after cleaning
 	Cleaning CleanReport  `json:"cleaning"`
 	First    []Example    `json:"first"` // rows as they stand in the file
+	Unit     string       `json:"unit"`  // what Example.Line counts: line, row, record or file
+	Notes    []string     `json:"notes,omitempty"`
 }
 
 // LabelCount is a label and how many rows have it.
@@ -48,7 +50,7 @@ func Summarize(ctx context.Context, c *Config, progress func(done, total int64))
 		return nil, err
 	}
 	defer r.Close()
-	s := &Summary{Path: r.name()}
+	s := &Summary{Path: r.name(), Unit: cmp.Or(r.unit, "line")}
 	labels, lengths := map[string]int64{}, make([]int64, lengthBins)
 	chinese, all := 0, 0
 	for e, err := range r.All() {
@@ -72,7 +74,7 @@ func Summarize(ctx context.Context, c *Config, progress func(done, total int64))
 			s.Split[side]++
 		}
 	}
-	s.Cleaning = pass.Report
+	s.Cleaning, s.Notes = pass.Report, r.Notes()
 	s.Chinese = float64(chinese) / float64(max(all, 1))
 	for i, share := range []float64{0, 0.25, 0.5, 0.75, 1} {
 		s.Lengths[i] = quantile(lengths, s.Rows, share)
@@ -108,6 +110,9 @@ func (s *Summary) Text(w io.Writer) {
 	fmt.Fprintf(w, "characters      %10d least, %d at a quarter, %d in the middle, %d at three quarters, %d most\n", s.Lengths[0], s.Lengths[1], s.Lengths[2], s.Lengths[3], s.Lengths[4])
 	fmt.Fprintf(w, "Chinese         %9.0f%% of the characters\n", 100*s.Chinese)
 	fmt.Fprintf(w, "after cleaning  %10d for training, %d for validation, %d for the test, near doubles not considered\n\n", s.Split[Train], s.Split[Validation], s.Split[Test])
+	for _, note := range s.Notes {
+		fmt.Fprintf(w, "note: %s\n", note)
+	}
 	const shown = 30
 	most := int64(1)
 	for _, l := range s.Labels {
@@ -127,6 +132,6 @@ func (s *Summary) Text(w io.Writer) {
 	s.Cleaning.Text(w)
 	fmt.Fprintln(w, "\nfirst rows")
 	for _, e := range s.First {
-		fmt.Fprintf(w, "  line %d  [%s]  %s\n", e.Line, firstChars(e.Label, 24), firstChars(strings.Join(strings.Fields(e.Text), " "), 70))
+		fmt.Fprintf(w, "  %s %d  [%s]  %s\n", s.Unit, e.Line, firstChars(e.Label, 24), firstChars(strings.Join(strings.Fields(e.Text), " "), 70))
 	}
 }

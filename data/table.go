@@ -110,10 +110,18 @@ func (t *table) next() (Example, error) {
 			continue // an empty line
 		}
 		if need := slices.Max(t.at) + 1; len(fields) < need {
-			return Example{}, hint.Errorf("check the quoting of that row, or pass --delimiter", "reading %s: line %d has %d columns, column %d is needed; the first row has %d", t.r.name(), line, len(fields), need, t.columns)
+			return Example{}, hint.Errorf("check the quoting of that row, or pass --delimiter", "reading %s: %s has %d columns, column %d is needed; the first row has %d", t.r.name(), t.r.Place(line), len(fields), need, t.columns)
 		}
 		return t.example(fields, line), nil
 	}
+}
+
+// notes hands on those of the rows.
+func (t *table) notes() []string {
+	if n, ok := t.rows.(interface{ notes() []string }); ok {
+		return n.notes()
+	}
+	return nil
 }
 
 func (t *table) example(fields []string, line int) Example {

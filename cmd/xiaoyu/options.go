@@ -14,19 +14,20 @@ import (
 
 // columnFlags are the flags that say where in a file text and label are.
 type columnFlags struct {
-	data, text, label, pair, encoding, format, delimiter, header, invalid string
+	data, text, label, pair, encoding, format, delimiter, header, invalid, part string
 }
 
 func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.data, "data", "", "file of examples: CSV, TSV or JSON lines, also as .gz or .zst; - for standard input")
+	flags.StringVar(&f.data, "data", "", "examples: CSV, TSV, JSON, JSON lines, XLSX, Parquet or CoNLL columns, also as .gz, .zst or .zip, or a folder of .txt; - for standard input")
 	flags.StringVar(&f.text, "text", "", "column of the text: its name, or its number from 1")
 	if withLabel {
 		flags.StringVar(&f.label, "label", "", "column of the label")
 	}
 	flags.StringVar(&f.pair, "pair", "", "column of a second text, for tasks on pairs of texts")
 	flags.StringVar(&f.encoding, "encoding", "", "encoding of the file, if detection errs: utf-8, gb18030, big5, utf-16le, utf-16be, windows-1252")
-	flags.StringVar(&f.format, "data-format", "", "csv, jsonl or conll, if detection errs")
+	flags.StringVar(&f.format, "data-format", "", "what the file is, if detection errs: csv, jsonl, json, xlsx, parquet, conll or folder")
+	flags.StringVar(&f.part, "part", "", "what to read of several: a sheet, by name or number; the path of a list in JSON; a file in an archive")
 	flags.StringVar(&f.delimiter, "delimiter", "", "character between columns, if detection errs; tab for a tab")
 	flags.StringVar(&f.header, "header", "", "yes or no, if detection errs")
 	flags.StringVar(&f.invalid, "invalid", "", "replace: put U+FFFD for bytes that the encoding does not know")
@@ -36,7 +37,7 @@ func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
 func (f *columnFlags) apply(c *xiaoyu.Config) error {
 	for key, value := range map[string]string{
 		"data.path": f.data, "data.text": f.text, "data.label": f.label, "data.pair": f.pair, "data.encoding": f.encoding,
-		"data.format": f.format, "data.delimiter": f.delimiter, "data.header": f.header, "data.invalid": f.invalid,
+		"data.format": f.format, "data.delimiter": f.delimiter, "data.header": f.header, "data.invalid": f.invalid, "data.part": f.part,
 	} {
 		if value == "" {
 			continue
