@@ -65,7 +65,7 @@ func unpack(f *zip.File) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	const always = 64 << 20 // bytes that need no justification
+	const always = 16 << 20 // bytes that need no justification
 	return &bounded{in, always + 250*int64(min(f.CompressedSize64, 1<<40))}, nil
 }
 

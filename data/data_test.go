@@ -487,6 +487,10 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte("text,label\n\"a\nb\",1\n"))
 	f.Add([]byte("{\"text\":\"a\"}\n"))
 	f.Add([]byte("\xff\xfet\x00e\x00"))
+	f.Add([]byte("\xff\xfe"))
+	f.Add([]byte(`[{"text":"a","label":[[0,1,"X"]]}]`))
+	f.Add([]byte(`{"a":{"b":[{"data":{"text":"a"},"annotations":[{"result":[{"from_name":"l","type":"labels","value":{"start":0,"end":1,"labels":["X"]}}]}]}]}}`))
+	f.Add([]byte("a B-X\nb I-Y\n\nc E-X\n"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		path := write(t, "x", content)
 		for _, c := range []Columns{{Text: "text"}, {Text: "1", Label: "2"}} {

@@ -21,6 +21,7 @@ type document struct {
 	fields jsonFields
 	first  json.RawMessage // record that was read to see whether the list is the right one
 	lists  []string        // lists that were passed by, with their columns
+	depth  int             // objects and lists around the records
 	n      int             // records read
 	ended  bool
 }
@@ -41,7 +42,7 @@ func newDocument(r *Reader, sample string) (*document, error) {
 	case json.Delim('['):
 		found, err = d.try("")
 	case json.Delim('{'):
-		found, err = d.search("", 0)
+		found, err = d.search("", 1)
 	}
 	switch {
 	case err != nil:
@@ -79,6 +80,7 @@ func (d *document) search(path string, depth int) (found bool, err error) {
 		case json.Delim('{'):
 			found, err = d.search(inner, depth+1)
 		case json.Delim('['):
+			d.depth = depth
 			found, err = d.try(inner)
 		}
 		if found || err != nil {
@@ -155,13 +157,20 @@ func (d *document) next() (Example, error) {
 // rest reads what follows the records: a file that is cut off there may have lost some.
 func (d *document) rest() error {
 	d.ended = true
-	for {
+	for open := d.depth + 1; ; {
 		d.budget.left = maxRecord
-		if _, err := d.json.Token(); err != nil {
-			if err == io.EOF && d.json.InputOffset() > 0 {
-				return io.EOF
-			}
+		token, err := d.json.Token()
+		switch {
+		case err == io.EOF && open == 0:
+			return io.EOF
+		case err != nil:
 			return d.syntax(err)
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			open++
+		case json.Delim('}'), json.Delim(']'):
+			open--
 		}
 	}
 }

@@ -34,11 +34,12 @@ func isJSONLines(start []byte, text string) bool {
 		return rest[0] == '{'
 	}
 	// One object is a record if it has a text, and otherwise something with records in it.
-	_, ok := field(fields, text)
+	_, ok := aliased(fields, wantedColumn{"text", text})
 	return ok
 }
 
-// looksJSONList tells whether start, which begins with a bracket, is a list of objects.
+// looksJSONList tells whether start, which begins with a bracket, is a list of objects, or an empty one.
 func looksJSONList(start []byte) bool {
-	return bytes.HasPrefix(bytes.TrimSpace(start[1:]), []byte("{"))
+	inside := bytes.TrimSpace(start[1:])
+	return bytes.HasPrefix(inside, []byte("{")) || string(inside) == "]"
 }

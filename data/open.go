@@ -69,15 +69,15 @@ func (r *Reader) openText(in *bufio.Reader) error {
 	if err != nil && err != io.EOF {
 		return r.readError(err)
 	}
-	if len(bytes.TrimSpace(sample)) == 0 {
-		return hint.Errorf("give a file with a header and at least two rows", "reading %s: the file is empty", r.name())
-	}
 	if plain, err = r.decode(plain, sample); err != nil {
 		return err
 	}
 	r.in = plain
 	if sample, err = plain.Peek(sampleSize); err != nil && err != io.EOF {
 		return r.readError(err)
+	}
+	if len(bytes.TrimSpace(sample)) == 0 {
+		return hint.Errorf("give a file with a header and at least two rows", "reading %s: the file is empty", r.name())
 	}
 	switch r.textFormat(sample) {
 	case "jsonl":
