@@ -109,6 +109,11 @@ func (t *training) calibrate(ctx context.Context) error {
 	if !t.config.Eval.Calibrate || len(rows) < minCalibration {
 		return nil
 	}
+	if head := t.model.Config.Head; head != model.ClassHead && head != model.MultiLabelHead {
+		return nil
+	}
+	t.Stage("calibrating", int64(len(rows)), "texts")
+	t.encoded = 0
 	set := t.encode(rows)
 	_, predictions, err := train.Evaluate(ctx, t.model, set, nn.NewTape(nil))
 	if err != nil {

@@ -42,12 +42,13 @@ type TrainOptions struct {
 
 // Result is what a training brought.
 type Result struct {
-	Package    string       // folder of the model
-	ReportFile string       // the report as a web page
-	Digest     string       // of the package
-	Run        string       // ID of its record
-	Report     *eval.Report // on the test part, or on the validation part where there is no test part
-	Seconds    float64      // that all of it took
+	Package    string           // folder of the model
+	ReportFile string           // the report as a web page
+	Digest     string           // of the package
+	Run        string           // ID of its record
+	Report     *eval.Report     // on the test part, or on the validation part where there is no test part
+	Folds      *CrossValidation // with train.folds, else nil
+	Seconds    float64          // that all of it took
 }
 
 // silent is the observer of those who want none.
@@ -256,7 +257,11 @@ func (t *training) openRun() error {
 
 // run trains, judges and saves.
 func (t *training) run(ctx context.Context) (*Result, error) {
-	if err := t.loop(ctx); err != nil {
+	cv, err := t.crossValidate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.loop(ctx, course{name: "training", checkpoint: filepath.Join(t.record.Dir(), checkpointFile), log: true}); err != nil {
 		return nil, err
 	}
 	t.trainer.Finish()
@@ -277,6 +282,9 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 	page := filepath.Join(t.record.Dir(), "report.html")
 	facts := append([]eval.Fact{{Name: "data", NameZH: "数据", Value: filepath.Base(t.config.Data.Path)},
 		{Name: "rows for training", NameZH: "训练样本", Value: fmt.Sprint(len(t.set.Parts[data.Train]))}}, modelFacts(t.model)...)
+	if cv != nil {
+		facts = append(facts, eval.Fact{Name: "cross-validation", NameZH: "交叉验证", Value: cv.String()})
+	}
 	if err := writePage(page, report, eval.Page{Title: t.config.Name, Facts: append(facts, eval.Fact{Name: "digest", NameZH: "摘要", Value: p.Digest})}); err != nil {
 		return nil, err
 	}
@@ -285,28 +293,41 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 	if err := os.Remove(filepath.Join(t.record.Dir(), checkpointFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	return &Result{Package: p.Dir, ReportFile: page, Digest: p.Digest, Run: t.record.ID(), Report: report, Seconds: time.Since(t.start).Seconds()}, nil
+	return &Result{Package: p.Dir, ReportFile: page, Digest: p.Digest, Run: t.record.ID(), Report: report, Folds: cv, Seconds: time.Since(t.start).Seconds()}, nil
+}
+
+// course is how the loop of one training is told and kept: that of the model, or of a fold.
+type course struct {
+	name       string // of the stage
+	checkpoint string // file
+	log        bool   // its figures are curves of the run
+}
+
+func (o course) write(r *track.Run, step, epoch int, values map[string]float64) error {
+	if !o.log {
+		return nil
+	}
+	return r.Log(step, epoch, values)
 }
 
 // loop consumes the events of the training: shows, logs, and saves checkpoints.
-func (t *training) loop(ctx context.Context) error {
+func (t *training) loop(ctx context.Context, o course) error {
 	c := &t.config.Train
-	path := filepath.Join(t.record.Dir(), checkpointFile)
-	t.Stage("training", int64(t.trainer.StepsPerEpoch()*c.Epochs), "steps")
+	t.Stage(o.name, int64(t.trainer.StepsPerEpoch()*c.Epochs), "steps")
 	saved, valid := time.Now(), ""
 	main := train.MainMetric(t.model.Config.Head)
 	mainName := strings.ReplaceAll(main, "_", " ")
 	for event, err := range t.trainer.Run(ctx) {
 		if err != nil {
 			if errors.Is(err, context.Canceled) {
-				err = errors.Join(err, t.trainer.Save(path))
+				err = errors.Join(err, t.trainer.Save(o.checkpoint))
 			}
 			return err
 		}
 		save := false
 		if s := event.Step; s != nil {
 			values := map[string]float64{"train/loss": s.Loss, "train/learning_rate": s.LearningRate, "train/gradient_norm": s.GradientNorm}
-			if err := t.record.Log(s.Step, s.Epoch, values); err != nil {
+			if err := o.write(t.record, s.Step, s.Epoch, values); err != nil {
 				return err
 			}
 			t.Progress(int64(s.Step), fmt.Sprintf("epoch %d/%d  loss %.3f%s", s.Epoch, c.Epochs, s.Loss, valid))
@@ -317,7 +338,7 @@ func (t *training) loop(ctx context.Context) error {
 			if main == "accuracy" {
 				values["valid/macro_f1"] = e.Valid.MacroF1
 			}
-			if err := t.record.Log(e.Step, e.Epoch, values); err != nil {
+			if err := o.write(t.record, e.Step, e.Epoch, values); err != nil {
 				return err
 			}
 			if t.set.Parts[data.Validation] != nil {
@@ -331,7 +352,7 @@ func (t *training) loop(ctx context.Context) error {
 			save = !e.Stopped
 		}
 		if save {
-			if err := t.trainer.Save(path); err != nil {
+			if err := t.trainer.Save(o.checkpoint); err != nil {
 				return err
 			}
 			saved = time.Now()
@@ -414,12 +435,19 @@ func (r *Result) summary() map[string]float64 {
 	for _, f := range r.Report.Figures() {
 		values[f.Key] = f.Value
 	}
+	if r.Folds != nil {
+		values["cv_mean"], values["cv_deviation"] = r.Folds.Mean, r.Folds.Deviation
+	}
 	return values
 }
 
 // MarshalJSON writes the result for programs.
 func (r *Result) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]any{"package": r.Package, "digest": r.Digest, "run": r.Run, "report": r.ReportFile, "seconds": r.Seconds, "metrics": r.Report})
+	m := map[string]any{"package": r.Package, "digest": r.Digest, "run": r.Run, "report": r.ReportFile, "seconds": r.Seconds, "metrics": r.Report}
+	if r.Folds != nil {
+		m["cross_validation"] = r.Folds
+	}
+	return json.Marshal(m)
 }
 
 // Labels of a report are few enough to name in a card.

@@ -399,6 +399,44 @@ func TestASplitOfItsOwnIsKept(t *testing.T) {
 	}
 }
 
+func TestAValidationPartOfItsOwnIsKept(t *testing.T) {
+	set, err := load(t, numbered(100), func(c *Config) { c.Valid = write(t, "dev.csv", []byte("text,label\nonly one,8\n")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(set.Parts[Validation]) != 1 || set.Parts[Validation][0].Text != "only one" || len(set.Parts[Train])+len(set.Parts[Test]) != 100 || len(set.Parts[Test]) == 0 {
+		t.Errorf("%d, %d, %d rows", len(set.Parts[Train]), len(set.Parts[Validation]), len(set.Parts[Test]))
+	}
+}
+
+func TestASplitByTimeTakesTheLatestRows(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("text,label,day\n")
+	for i := range 100 {
+		fmt.Fprintf(&b, "text %d,%d,2024-%02d-%02d\n", i, i%2, 1+i*7%100/28, 1+i*7%100%28)
+	}
+	set, err := load(t, b.String(), func(c *Config) {
+		c.Time, c.Split.By, c.Split.Test, c.Split.Validation, c.Slices = "day", "time", 0.2, 0.25, []string{"day"}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := [3]int{len(set.Parts[Train]), len(set.Parts[Validation]), len(set.Parts[Test])}; n != [3]int{60, 20, 20} {
+		t.Errorf("%v rows", n)
+	}
+	latest := ""
+	for _, side := range []Side{Train, Validation, Test} {
+		next := latest
+		for _, r := range set.Parts[side] {
+			if r.Slices[0] < latest {
+				t.Fatalf("a row of %s is in the %v part, after one of %s", r.Slices[0], side, latest)
+			}
+			next = max(next, r.Slices[0])
+		}
+		latest = next
+	}
+}
+
 func TestWrittenFilesReadBack(t *testing.T) {
 	set, err := load(t, "text,label\n\"a, \"\"b\"\"\nc\",1\n<d>,0\n好,0\nx,1\n", nil)
 	if err != nil {

@@ -62,6 +62,9 @@ func Load(ctx context.Context, c *Config, progress func(done, total int64)) (*Se
 	if err == nil {
 		err = l.place(ctx)
 	}
+	if err == nil && c.Valid != "" {
+		err = l.read(ctx, c.Valid, Validation)
+	}
 	if err == nil && c.Test != "" {
 		before := l.pass.Report.Duplicates + l.pass.Report.Near
 		if err = l.read(ctx, c.Test, Test); err == nil {

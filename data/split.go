@@ -81,8 +81,9 @@ func (l *loader) place(ctx context.Context) error {
 	sides, order := make([]Side, len(rows)), make([]int, len(rows))
 	for i, w := range l.waiting {
 		order[i] = i
-		if sides[i] = l.config.Split.Side(w.key); sides[i] == Test && l.config.Test != "" {
-			sides[i] = Train // the test rows come from elsewhere
+		sides[i] = l.config.Split.Side(w.key)
+		if sides[i] == Test && l.config.Test != "" || sides[i] == Validation && l.config.Valid != "" {
+			sides[i] = Train // these rows come from elsewhere
 		}
 	}
 	if l.config.Split.By == "time" {
@@ -120,7 +121,10 @@ func (l *loader) byTime() (sides []Side, order []int, err error) {
 	if l.config.Test == "" {
 		test = n - int(float64(n)*l.config.Split.Test)
 	}
-	valid := test - int(float64(test)*l.config.Split.Validation)
+	valid := test
+	if l.config.Valid == "" {
+		valid = test - int(float64(test)*l.config.Split.Validation)
+	}
 	// A border moves back to the first row of its time.
 	back := func(at int) int {
 		for at > 0 && at < n && keys[order[at-1]] == keys[order[at]] {

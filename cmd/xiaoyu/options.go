@@ -116,6 +116,9 @@ func otherFamily(c *xiaoyu.Config, family string) (*xiaoyu.Config, error) {
 func resultText(term *terminal, r *xiaoyu.Result) {
 	fmt.Fprintln(term.out)
 	r.Report.Text(term.out)
+	if r.Folds != nil {
+		fmt.Fprintf(term.out, "\ncross-validation  %s\n", r.Folds)
+	}
 	fmt.Fprintf(term.out, "\nmodel    %s\nreport   %s\nrun      %s   (%.1f s in all)\n", r.Package, r.ReportFile, r.Run, r.Seconds)
 	fmt.Fprintf(term.out, "\ntry      xiaoyu predict %s \"…\"\n         xiaoyu serve %s\n", r.Package, r.Package)
 }
