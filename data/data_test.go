@@ -400,7 +400,10 @@ func TestASplitOfItsOwnIsKept(t *testing.T) {
 }
 
 func TestAValidationPartOfItsOwnIsKept(t *testing.T) {
-	set, err := load(t, numbered(100), func(c *Config) { c.Valid = write(t, "dev.csv", []byte("text,label\nonly one,8\n")) })
+	set, err := load(t, numbered(100), func(c *Config) {
+		c.Split.Near = 0 // these texts are alike
+		c.Valid = write(t, "dev.csv", []byte("text,label\nonly one,8\n"))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -416,6 +419,7 @@ func TestASplitByTimeTakesTheLatestRows(t *testing.T) {
 		fmt.Fprintf(&b, "text %d,%d,2024-%02d-%02d\n", i, i%2, 1+i*7%100/28, 1+i*7%100%28)
 	}
 	set, err := load(t, b.String(), func(c *Config) {
+		c.Split.Near = 0 // these texts are alike
 		c.Time, c.Split.By, c.Split.Test, c.Split.Validation, c.Slices = "day", "time", 0.2, 0.25, []string{"day"}
 	})
 	if err != nil {

@@ -82,7 +82,7 @@ type loader struct {
 	config   *Config
 	pass     *Pass
 	classes  map[string]int // by label, in the order of appearance
-	waiting  []waiting      // of each row of c.Path, and then of each row of c.Test
+	waiting  []waiting      // of each row of c.Path, then of each row of c.Valid and of c.Test
 	set      Set
 	progress func(done, total int64)
 }
