@@ -249,7 +249,7 @@ func (t *training) openRun() error {
 	}
 	var err error
 	t.record, err = track.Start(c.Runs, track.Info{
-		Name: c.Name, Command: t.options.Command, Parameters: c, Data: t.files(func(path string) string { return path }),
+		Name: c.Name, Task: c.Task, Family: c.Model.Family, Command: t.options.Command, Parameters: c, Data: t.files(func(path string) string { return path }),
 		Environment: track.Environment{Kernel: kernel.Name()},
 	})
 	return err

@@ -12,7 +12,7 @@
 //	run.Log(step, epoch, map[string]float64{"train/loss": 0.42})
 //	run.Finish(track.Finished, map[string]float64{"accuracy": 0.91})
 //
-// Reading: [List], [Load], [Metrics].
+// Reading: [List], [Load], [Metrics], [Curve]; choosing: [ParseFilter], [Sort].
 package track
 
 import (
@@ -50,19 +50,24 @@ const (
 type Info struct {
 	ID          string             `json:"id"`
 	Name        string             `json:"name"`
+	Task        string             `json:"task,omitempty"`   // what is learnt
+	Family      string             `json:"family,omitempty"` // of the model
 	Status      Status             `json:"status"`
 	Error       string             `json:"error,omitempty"`
 	Start       time.Time          `json:"start"`
 	End         time.Time          `json:"end,omitzero"`
 	Command     []string           `json:"command"`
-	Parameters  any                `json:"parameters"` // the whole configuration
-	Data        map[string]string  `json:"data"`       // digests by file
+	Parameters  any                `json:"parameters,omitempty"` // the whole configuration; see Settings for a run of List
+	Data        map[string]string  `json:"data"`                 // digests by file
 	Environment Environment        `json:"environment"`
 	Summary     map[string]float64 `json:"summary,omitempty"`
 	Artefacts   map[string]string  `json:"artefacts,omitempty"` // digests by path
 	Step        int                `json:"step"`                // last step logged
 	PID         int                `json:"pid"`
 	Resumed     int                `json:"resumed,omitempty"` // how often
+
+	root     string            // the folder of the runs, where Parameters were not read
+	settings map[string]string // see Settings
 }
 
 // Environment is where a run took place.

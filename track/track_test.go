@@ -100,7 +100,7 @@ func TestADeadProcessIsNotRunning(t *testing.T) {
 	}
 }
 
-func TestListSortsAndSkipsWhatIsNoRun(t *testing.T) {
+func TestListSortsAndNamesWhatIsDamaged(t *testing.T) {
 	root := t.TempDir()
 	defer func(f func() time.Time) { now = f }(now)
 	var ids []string
@@ -112,7 +112,7 @@ func TestListSortsAndSkipsWhatIsNoRun(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, content := range map[string]string{"broken": "{", "empty": ""} {
+	for name, content := range map[string]string{"broken": "{", "20260101-030405.000-abcd": "", "another folder": ""} {
 		if err := os.MkdirAll(filepath.Join(root, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -123,8 +123,16 @@ func TestListSortsAndSkipsWhatIsNoRun(t *testing.T) {
 		}
 	}
 	list, err := List(root)
-	if err != nil || len(list) != 3 || list[0].ID != ids[2] {
+	if err != nil || len(list) != 5 {
 		t.Fatalf("%v, %v", list, err)
+	}
+	if list[0].ID != "20260101-030405.000-abcd" && list[0].ID != "broken" || list[0].Status != Damaged || list[0].Error == "" || list[2].ID != ids[2] {
+		t.Errorf("%v", list)
+	}
+	for _, id := range []string{"broken", "20260101-030405.000-abcd"} {
+		if err := Delete(root, id); err != nil {
+			t.Errorf("deleting a damaged run: %v", err)
+		}
 	}
 	if err := Delete(root, ids[0]); err != nil {
 		t.Error(err)
