@@ -137,3 +137,9 @@ func jaccard(a, b []uint64, least float64) float64 {
 	}
 	return float64(common) / float64(len(a)+len(b)-common)
 }
+
+// Shingles returns the shingles of a text as numbers, sorted, each once.
+func Shingles(text string) []uint64 {
+	var s shingler
+	return s.set(text)
+}
