@@ -127,7 +127,7 @@ func (p *Pass) double(e *Example) *int64 {
 		}
 	}
 	if p.near != nil {
-		whole := e.whole()
+		whole := e.Whole()
 		if number, _ := p.near.Nearest(whole); number >= 0 {
 			return &r.Near
 		}

@@ -64,15 +64,19 @@ func FindDoubles(ctx context.Context, c *Config, o DoublesOptions, progress func
 	if progress == nil {
 		progress = func(string, int64, int64) {}
 	}
-	d := &Doubles{Path: c.Path, Threshold: o.Threshold}
-	var err error
-	if d.examples, err = ReadAll(ctx, c, func(done, total int64) { progress("reading", done, total) }); err != nil {
+	examples, err := ReadAll(ctx, c, func(done, total int64) { progress("reading", done, total) })
+	if err != nil {
 		return nil, err
 	}
-	d.Rows = len(d.examples)
+	return Group(ctx, c.Path, examples, o, progress)
+}
+
+// Group is FindDoubles for examples that were read from path.
+func Group(ctx context.Context, path string, examples []Example, o DoublesOptions, progress func(stage string, done, total int64)) (*Doubles, error) {
+	d := &Doubles{Path: path, Threshold: o.Threshold, Rows: len(examples), examples: examples}
 	texts := make([]string, d.Rows)
 	for i := range d.examples {
-		texts[i] = d.examples[i].whole()
+		texts[i] = d.examples[i].Whole()
 	}
 	found, err := near.Groups(ctx, texts, near.Options{Threshold: o.Threshold, Progress: func(done, total int64) { progress("comparing", done, total) }})
 	if err != nil {
@@ -133,8 +137,8 @@ func ReadAll(ctx context.Context, c *Config, progress func(done, total int64)) (
 	return out, nil
 }
 
-// whole is all that is written in a row: the text, or both texts of a pair.
-func (e *Example) whole() string {
+// Whole is all that is written in a row: the text, or both texts of a pair.
+func (e *Example) Whole() string {
 	if e.Pair == "" {
 		return e.Text
 	}
@@ -142,7 +146,7 @@ func (e *Example) whole() string {
 }
 
 func (d *Doubles) conflict(group []int32) bool {
-	return slices.ContainsFunc(group, func(i int32) bool { return d.examples[i].target() != d.examples[group[0]].target() })
+	return slices.ContainsFunc(group, func(i int32) bool { return d.examples[i].Target() != d.examples[group[0]].Target() })
 }
 
 // describe shows the first rows of n groups.
@@ -167,7 +171,7 @@ func (d *Doubles) describe(groups [][]int32, n int) {
 		seen := map[string]bool{}
 		for _, id := range g {
 			e := &d.examples[id]
-			key := e.target() + "\x00" + e.whole()
+			key := e.Target() + "\x00" + e.Whole()
 			if seen[key] && len(g) > shownMembers {
 				continue
 			}
@@ -182,8 +186,8 @@ func (d *Doubles) describe(groups [][]int32, n int) {
 }
 
 func (d *Doubles) row(e, stays *Example) DoubleRow {
-	a, b := stays.whole(), e.whole()
-	return DoubleRow{e.Line, e.target(), firstChars(b, shownText), near.Jaccard(a, b), near.Marked(a, b)}
+	a, b := stays.Whole(), e.Whole()
+	return DoubleRow{e.Line, e.Target(), firstChars(b, shownText), near.Jaccard(a, b), near.Marked(a, b)}
 }
 
 // Write writes the rows that stay: see WriteFile.

@@ -121,7 +121,7 @@ func (f *leakFinder) addAll(ctx context.Context, progress func(stage string, don
 			}
 			progress("indexing", int64(i), int64(len(f.rows)))
 		}
-		whole := f.rows[i].whole()
+		whole := f.rows[i].Whole()
 		if _, ok := f.texts[whole]; ok || strings.TrimSpace(whole) == "" {
 			continue
 		}
@@ -154,7 +154,7 @@ func (f *leakFinder) find(text string) (kind string, row int, similarity float64
 }
 
 func (l *Leak) count(e *Example, f *leakFinder, examples int) {
-	whole := e.whole()
+	whole := e.Whole()
 	kind, row, similarity := f.find(whole)
 	if kind == "" {
 		return
@@ -163,7 +163,7 @@ func (l *Leak) count(e *Example, f *leakFinder, examples int) {
 	o := map[string]*Overlap{"equal": &l.Equal, "folded": &l.Folded, "near": &l.Near}[kind]
 	o.Rows++
 	double := &f.rows[row]
-	mine, theirs := e.target(), double.target()
+	mine, theirs := e.Target(), double.Target()
 	shown := o.Same
 	if mine == theirs {
 		o.Same++
@@ -172,7 +172,7 @@ func (l *Leak) count(e *Example, f *leakFinder, examples int) {
 		o.Other++
 	}
 	if examples < 0 || shown < examples {
-		l.Examples = append(l.Examples, LeakRow{kind, e.Line, mine, double.Line, theirs, similarity, firstChars(whole, shownText), near.Marked(whole, double.whole())})
+		l.Examples = append(l.Examples, LeakRow{kind, e.Line, mine, double.Line, theirs, similarity, firstChars(whole, shownText), near.Marked(whole, double.Whole())})
 	}
 }
 
@@ -185,8 +185,8 @@ func (r *LeakRow) rank() int {
 	return rank
 }
 
-// target is all that is asked of a row: its label, or its labelled stretches.
-func (e *Example) target() string {
+// Target is all that is asked of a row: its label, or its labelled stretches.
+func (e *Example) Target() string {
 	if len(e.Entities) == 0 {
 		return e.Label
 	}

@@ -99,7 +99,7 @@ func (l *loader) read(ctx context.Context, path string, side Side) error {
 		if err != nil {
 			return err
 		}
-		w := waiting{l.config.Split.key(&e), e.Time, e.whole()}
+		w := waiting{l.config.Split.key(&e), e.Time, e.Whole()}
 		if n++; n%512 == 0 && l.progress != nil {
 			l.progress(r.Progress())
 		}

@@ -17,6 +17,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -47,8 +48,8 @@ type Report struct {
 	Seed     uint64   `json:"seed"`
 	Accuracy float64  `json:"accuracy"` // of the models on rows that they did not see, by the labels that are there
 	Noise    *Noise   `json:"noise"`
-	Doubts   []Doubt  `json:"doubts"` // the most doubtful first
-	Doubted  int      `json:"doubted"`
+	Doubts   []Doubt  `json:"doubts"`  // as many as are wrong by estimate, the most doubtful first
+	Doubted  int      `json:"doubted"` // how many those are
 }
 
 // Doubt is a row whose label is probably wrong.
@@ -86,14 +87,16 @@ func Find(ctx context.Context, rows []data.Row, labels []string, s Settings, pro
 	noise := EstimateNoise(labels, given, probabilities)
 	report := &Report{Rows: len(rows), Labels: labels, Family: s.Model.Family, Folds: s.Folds, Seed: s.Train.Seed,
 		Accuracy: float64(right) / float64(max(len(rows), 1)), Noise: noise, Doubts: []Doubt{}}
-	ranked := noise.Rank(given, probabilities)
-	report.Doubted = noise.Doubted
-	shown := ranked[:min(len(ranked), noise.Doubted)]
-	for _, i := range shown {
+	wrong := int(math.Round(noise.Share * float64(len(rows))))
+	for _, i := range noise.Rank(given, probabilities) {
 		other := bestOther(probabilities[i], given[i])
+		if len(report.Doubts) == wrong || probabilities[i][other] <= probabilities[i][given[i]] {
+			break
+		}
 		report.Doubts = append(report.Doubts, Doubt{Row: i, Line: rows[i].Line, Text: rows[i].Text, Pair: rows[i].Pair, Label: labels[given[i]], Suggested: labels[other],
 			Given: float64(probabilities[i][given[i]]), Other: float64(probabilities[i][other])})
 	}
+	report.Doubted = len(report.Doubts)
 	explained := report.Doubts
 	if s.Limit >= 0 {
 		explained = explained[:min(len(explained), s.Limit)]
