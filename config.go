@@ -47,7 +47,7 @@ var presets = map[string]map[string]string{
 	"transformer": {"train.epochs": "12", "train.learning_rate": "0.0007", "train.warmup": "0.1", "model.embed_dropout": "0.2", "model.layers": "2", "model.activation": "gelu", "model.pooling": "mean"},
 	"static":      {"train.epochs": "20", "train.learning_rate": "0.003", "model.embed_dropout": "0.3", "model.dropout": "0"},
 	"fasttext":    {"train.epochs": "15", "train.learning_rate": "0.005", "model.embed_dim": "64", "model.embed_dropout": "0.3", "model.dropout": "0", "model.ngram.chars_max": "0"},
-	"ngram": {"train.epochs": "12", "train.learning_rate": "0.005", "train.label_smoothing": "0.05", "train.weight_decay": "0", "train.clip": "0", "train.warmup": "0",
+	"ngram": {"train.optimizer": "dual", "train.epochs": "8", "train.refit": "true",
 		"tokenizer.min_frequency": "1", "tokenizer.vocab_size": "200000", "model.max_tokens": "2000", "model.dropout": "0"},
 }
 

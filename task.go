@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
+	"github.com/xiaoyu-slm/xiaoyu/text"
 	"github.com/xiaoyu-slm/xiaoyu/train"
 )
 
@@ -98,6 +100,29 @@ func (t *training) encode(rows []data.Row) *train.Set {
 	}
 	t.Progress(t.encoded, "")
 	return set
+}
+
+// examples yields rows as a network chooses its features from them.
+func (c *Config) examples(rows []data.Row, tok *text.Tokenizer) iter.Seq[model.Example] {
+	return func(yield func(model.Example) bool) {
+		var a, b text.Encoding
+		e := model.Example{Text: &a, Pair: &b}
+		for _, row := range rows {
+			tok.EncodeTo(&a, row.Text)
+			a.Cut(c.Model.MaxTokens)
+			tok.EncodeTo(&b, row.Pair)
+			b.Cut(c.Model.MaxTokens)
+			switch c.Model.Head {
+			case model.ClassHead:
+				e.Classes = append(e.Classes[:0], int32(row.Class))
+			case model.MultiLabelHead:
+				e.Classes = row.Labels
+			}
+			if !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // minCalibration is how many validation examples make a temperature or a threshold worth choosing.

@@ -174,18 +174,7 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	if c.Model.Head == model.TokensHead {
 		labels = model.TagNames(labels)
 	}
-	t.model, err = model.New(c.Model, c.Data.Clean, tok, labels, c.Train.Seed, func(yield func(a, b *text.Encoding) bool) {
-		var a, b text.Encoding
-		for _, row := range parts[data.Train] {
-			tok.EncodeTo(&a, row.Text)
-			a.Cut(c.Model.MaxTokens)
-			tok.EncodeTo(&b, row.Pair)
-			b.Cut(c.Model.MaxTokens)
-			if !yield(&a, &b) {
-				return
-			}
-		}
-	})
+	t.model, err = model.New(c.Model, c.Data.Clean, tok, labels, c.Train.Seed, c.examples(parts[data.Train], tok))
 	if err == nil {
 		err = t.setVectors()
 	}
@@ -205,15 +194,17 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	return nil
 }
 
-// suitScript replaces what the configuration leaves to the script that texts are written in.
+// suitScript replaces what the configuration leaves to the script that texts are written in. Families that see
+// characters beside tokens take words in any script.
 func (c *Config) suitScript(rows []data.Row) {
+	chinese := chineseShare(rows) > 0.3
 	if c.Tokenizer.Kind == "auto" {
 		c.Tokenizer.Kind = "word"
-		if share := chineseShare(rows); share > 0.3 {
+		if chinese && c.Model.Family != "ngram" {
 			c.Tokenizer.Kind = "char"
 		}
 	}
-	c.Model.NGram.Resolve(c.Tokenizer.Kind)
+	c.Model.NGram.Resolve(c.Tokenizer.Kind, chinese)
 }
 
 // chineseShare is the share of Chinese characters among those of the first texts.
@@ -267,6 +258,9 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 	t.trainer.Finish()
 	t.model.Params.Freeze()
 	if err := t.calibrate(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.refit(ctx); err != nil {
 		return nil, err
 	}
 	report, err := t.judge(ctx)
@@ -327,6 +321,9 @@ func (t *training) loop(ctx context.Context, o course) error {
 		save := false
 		if s := event.Step; s != nil {
 			values := map[string]float64{"train/loss": s.Loss, "train/learning_rate": s.LearningRate, "train/gradient_norm": s.GradientNorm}
+			if s.Cost > 0 {
+				values = map[string]float64{"train/loss": s.Loss, "train/cost": s.Cost, "train/gradient_norm": s.GradientNorm}
+			}
 			if err := o.write(t.record, s.Step, s.Epoch, values); err != nil {
 				return err
 			}
@@ -349,7 +346,7 @@ func (t *training) loop(ctx context.Context, o course) error {
 				}
 				t.Note("  epoch %2d  train loss %.4f  validation loss %.4f  %s %.4f%s", e.Epoch, e.TrainLoss, e.Valid.Loss, mainName, e.Valid.Main, mark)
 			}
-			save = !e.Stopped
+			save = !e.Stopped || c.Refit // what follows the last epoch is short, but for a refit
 		}
 		if save {
 			if err := t.trainer.Save(o.checkpoint); err != nil {

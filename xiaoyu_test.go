@@ -126,6 +126,48 @@ func TestInterruptedTrainingResumesToTheSameModel(t *testing.T) {
 	}
 }
 
+func TestRefitUsesTheValidationPartToo(t *testing.T) {
+	c := project(t, "ngram")
+	first, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refitted, err := os.ReadFile(filepath.Join(first.Package, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// Interrupted while it fits the second time, it comes to the same model.
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err = xiaoyu.Train(ctx, c, xiaoyu.TrainOptions{Observer: &interrupter{stage: "refitting", at: 1, cancel: cancel}})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	again, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{Resume: "last"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resumed, err := os.ReadFile(filepath.Join(again.Package, "model.safetensors"))
+	if err != nil || string(resumed) != string(refitted) {
+		t.Errorf("the weights differ, %v", err)
+	}
+
+	// Without a test part the validation part is what the model is judged on, so that it stays out.
+	c.Data.Split.Test = 0
+	judged, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{})
+	if err != nil || judged.Report.N > 100 {
+		t.Errorf("judged on %+v, %v", judged, err)
+	}
+	c.Data.Split.Test, c.Train.Refit = 0.2, false
+	plain, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w, err := os.ReadFile(filepath.Join(plain.Package, "model.safetensors")); err != nil || string(w) == string(refitted) {
+		t.Errorf("without refit the weights are the same, %v", err)
+	}
+}
+
 func TestAnInterruptionAnywhereLeavesNothingHalf(t *testing.T) {
 	for _, stage := range []string{"reading", "tokenizer", "encoding", "training", "evaluating"} {
 		c := project(t, "mlp")

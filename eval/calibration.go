@@ -6,7 +6,19 @@ import "math"
 // (Guo et al. 2017, "On Calibration of Modern Neural Networks"). probabilities, [examples][labels], are those of
 // temperature 1. The result lies in [0.05, 20].
 func Temperature(targets []int, probabilities [][]float32) float64 {
-	loss := func(logT float64) float64 {
+	t, _ := calibrate(targets, probabilities)
+	return t
+}
+
+// CalibratedLoss returns the mean log loss at the best temperature: how well models tell labels apart, whatever the
+// scale of their scores, and a steadier figure than accuracy where examples are few.
+func CalibratedLoss(targets []int, probabilities [][]float32) float64 {
+	_, loss := calibrate(targets, probabilities)
+	return loss
+}
+
+func calibrate(targets []int, probabilities [][]float32) (temperature, loss float64) {
+	at := func(logT float64) float64 {
 		inverse := math.Exp(-logT)
 		total := 0.0
 		for i, row := range probabilities {
@@ -19,25 +31,25 @@ func Temperature(targets []int, probabilities [][]float32) float64 {
 			}
 			total += top + math.Log(sum) - math.Log(clip(float64(row[targets[i]])))*inverse
 		}
-		return total
+		return total / float64(max(len(targets), 1))
 	}
 	// Golden-section search: the loss is convex in 1/T and so has one minimum in log T.
 	const golden = 0.6180339887498949
 	lo, hi := math.Log(0.05), math.Log(20)
 	a, b := hi-golden*(hi-lo), lo+golden*(hi-lo)
-	fa, fb := loss(a), loss(b)
+	fa, fb := at(a), at(b)
 	for range 40 {
 		if fa < fb {
 			hi, b, fb = b, a, fa
 			a = hi - golden*(hi-lo)
-			fa = loss(a)
+			fa = at(a)
 		} else {
 			lo, a, fa = a, b, fb
 			b = lo + golden*(hi-lo)
-			fb = loss(b)
+			fb = at(b)
 		}
 	}
-	return math.Exp((lo + hi) / 2)
+	return math.Exp((lo + hi) / 2), min(fa, fb)
 }
 
 // Threshold returns the probability from which on a label should hold for the highest F1; 0.5 where no example has the

@@ -19,9 +19,9 @@ func linear(t *testing.T) *model.Model {
 		t.Fatal(err)
 	}
 	m, err := model.New(model.Config{Family: "ngram", MaxTokens: 1000, NGram: model.NGrams{Tokens: 1, CharsMin: 1, MinTexts: 1, MaxFeatures: 50, Weighting: "binary"}},
-		text.CleanConfig{HTML: true}, tok, []string{"p", "n"}, 1, func(yield func(_, _ *text.Encoding) bool) {
+		text.CleanConfig{HTML: true}, tok, []string{"p", "n"}, 1, func(yield func(model.Example) bool) {
 			for _, s := range corpus {
-				if e := tok.Encode(s); !yield(&e, nil) {
+				if e := tok.Encode(s); !yield(model.Example{Text: &e}) {
 					return
 				}
 			}

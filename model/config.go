@@ -46,19 +46,26 @@ type Config struct {
 
 // NGrams chooses the features of the ngram family.
 type NGrams struct {
-	Tokens      int    `yaml:"tokens" json:"tokens" doc:"longest run of tokens that is a feature; 0 for none, -1 to choose by the tokenizer (4 characters or 2 words)" default:"-1" min:"-1" max:"8"`
-	CharsMin    int    `yaml:"chars_min" json:"chars_min" doc:"shortest run of characters within a word that is a feature" default:"3" min:"1" max:"16"`
-	CharsMax    int    `yaml:"chars_max" json:"chars_max" doc:"longest run of characters within a word that is a feature; 0 for none, -1 to choose by the tokenizer (none of characters, 5 within words)" default:"-1" min:"-1" max:"16"`
+	Tokens      int    `yaml:"tokens" json:"tokens" doc:"longest run of tokens that is a feature; 0 for none, -1 to choose by the tokenizer (4 characters, else 2 words)" default:"-1" min:"-1" max:"8"`
+	CharsMin    int    `yaml:"chars_min" json:"chars_min" doc:"shortest run of characters between spaces that is a feature; -1 to choose by the script (1 for Chinese, else 3)" default:"-1" min:"-1" max:"16"`
+	CharsMax    int    `yaml:"chars_max" json:"chars_max" doc:"longest run of characters between spaces that is a feature; 0 for none, -1 to choose (none where tokens are characters, 3 for Chinese, else 5)" default:"-1" min:"-1" max:"16"`
 	MinTexts    int    `yaml:"min_texts" json:"min_texts" doc:"a feature must occur in so many training texts" default:"2" min:"1" max:"1000000"`
 	MaxFeatures int    `yaml:"max_features" json:"max_features" doc:"at most so many features are kept, the most frequent ones" default:"500000" min:"1" max:"8000000"`
-	Weighting   string `yaml:"weighting" json:"weighting" doc:"value of a feature: tfidf ((1+log tf)·idf), tf (1+log tf) or binary; each text's values are scaled to length 1" default:"tfidf" enum:"tfidf|tf|binary"`
+	Weighting   string `yaml:"weighting" json:"weighting" doc:"value of a feature: nb (tfidf·√|log-count ratio|: what tells labels apart counts more), tfidf ((1+log tf)·idf), tf (1+log tf) or binary; each text's values are scaled to length 1" default:"nb" enum:"nb|tfidf|tf|binary"`
 }
 
-// Resolve replaces what is left to choose by what suits a tokenizer of the given kind.
-func (n *NGrams) Resolve(tokenizer string) {
-	tokens, chars := 2, 5
-	if tokenizer == "char" {
+// Resolve replaces what is left to choose by what suits a tokenizer of the given kind and the script of the texts.
+// Chinese words beside runs of characters are two views of a text, which together tell more than each.
+func (n *NGrams) Resolve(tokenizer string, chinese bool) {
+	tokens, least, chars := 2, 3, 5
+	switch {
+	case tokenizer == "char":
 		tokens, chars = 4, 0
+	case chinese:
+		least, chars = 1, 3
+	}
+	if n.CharsMin < 0 {
+		n.CharsMin = least
 	}
 	if n.Tokens < 0 {
 		n.Tokens = tokens
@@ -178,7 +185,7 @@ func (c *Config) Check() error {
 		case "ngram":
 			n := c.NGram
 			ok = inRange(n.Tokens, 0, 8) && inRange(n.CharsMin, 1, 16) && inRange(n.CharsMax, 0, 16) && n.Tokens+n.CharsMax > 0 && n.MaxFeatures > 0
-			ok = ok && slices.Contains([]string{"tfidf", "tf", "binary"}, n.Weighting)
+			ok = ok && slices.Contains([]string{"nb", "tfidf", "tf", "binary"}, n.Weighting)
 			value = fmt.Sprintf("%+v", n)
 		}
 		if !ok {

@@ -58,7 +58,13 @@ type Featurizer interface {
 
 // fitter is a network that chooses its features from the training texts, before the weights are declared.
 type fitter interface {
-	Fit(encodings iter.Seq2[*text.Encoding, *text.Encoding]) error
+	Fit(examples iter.Seq[Example]) error
+}
+
+// Example is a training text as networks choose their features from it.
+type Example struct {
+	Text, Pair *text.Encoding // Pair is nil but for pairs of texts
+	Classes    []int32        // that hold: one for head class, any number for head multilabel, none for the others
 }
 
 // shape is the width of a Hidden, and whether it is sparse.
@@ -67,19 +73,19 @@ type shape struct {
 	sparse bool
 }
 
-// New builds a model with fresh weights that follow from seed. encodings yields the training texts as the tokenizer
-// sees them, with the second of a pair or nil; only families that choose their features from the data read it, others
+// New builds a model with fresh weights that follow from seed. examples yields the training texts as the tokenizer
+// sees them, more than once if it is asked to; only families that choose their features from the data read it, others
 // take nil.
-func New(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string, seed uint64, encodings iter.Seq2[*text.Encoding, *text.Encoding]) (*Model, error) {
+func New(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string, seed uint64, examples iter.Seq[Example]) (*Model, error) {
 	m, err := assemble(c, clean, tok, labels)
 	if err != nil {
 		return nil, err
 	}
 	if f, ok := m.Network.(fitter); ok {
-		if encodings == nil {
+		if examples == nil {
 			return nil, fmt.Errorf("building a %s model: it needs texts to choose its features from", c.Family)
 		}
-		if err := f.Fit(encodings); err != nil {
+		if err := f.Fit(examples); err != nil {
 			return nil, err
 		}
 	}

@@ -30,9 +30,9 @@ func small(t testing.TB, family string) *Model {
 	}
 	c := Config{Family: family, MaxTokens: 20, EmbedDim: 8, Filters: 6, Widths: []int{1, 3}, Hidden: 5, Layers: 2, Heads: 1, Buckets: 50, Bidirectional: true, Activation: "gelu", Pooling: "last",
 		NGram: NGrams{Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 1000, Weighting: "tfidf"}}
-	m, err := New(c, text.CleanConfig{HTML: true, Space: true}, tok, []string{"好 评", "差😀", "c"}, 3, func(yield func(_, _ *text.Encoding) bool) {
+	m, err := New(c, text.CleanConfig{HTML: true, Space: true}, tok, []string{"好 评", "差😀", "c"}, 3, func(yield func(Example) bool) {
 		for _, s := range texts {
-			if e := tok.Encode(s); !yield(&e, nil) {
+			if e := tok.Encode(s); !yield(Example{Text: &e}) {
 				return
 			}
 		}
@@ -330,9 +330,9 @@ func TestOneLabelIsNoClassifier(t *testing.T) {
 func TestRareNGramsAreExplained(t *testing.T) {
 	tok := small(t, "mlp").Tokenizer
 	c := Config{Family: "ngram", MaxTokens: 50, NGram: NGrams{Tokens: 1, CharsMin: 1, MinTexts: 100, MaxFeatures: 10, Weighting: "tfidf"}}
-	_, err := New(c, text.CleanConfig{}, tok, []string{"a", "b"}, 1, func(yield func(_, _ *text.Encoding) bool) {
+	_, err := New(c, text.CleanConfig{}, tok, []string{"a", "b"}, 1, func(yield func(Example) bool) {
 		e := tok.Encode("好")
-		yield(&e, nil)
+		yield(Example{Text: &e})
 	})
 	if err == nil || !strings.Contains(hint.Way(err), "min_texts") {
 		t.Errorf("%v; %s", err, hint.Way(err))

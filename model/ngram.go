@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
@@ -62,7 +63,7 @@ func (m *ngram) Forward(t *nn.Tape, input *Input) Hidden {
 			if m.config.Weighting != "binary" {
 				v += float32(math.Log(float64(n)))
 			}
-			if m.config.Weighting == "tfidf" {
+			if m.weighted() {
 				v *= idf[id]
 			}
 			x.Index, x.Value = append(x.Index, id), append(x.Value, v)
@@ -122,14 +123,22 @@ func (m *ngram) hashes(e *text.Encoding, yield func(h uint64)) {
 	if m.config.CharsMax < m.config.CharsMin {
 		return
 	}
-	// A word is a run of pieces with nothing between them; its ends take part as one character each.
+	// A word is a run of pieces with nothing between them; its ends take part as one character each. Beside a Chinese
+	// character a space is one character more, and no end: there it stands where a comma could.
 	for i := 0; i < len(e.Pieces); {
 		start, end := e.Pieces[i].Start, e.Pieces[i].End
-		for i++; i < len(e.Pieces) && e.Pieces[i].Start == end; i++ {
+		for i++; i < len(e.Pieces) && (e.Pieces[i].Start == end || chineseAround(e.Text, end, e.Pieces[i].Start)); i++ {
 			end = e.Pieces[i].End
 		}
 		m.charHashes(e.Text[start:end], yield)
 	}
+}
+
+// chineseAround tells whether there is a Chinese character before place from of a text or behind place to.
+func chineseAround(s []byte, from, to int) bool {
+	before, _ := utf8.DecodeLastRune(s[:from])
+	behind, _ := utf8.DecodeRune(s[to:])
+	return unicode.Is(unicode.Han, before) || unicode.Is(unicode.Han, behind)
 }
 
 func (m *ngram) charHashes(word []byte, yield func(h uint64)) {
@@ -214,14 +223,17 @@ func (m *ngram) insert(h uint64, feature int) {
 // which can only lose features that are rare for their first appearance (lossy counting, Manku & Motwani 2002).
 const maxCandidates = 6 << 20
 
-// Fit counts in how many texts each n-gram occurs and keeps the most frequent ones.
-func (m *ngram) Fit(encodings iter.Seq2[*text.Encoding, *text.Encoding]) error {
+// Fit counts in how many texts each n-gram occurs, keeps the most frequent ones, and weighs them.
+func (m *ngram) Fit(examples iter.Seq[Example]) error {
 	type count struct{ texts, last int32 }
 	counts := map[uint64]count{}
-	texts := int32(0)
-	for e, pair := range encodings {
+	texts, labels := int32(0), 0
+	for e := range examples {
 		texts++
-		m.all(e, pair, func(h uint64) {
+		for _, c := range e.Classes {
+			labels = max(labels, int(c)+1)
+		}
+		m.all(e.Text, e.Pair, func(h uint64) {
 			h = h >> featureBits << featureBits // what the table can tell apart
 			if c := counts[h]; c.last != texts {
 				counts[h] = count{c.texts + 1, texts}
@@ -259,8 +271,61 @@ func (m *ngram) Fit(encodings iter.Seq2[*text.Encoding, *text.Encoding]) error {
 		m.insert(f.hash, i)
 		m.idf[i] = float32(math.Log(float64(1+texts)/float64(1+f.texts)) + 1)
 	}
+	if m.config.Weighting == "nb" && labels > 1 && labels*m.features <= maxLabelCounts {
+		m.favourTelling(m.countByLabel(examples, labels), labels)
+	}
 	return nil
 }
+
+// favourTelling multiplies the weight of each feature by √|r|, r being the log-count ratio of naive Bayes (Wang &
+// Manning 2012, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification") for the label that the
+// feature tells most of: the logarithm of how much likelier it is in texts with the label than in the others. The root
+// is between their weighting and none, and did best on validation parts of sentiment, topics and intents.
+//
+// with holds in how many texts of each label each feature occurs, [features, labels].
+func (m *ngram) favourTelling(with []int32, labels int) {
+	all := make([]float64, m.features)
+	sums, total := make([]float64, labels), 0.0
+	for f := range all {
+		for c, n := range with[f*labels : (f+1)*labels] {
+			all[f] += float64(n)
+			sums[c] += float64(n) + 1
+		}
+		total += all[f]
+	}
+	for f := range all {
+		most := 0.0
+		for c, n := range with[f*labels : (f+1)*labels] {
+			others := total - sums[c] + 2*float64(m.features)
+			r := math.Log((float64(n) + 1) / sums[c] / ((all[f] - float64(n) + 1) / others))
+			most = max(most, math.Abs(r))
+		}
+		m.idf[f] *= float32(math.Sqrt(most))
+	}
+}
+
+// maxLabelCounts bounds the memory of countByLabel, to 256 MB; with more labels than that features are weighed by their
+// frequency alone.
+const maxLabelCounts = 64 << 20
+
+// countByLabel returns in how many texts of each label each feature occurs, [features, labels].
+func (m *ngram) countByLabel(examples iter.Seq[Example], labels int) []int32 {
+	counts := make([]int32, m.features*labels)
+	var features []int32
+	for e := range examples {
+		features = m.Features(features[:0], e.Text, e.Pair)
+		slices.Sort(features)
+		for _, f := range slices.Compact(features) {
+			for _, c := range e.Classes {
+				counts[int(f)*labels+int(c)]++
+			}
+		}
+	}
+	return counts
+}
+
+// weighted tells whether features have weights of their own.
+func (m *ngram) weighted() bool { return m.config.Weighting == "tfidf" || m.config.Weighting == "nb" }
 
 // buffers are what a network keeps beside its weights, in the same file.
 func (m *ngram) buffers() []safetensors.Tensor {

@@ -78,7 +78,12 @@ func (tr *Trainer) Restore(path string) error {
 
 // arrays are the numbers that change while training.
 func (tr *Trainer) arrays() map[string][]float32 {
-	arrays := tr.optimizer.State()
+	arrays := map[string][]float32{}
+	if tr.dual != nil {
+		arrays["dual.beta"] = tr.dual.beta
+	} else {
+		maps.Copy(arrays, tr.optimizer.State())
+	}
 	arrays["weights"] = tr.model.Params.Values()
 	if tr.best != nil {
 		arrays["best"] = tr.best

@@ -10,7 +10,8 @@ import (
 type Config struct {
 	Epochs         int     `yaml:"epochs" json:"epochs" doc:"times that the training part is read, at most" default:"10" min:"1" max:"100000"`
 	BatchSize      int     `yaml:"batch_size" json:"batch_size" doc:"texts of one step" default:"32" min:"1" max:"65536"`
-	Optimizer      string  `yaml:"optimizer" json:"optimizer" doc:"adamw (decoupled weight decay), adam, or sgd with momentum; rows of embeddings that a batch does not use are left alone" default:"adamw" enum:"adamw|adam|sgd"`
+	Optimizer      string  `yaml:"optimizer" json:"optimizer" doc:"adamw (decoupled weight decay), adam, or sgd with momentum; rows of embeddings that a batch does not use are left alone; dual solves a linear support vector machine by coordinate descent, without a learning rate (ngram)" default:"adamw" enum:"adamw|adam|sgd|dual"`
+	Cost           float64 `yaml:"cost" json:"cost,omitempty" doc:"what mistakes cost beside large weights in the last epoch (C of a support vector machine; optimizer dual); each epoch has half the cost of the next, and the best one is kept" default:"4" min:"0.000001" max:"1000000"`
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate" doc:"highest learning rate of the schedule" default:"0.001" min:"0" max:"1000"`
 	WeightDecay    float64 `yaml:"weight_decay" json:"weight_decay" doc:"weight decay of matrices; not of biases and embeddings" default:"0.01" min:"0" max:"10"`
 	Momentum       float64 `yaml:"momentum" json:"momentum" doc:"momentum of sgd" default:"0.9" min:"0" max:"1"`
@@ -26,11 +27,13 @@ type Config struct {
 	Average        float64 `yaml:"average" json:"average,omitempty" doc:"decay of the exponential moving average of the weights that is judged and kept, such as 0.999; 0 for the weights themselves" default:"0" min:"0" max:"0.999999"`
 	LabelSmoothing float64 `yaml:"label_smoothing" json:"label_smoothing" doc:"share of the target's probability spread over all classes (cross_entropy)" default:"0" min:"0" max:"0.99"`
 	ClassWeights   string  `yaml:"class_weights" json:"class_weights" doc:"none, or balanced: rare classes count more, by 1/frequency" default:"none" enum:"none|balanced"`
-	Metric         string  `yaml:"metric" json:"metric" doc:"figure on the validation part that picks the best epoch: auto (accuracy of classes, micro F1 of labels and entities, R² of numbers), accuracy, macro_f1 (of classes) or loss" default:"auto" enum:"auto|accuracy|macro_f1|loss"`
+	Metric         string  `yaml:"metric" json:"metric" doc:"figure on the validation part that picks the best epoch: auto (accuracy of classes, micro F1 of labels and entities, R² of numbers), accuracy, macro_f1 (of classes), loss, or calibrated (loss of classes at the best temperature; auto for optimizer dual)" default:"auto" enum:"auto|accuracy|macro_f1|loss|calibrated"`
 	Folds          int     `yaml:"folds" json:"folds,omitempty" doc:"k-fold cross-validation before the training: figures of k models, each judged on a kth of the training part; 0 for none" default:"0" min:"0" max:"100"`
+	Refit          bool    `yaml:"refit" json:"refit,omitempty" doc:"once the best epoch is known, train anew on the training and the validation part together for as many epochs (where there is a test part)" default:"false"`
 	Patience       int     `yaml:"patience" json:"patience" doc:"stop after so many epochs without a better figure; 0 to run all" default:"3" min:"0" max:"100000"`
 	Seed           uint64  `yaml:"seed" json:"seed" doc:"seed of fresh weights, order of texts, and dropout: same seed, same threads, same model" default:"1"`
 	Threads        int     `yaml:"threads" json:"threads" doc:"processors used; 0 for all" default:"0" min:"0" max:"1024"`
+	Until          int     `yaml:"-" json:"until,omitempty"` // stop after so many epochs of those planned; 0 for all
 	Checkpoint     int     `yaml:"checkpoint" json:"checkpoint" doc:"seconds between checkpoints, which are also written after each epoch and on interruption" default:"60" min:"1" max:"86400"`
 }
 
@@ -54,6 +57,9 @@ func (c *Config) rate(step, steps int) float64 {
 	}
 	return c.LearningRate
 }
+
+// cost returns what mistakes cost in an epoch, counted from 0.
+func (c *Config) cost(epoch int) float64 { return c.Cost * math.Pow(2, float64(epoch+1-c.Epochs)) }
 
 // classWeights returns the weight of each class in the loss, nil for equal ones. Balanced weights are n/(k·count), as
 // scikit-learn computes them.

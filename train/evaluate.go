@@ -68,10 +68,7 @@ func scores(m *model.Model, y *model.Targets, predictions []model.Prediction) (S
 	case model.TokensHead:
 		main = entityF1(y, predictions)
 	default:
-		targets, probabilities := make([]int, len(predictions)), make([][]float32, len(predictions))
-		for i, p := range predictions {
-			targets[i], probabilities[i] = int(y.Classes[i]), p.Probabilities
-		}
+		targets, probabilities := classesOf(y, predictions)
 		r, err := eval.Classify(m.Labels, targets, probabilities, eval.Options{})
 		if err != nil {
 			return Scores{}, err
@@ -79,6 +76,14 @@ func scores(m *model.Model, y *model.Targets, predictions []model.Prediction) (S
 		return Scores{Main: r.Accuracy, MacroF1: r.MacroF1}, nil
 	}
 	return Scores{Main: main, MacroF1: main}, nil
+}
+
+// classesOf returns truth and predictions as package eval takes them.
+func classesOf(y *model.Targets, predictions []model.Prediction) (targets []int, probabilities [][]float32) {
+	for i, p := range predictions {
+		targets, probabilities = append(targets, int(y.Classes[i])), append(probabilities, p.Probabilities)
+	}
+	return targets, probabilities
 }
 
 // f1 is the harmonic mean of precision and recall, 0 where there is nothing right.

@@ -23,6 +23,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/internal/parallel"
@@ -57,7 +58,8 @@ type Step struct {
 	Step, Steps  int     // done, and planned in all
 	Epoch        int     // from 1
 	Loss         float64 // mean over the batch, before the update
-	LearningRate float64
+	LearningRate float64 // 0 for optimizer dual
+	Cost         float64 // for optimizer dual
 	GradientNorm float64 // before clipping
 	Tokens       int     // of the batch
 }
@@ -80,6 +82,7 @@ type Trainer struct {
 	valid     *Set
 	loss      model.Loss
 	optimizer Optimizer
+	dual      *dual // in place of the optimizer; nil but for optimizer dual
 	pool      *parallel.Pool
 	tape      *nn.Tape
 	batch     model.Input
@@ -116,17 +119,28 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 	m.Params.AllocateGradients()
 	tr := &Trainer{model: m, config: c, train: train, valid: valid, pool: parallel.New(c.Threads)}
 	tr.tape = nn.NewTape(tr.pool)
-	tr.optimizer = NewOptimizer(c, m.Params)
 	tr.loss = c.lossOf(train, len(m.Labels))
 	m.SetScale(train.Targets.Scores)
+	if c.Optimizer == "dual" {
+		var err error
+		tr.dual, err = newDual(m, train, &c, tr.loss)
+		return tr, err
+	}
+	tr.optimizer = NewOptimizer(c, m.Params)
 	if c.Average > 0 {
 		tr.average = slices.Clone(m.Params.Values())
 	}
 	return tr, nil
 }
 
+// BestEpoch returns the number of the best epoch so far, from 1; 0 without a validation part.
+func (tr *Trainer) BestEpoch() int { return tr.state.BestAt }
+
 // StepsPerEpoch returns the number of steps of one epoch.
 func (tr *Trainer) StepsPerEpoch() int {
+	if tr.dual != nil {
+		return passes
+	}
 	per := tr.config.BatchSize * max(tr.config.Accumulate, 1)
 	return (tr.train.Len() + per - 1) / per
 }
@@ -146,7 +160,7 @@ func (tr *Trainer) Run(ctx context.Context) iter.Seq2[Event, error] {
 				yield(Event{}, err)
 				return
 			}
-			if tr.state.Position < tr.train.Len() {
+			if tr.state.Position < tr.epochEnd() {
 				step, err := tr.step()
 				if err != nil {
 					yield(Event{}, err)
@@ -169,6 +183,14 @@ func (tr *Trainer) Run(ctx context.Context) iter.Seq2[Event, error] {
 	}
 }
 
+// epochEnd is the position at which an epoch ends: examples, or passes of optimizer dual.
+func (tr *Trainer) epochEnd() int {
+	if tr.dual != nil {
+		return passes
+	}
+	return tr.train.Len()
+}
+
 // Finish puts the weights of the best epoch into the model and ends the workers.
 func (tr *Trainer) Finish() {
 	switch {
@@ -181,6 +203,9 @@ func (tr *Trainer) Finish() {
 }
 
 func (tr *Trainer) step() (*Step, error) {
+	if tr.dual != nil {
+		return tr.dualStep(), nil
+	}
 	m, s := tr.model, &tr.state
 	m.Params.ZeroGradients()
 	value, tokens, batches := 0.0, 0, 0
@@ -215,7 +240,7 @@ func (tr *Trainer) step() (*Step, error) {
 	}
 	s.Step++
 	s.LossSum += value
-	return &Step{s.Step, steps, s.Epoch + 1, value, rate, norm, tokens}, nil
+	return &Step{Step: s.Step, Steps: steps, Epoch: s.Epoch + 1, Loss: value, LearningRate: rate, GradientNorm: norm, Tokens: tokens}, nil
 }
 
 // gradients adds those of the current batch and returns its loss.
@@ -321,7 +346,7 @@ func (tr *Trainer) endEpoch(ctx context.Context) (*Epoch, error) {
 			tr.saved = append(tr.saved[:0], weights...)
 			copy(weights, tr.average)
 		}
-		scores, _, err := Evaluate(ctx, tr.model, tr.valid, tr.tape)
+		scores, predictions, err := Evaluate(ctx, tr.model, tr.valid, tr.tape)
 		judged := weights
 		if tr.average != nil {
 			copy(weights, tr.saved)
@@ -331,22 +356,31 @@ func (tr *Trainer) endEpoch(ctx context.Context) (*Epoch, error) {
 			return nil, err // before anything has changed: the epoch ends again after a restore
 		}
 		e.Valid = scores
-		if by := tr.figure(scores); s.BestAt == 0 || by > s.BestBy {
+		if by := tr.figure(scores, predictions); s.BestAt == 0 || by > s.BestBy {
 			e.Best = true
 			s.BestAt, s.BestBy = e.Epoch, by
 			tr.best = append(tr.best[:0], judged...)
 		}
 	}
 	s.Epoch, s.Position, s.LossSum = e.Epoch, 0, 0
-	s.Done = s.Epoch >= tr.config.Epochs ||
+	s.Done = s.Epoch >= tr.config.Epochs || s.Epoch == tr.config.Until ||
 		tr.config.Patience > 0 && s.BestAt > 0 && s.Epoch-s.BestAt >= tr.config.Patience
 	e.Stopped = s.Done
 	return e, nil
 }
 
 // figure is what picks the best epoch, the higher the better.
-func (tr *Trainer) figure(s Scores) float64 {
-	switch tr.config.Metric {
+func (tr *Trainer) figure(s Scores, predictions []model.Prediction) float64 {
+	metric := tr.config.Metric
+	if metric == "auto" && tr.dual != nil {
+		metric = "calibrated" // its scores are no logits
+	}
+	switch metric {
+	case "calibrated":
+		if tr.model.Config.Head == model.ClassHead {
+			targets, probabilities := classesOf(&tr.valid.Targets, predictions)
+			return -eval.CalibratedLoss(targets, probabilities)
+		}
 	case "loss":
 		return -s.Loss
 	case "macro_f1":

@@ -145,16 +145,25 @@ func sentences(n int, seed uint64) (texts []string, targets []int32) {
 // build returns a small model of a family and its data.
 func build(t testing.TB, family string) (m *model.Model, train, valid *Set, texts []string) {
 	t.Helper()
+	return buildHead(t, family, model.ClassHead)
+}
+
+func buildHead(t testing.TB, family, head string) (m *model.Model, train, valid *Set, texts []string) {
+	t.Helper()
+	labels := []string{"差", "好"}
+	if head == model.RegressionHead {
+		labels = []string{"score"}
+	}
 	texts, targets := sentences(400, 1)
 	tok, err := text.Train(context.Background(), slices.Values(texts), text.Config{Kind: "char", MinFrequency: 1, VocabSize: 1000}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := model.Config{Family: family, MaxTokens: 64, EmbedDim: 12, EmbedDropout: 0.1, Filters: 8, Widths: []int{1, 2}, Hidden: 10, Layers: 1, Heads: 2, Buckets: 500, Bidirectional: true,
-		Activation: "relu", Pooling: "max", Dropout: 0.2, NGram: model.NGrams{Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 5000, Weighting: "tfidf"}}
-	m, err = model.New(c, text.CleanConfig{}, tok, []string{"差", "好"}, 7, func(yield func(_, _ *text.Encoding) bool) {
-		for _, s := range texts {
-			if e := tok.Encode(s); !yield(&e, nil) {
+	c := model.Config{Family: family, Head: head, MaxTokens: 64, EmbedDim: 12, EmbedDropout: 0.1, Filters: 8, Widths: []int{1, 2}, Hidden: 10, Layers: 1, Heads: 2, Buckets: 500, Bidirectional: true,
+		Activation: "relu", Pooling: "max", Dropout: 0.2, NGram: model.NGrams{Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 5000, Weighting: "nb"}}
+	m, err = model.New(c, text.CleanConfig{}, tok, labels, 7, func(yield func(model.Example) bool) {
+		for i, s := range texts {
+			if e := tok.Encode(s); !yield(model.Example{Text: &e, Classes: targets[i : i+1]}) {
 				return
 			}
 		}
@@ -170,7 +179,14 @@ func build(t testing.TB, family string) (m *model.Model, train, valid *Set, text
 			set = valid
 		}
 		m.Encode(&set.Input, &e, s, "")
-		set.Targets.Classes = append(set.Targets.Classes, targets[i])
+		switch head {
+		case model.MultiLabelHead:
+			set.Targets.Labels.Append(targets[i : i+1])
+		case model.RegressionHead:
+			set.Targets.Scores = append(set.Targets.Scores, float32(targets[i]))
+		default:
+			set.Targets.Classes = append(set.Targets.Classes, targets[i])
+		}
 		set.Add()
 	}
 	return m, train, valid, texts
