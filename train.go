@@ -346,7 +346,7 @@ func (t *training) loop(ctx context.Context, o course) error {
 				}
 				t.Note("  epoch %2d  train loss %.4f  validation loss %.4f  %s %.4f%s", e.Epoch, e.TrainLoss, e.Valid.Loss, mainName, e.Valid.Main, mark)
 			}
-			save = !e.Stopped || c.Refit // what follows the last epoch is short, but for a refit
+			save = !e.Stopped || c.Refit && o.log // what follows the last epoch is short, but for a refit
 		}
 		if save {
 			if err := t.trainer.Save(o.checkpoint); err != nil {
