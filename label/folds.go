@@ -97,14 +97,14 @@ func trainFold(ctx context.Context, rows []data.Row, labels []string, s Settings
 	}
 	c := s.Model
 	c.Head = model.ClassHead
-	m, err := model.New(c, s.Clean, tok, labels, s.Train.Seed, func(yield func(a, b *text.Encoding) bool) {
+	m, err := model.New(c, s.Clean, tok, labels, s.Train.Seed, func(yield func(model.Example) bool) {
 		var a, b text.Encoding
 		for _, i := range in {
 			tok.EncodeTo(&a, rows[i].Text)
 			a.Cut(c.MaxTokens)
 			tok.EncodeTo(&b, rows[i].Pair)
 			b.Cut(c.MaxTokens)
-			if !yield(&a, &b) {
+			if !yield(model.Example{Text: &a, Pair: &b, Classes: []int32{int32(rows[i].Class)}}) {
 				return
 			}
 		}

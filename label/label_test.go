@@ -113,7 +113,7 @@ func settings() Settings {
 	conf.Defaults(&s.Clean)
 	conf.Defaults(&s.Train)
 	s.Model.Family, s.Tokenizer.Kind, s.Train.LearningRate, s.Train.Epochs = "ngram", "word", 0.02, 6
-	s.Model.NGram.Resolve("word")
+	s.Model.NGram.Resolve("word", false)
 	s.Folds, s.Neighbors, s.Limit = 4, 3, -1
 	return s
 }
