@@ -59,6 +59,12 @@ func (c *CleanConfig) readFiles(read func(path string) ([]byte, error)) error {
 	return nil
 }
 
+// WithSpelling returns c with a table of misspellings that stands in no file.
+func (c CleanConfig) WithSpelling(t *Spelling) CleanConfig {
+	c.spelling = t
+	return c
+}
+
 // Packed returns c as a package holds it, and the files that belong to it, by name: only the misspellings that are
 // applied.
 func (c CleanConfig) Packed() (CleanConfig, map[string][]byte) {
