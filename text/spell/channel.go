@@ -110,9 +110,9 @@ func inflection(meant, wrong string) float64 {
 	}
 	switch {
 	case len(long) == len(short)+1 && strings.HasPrefix(long, short) && strings.IndexByte("sdryn", long[len(long)-1]) >= 0:
-		return 5
+		return 8
 	case len(long) == len(short) && long[:len(long)-1] == short[:len(short)-1] && strings.IndexByte("sdryn", long[len(long)-1]) >= 0 && strings.IndexByte("sdryn", short[len(short)-1]) >= 0:
-		return 5
+		return 8
 	case strings.ReplaceAll(long, "'", "") == short:
 		return 1 // dont: an apostrophe that is left out is a slip
 	}

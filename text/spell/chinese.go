@@ -198,10 +198,14 @@ func (c *chinese) words(i int, right uint16) float64 {
 	run[i-from] = right
 	after := c.inWord(run, i-from)
 	switch {
-	case after > before && before == 1:
+	case before == 1 && after > 1:
 		return wordBonus
-	case after < before:
+	case before > 1 && after == 1:
+		return -2 * wordBonus
+	case before > 1 && after <= before:
 		return -wordBonus
+	case after == 1: // single characters are often all right
+		return -wordBonus / 2
 	}
 	return 0
 }
@@ -276,8 +280,8 @@ func (c *chinese) proposals(judged []judgement, corpus []string, o *Options) []P
 			if length != 0 && n > length || tallies[p].n < c.grams.count(p.stretch) || right < leastRight[n] || right <= most {
 				return
 			}
-			if n == shortest && c.isWord(p.stretch, n) {
-				return
+			if c.isWord(p.write(p.stretch)) || n == shortest && !c.isWord(p.write(p.corrected(n))) {
+				return // two characters are too little to go by, unless they are a word
 			}
 			best, length, most = p, n, right
 		})
@@ -295,19 +299,16 @@ func (c *chinese) proposals(judged []judgement, corpus []string, o *Options) []P
 		if wrong.Confidence < o.Least {
 			continue
 		}
-		out = append(out, Proposal{Correction: wrong, Kind: kind.String(), Count: tallies[p].n, Right: c.grams.count(p.corrected(n))})
+		out = append(out, Proposal{Correction: wrong, Kind: kind.String(), Count: tallies[p].n, Rights: c.grams.count(p.corrected(n))})
 	}
 	places.fill(out)
 	return out
 }
 
 // leastRight is how often the corrected stretch of so many characters must occur.
-var leastRight = [order + 1]int{2: 3, 3: 2, 4: 1}
+var leastRight = [order + 1]int{2: 4, 3: 3, 4: 2}
 
-func (c *chinese) isWord(stretch uint64, n int) bool {
-	p := pattern{stretch: stretch}
-	return len(c.segmenter.Segment(p.write(stretch))) == 1
-}
+func (c *chinese) isWord(s string) bool { return len(c.segmenter.Segment(s)) == 1 }
 
 func (p pattern) length() int {
 	n := 0

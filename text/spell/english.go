@@ -229,7 +229,7 @@ func (v *vocabulary) decide(wrong int32, candidates []candidate) (Proposal, bool
 	// Or the word is meant: one of the rare words of the corpus, spelt like its words; counts fall as Zipf's law says.
 	k := float64(w.count)
 	genuine := math.Log(v.once) + v.letter.logProbability(w.form) - math.Log(k*(k+1)/2)
-	p := Proposal{Kind: "one edit", Count: int(w.count), Right: int(meant.count)}
+	p := Proposal{Kind: "one edit", Count: int(w.count), Rights: int(meant.count)}
 	p.Correction = text.Correction{Wrong: w.form, Right: meant.form, Confidence: confidence(trustOfWords * (most - genuine - inflection(meant.form, w.form)))}
 	return p, p.Confidence >= 0.5
 }

@@ -33,7 +33,7 @@ func (e *examples) fill(list []Proposal) {
 			}
 			for _, p := range byFirst[before] {
 				if len(p.Examples) < e.most && startsWith(s[at:], p.Wrong) {
-					p.Examples = append(p.Examples, example(s, text.Span{Start: at, End: at + len(p.Wrong)}, p.Correction.Right))
+					p.Examples = append(p.Examples, example(s, text.Span{Start: at, End: at + len(p.Wrong)}, p.Right))
 				}
 			}
 		}

@@ -43,7 +43,7 @@ type Proposal struct {
 	text.Correction
 	Kind     string   `json:"kind"`        // "one edit", or a kind of hanzi.Confusion
 	Count    int      `json:"count"`       // times that the wrong form occurs
-	Right    int      `json:"right_count"` // times that the right one does
+	Rights   int      `json:"right_count"` // times that the right one does
 	Examples []string `json:"examples"`    // places, marked: [-wrong-]{+right+}
 }
 
@@ -95,11 +95,11 @@ func Propose(ctx context.Context, texts iter.Seq2[string, error], o Options) (*R
 // what another calls right.
 func consistent(list []Proposal) []Proposal {
 	slices.SortFunc(list, func(a, b Proposal) int {
-		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Wrong, b.Wrong), cmp.Compare(a.Correction.Right, b.Correction.Right))
+		return cmp.Or(cmp.Compare(math.Round(100*b.Confidence), math.Round(100*a.Confidence)), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Wrong, b.Wrong), cmp.Compare(a.Right, b.Right))
 	})
 	wrong, right := map[string]bool{}, map[string]bool{}
 	return slices.DeleteFunc(list, func(p Proposal) bool {
-		parts := stretches(p.Correction.Right)
+		parts := stretches(p.Right)
 		if wrong[p.Wrong] || right[p.Wrong] || slices.ContainsFunc(parts, func(s string) bool { return wrong[s] }) {
 			return true
 		}
@@ -135,7 +135,7 @@ func (r *Result) Content() []byte {
 		if len(p.Examples) > 0 {
 			example = strings.Join(strings.Fields(p.Examples[0]), " ")
 		}
-		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%s\t%s\n", p.Wrong, p.Correction.Right, strconv.FormatFloat(p.Confidence, 'f', 3, 64), p.Count, p.Kind, example)
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%s\t%s\n", p.Wrong, p.Right, strconv.FormatFloat(p.Confidence, 'f', 3, 64), p.Count, p.Kind, example)
 	}
 	return []byte(b.String())
 }
@@ -151,7 +151,7 @@ func (r *Result) Text(w io.Writer, shown int) {
 	}
 	fmt.Fprintln(w, "\nconfidence  count  right  kind           correction")
 	for _, p := range r.Proposals[:min(shown, len(r.Proposals))] {
-		fmt.Fprintf(w, "%10.3f %6d %6d  %-13s  %s → %s\n", p.Confidence, p.Count, p.Right, p.Kind, p.Wrong, p.Correction.Right)
+		fmt.Fprintf(w, "%10.3f %6d %6d  %-13s  %s → %s\n", p.Confidence, p.Count, p.Rights, p.Kind, p.Wrong, p.Right)
 		for _, e := range p.Examples[:min(1, len(p.Examples))] {
 			fmt.Fprintf(w, "            %s\n", e)
 		}
