@@ -28,6 +28,7 @@ type Example struct {
 	Group    string   // what must stay on one side of the split
 	Time     string   // when it was written
 	Slices   []string // values of Columns.Slices
+	spans    string   // entities as a cell of a table has them, until they are checked
 }
 
 // Columns says where in a record text and label are: by name, by number from 1, or in JSON by a path such as
@@ -44,6 +45,7 @@ type Columns struct {
 	Part      string   `yaml:"part" json:"part,omitempty" doc:"what to read of a file that holds several: the sheet of a spreadsheet, by name or number; the path of the list in JSON; the file in an archive" default:""`
 	Encoding  string   `yaml:"encoding" json:"encoding,omitempty" doc:"auto, or the file's encoding: utf-8, gb18030, big5, utf-16le, utf-16be, windows-1252" default:"auto" enum:"auto|utf-8|gb18030|big5|utf-16le|utf-16be|windows-1252"`
 	Delimiter string   `yaml:"delimiter" json:"delimiter,omitempty" doc:"auto, or the character between columns (tab for a tab)" default:"auto"`
+	Quotes    string   `yaml:"quotes" json:"quotes,omitempty" doc:"whether quotation marks group in tables: auto, yes (as RFC 4180 has it) or no (they are characters like others)" default:"auto" enum:"auto|yes|no"`
 	Header    string   `yaml:"header" json:"header,omitempty" doc:"whether the first row names the columns: auto (yes, unless columns are given by number), yes or no" default:"auto" enum:"auto|yes|no"`
 	Invalid   string   `yaml:"invalid" json:"invalid,omitempty" doc:"what to do with bytes that the encoding does not know: refuse the file, or replace them by U+FFFD" default:"refuse" enum:"refuse|replace"`
 }

@@ -178,7 +178,7 @@ func (r *Reader) textFormat(sample []byte) string {
 		return "json"
 	case ext == ".json":
 		return "jsonl"
-	case looksConll(sample):
+	case ext == ".conll" || ext == ".bio" || ext == ".bmes" || ext == ".bioes" || ext == ".iob" || looksConll(sample):
 		return "conll"
 	}
 	return "csv"

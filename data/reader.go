@@ -95,14 +95,20 @@ func (r *Reader) validate(e *Example) error {
 		*s = strings.ToValidUTF8(*s, "\uFFFD")
 	}
 	e.Label = strings.TrimSpace(e.Label)
-	if e.Entities == nil && isSpansText(e.Label) { // a cell of a table
-		if labels, spans, err := labelList([]byte(e.Label)); err == nil && len(labels) == 0 {
-			if e.Entities, err = entities(e.Text, spans); err != nil {
-				return hint.Wrap(err, "count start and end in characters of the text", "reading %s: %s", r.name(), r.Place(e.Line))
-			}
-			e.Label = ""
+	for _, cell := range []*string{&e.Label, &e.spans} {
+		if e.Entities != nil || !isSpansText(*cell) {
+			continue
 		}
+		labels, spans, err := labelList([]byte(*cell))
+		if err != nil || len(labels) > 0 {
+			continue
+		}
+		if e.Entities, err = entities(e.Text, spans); err != nil {
+			return hint.Wrap(err, "count start and end in characters of the text", "reading %s: %s", r.name(), r.Place(e.Line))
+		}
+		*cell = ""
 	}
+	e.spans = ""
 	return nil
 }
 
@@ -193,6 +199,9 @@ func (r *Reader) missingColumn(flag, want string, have []string, nearest string)
 	way := fmt.Sprintf("pass --%s with one of: %s", flag, list)
 	if nearest != "" {
 		way = fmt.Sprintf("did you mean --%s %s? There are: %s", flag, nearest, list)
+	}
+	if flag == "label" {
+		way += `, or --label "" if there is none`
 	}
 	return hint.Errorf(way, "reading %s: there is no column %q", r.name(), want)
 }

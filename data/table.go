@@ -20,6 +20,7 @@ type table struct {
 	r       *Reader
 	rows    rowReader
 	at      []int // of the wanted columns, counted from 0; -1 for none
+	spans   int   // column of labelled stretches beside the label, as our own files have it; -1 for none
 	columns int   // of the first row
 	pending *Example
 }
@@ -64,6 +65,9 @@ func (t *table) header() error {
 			return err
 		}
 		t.at = append(t.at, at)
+	}
+	if t.spans = slices.Index(first, "entities"); slices.Contains(t.at, t.spans) {
+		t.spans = -1
 	}
 	// Columns given by number mean that the first row is data, unless it was said to be a header.
 	_, err = strconv.Atoi(c.Text)
@@ -126,6 +130,9 @@ func (t *table) notes() []string {
 
 func (t *table) example(fields []string, line int) Example {
 	e := Example{Line: line}
+	if t.spans >= 0 && t.spans < len(fields) {
+		e.spans = fields[t.spans]
+	}
 	for i, to := range e.wanted(&t.r.columns) {
 		if at := t.at[i]; at >= 0 && at < len(fields) {
 			*to = fields[at]
@@ -169,7 +176,7 @@ func (q *quoted) row() ([]string, int, error) {
 		if parse.Line != parse.StartLine {
 			place += fmt.Sprintf(" to %d", parse.Line)
 		}
-		return nil, 0, hint.Errorf(`double the quotation marks inside quoted text ("" for ")`, "reading %s: %s: %v", q.r.name(), place, parse.Err)
+		return nil, 0, hint.Errorf(`double the quotation marks inside quoted text ("" for "), or pass --quotes no if they mean nothing`, "reading %s: %s: %v", q.r.name(), place, parse.Err)
 	}
 	return nil, 0, q.r.readError(err)
 }
@@ -228,7 +235,10 @@ func (r *Reader) sniff(sample []byte) (delimiter rune, isQuoted bool, err error)
 	default:
 		return 0, false, hint.Errorf("pass one character, or tab", "reading %s: the delimiter %q", r.name(), d)
 	}
-	if !bytes.ContainsRune(sample, '"') {
+	switch quotes := r.columns.Quotes; {
+	case quotes == "no":
+		return delimiter, false, nil
+	case quotes == "yes" || !bytes.ContainsRune(sample, '"'):
 		return delimiter, true, nil
 	}
 	// Tables with tabs often hold raw text: they are quoted only if the sample reads as such.

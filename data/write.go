@@ -2,103 +2,143 @@ package data
 
 import (
 	"bufio"
+	"compress/gzip"
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
-// record is an example as it is written.
-type record struct {
-	Text  string `json:"text"`
-	Pair  string `json:"pair,omitempty"`
-	Label any    `json:"label,omitempty"` // text, or a list of spans counted in characters
+// Writer writes a file of examples in the format that its name says. The file is there whole after Commit, and not at all
+// without it.
+type Writer struct {
+	path    string
+	file    *atomicfile.Writer
+	buffer  *bufio.Writer
+	packer  io.WriteCloser // of .gz and .zst; nil for none
+	format  recordWriter
+	columns *Columns
 }
 
-func newRecord(e *Example) record {
-	r := record{Text: e.Text, Pair: e.Pair}
-	if e.Label != "" {
-		r.Label = e.Label
-	}
-	if len(e.Entities) > 0 {
-		var spans [][3]any
-		for _, s := range e.Entities {
-			start := utf8.RuneCountInString(e.Text[:s.Start])
-			spans = append(spans, [3]any{start, start + utf8.RuneCountInString(e.Text[s.Start:s.End]), s.Label})
-		}
-		r.Label = spans
-	}
-	return r
+// recordWriter writes examples in one format.
+type recordWriter interface {
+	write(e *Example) error
+	flush() error
 }
 
-// WriteFile writes examples as JSON lines, or as CSV where path ends in .csv: the whole file or none of it.
-func WriteFile(path string, examples iter.Seq2[Example, error]) error {
-	const way = "choose another file, or free some space"
-	w, err := atomicfile.Create(path)
+const wayToWrite = "choose another file, or free some space"
+
+// Create begins a file: JSON lines (.jsonl, and any name that says nothing else), CSV (.csv), a table with tabs (.tsv),
+// Parquet (.parquet) or a token and its tag a line (.conll, .bio), the texts also as .gz or .zst. Columns are text, label,
+// and as far as c names them pair, group, time and its slices; entities stand in the column of the label, or in one of
+// their own where there is a label as well.
+func Create(path string, c *Columns) (*Writer, error) {
+	file, err := atomicfile.Create(path)
 	if err != nil {
-		return hint.Wrap(err, way, "writing examples")
+		return nil, hint.Wrap(err, wayToWrite, "writing examples")
 	}
-	defer w.Abort()
-	buf := bufio.NewWriter(w)
-	write, flush := jsonWriter(buf), buf.Flush
-	if strings.EqualFold(filepath.Ext(path), ".csv") {
-		write, flush = csvWriter(buf)
+	w := &Writer{path: path, file: file, columns: c, buffer: bufio.NewWriterSize(file, 64<<10)}
+	out := io.Writer(w.buffer)
+	name := strings.ToLower(path)
+	switch filepath.Ext(name) {
+	case ".gz":
+		w.packer = gzip.NewWriter(out)
+	case ".zst":
+		w.packer, err = zstd.NewWriter(out, zstd.WithEncoderConcurrency(1))
 	}
-	for e, err := range examples {
-		if err != nil {
-			return err
-		}
-		if err := write(newRecord(&e)); err != nil {
-			return hint.Wrap(err, way, "writing %s", path)
-		}
+	if w.packer != nil {
+		out, name = w.packer, strings.TrimSuffix(name, filepath.Ext(name))
 	}
-	if err := flush(); err != nil {
-		return hint.Wrap(err, way, "writing %s", path)
+	if err == nil {
+		w.format, err = newRecordWriter(filepath.Ext(name), out, c)
 	}
-	if err := w.Commit(); err != nil {
-		return hint.Wrap(err, way, "writing examples")
+	if err != nil {
+		file.Abort()
+		return nil, hint.Wrap(err, wayToWrite, "writing %s", path)
+	}
+	return w, nil
+}
+
+func newRecordWriter(extension string, out io.Writer, c *Columns) (recordWriter, error) {
+	switch extension {
+	case ".csv":
+		return newTableWriter(out, ',', c), nil
+	case ".tsv":
+		return newTableWriter(out, '\t', c), nil
+	case ".parquet":
+		return newParquetWriter(out, c)
+	case ".conll", ".bio":
+		return &conllWriter{out: out}, nil
+	}
+	return newJSONWriter(out, c), nil
+}
+
+// Write adds an example.
+func (w *Writer) Write(e *Example) error {
+	if err := w.format.write(e); err != nil {
+		return hint.Wrap(err, wayToWrite, "writing %s", w.path)
 	}
 	return nil
 }
 
-func jsonWriter(w io.Writer) func(record) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return func(r record) error { return e.Encode(r) }
+// Notes tells what the format could not hold.
+func (w *Writer) Notes() []string {
+	if n, ok := w.format.(interface{ notes() []string }); ok {
+		return n.notes()
+	}
+	return nil
 }
 
-func csvWriter(w *bufio.Writer) (write func(record) error, flush func() error) {
-	c := csv.NewWriter(w)
-	header := false
-	write = func(r record) error {
-		if !header {
-			header = true
-			if err := c.Write([]string{"text", "pair", "label"}); err != nil {
-				return err
-			}
-		}
-		label, ok := r.Label.(string)
-		if !ok && r.Label != nil {
-			return hint.Errorf("write JSON lines: FILE.jsonl", "CSV has no place for labelled stretches of a text")
-		}
-		return c.Write([]string{r.Text, r.Pair, label})
+// Commit ends the file and puts it in its place.
+func (w *Writer) Commit() error {
+	err := w.format.flush()
+	if err == nil && w.packer != nil {
+		err = w.packer.Close()
 	}
-	return write, func() error {
-		c.Flush()
-		if err := c.Error(); err != nil {
+	if err == nil {
+		err = w.buffer.Flush()
+	}
+	if err == nil {
+		err = w.file.Commit()
+	}
+	if err != nil {
+		return hint.Wrap(err, wayToWrite, "writing %s", w.path)
+	}
+	return nil
+}
+
+// Abort leaves things as they were before Create, unless Commit was reached.
+func (w *Writer) Abort() { w.file.Abort() }
+
+// WriteFile writes texts, labels and entities to a file: the whole file or none of it. See Create for formats.
+func WriteFile(path string, examples iter.Seq2[Example, error]) error {
+	return WriteExamples(path, &Columns{Pair: "pair"}, examples)
+}
+
+// WriteExamples is WriteFile with the columns that c names beside text and label.
+func WriteExamples(path string, c *Columns, examples iter.Seq2[Example, error]) error {
+	w, err := Create(path, c)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	for e, err := range examples {
+		if err != nil {
 			return err
 		}
-		return w.Flush()
+		if err := w.Write(&e); err != nil {
+			return err
+		}
 	}
+	return w.Commit()
 }
 
 // CleanFile writes the examples of c.Path to out as cleaning leaves them. With an empty out nothing is written: the
@@ -125,7 +165,7 @@ func CleanFile(ctx context.Context, c *Config, out string, progress func(done, t
 		}
 	}
 	if out != "" {
-		err = WriteFile(out, cleaned)
+		err = WriteExamples(out, &c.Columns, cleaned)
 		return &pass.Report, err
 	}
 	for _, err := range cleaned {

@@ -292,14 +292,14 @@ func (s *sheet) cell(start xml.StartElement, column int) (string, error) {
 		return "", s.damaged(err)
 	}
 	name := func() string { return columnName(column) + strconv.Itoa(s.row_) }
-	if c.Value == nil && c.Formula != nil {
+	kind := attribute(start, "t")
+	if c.Formula != nil && kind != "str" && (c.Value == nil || *c.Value == "") {
 		for _, w := range s.wanted {
 			if w == column {
 				return "", hint.Errorf("open it in a spreadsheet program and save it, which stores the results", "reading %s: the formula in cell %s has no stored result", s.r.name(), name())
 			}
 		}
 	}
-	kind := attribute(start, "t")
 	if kind == "inlineStr" {
 		return c.Inline.text(), nil
 	}

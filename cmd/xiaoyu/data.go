@@ -19,6 +19,7 @@ func dataCommand(term *terminal) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(dataShow(term), dataClean(term), dataSpell(term), dataSplit(term), dataDedup(term), dataLeak(term), dataDoubtful(term))
+	cmd.AddCommand(dataConvert(term))
 	return cmd
 }
 

@@ -14,21 +14,24 @@ import (
 
 // columnFlags are the flags that say where in a file text and label are.
 type columnFlags struct {
-	data, text, label, pair, encoding, format, delimiter, header, invalid, part string
+	data, text, label, pair, encoding, format, delimiter, header, invalid, part, quotes string
+	given                                                                               func(flag string) bool
 }
 
 func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
 	flags := cmd.Flags()
+	f.given = flags.Changed
 	flags.StringVar(&f.data, "data", "", "examples: CSV, TSV, JSON, JSON lines, XLSX, Parquet or CoNLL columns, also as .gz, .zst or .zip, or a folder of .txt; - for standard input")
 	flags.StringVar(&f.text, "text", "", "column of the text: its name, or its number from 1")
 	if withLabel {
-		flags.StringVar(&f.label, "label", "", "column of the label")
+		flags.StringVar(&f.label, "label", "", "column of the label; \"\" for none")
 	}
 	flags.StringVar(&f.pair, "pair", "", "column of a second text, for tasks on pairs of texts")
 	flags.StringVar(&f.encoding, "encoding", "", "encoding of the file, if detection errs: utf-8, gb18030, big5, utf-16le, utf-16be, windows-1252")
 	flags.StringVar(&f.format, "data-format", "", "what the file is, if detection errs: csv, jsonl, json, xlsx, parquet, conll or folder")
 	flags.StringVar(&f.part, "part", "", "what to read of several: a sheet, by name or number; the path of a list in JSON; a file in an archive")
 	flags.StringVar(&f.delimiter, "delimiter", "", "character between columns, if detection errs; tab for a tab")
+	flags.StringVar(&f.quotes, "quotes", "", "no: quotation marks in a table are characters like others; yes: they group")
 	flags.StringVar(&f.header, "header", "", "yes or no, if detection errs")
 	flags.StringVar(&f.invalid, "invalid", "", "replace: put U+FFFD for bytes that the encoding does not know")
 }
@@ -37,9 +40,9 @@ func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
 func (f *columnFlags) apply(c *xiaoyu.Config) error {
 	for key, value := range map[string]string{
 		"data.path": f.data, "data.text": f.text, "data.label": f.label, "data.pair": f.pair, "data.encoding": f.encoding,
-		"data.format": f.format, "data.delimiter": f.delimiter, "data.header": f.header, "data.invalid": f.invalid, "data.part": f.part,
+		"data.format": f.format, "data.delimiter": f.delimiter, "data.header": f.header, "data.invalid": f.invalid, "data.part": f.part, "data.quotes": f.quotes,
 	} {
-		if value == "" {
+		if value == "" && (key != "data.label" || !f.given("label")) { // --label "" is for files without one
 			continue
 		}
 		if err := conf.Set(c, key, value); err != nil {
