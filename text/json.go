@@ -1,136 +1,34 @@
 package text
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
+	"slices"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
-// tokenizer.json, the format of Hugging Face's tokenizers library (https://huggingface.co/docs/tokenizers).
-
-// stage is one JSON object with a "type"; the fields of all kinds stand side by side.
-type stage struct {
-	Type          string          `json:"type"`
-	Normalizers   []stage         `json:"normalizers,omitempty"`
-	PreTokenizers []stage         `json:"pretokenizers,omitempty"`
-	Pattern       *splitPattern   `json:"pattern,omitempty"`
-	Behavior      string          `json:"behavior,omitempty"`
-	Invert        *bool           `json:"invert,omitempty"`
-	Vocab         json.RawMessage `json:"vocab,omitempty"`
-	UnkToken      string          `json:"unk_token,omitempty"`
-	UnkID         *int32          `json:"unk_id,omitempty"`
-	ByteFallback  *bool           `json:"byte_fallback,omitempty"`
-}
-
-type splitPattern struct {
-	Regex  string `json:"Regex,omitempty"`
-	String string `json:"String,omitempty"`
-}
+// tokenizer.json, the format of Hugging Face's tokenizers library (https://huggingface.co/docs/tokenizers). stages.go
+// has the tables of its stages, modeljson.go its algorithms.
 
 type tokenizerFile struct {
 	Version       string          `json:"version"`
-	Truncation    json.RawMessage `json:"truncation"`
-	Padding       json.RawMessage `json:"padding"`
-	AddedTokens   []any           `json:"added_tokens"`
-	Normalizer    *stage          `json:"normalizer"`
-	PreTokenizer  *stage          `json:"pre_tokenizer"`
+	Truncation    *Truncation     `json:"truncation"`
+	Padding       *Padding        `json:"padding"`
+	AddedTokens   []AddedToken    `json:"added_tokens"`
+	Normalizer    json.RawMessage `json:"normalizer"`
+	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
 	PostProcessor json.RawMessage `json:"post_processor"`
 	Decoder       json.RawMessage `json:"decoder"`
-	Model         stage           `json:"model"`
+	Model         json.RawMessage `json:"model"`
 }
 
-func (nfkc) stage() stage            { return stage{Type: "NFKC"} }
-func (lowercase) stage() stage       { return stage{Type: "Lowercase"} }
-func (whitespaceSplit) stage() stage { return stage{Type: "WhitespaceSplit"} }
+// useAnother is the way out where a tokenizer.json cannot be read.
+const useAnother = "use another tokenizer.json, or train one with `xiaoyu tokenizer train`"
 
-func (punctuation) stage() stage { return stage{Type: "Punctuation", Behavior: "Isolated"} }
-
-func (splitCharacters) stage() stage {
-	no := false
-	return stage{Type: "Split", Pattern: &splitPattern{Regex: "."}, Behavior: "Isolated", Invert: &no}
-}
-
-func (w *wordLevel) stage() stage {
-	// Numbers in the order of the ids, as the library writes them: a map would be sorted by token.
-	var vocab bytes.Buffer
-	vocab.WriteByte('{')
-	for i, t := range w.tokens {
-		if i > 0 {
-			vocab.WriteByte(',')
-		}
-		fmt.Fprintf(&vocab, "%s:%d", quote(t), i)
-	}
-	vocab.WriteByte('}')
-	return stage{Type: "WordLevel", Vocab: vocab.Bytes(), UnkToken: w.tokens[w.unk]}
-}
-
-func (u *unigram) stage() stage {
-	var vocab bytes.Buffer
-	vocab.WriteByte('[')
-	for i, t := range u.tokens {
-		if i > 0 {
-			vocab.WriteByte(',')
-		}
-		score, err := json.Marshal(u.scores[i])
-		if err != nil {
-			score = []byte("0") // scores are finite: newUnigram's callers see to it
-		}
-		fmt.Fprintf(&vocab, "[%s,%s]", quote(t), score)
-	}
-	vocab.WriteByte(']')
-	no := false
-	return stage{Type: "Unigram", Vocab: vocab.Bytes(), UnkID: &u.unk, ByteFallback: &no}
-}
-
-// quote writes a JSON string without escaping what HTML would need.
-func quote(s string) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	// A string can always be encoded.
-	_ = e.Encode(s)
-	return bytes.TrimRight(b.Bytes(), "\n")
-}
-
-// MarshalJSON returns the tokenizer as the content of a tokenizer.json.
-func (t *Tokenizer) MarshalJSON() ([]byte, error) {
-	null := json.RawMessage("null")
-	f := tokenizerFile{Version: "1.0", Truncation: null, Padding: null, AddedTokens: []any{}, PostProcessor: null, Decoder: null}
-	if len(t.normalizers) > 0 {
-		f.Normalizer = &stage{Type: "Sequence"}
-		for _, n := range t.normalizers {
-			f.Normalizer.Normalizers = append(f.Normalizer.Normalizers, n.(interface{ stage() stage }).stage())
-		}
-	}
-	f.PreTokenizer = &stage{Type: "Sequence"}
-	for _, p := range t.preTokenizers {
-		f.PreTokenizer.PreTokenizers = append(f.PreTokenizer.PreTokenizers, p.(interface{ stage() stage }).stage())
-	}
-	f.Model = t.algorithm.(interface{ stage() stage }).stage()
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(f); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
-
-// Save writes a tokenizer.json, as a whole or not at all.
-func (t *Tokenizer) Save(path string) error {
-	data, err := t.MarshalJSON()
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return atomicfile.WriteFile(path, data, 0o644)
-}
-
-// maxFile bounds a tokenizer.json: the largest in use have some ten megabytes.
+// maxFile bounds a tokenizer.json: the largest in use have some thirty megabytes.
 const maxFile = 256 << 20
 
 // Load reads the tokenizer.json at path.
@@ -153,132 +51,143 @@ func Load(path string) (*Tokenizer, error) {
 	return t, nil
 }
 
-// Read reads the content of a tokenizer.json. What it cannot do exactly as the library does is refused by name.
+// Read reads the content of a tokenizer.json. The tokenizer encodes as the library does, special tokens that a text
+// spells included (see Literal). What it cannot do exactly is refused by name.
 func Read(data []byte) (*Tokenizer, error) {
-	const way = "use a tokenizer that xiaoyu wrote"
+	classesOnce.Do(buildClasses)
 	var f tokenizerFile
 	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, hint.Wrap(err, way, "it is no tokenizer.json")
+		return nil, hint.Wrap(err, useAnother, "it is no tokenizer.json")
 	}
 	if f.Version != "1.0" {
-		return nil, hint.Errorf(way, "version %q; 1.0 is supported", f.Version)
+		return nil, hint.Errorf(useAnother, "version %q; 1.0 is known", f.Version)
 	}
-	if len(f.AddedTokens) > 0 {
-		return nil, hint.Errorf(way, "added tokens are not supported yet")
-	}
-	for name, part := range map[string]json.RawMessage{"truncation": f.Truncation, "padding": f.Padding, "post_processor": f.PostProcessor, "decoder": f.Decoder} {
-		if len(part) > 0 && string(part) != "null" {
-			return nil, hint.Errorf(way, "a %s is not supported yet", name)
-		}
-	}
-	t := &Tokenizer{}
-	for _, s := range flatten(f.Normalizer, func(s *stage) []stage { return s.Normalizers }) {
-		switch s.Type {
-		case "NFKC":
-			t.normalizers = append(t.normalizers, nfkc{})
-		case "Lowercase":
-			t.normalizers = append(t.normalizers, lowercase{})
-		default:
-			return nil, hint.Errorf(way, "normalizer %q; NFKC and Lowercase are supported", s.Type)
-		}
-	}
-	for _, s := range flatten(f.PreTokenizer, func(s *stage) []stage { return s.PreTokenizers }) {
-		switch {
-		case s.Type == "WhitespaceSplit":
-			t.preTokenizers = append(t.preTokenizers, whitespaceSplit{})
-		case s.Type == "Punctuation" && s.Behavior == "Isolated":
-			t.preTokenizers = append(t.preTokenizers, punctuation{})
-		case s.Type == "Split" && s.Pattern != nil && s.Pattern.Regex == "." && s.Behavior == "Isolated" && s.Invert != nil && !*s.Invert:
-			t.preTokenizers = append(t.preTokenizers, splitCharacters{})
-		default:
-			return nil, hint.Errorf(way, "pre-tokenizer %q as configured; WhitespaceSplit, Punctuation (Isolated) and Split by characters are supported", s.Type)
-		}
+	t := &Tokenizer{truncation: f.Truncation, padding: f.Padding}
+	if err := t.checkSections(); err != nil {
+		return nil, err
 	}
 	var err error
-	t.algorithm, err = f.Model.algorithm()
+	if t.normalizers, err = readStages(f.Normalizer, "normalizer", "normalizers", normalizerKinds, 0); err != nil {
+		return nil, err
+	}
+	if t.preTokenizers, err = readStages(f.PreTokenizer, "pre-tokenizer", "pretokenizers", preTokenizerKinds, 0); err != nil {
+		return nil, err
+	}
+	if t.processors, err = readStages(f.PostProcessor, "post-processor", "processors", processorKinds, 0); err != nil {
+		return nil, err
+	}
+	if t.decoder, err = readStages(f.Decoder, "decoder", "decoders", decoderKinds, 0); err != nil {
+		return nil, err
+	}
+	bytes, err := t.byteLevel()
 	if err != nil {
-		return nil, hint.Wrap(err, way, "model %q", f.Model.Type)
+		return nil, err
 	}
-	return t, nil
+	var name string
+	if t.algorithm, name, err = readModel(f.Model, bytes); err != nil {
+		return nil, hint.Wrap(err, useAnother, "the model %s", name)
+	}
+	if t.added, err = newAddedTokens(f.AddedTokens, t, false); err != nil {
+		return nil, hint.Wrap(err, useAnother, "added tokens")
+	}
+	for _, p := range t.processors {
+		if err := p.install(t); err != nil {
+			return nil, hint.Wrap(err, useAnother, "the post-processor")
+		}
+	}
+	return t, t.checkWrapping()
 }
 
-// flatten returns the stages of a sequence, or the one stage, or none.
-func flatten(s *stage, parts func(*stage) []stage) []stage {
-	switch {
-	case s == nil:
-		return nil
-	case s.Type == "Sequence":
-		return parts(s)
+// Literal returns a tokenizer that takes the special tokens that a text spells for text like any other, as Hugging
+// Face's encode_special_tokens does. That is what texts of strangers need: a user who types "[SEP]" must not steer the
+// model.
+func (t *Tokenizer) Literal() *Tokenizer {
+	l := &Tokenizer{
+		normalizers: t.normalizers, preTokenizers: t.preTokenizers, algorithm: t.algorithm, processors: t.processors, decoder: t.decoder,
+		trim: t.trim, truncation: t.truncation, padding: t.padding, wrapped: t.wrapped,
 	}
-	return []stage{*s}
+	if t.added != nil {
+		// The tokens were accepted once.
+		l.added, _ = newAddedTokens(t.added.list, l, true)
+	}
+	return l
 }
 
-func (s *stage) algorithm() (Algorithm, error) {
-	switch s.Type {
-	case "WordLevel":
-		var ids map[string]int32
-		if err := json.Unmarshal(s.Vocab, &ids); err != nil {
-			return nil, fmt.Errorf("vocabulary: %w", err)
+// checkSections refuses values of truncation and padding that mean nothing.
+func (t *Tokenizer) checkSections() error {
+	if c := t.truncation; c != nil {
+		if c.Direction == "" {
+			c.Direction = "Right"
 		}
-		tokens := make([]string, len(ids))
-		seen := make([]bool, len(ids))
-		for t, id := range ids {
-			if id < 0 || int(id) >= len(ids) || seen[id] {
-				return nil, fmt.Errorf("vocabulary: the ids of %d tokens are not 0 to %d", len(ids), len(ids)-1)
-			}
-			tokens[id], seen[id] = t, true
+		if !slices.Contains([]string{"LongestFirst", "OnlyFirst", "OnlySecond"}, c.Strategy) || !slices.Contains([]string{"Left", "Right"}, c.Direction) || c.MaxLength < 0 || c.Stride < 0 {
+			return hint.Errorf(useAnother, "truncation %q to the %s, to %d tokens with stride %d; LongestFirst, OnlyFirst and OnlySecond are known, Left and Right", c.Strategy, c.Direction, c.MaxLength, c.Stride)
 		}
-		unk, ok := ids[s.UnkToken]
-		if !ok {
-			return nil, fmt.Errorf("the unknown token %q is not in the vocabulary", s.UnkToken)
-		}
-		return newWordLevel(tokens, unk), nil
-	case "Unigram":
-		var pairs []unigramEntry
-		if err := json.Unmarshal(s.Vocab, &pairs); err != nil {
-			return nil, fmt.Errorf("vocabulary: %w", err)
-		}
-		if s.UnkID == nil || *s.UnkID < 0 || int(*s.UnkID) >= len(pairs) {
-			return nil, fmt.Errorf("unk_id is missing or outside the vocabulary")
-		}
-		if s.ByteFallback != nil && *s.ByteFallback {
-			return nil, fmt.Errorf("byte_fallback is not supported yet")
-		}
-		tokens, scores, seen := make([]string, len(pairs)), make([]float64, len(pairs)), make(map[string]bool, len(pairs))
-		for i, p := range pairs {
-			if p.token == "" || seen[p.token] {
-				return nil, fmt.Errorf("vocabulary: token %d, %q, is empty or stands twice", i, p.token)
-			}
-			seen[p.token] = true
-			tokens[i], scores[i] = p.token, p.score
-		}
-		return newUnigram(tokens, scores, *s.UnkID), nil
 	}
-	return nil, fmt.Errorf("WordLevel and Unigram are supported")
-}
-
-// unigramEntry is written as [token, score].
-type unigramEntry struct {
-	token string
-	score float64
-}
-
-func (u *unigramEntry) UnmarshalJSON(data []byte) error {
-	var pair []json.RawMessage
-	if err := json.Unmarshal(data, &pair); err != nil {
-		return err
-	}
-	if len(pair) != 2 {
-		return fmt.Errorf("an entry of %d parts, not [token, score]", len(pair))
-	}
-	if err := json.Unmarshal(pair[0], &u.token); err != nil {
-		return err
-	}
-	if err := json.Unmarshal(pair[1], &u.score); err != nil {
-		return err
-	}
-	if math.IsNaN(u.score) || math.IsInf(u.score, 0) {
-		return fmt.Errorf("score %v", u.score)
+	if p := t.padding; p != nil && p.PadID < 0 {
+		return hint.Errorf(useAnother, "padding with the token %d", p.PadID)
 	}
 	return nil
+}
+
+// checkWrapping refuses special tokens that there are not.
+func (t *Tokenizer) checkWrapping() error {
+	for _, parts := range [][]wrapPart{t.wrapped.single, t.wrapped.pair} {
+		for _, p := range parts {
+			if p.text < 0 && (p.id < 0 || int(p.id) >= t.VocabSize()) {
+				return hint.Errorf(useAnother, "the post-processor adds the token %d of %d", p.id, t.VocabSize())
+			}
+		}
+	}
+	return nil
+}
+
+// byteLevel tells whether pieces reach the algorithm as bytes that its vocabulary writes visibly.
+func (t *Tokenizer) byteLevel() (bool, error) {
+	for i, p := range t.preTokenizers {
+		if _, ok := p.(*byteLevel); ok {
+			if i < len(t.preTokenizers)-1 {
+				return false, hint.Errorf(useAnother, "the pre-tokenizer ByteLevel is followed by another one; it is known as the last one only")
+			}
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// MarshalJSON returns the tokenizer as the content of a tokenizer.json.
+func (t *Tokenizer) MarshalJSON() ([]byte, error) {
+	f := tokenizerFile{Version: "1.0", Truncation: t.truncation, Padding: t.padding, AddedTokens: []AddedToken{}}
+	if t.added != nil {
+		f.AddedTokens = t.added.list
+	}
+	var err error
+	section := func(to *json.RawMessage, data json.RawMessage, e error) {
+		if *to = data; err == nil {
+			err = e
+		}
+	}
+	data, e := writeStages(t.normalizers, "normalizers", normalizerKinds)
+	section(&f.Normalizer, data, e)
+	data, e = writeStages(t.preTokenizers, "pretokenizers", preTokenizerKinds)
+	section(&f.PreTokenizer, data, e)
+	data, e = writeStages(t.processors, "processors", processorKinds)
+	section(&f.PostProcessor, data, e)
+	data, e = writeStages(t.decoder, "decoders", decoderKinds)
+	section(&f.Decoder, data, e)
+	data, e = writeModel(t.algorithm)
+	section(&f.Model, data, e)
+	if err != nil {
+		return nil, err
+	}
+	out, err := marshal(f)
+	return append(out, '\n'), err
+}
+
+// Save writes a tokenizer.json, as a whole or not at all.
+func (t *Tokenizer) Save(path string) error {
+	data, err := t.MarshalJSON()
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return atomicfile.WriteFile(path, data, 0o644)
 }

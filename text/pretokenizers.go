@@ -1,57 +1,184 @@
 package text
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// whitespaceSplit cuts at white space, which it drops.
-type whitespaceSplit struct{}
+// behavior is what becomes of the delimiters that a text is cut at.
+type behavior string
 
-func (whitespaceSplit) split(s string, p Span, dst []Span) []Span {
-	start := -1
+const (
+	removed            behavior = "Removed"
+	isolated           behavior = "Isolated"
+	mergedWithPrevious behavior = "MergedWithPrevious"
+	mergedWithNext     behavior = "MergedWithNext"
+	contiguous         behavior = "Contiguous"
+)
+
+func (b *behavior) check() error {
+	if known := []behavior{removed, isolated, mergedWithPrevious, mergedWithNext, contiguous}; !slices.Contains(known, *b) {
+		return fmt.Errorf("behavior %q; %v are known", *b, known)
+	}
+	return nil
+}
+
+// cutter collects the pieces of one text from its delimiters, in rising order.
+type cutter struct {
+	behavior behavior
+	dst      []Span
+	at       int  // end of what has been seen
+	open     bool // the last piece can take what follows
+	last     bool // what was seen last is a delimiter
+	invert   bool
+}
+
+// delimiter takes one, and the text before it.
+func (c *cutter) delimiter(from, to int) {
+	if c.at < from {
+		c.part(Span{c.at, from}, c.invert)
+	}
+	if from < to {
+		c.part(Span{from, to}, !c.invert)
+	}
+	c.at = to
+}
+
+// finish takes the rest.
+func (c *cutter) finish(end int) []Span {
+	if c.at < end {
+		c.part(Span{c.at, end}, c.invert)
+	}
+	return c.dst
+}
+
+func (c *cutter) part(s Span, delimiter bool) {
+	join := false
+	switch c.behavior {
+	case removed:
+		if delimiter {
+			return
+		}
+	case mergedWithPrevious:
+		join = c.open && delimiter && !c.last
+	case mergedWithNext:
+		join = c.open && !delimiter && c.last
+	case contiguous:
+		join = c.open && delimiter == c.last
+	}
+	if join {
+		c.dst[len(c.dst)-1].End = s.End
+	} else {
+		c.dst = append(c.dst, s)
+	}
+	c.open, c.last = true, delimiter
+}
+
+// cutAtCharacters cuts at each character that is a delimiter.
+func cutAtCharacters(s string, p Span, dst []Span, b behavior, is func(r rune) bool) []Span {
+	c := cutter{behavior: b, dst: dst, at: p.Start}
 	for at := p.Start; at < p.End; {
 		r, n := utf8.DecodeRuneInString(s[at:p.End])
-		if unicode.IsSpace(r) {
-			if start >= 0 {
-				dst = append(dst, Span{start, at})
-			}
-			start = -1
-		} else if start < 0 {
-			start = at
+		if is(r) {
+			c.delimiter(at, at+n)
 		}
 		at += n
 	}
-	if start >= 0 {
-		dst = append(dst, Span{start, p.End})
-	}
-	return dst
+	return c.finish(p.End)
 }
 
-// splitCharacters makes a piece of each character: Split by the expression "." with the behaviour Isolated.
-type splitCharacters struct{}
+// whitespaceSplit cuts at white space, which it drops.
+type whitespaceSplit struct{}
 
-func (splitCharacters) split(s string, p Span, dst []Span) []Span {
-	for at := p.Start; at < p.End; {
-		_, n := utf8.DecodeRuneInString(s[at:p.End])
-		dst = append(dst, Span{at, at + n})
-		at += n
-	}
-	return dst
+func (whitespaceSplit) split(d *draft, p Span, dst []Span) []Span {
+	return cutAtCharacters(d.text, p, dst, removed, unicode.IsSpace)
 }
 
-// punctuation makes a piece of each punctuation character (ASCII's, and Unicode's category P).
-type punctuation struct{}
+// punctuation cuts at punctuation characters (all but letters, digits and controls in ASCII, and Unicode's P).
+type punctuation struct {
+	Behavior behavior `json:"behavior"`
+}
 
-func (punctuation) split(s string, p Span, dst []Span) []Span {
-	start := p.Start
+func (t *punctuation) prepare() error { return t.Behavior.check() }
+
+func (t *punctuation) split(d *draft, p Span, dst []Span) []Span {
+	return cutAtCharacters(d.text, p, dst, t.Behavior, isPunctuation)
+}
+
+// digits cuts numbers out, whole or digit by digit.
+type digits struct {
+	Individual bool `json:"individual_digits"`
+}
+
+func (t *digits) split(d *draft, p Span, dst []Span) []Span {
+	b := contiguous
+	if t.Individual {
+		b = isolated
+	}
+	return cutAtCharacters(d.text, p, dst, b, func(r rune) bool { return classOf(r)&number != 0 })
+}
+
+// charDelimiterSplit cuts at one character, which it drops.
+type charDelimiterSplit struct {
+	Delimiter string `json:"delimiter"`
+}
+
+func (t *charDelimiterSplit) prepare() error {
+	if utf8.RuneCountInString(t.Delimiter) != 1 {
+		return fmt.Errorf("delimiter %q is not one character", t.Delimiter)
+	}
+	return nil
+}
+
+func (t *charDelimiterSplit) split(d *draft, p Span, dst []Span) []Span {
+	only, _ := utf8.DecodeRuneInString(t.Delimiter)
+	return cutAtCharacters(d.text, p, dst, removed, func(r rune) bool { return r == only })
+}
+
+// fixedLength cuts after every so many characters.
+type fixedLength struct {
+	Length int `json:"length"`
+}
+
+func (t *fixedLength) prepare() error {
+	if t.Length < 1 {
+		return fmt.Errorf("length %d is not positive", t.Length)
+	}
+	return nil
+}
+
+func (t *fixedLength) split(d *draft, p Span, dst []Span) []Span {
+	start, n := p.Start, 0
+	for at := p.Start; at < p.End; at += characterLength(d.text, at) {
+		if n == t.Length {
+			dst = append(dst, Span{start, at})
+			start, n = at, 0
+		}
+		n++
+	}
+	return append(dst, Span{start, p.End})
+}
+
+// bertPreTokenizer drops white space and makes a piece of each punctuation character.
+type bertPreTokenizer struct{}
+
+func (bertPreTokenizer) split(d *draft, p Span, dst []Span) []Span {
+	s, start := d.text, p.Start
 	for at := p.Start; at < p.End; {
-		r, n := utf8.DecodeRuneInString(s[at:p.End])
-		if isPunctuation(r) {
+		r, n := rune(s[at]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRuneInString(s[at:p.End])
+		}
+		if k := classOf(r) & (space | punctuator); k != 0 {
 			if start < at {
 				dst = append(dst, Span{start, at})
 			}
-			dst = append(dst, Span{at, at + n})
+			if k&space == 0 {
+				dst = append(dst, Span{at, at + n})
+			}
 			start = at + n
 		}
 		at += n
@@ -62,9 +189,116 @@ func (punctuation) split(s string, p Span, dst []Span) []Span {
 	return dst
 }
 
-func isPunctuation(r rune) bool {
-	if r < utf8.RuneSelf {
-		return '!' <= r && r <= '/' || ':' <= r && r <= '@' || '[' <= r && r <= '`' || '{' <= r && r <= '~'
+// whitespace makes pieces of runs of word characters and of runs of what is neither those nor white space: \w+|[^\w\s]+.
+type whitespace struct{}
+
+func (whitespace) split(d *draft, p Span, dst []Span) []Span {
+	start, kind := p.Start, -1
+	for at := p.Start; at < p.End; {
+		r, n := utf8.DecodeRuneInString(d.text[at:p.End])
+		k := 1
+		switch {
+		case unicode.IsSpace(r):
+			k = -1
+		case isRustWord(r):
+			k = 0
+		}
+		if k != kind {
+			if kind >= 0 {
+				dst = append(dst, Span{start, at})
+			}
+			start, kind = at, k
+		}
+		at += n
 	}
-	return unicode.Is(unicode.P, r)
+	if kind >= 0 && start < p.End {
+		dst = append(dst, Span{start, p.End})
+	}
+	return dst
+}
+
+// isRustWord is \w of Rust's regular expressions (Unicode Technical Standard 18): it has joiners and no ², unlike
+// Oniguruma's.
+func isRustWord(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == '_' || classOf(r)&(letter|number) != 0
+	}
+	return classOf(r)&(letter|mark) != 0 || unicode.In(r, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control)
+}
+
+// splitPattern is a text or an expression.
+type splitPattern struct {
+	String *string `json:"String,omitempty"`
+	Regex  *string `json:"Regex,omitempty"`
+
+	regex *pattern
+}
+
+func (p *splitPattern) compile() (err error) {
+	switch {
+	case p.Regex != nil:
+		p.regex, err = compilePattern(*p.Regex)
+	case p.String == nil:
+		err = fmt.Errorf("a pattern that is neither String nor Regex")
+	}
+	return err
+}
+
+func (p *splitPattern) find(s string, at int, m *machine) (from, to int, ok bool) {
+	if p.regex != nil {
+		return p.regex.find(s, at, m)
+	}
+	n := -1
+	if *p.String != "" {
+		n = strings.Index(s[at:], *p.String)
+	}
+	return at + n, at + n + len(*p.String), n >= 0
+}
+
+func (p *splitPattern) matches(s string, m *machine) matchIterator {
+	m.budget(s)
+	return matchIterator{p: p, s: s, m: m, last: -1}
+}
+
+// splitStage cuts at what a pattern matches.
+type splitStage struct {
+	Pattern  splitPattern `json:"pattern"`
+	Behavior behavior     `json:"behavior"`
+	Invert   bool         `json:"invert"`
+
+	fast func(s string, p Span, dst []Span) []Span // for well-known expressions
+}
+
+func (t *splitStage) prepare() error {
+	if err := t.Behavior.check(); err != nil {
+		return err
+	}
+	if t.Pattern.Regex != nil && t.Behavior == isolated && !t.Invert {
+		t.fast = knownExpression(*t.Pattern.Regex)
+	}
+	return t.Pattern.compile()
+}
+
+func (t *splitStage) split(d *draft, p Span, dst []Span) []Span {
+	if t.fast != nil {
+		return t.fast(d.text, p, dst)
+	}
+	c := cutter{behavior: t.Behavior, dst: dst, at: p.Start, invert: t.Invert}
+	for m := t.Pattern.matches(d.text[p.Start:p.End], &d.machine); m.next(); {
+		c.delimiter(p.Start+m.from, p.Start+m.to)
+	}
+	return c.finish(p.End)
+}
+
+// splitCharacters makes a piece of each character: the expression ".", which leaves line feeds together.
+func splitCharacters(s string, p Span, dst []Span) []Span {
+	for at := p.Start; at < p.End; {
+		start := at
+		at += characterLength(s, at)
+		for s[start] == '\n' && at < p.End && s[at] == '\n' {
+			at++
+		}
+		dst = append(dst, Span{start, at})
+	}
+	return dst
 }

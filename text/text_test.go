@@ -142,20 +142,34 @@ func TestReadRefusesWhatItCannotDo(t *testing.T) {
 	if _, err := Read([]byte(good)); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range [][3]string{
-		{"version", `"1.0"`, `"2.0"`},
-		{"model", `WordLevel`, `BPE`},
-		{"normalizer", `"normalizer":null`, `"normalizer":{"type":"Nmt"}`},
-		{"pre-tokenizer", `WhitespaceSplit`, `ByteLevel`},
-		{"added tokens", `"added_tokens":[]`, `"added_tokens":[{"id":2}]`},
-		{"ids with a hole", `"[UNK]":1`, `"[UNK]":2`},
-		{"ids twice", `"[UNK]":1`, `"[UNK]":0`},
-		{"no unknown token", `"unk_token":"[UNK]"`, `"unk_token":"<unk>"`},
-		{"post-processor", `"added_tokens"`, `"post_processor":{"type":"X"},"added_tokens"`},
-		{"no JSON", `{`, `[`},
+	deep := strings.Repeat(`{"type":"Sequence","normalizers":[`, 20) + `{"type":"NFC"}` + strings.Repeat(`]}`, 20)
+	for _, c := range [][4]string{
+		{"version", `"1.0"`, `"2.0"`, "2.0"},
+		{"model", `WordLevel`, `Markov`, `"Markov": it is not known; known are BPE, Unigram, WordLevel, WordPiece`},
+		{"normalizer", `"normalizer":null`, `"normalizer":{"type":"Magic"}`, `normalizer "Magic" is not known; known are Sequence, BertNormalizer`},
+		{"normalizer without a type", `"normalizer":null`, `"normalizer":7`, "normalizer"},
+		{"deep nesting", `"normalizer":null`, `"normalizer":` + deep, "nested more than 16 deep"},
+		{"expression", `"normalizer":null`, `"normalizer":{"type":"Replace","pattern":{"Regex":"(a)\\1"},"content":""}`, `the construct \1 is not supported`},
+		{"charsmap", `"normalizer":null`, `"normalizer":{"type":"Precompiled","precompiled_charsmap":"/////w=="}`, "a trie of 4294967295 bytes in 4"},
+		{"pre-tokenizer", `"WhitespaceSplit"`, `"Lattice"`, `pre-tokenizer "Lattice" is not known`},
+		{"ByteLevel without BPE", `"WhitespaceSplit"`, `"ByteLevel"`, "ByteLevel is known with BPE only"},
+		{"behavior", `"WhitespaceSplit"`, `"Punctuation","behavior":"Lost"`, `behavior "Lost"`},
+		{"decoder", `"added_tokens"`, `"decoder":{"type":"X"},"added_tokens"`, `decoder "X"`},
+		{"post-processor", `"added_tokens"`, `"post_processor":{"type":"X"},"added_tokens"`, `post-processor "X"`},
+		{"post-processor's token", `"added_tokens"`, `"post_processor":{"type":"BertProcessing","sep":["[SEP]",9],"cls":["[CLS]",0]},"added_tokens"`, "adds the token 9 of 2"},
+		{"template", `"added_tokens"`, `"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"[CLS]","type_id":0}}],"pair":[],"special_tokens":{}},"added_tokens"`, `names "[CLS]"`},
+		{"truncation", `"added_tokens"`, `"truncation":{"strategy":"Random","max_length":3},"added_tokens"`, `"Random"`},
+		{"huge id", `"[UNK]":1`, `"[UNK]":2000000000`, "2000000000"},
+		{"negative id", `"[UNK]":1`, `"[UNK]":-1`, "-1"},
+		{"ids twice", `"[UNK]":1`, `"[UNK]":0`, "the same id 0"},
+		{"no unknown token", `"unk_token":"[UNK]"`, `"unk_token":"<unk>"`, `"<unk>" is not in the vocabulary`},
+		{"added token's id", `"added_tokens":[]`, `"added_tokens":[{"id":-2,"content":"x"}]`, "-2"},
+		{"merge of unknown tokens", `"WordLevel"`, `"BPE","merges":["a b"]`, `merge 0, of "a" and "b"`},
+		{"no JSON", `{`, `[`, "no tokenizer.json"},
 	} {
-		if _, err := Read([]byte(strings.Replace(good, c[1], c[2], 1))); err == nil {
-			t.Errorf("%s: accepted", c[0])
+		_, err := Read([]byte(strings.Replace(good, c[1], c[2], 1)))
+		if err == nil || !strings.Contains(err.Error(), c[3]) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", c[0], err)
 		}
 	}
 }

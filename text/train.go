@@ -30,20 +30,21 @@ type Config struct {
 // of low probability: a word that training did not see falls apart into characters it did see. Words of other scripts
 // are kept whole or become the unknown token, unless known words make them up.
 func Train(ctx context.Context, texts iter.Seq[string], c Config, progress func(done int64)) (*Tokenizer, error) {
+	classesOnce.Do(buildClasses)
 	t := &Tokenizer{}
 	if c.NFKC {
-		t.normalizers = append(t.normalizers, nfkc{})
+		t.normalizers = append(t.normalizers, nfkc)
 	}
 	if c.Lowercase {
-		t.normalizers = append(t.normalizers, lowercase{})
+		t.normalizers = append(t.normalizers, lowercaser{})
 	}
 	var count func(piece string, counts *counter) error
 	switch c.Kind {
 	case "char":
-		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, splitCharacters{}}
+		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, characters()}
 		count = func(piece string, counts *counter) error { counts.add(piece, 1); return nil }
 	case "word":
-		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, punctuation{}}
+		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, &punctuation{isolated}}
 		w := &wordCounter{}
 		count = w.count
 	default:
@@ -84,6 +85,15 @@ func Train(ctx context.Context, texts iter.Seq[string], c Config, progress func(
 	}
 	t.algorithm = newUnigram(tokens, scores, 1)
 	return t, nil
+}
+
+// characters returns the stage that makes a piece of each character.
+func characters() PreTokenizer {
+	any := "."
+	t := &splitStage{Pattern: splitPattern{Regex: &any}, Behavior: isolated}
+	// The expression is a good one.
+	_ = t.prepare()
+	return t
 }
 
 // counter counts strings. Beyond so many different ones the rarest are forgotten, to bound memory.

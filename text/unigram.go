@@ -3,6 +3,7 @@ package text
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -12,13 +13,17 @@ import (
 //
 // Scores, ties and the treatment of unknown characters are those of Hugging Face's implementation: a character that no
 // token begins at costs the lowest score less ten, and neighbouring unknown characters become one token.
+//
+// With fallBack, unknown characters become the tokens of their bytes, where the vocabulary has all of those.
 type unigram struct {
-	tokens []string
-	scores []float64 // log probabilities, by id
-	ids    map[string]int32
-	unk    int32
-	lowest float64
-	trie   trie
+	tokens   []string
+	scores   []float64 // log probabilities, by id
+	ids      map[string]int32
+	unk      int32
+	lowest   float64
+	trie     trie
+	fallBack bool
+	fall     [256]int32 // tokens <0x00> to <0xFF>; -1
 }
 
 // step is the best way to reach a position: the token that ends there.
@@ -29,20 +34,31 @@ type step struct {
 }
 
 func newUnigram(tokens []string, scores []float64, unk int32) *unigram {
-	u := &unigram{tokens: tokens, scores: scores, ids: make(map[string]int32, len(tokens)), unk: unk, lowest: math.Inf(1)}
-	for i, t := range tokens {
-		u.ids[t] = int32(i)
-		u.lowest = min(u.lowest, scores[i])
+	u := &unigram{tokens: tokens, scores: scores, ids: newVocab(tokens).ids, unk: unk, lowest: math.Inf(1)}
+	for _, s := range scores {
+		u.lowest = min(u.lowest, s)
 	}
 	u.trie.build(tokens)
 	return u
 }
 
+// fallBackToBytes has unknown characters become the tokens of their bytes.
+func (u *unigram) fallBackToBytes() {
+	u.fallBack = true
+	for i := range u.fall {
+		u.fall[i] = -1
+		if id, ok := u.ids[byteToken(byte(i))]; ok {
+			u.fall[i] = id
+		}
+	}
+}
+
 const unknownPenalty = 10
 
-func (u *unigram) encode(s string, p Span, e *Encoding) {
-	s = s[p.Start:p.End]
-	path := e.work.path
+func (u *unigram) encode(whole string, p Span, e *Encoding) {
+	s := whole[p.Start:p.End]
+	w := e.scratch()
+	path := w.path
 	if cap(path) < len(s)+1 {
 		path = make([]step, 0, 2*len(s)+64)
 	}
@@ -50,7 +66,7 @@ func (u *unigram) encode(s string, p Span, e *Encoding) {
 	for i := range path {
 		path[i].id = -1
 	}
-	e.work.path = path
+	w.path = path
 	path[0].score = 0
 	for at := 0; at < len(s); {
 		here := path[at].score
@@ -79,7 +95,11 @@ func (u *unigram) encode(s string, p Span, e *Encoding) {
 		}
 		at += size
 	}
+	first := len(e.IDs)
 	u.trace(path, p.Start, e)
+	if u.fallBack {
+		u.bytesOfUnknown(whole, first, e)
+	}
 }
 
 // trace appends the tokens of the best path, which is found from its end.
@@ -96,10 +116,37 @@ func (u *unigram) trace(path []step, base int, e *Encoding) {
 		}
 		end = st.from
 	}
-	for i, j := first, len(e.IDs)-1; i < j; i, j = i+1, j-1 {
-		e.IDs[i], e.IDs[j] = e.IDs[j], e.IDs[i]
-		e.Pieces[i], e.Pieces[j] = e.Pieces[j], e.Pieces[i]
+	slices.Reverse(e.IDs[first:])
+	slices.Reverse(e.Pieces[first:])
+}
+
+// bytesOfUnknown replaces the unknown tokens from the first on by those of their bytes.
+func (u *unigram) bytesOfUnknown(s string, first int, e *Encoding) {
+	if !slices.Contains(e.IDs[first:], u.unk) {
+		return
 	}
+	ids, pieces := slices.Clone(e.IDs[first:]), slices.Clone(e.Pieces[first:])
+	e.truncate(first)
+	for i, id := range ids {
+		part := s[pieces[i].Start:pieces[i].End]
+		if id != u.unk || !u.falls(part) || part == u.tokens[u.unk] {
+			e.append(id, pieces[i])
+			continue
+		}
+		for at := range len(part) {
+			e.append(u.fall[part[at]], pieces[i])
+		}
+	}
+}
+
+// falls tells whether there is a token for every byte of a text.
+func (u *unigram) falls(part string) bool {
+	for i := range len(part) {
+		if u.fall[part[i]] < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (u *unigram) vocabulary() []string { return u.tokens }

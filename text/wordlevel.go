@@ -2,17 +2,12 @@ package text
 
 // wordLevel takes each piece as one token.
 type wordLevel struct {
-	tokens []string
-	ids    map[string]int32
-	unk    int32
+	vocab
+	unk int32
 }
 
 func newWordLevel(tokens []string, unk int32) *wordLevel {
-	w := &wordLevel{tokens: tokens, ids: make(map[string]int32, len(tokens)), unk: unk}
-	for i, t := range tokens {
-		w.ids[t] = int32(i)
-	}
-	return w
+	return &wordLevel{newVocab(tokens), unk}
 }
 
 func (w *wordLevel) encode(s string, p Span, e *Encoding) {
@@ -20,13 +15,7 @@ func (w *wordLevel) encode(s string, p Span, e *Encoding) {
 	if !ok {
 		id = w.unk
 	}
-	e.IDs, e.Pieces = append(e.IDs, id), append(e.Pieces, p)
+	e.append(id, p)
 }
 
-func (w *wordLevel) vocabulary() []string { return w.tokens }
-func (w *wordLevel) unknown() int32       { return w.unk }
-
-func (w *wordLevel) id(token string) (int32, bool) {
-	id, ok := w.ids[token]
-	return id, ok
-}
+func (w *wordLevel) unknown() int32 { return w.unk }
