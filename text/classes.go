@@ -17,7 +17,7 @@ const (
 	ideograph                     // Chinese for BERT
 	unprintable                   // dropped by BERT's cleaning: Cc, Cf, Co, U+FFFD; not tab and line ends
 	nonspacing                    // Mn
-	mark                          // M
+	combining                     // M
 )
 
 // classTable holds the classes of all characters: pages of 256, of which equal ones are stored once. It is built, in
@@ -67,7 +67,7 @@ func buildClasses() {
 	set(punctuator, unicode.P)
 	set(unprintable, unicode.Cc, unicode.Cf, unicode.Co)
 	set(nonspacing, unicode.Mn)
-	set(mark, unicode.M)
+	set(combining, unicode.M)
 	for _, r := range newer.R16 {
 		clear(flat[r.Lo : r.Hi+1])
 	}

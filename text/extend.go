@@ -9,25 +9,21 @@ import (
 
 // Normalize returns s as the tokenizer's normalizers leave it.
 func (t *Tokenizer) Normalize(s string) string {
-	a := NewAligned(s)
+	var d draft
+	d.begin(s)
 	for _, n := range t.normalizers {
-		a.apply(n.edits(a.Text, nil))
+		n.normalize(&d)
 	}
-	return a.Text
+	return d.text
 }
 
 // Whole tells whether the tokenizer's pre-tokenizers leave the normalised word s in one piece, so that it can be a
 // token.
 func (t *Tokenizer) Whole(s string) bool {
-	spans, next := []Span{{0, len(s)}}, []Span(nil)
-	for _, p := range t.preTokenizers {
-		next = next[:0]
-		for _, span := range spans {
-			next = p.split(s, span, next)
-		}
-		spans, next = next, spans
-	}
-	return s != "" && len(spans) == 1 && spans[0] == Span{0, len(s)}
+	var d draft
+	d.begin(s)
+	spans := t.pieces(&d, &[2][]Span{{{0, len(s)}}, nil})
+	return s != "" && len(spans) == 1 && spans[0] == Span{0, len(s)} && d.text == s
 }
 
 // Extended returns a tokenizer that knows more words, behind those of t; each must be Whole and new. It is for
@@ -42,6 +38,9 @@ func (t *Tokenizer) Extended(words []string) (*Tokenizer, error) {
 	case *wordLevel:
 		longer.algorithm = newWordLevel(slices.Concat(a.tokens, words), a.unk)
 	case *unigram:
+		if len(t.decoder) > 0 {
+			break // its tokens are parts of words
+		}
 		scores := slices.Clone(a.scores)
 		rare := 0.0 // special tokens have no probability of their own: their score is 0
 		for _, s := range scores {
@@ -51,7 +50,8 @@ func (t *Tokenizer) Extended(words []string) (*Tokenizer, error) {
 			scores = append(scores, math.Round(1e6*(rare-math.Ln2))/1e6)
 		}
 		longer.algorithm = newUnigram(slices.Concat(a.tokens, words), scores, a.unk)
-	default:
+	}
+	if longer.algorithm == nil {
 		return nil, hint.Errorf("set tokenizer.kind to char or word", "adding words to a tokenizer whose tokens are no words")
 	}
 	return longer, nil

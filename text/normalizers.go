@@ -62,7 +62,7 @@ func (d *draft) filter(drop func(r rune) bool) {
 type stripAccents struct{}
 
 func (stripAccents) normalize(d *draft) {
-	d.filter(func(r rune) bool { return r >= 0x300 && classOf(r)&mark != 0 })
+	d.filter(func(r rune) bool { return r >= 0x300 && classOf(r)&combining != 0 })
 }
 
 // strip drops white space at the ends.

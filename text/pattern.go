@@ -212,7 +212,7 @@ func holds(assertion int, s string, at int) bool {
 
 // isWordCharacter is \w: letters, marks, numbers, and what connects them.
 func isWordCharacter(r rune) bool {
-	return r == '_' || classOf(r)&(letter|number|mark) != 0 || r >= utf8.RuneSelf && unicode.Is(unicode.Pc, r)
+	return r == '_' || classOf(r)&(letter|number|combining) != 0 || r >= utf8.RuneSelf && unicode.Is(unicode.Pc, r)
 }
 
 // charSet is what stands between brackets.

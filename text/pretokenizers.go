@@ -223,7 +223,7 @@ func isRustWord(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r == '_' || classOf(r)&(letter|number) != 0
 	}
-	return classOf(r)&(letter|mark) != 0 || unicode.In(r, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control)
+	return classOf(r)&(letter|combining) != 0 || unicode.In(r, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control)
 }
 
 // splitPattern is a text or an expression.

@@ -203,20 +203,8 @@ func (t *Tokenizer) encodePieces(e *Encoding, all Span) {
 	}
 	w := e.work
 	d := &w.draft
-	spans, next := append(w.spans[0][:0], all), w.spans[1][:0]
-	for _, p := range t.preTokenizers {
-		next = next[:0]
-		if r, ok := p.(rewriter); ok {
-			next = r.rewrite(d, spans, next)
-		} else {
-			stage := p.(splitter)
-			for _, s := range spans {
-				next = stage.split(d, s, next)
-			}
-		}
-		spans, next = next, spans
-	}
-	w.spans = [2][]Span{spans, next}
+	w.spans[0] = append(w.spans[0][:0], all)
+	spans := t.pieces(d, &w.spans)
 	first, base := len(e.IDs), len(e.Text)
 	for _, s := range spans {
 		t.algorithm.encode(d.text, s, e)
@@ -228,6 +216,23 @@ func (t *Tokenizer) encodePieces(e *Encoding, all Span) {
 		e.Pieces[i].Start += base
 		e.Pieces[i].End += base
 	}
+}
+
+// pieces cuts spans[0], which are ranges of d, by all pre-tokenizers.
+func (t *Tokenizer) pieces(d *draft, spans *[2][]Span) []Span {
+	for _, p := range t.preTokenizers {
+		next := spans[1][:0]
+		if r, ok := p.(rewriter); ok {
+			next = r.rewrite(d, spans[0], next)
+		} else {
+			stage := p.(splitter)
+			for _, s := range spans[0] {
+				next = stage.split(d, s, next)
+			}
+		}
+		spans[0], spans[1] = next, spans[0]
+	}
+	return spans[0]
 }
 
 // VocabSize returns the number of tokens, added ones included; ids are below it.
