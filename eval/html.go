@@ -26,6 +26,7 @@ type Page struct {
 	Title      string
 	Facts      []Fact      // of model and data
 	Comparison *Comparison // with another model, or nil
+	Curve      *LearningCurve
 }
 
 // page is what the template shows.

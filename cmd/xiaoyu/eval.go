@@ -11,6 +11,7 @@ import (
 
 func evalCommand(term *terminal) *cobra.Command {
 	var columns columnFlags
+	var curve curveFlags
 	var html, against string
 	var slices []string
 	var mistakes int
@@ -22,7 +23,9 @@ func evalCommand(term *terminal) *cobra.Command {
 values of other columns (--slice), and the mistakes.
 
 With --against OTHER it judges a second model on the same rows and tells whether one of them is better beyond
-chance: by McNemar's exact test (numbers: the sign test) and by resampling the examples in pairs.`,
+chance: by McNemar's exact test (numbers: the sign test) and by resampling the examples in pairs.
+
+With --curve it also trains on parts of the model's own training data, as ` + "`xiaoyu train --curve`" + ` does.`,
 		Args: exactly(1, "the folder of a model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := xiaoyu.Preset("cnn") // only its data part is used
@@ -51,24 +54,34 @@ chance: by McNemar's exact test (numbers: the sign test) and by resampling the e
 				defer other.Close()
 				report, page.Comparison, err = xiaoyu.Compare(cmd.Context(), m, other, c, term)
 			}
+			if err == nil && curve.draw {
+				page.Curve, err = xiaoyu.CurveOfModel(cmd.Context(), m, curve.options(term))
+			}
 			if err != nil {
 				return err
 			}
 			term.endStage()
+			if page.Curve != nil {
+				if err := curve.write(term, page.Curve, false); err != nil {
+					return err
+				}
+			}
 			if html != "" {
 				if err := xiaoyu.WriteReport(html, m, c, report, page); err != nil {
 					return err
 				}
 			}
-			switch {
-			case asJSON && page.Comparison != nil:
-				return term.printJSON(map[string]any{"report": report, "comparison": page.Comparison})
-			case asJSON:
-				return term.printJSON(report)
-			case page.Comparison != nil:
+			if asJSON {
+				return term.printJSON(judgementJSON(report, page))
+			}
+			if page.Comparison != nil {
 				page.Comparison.Text(term.out)
-			default:
+			} else {
 				report.Text(term.out)
+			}
+			if page.Curve != nil {
+				fmt.Fprintln(term.out, "\nlearning curve")
+				page.Curve.Text(term.out)
 			}
 			if html != "" {
 				fmt.Fprintf(term.out, "\nreport   %s\n", html)
@@ -77,10 +90,26 @@ chance: by McNemar's exact test (numbers: the sign test) and by resampling the e
 		},
 	}
 	columns.add(cmd, true)
+	curve.add(cmd)
 	cmd.Flags().StringVar(&against, "against", "", "another model, to be judged on the same rows and compared")
 	cmd.Flags().StringArrayVar(&slices, "slice", nil, "a column by whose values the figures are told apart as well; may be given again")
 	cmd.Flags().StringVar(&html, "html", "", "write the report as a web page to this file")
 	cmd.Flags().IntVar(&mistakes, "mistakes", 20, "how many of the most confident mistakes to list")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
+}
+
+// judgementJSON is the report alone where there is nothing else.
+func judgementJSON(report *eval.Report, page eval.Page) any {
+	if page.Comparison == nil && page.Curve == nil {
+		return report
+	}
+	out := map[string]any{"report": report}
+	if page.Comparison != nil {
+		out["comparison"] = page.Comparison
+	}
+	if page.Curve != nil {
+		out["curve"] = page.Curve
+	}
+	return out
 }
