@@ -18,7 +18,8 @@ func dataCommand(term *terminal) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(dataShow(term), dataClean(term), dataSpell(term), dataSplit(term), dataDedup(term), dataLeak(term), dataDoubtful(term))
+	cmd.AddCommand(dataShow(term), dataClean(term), dataSpell(term), dataSplit(term))
+	cmd.AddCommand(dataStats(term), dataDedup(term), dataLeak(term), dataDoubtful(term))
 	cmd.AddCommand(dataConvert(term))
 	return cmd
 }
