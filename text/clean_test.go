@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -33,6 +34,8 @@ func TestCleanSteps(t *testing.T) {
 		{"emoji joiners stay", CleanConfig{Control: true}, "👨‍👩‍👧", "👨‍👩‍👧", ""},
 		{"urls", CleanConfig{URLs: true}, "见https://a.cn/x?y=1。还有www.b.com，好", "见 。还有 ，好", "urls"},
 		{"url at a sentence's end", CleanConfig{URLs: true}, "see http://a.b/c.", "see  .", "urls"},
+
+		{"urls of other cases and places", CleanConfig{URLs: true}, "HTTP://A.cn Www.b.cn x_www.c.cn ahttps://d.cn www. http:// ftp://e", "    x_www.c.cn a  www. http://  ", "urls"},
 
 		{"e-mails", CleanConfig{Emails: "drop"}, "写信给li.si+a@mail.example.cn，或a@b.com.", "写信给 ，或 .", "emails"},
 		{"e-mails marked", CleanConfig{Emails: "mark"}, "a@b.com", " [EMAIL] ", "emails"},
@@ -180,6 +183,9 @@ func TestScanMissesNoSign(t *testing.T) {
 	for r := rune(0); r <= 0x10ffff; r++ {
 		if !utf8.ValidRune(r) {
 			continue
+		}
+		if isSpace(r) != unicode.IsSpace(r) {
+			t.Fatalf("%U: isSpace is %v", r, isSpace(r))
 		}
 		s := string(r)
 		seen := scan(s, 1)

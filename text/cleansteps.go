@@ -85,14 +85,29 @@ func segmentEdits(s string, from, to int, with string, edits []edit) []edit {
 // narrow holds what the full-width characters from U+FF01 become.
 const narrow = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
 
+// someEdits is room for the edits of most texts.
+const someEdits = 16
+
 func widthEdits(s string) (edits []edit) {
-	for at, r := range s {
-		switch {
-		case r >= 0xff01 && r <= 0xff5e:
-			edits = append(edits, edit{at, at + 3, narrow[r-0xff01 : r-0xff00]})
-		case r == 0x3000:
-			edits = append(edits, edit{at, at + 3, " "})
+	for at := 0; at < len(s); {
+		if c := s[at]; c != 0xef && c != 0xe3 || at+2 >= len(s) { // what they begin with, and few others do
+			at++
+			continue
 		}
+		with := ""
+		switch r, _ := utf8.DecodeRuneInString(s[at:]); {
+		case r >= 0xff01 && r <= 0xff5e:
+			with = narrow[r-0xff01 : r-0xff00]
+		case r == 0x3000:
+			with = " "
+		}
+		if with != "" {
+			if edits == nil {
+				edits = make([]edit, 0, someEdits)
+			}
+			edits = append(edits, edit{at, at + 3, with})
+		}
+		at += characterLength(s, at)
 	}
 	return edits
 }
@@ -139,17 +154,20 @@ func repeatEdits(s string, limit int) (edits []edit) {
 	return edits
 }
 
+// isSpace is unicode.IsSpace at the cost of a look-up.
+func isSpace(r rune) bool { return r == ' ' || r <= 0xffff && signsOf[r]&signSpace != 0 }
+
 func spaceEdits(s string) (edits []edit) {
 	for at := 0; at < len(s); {
 		r, n := utf8.DecodeRuneInString(s[at:])
-		if !unicode.IsSpace(r) {
+		if !isSpace(r) {
 			at += n
 			continue
 		}
 		from := at
 		for at < len(s) {
 			r, n := utf8.DecodeRuneInString(s[at:])
-			if !unicode.IsSpace(r) {
+			if !isSpace(r) {
 				break
 			}
 			at += n
@@ -159,6 +177,9 @@ func spaceEdits(s string) (edits []edit) {
 			with = ""
 		}
 		if s[from:at] != with {
+			if edits == nil {
+				edits = make([]edit, 0, someEdits)
+			}
 			edits = append(edits, edit{from, at, with})
 		}
 	}

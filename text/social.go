@@ -15,18 +15,45 @@ func mark(choice, placeholder string) string {
 	return " "
 }
 
-// An address ends at white space, quotes, brackets, and Chinese text or punctuation that follows without a space.
-var address = regexp.MustCompile(`(?i)(?:https?://|ftp://|\bwww\.)[a-z0-9\-._~:/?#@!$&()*+,;=%]+`)
-
+// urlEdits finds web addresses. One ends at white space, quotes, brackets, and Chinese text or punctuation that follows
+// without a space.
 func urlEdits(s string) (edits []edit) {
 	if !strings.Contains(s, "://") && !strings.Contains(s, "ww.") && !strings.Contains(s, "WW.") {
 		return nil
 	}
-	for _, m := range address.FindAllStringIndex(s, -1) {
-		to := m[0] + len(strings.TrimRight(s[m[0]:m[1]], ".,;:!?")) // punctuation of the sentence
-		edits = append(edits, edit{m[0], to, " "})
+	for at := 0; at < len(s); {
+		n := schemeLength(s, at)
+		end := at + n
+		for n > 0 && end < len(s) && (isAlnum(s[end]) || strings.IndexByte("-._~:/?#@!$&()*+,;=%", s[end]) >= 0) {
+			end++
+		}
+		if end == at+n { // nothing begins here, or nothing follows
+			at++
+			continue
+		}
+		to := at + len(strings.TrimRight(s[at:end], ".,;:!?")) // punctuation of the sentence
+		edits = append(edits, edit{at, to, " "})
+		at = end
 	}
 	return edits
+}
+
+// schemeLength returns the length of what an address begins with at at, 0 if none does.
+func schemeLength(s string, at int) int {
+	switch s[at] | 0x20 {
+	case 'h', 'f':
+		for _, scheme := range []string{"https://", "http://", "ftp://"} {
+			if len(s)-at > len(scheme) && strings.EqualFold(s[at:at+len(scheme)], scheme) {
+				return len(scheme)
+			}
+		}
+	case 'w':
+		const www = "www."
+		if len(s)-at > len(www) && strings.EqualFold(s[at:at+len(www)], www) && (at == 0 || !isAlnum(s[at-1]) && s[at-1] != '_') {
+			return len(www)
+		}
+	}
+	return 0
 }
 
 func isAlnum(c byte) bool {
