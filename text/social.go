@@ -107,19 +107,33 @@ func domainEnd(s string, from int) int {
 // space, and stays.
 const longestName = 30
 
-// mentionEdits finds @name: letters of any script, digits, _ and -. The @ of an address or behind a word is none.
+// mentionEdits finds @name: letters of any script, digits, _ and -, a letter among them. The @ of an address, behind a
+// word or in a row of symbols is none.
 func mentionEdits(s, with string) (edits []edit) {
 	for at, r := range s {
-		if r != '@' && r != '＠' || at > 0 && (isAlnum(s[at-1]) || s[at-1] == '.') {
+		if r != '@' && r != '＠' || !mayBegin(s, at) {
 			continue
 		}
 		from := at + utf8.RuneLen(r)
 		to, n := nameEnd(s, from)
-		if n > 0 && n <= longestName && (to == len(s) || s[to] != '@') {
+		if n > 0 && n <= longestName && (to == len(s) || s[to] != '@') && strings.IndexFunc(s[from:to], unicode.IsLetter) >= 0 {
 			edits = append(edits, edit{at, to, with})
 		}
 	}
 	return edits
+}
+
+// mayBegin tells whether a sign at at can begin a name: not behind a letter but a Chinese one, which needs no space, a
+// digit, or a symbol.
+func mayBegin(s string, at int) bool {
+	r, n := utf8.DecodeLastRuneInString(s[:at])
+	switch {
+	case n == 0 || unicode.IsSpace(r) || isChinese(r):
+		return true
+	case unicode.IsLetter(r) || unicode.IsDigit(r):
+		return false
+	}
+	return r >= utf8.RuneSelf || strings.IndexByte(".@#$%^&*-_+=~/\\|<", byte(r)) < 0
 }
 
 // nameEnd returns the end of a name that begins at from, and its length in characters.
@@ -145,7 +159,10 @@ func hashtagEdits(s, choice string) (edits []edit) {
 		}
 		at += i
 		sign := characterLength(s, at)
-		to, closing := topicEnd(s, at+sign)
+		to, closing := 0, 0
+		if mayBegin(s, at) {
+			to, closing = topicEnd(s, at+sign)
+		}
 		if to == 0 {
 			to, closing = tagEnd(s, at), 0
 		}
@@ -168,14 +185,15 @@ func hashtagEdits(s, choice string) (edits []edit) {
 }
 
 // topicEnd returns the end of a topic whose first sign ends at from, and the length of the sign that closes it; 0 if
-// there is none. "#a and #b" is none: the sign that closes stands behind a word.
+// there is none. "#a and #b" is none: the sign that closes stands behind the last word.
 func topicEnd(s string, from int) (to, closing int) {
-	n, spaced, chinese := 0, false, false
+	n, spaced, chinese, letters := 0, false, false, false
 	last := ' '
 	for i, r := range s[from:] {
 		switch {
 		case r == '#' || r == '＃':
-			if n == 0 || unicode.IsSpace(last) || spaced && !chinese {
+			ends := unicode.IsLetter(last) || unicode.IsDigit(last) || strings.ContainsRune("!?！？》”）)】", last)
+			if !letters || !ends || spaced && !chinese {
 				return 0, 0
 			}
 			closing = utf8.RuneLen(r)
@@ -184,8 +202,10 @@ func topicEnd(s string, from int) (to, closing int) {
 			return 0, 0
 		case unicode.IsSpace(r):
 			spaced = true
-		case unicode.Is(unicode.Han, r):
-			chinese = true
+		case isChinese(r):
+			chinese, letters = true, true
+		case unicode.IsLetter(r):
+			letters = true
 		}
 		n++
 		last = r
@@ -193,14 +213,15 @@ func topicEnd(s string, from int) (to, closing int) {
 	return 0, 0
 }
 
-// tagEnd returns the end of the #tag that begins at at, 0 if there is none: "C#" and "#1" are none.
+// tagEnd returns the end of the #tag that begins at at, 0 if there is none: "C#", "#1" and 住#2楼 are none.
 func tagEnd(s string, at int) int {
-	if before, _ := utf8.DecodeLastRuneInString(s[:at]); unicode.IsLetter(before) && !unicode.Is(unicode.Han, before) || unicode.IsDigit(before) || before == '&' {
+	if before, _ := utf8.DecodeLastRuneInString(s[:at]); isChinese(before) || !mayBegin(s, at) {
 		return 0
 	}
 	from := at + characterLength(s, at)
+	first, _ := utf8.DecodeRuneInString(s[from:])
 	to, n := nameEnd(s, from)
-	if n == 0 || n > longestTopic || strings.IndexFunc(s[from:to], unicode.IsLetter) < 0 {
+	if n > longestTopic || !unicode.IsLetter(first) {
 		return 0
 	}
 	return to

@@ -50,7 +50,7 @@ func dataSpell(term *terminal) *cobra.Command {
 	flags.StringVar(&out, "out", "", "table to write; lines that it has stay")
 	flags.Float64Var(&least, "least", 0.5, "least confidence of what is proposed")
 	flags.IntVar(&limit, "limit", 20, "proposals to print")
-	flags.IntVar(&maxChars, "max-chars", 20_000_000, "characters of the data to look at")
+	flags.IntVar(&maxChars, "max-chars", 20_000_000, "characters of the data to look at; a Chinese one counts as four")
 	flags.BoolVar(&asJSON, "json", false, "print as JSON")
 	return cmd
 }

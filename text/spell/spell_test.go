@@ -197,7 +197,7 @@ func TestProposingStopsAndReports(t *testing.T) {
 	}
 	stages := map[string]bool{}
 	r, err := Propose(context.Background(), stream(chineseTexts()), Options{MaxChars: 100, Progress: func(s string, done, total int64) { stages[s] = true }})
-	if err != nil || !r.Cut || r.Characters < 100 || r.Texts > 20 || len(stages) < 2 {
+	if err != nil || !r.Cut || r.Characters < 25 || r.Texts > 10 || len(stages) < 2 {
 		t.Errorf("%+v, %v, %v", r, err, stages)
 	}
 }
