@@ -125,16 +125,19 @@ func shortened(s string) string {
 	return s
 }
 
-// visible shows line ends, tabs and what has no shape as Go writes them.
+// visible shows line ends, tabs, what has no shape and bytes that are no text as Go writes them.
 func visible(s string) string {
 	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsPrint(r) || r == '\u200d' || r == '\ufe0f' { // the two that join emoji
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case unicode.IsPrint(r) || r == '\u200d' || r == '\ufe0f': // the two that join emoji
 			b.WriteRune(r)
-			continue
+		default:
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
 		}
-		quoted := strconv.QuoteRuneToASCII(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
 	}
 	return b.String()
 }

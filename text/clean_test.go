@@ -312,3 +312,35 @@ func BenchmarkClean(b *testing.B) {
 		})
 	}
 }
+
+func TestAPackageHoldsItsTables(t *testing.T) {
+	c := CleanConfig{Spelling: "mine.tsv", SpellingConfidence: 0.9, StopWordsFile: "mine.txt"}
+	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "were not read") {
+		t.Errorf("unread files: %v", err)
+	}
+	c.spelling, c.stopList = table(t, "teh\tthe\nfo\tof\t0.5\n"), &stopListing{add: []string{"酒店"}, remove: []string{"the"}}
+	packed, files := c.Packed()
+	if packed.Spelling != SpellingFile || packed.StopWordsFile != StopWordsFile || len(files) != 2 {
+		t.Fatalf("%+v with %d files", packed, len(files))
+	}
+	packed.spelling, packed.stopList = nil, nil
+	if err := packed.Unpack(func(name string) ([]byte, error) { return files[name], nil }); err != nil {
+		t.Fatal(err)
+	}
+	if l := packed.spelling.List(); len(l) != 1 || l[0].Wrong != "teh" {
+		t.Errorf("unpacked %v", l)
+	}
+	s := "teh 酒店 fo"
+	before, _ := NewCleaner(c).Clean(s)
+	if after, _ := NewCleaner(packed).Clean(s); after != before || before != "the   fo" {
+		t.Errorf("cleaning gives %q, from the package %q", before, after)
+	}
+	outside := CleanConfig{Spelling: "../../etc/passwd"}
+	if err := outside.Unpack(func(string) ([]byte, error) { t.Error("read"); return nil, nil }); err == nil {
+		t.Error("a package may name a file outside itself")
+	}
+	plain, files := CleanConfig{HTML: true}.Packed()
+	if plain != (CleanConfig{HTML: true}) || len(files) != 0 {
+		t.Errorf("%+v with %d files", plain, len(files))
+	}
+}
