@@ -11,7 +11,7 @@ type Config struct {
 	Epochs         int     `yaml:"epochs" json:"epochs" doc:"times that the training part is read, at most" default:"10" min:"1" max:"100000"`
 	BatchSize      int     `yaml:"batch_size" json:"batch_size" doc:"texts of one step" default:"32" min:"1" max:"65536"`
 	Optimizer      string  `yaml:"optimizer" json:"optimizer" doc:"adamw (decoupled weight decay), adam, or sgd with momentum; rows of embeddings that a batch does not use are left alone; dual solves a linear support vector machine by coordinate descent, without a learning rate (ngram)" default:"adamw" enum:"adamw|adam|sgd|dual"`
-	Cost           float64 `yaml:"cost" json:"cost,omitempty" doc:"what mistakes cost beside large weights in the last epoch (C of a support vector machine; optimizer dual); each epoch has half the cost of the next, and the best one is kept" default:"4" min:"0.000001" max:"1000000"`
+	Cost           float64 `yaml:"cost" json:"cost,omitempty" doc:"what mistakes cost beside large weights (C of a support vector machine; optimizer dual), where there is no validation part; else the epochs double it, from a 16th of it on, and the best one is kept" default:"0.5" min:"0.000001" max:"1000000"`
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate" doc:"highest learning rate of the schedule" default:"0.001" min:"0" max:"1000"`
 	WeightDecay    float64 `yaml:"weight_decay" json:"weight_decay" doc:"weight decay of matrices; not of biases and embeddings" default:"0.01" min:"0" max:"10"`
 	Momentum       float64 `yaml:"momentum" json:"momentum" doc:"momentum of sgd" default:"0.9" min:"0" max:"1"`
@@ -58,8 +58,8 @@ func (c *Config) rate(step, steps int) float64 {
 	return c.LearningRate
 }
 
-// cost returns what mistakes cost in an epoch, counted from 0.
-func (c *Config) cost(epoch int) float64 { return c.Cost * math.Pow(2, float64(epoch+1-c.Epochs)) }
+// cost returns what mistakes cost in an epoch, counted from 0: Config.Cost in the middle one.
+func (c *Config) cost(epoch int) float64 { return c.Cost * math.Pow(2, float64(epoch-c.Epochs/2)) }
 
 // classWeights returns the weight of each class in the loss, nil for equal ones. Balanced weights are n/(k·count), as
 // scikit-learn computes them.

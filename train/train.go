@@ -123,7 +123,9 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 	m.SetScale(train.Targets.Scores)
 	if c.Optimizer == "dual" {
 		var err error
-		tr.dual, err = newDual(m, train, &c, tr.loss)
+		if tr.dual, err = newDual(m, train, &c, tr.loss); valid.Len() == 0 && c.Until == 0 {
+			tr.config.Until = c.Epochs/2 + 1 // nothing picks among costs
+		}
 		return tr, err
 	}
 	tr.optimizer = NewOptimizer(c, m.Params)
