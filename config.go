@@ -10,6 +10,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 	"github.com/xiaoyu-slm/xiaoyu/train"
+	"github.com/xiaoyu-slm/xiaoyu/tune"
 )
 
 // ConfigFile is the name of a project's configuration.
@@ -27,6 +28,7 @@ type Config struct {
 	Model     model.Config `yaml:"model" json:"model" doc:"the network; each family reads the keys that name it"`
 	Train     train.Config `yaml:"train" json:"train" doc:"how the network is trained"`
 	Eval      Eval         `yaml:"eval" json:"eval" doc:"how the model is judged"`
+	Tune      tune.Config  `yaml:"tune" json:"tune,omitzero" doc:"how settings are searched (xiaoyu tune)"`
 }
 
 // Eval is the `eval` part of xiaoyu.yaml.

@@ -99,10 +99,10 @@ type training struct {
 	set     *data.Set
 	model   *model.Model
 	trainer *train.Trainer
+	valid   *train.Set
 	record  *track.Run
-	vectors *pretrained   // nil without model.vectors
-	encoded int64         // texts of this stage
-	latency time.Duration // of a prediction of the usual length
+	vectors *pretrained // nil without model.vectors
+	encoded int64       // texts of this stage
 }
 
 // prepare builds everything up to the first step; it depends on the configuration and the data alone.
@@ -182,15 +182,15 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 		return err
 	}
 	t.encoded = 0
-	trainSet, valid := t.encode(parts[data.Train]), t.encode(parts[data.Validation])
-	if t.trainer, err = train.New(t.model, trainSet, valid, c.Train); err != nil {
+	trainSet := t.encode(parts[data.Train])
+	t.valid = t.encode(parts[data.Validation])
+	if t.trainer, err = train.New(t.model, trainSet, t.valid, c.Train); err != nil {
 		return err
 	}
 	tokens := max(trainSet.Input.Tokens.Tokens()/trainSet.Len(), 1)
 	count := t.model.Params.Count()
-	t.latency = train.Latency(t.model, trainSet)
 	t.Note("%s: %s parameters, %s, about %v for one text of %d tokens on one core", c.Model.Family, size.Count(count), size.Bytes(4*int64(count)),
-		t.latency.Round(time.Microsecond), tokens)
+		train.Latency(t.model, trainSet).Round(time.Microsecond), tokens)
 	return nil
 }
 

@@ -116,6 +116,18 @@ func Families() []string {
 	return names
 }
 
+// Reads tells whether a family reads a key of Config, such as filters or ngram.tokens. Keys that no family names are for
+// all.
+func Reads(family, key string) bool {
+	key, _, _ = strings.Cut(key, ".")
+	for _, f := range families {
+		if slices.Contains(f.keys, key) {
+			return slices.Contains(families[family].keys, key)
+		}
+	}
+	return true
+}
+
 // Describe returns one line about a family, "" if there is none of that name.
 func Describe(name string) string { return families[name].doc }
 

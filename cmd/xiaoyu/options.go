@@ -80,7 +80,7 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 	} else {
 		c, err = xiaoyu.LoadConfig(f.file)
 		if err == nil && f.family != "" && f.family != c.Model.Family {
-			c, err = otherFamily(c, f.family)
+			c, err = c.WithFamily(f.family)
 		}
 	}
 	if err != nil {
@@ -101,18 +101,6 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 		}
 	}
 	return c, nil
-}
-
-// otherFamily returns the preset of a family on the project's data: learning rates and sizes of one family mean little
-// to another.
-func otherFamily(c *xiaoyu.Config, family string) (*xiaoyu.Config, error) {
-	p, err := xiaoyu.Preset(family)
-	if err != nil {
-		return nil, err
-	}
-	p.Name, p.Out, p.Runs, p.Task, p.Data, p.Eval = c.Name, c.Out, c.Runs, c.Task, c.Data, c.Eval
-	p.Train.Seed, p.Train.Threads = c.Train.Seed, c.Train.Threads
-	return p, nil
 }
 
 // resultText prints what a training brought.

@@ -132,6 +132,9 @@ func (t *terminal) fail(err error) {
 	fmt.Fprintln(t.err, line)
 }
 
+// warn prints what an error would say, where the command goes on.
+func (t *terminal) warn(err error) { t.Note("note: %v; %s", err, hint.Way(err)) }
+
 // printJSON writes v to standard output.
 func (t *terminal) printJSON(v any) error {
 	e := json.NewEncoder(t.out)

@@ -9,8 +9,8 @@
 //	}
 //
 // [Defaults] fills a struct, [Decode] reads YAML into one and refuses what does not fit with the line and the way
-// out, [Set] changes one key, [Explain] prints the reference. Values are strings, booleans, integers, floats, and
-// lists of strings or integers.
+// out, [Set] changes one key, [Explain] prints the reference. Values are strings, booleans, integers, floats, lists of
+// strings or integers, and maps of strings.
 package conf
 
 import (
@@ -171,7 +171,7 @@ func (d *decoder) section(node *yaml.Node, v reflect.Value, prefix string) error
 			}
 			continue
 		}
-		text, err := scalarText(value, f.value.Kind() == reflect.Slice)
+		text, err := scalarText(value, f.value.Kind())
 		if err == nil {
 			err = f.set(text)
 		}
@@ -186,8 +186,8 @@ func (d *decoder) fail(node *yaml.Node, way, format string, args ...any) error {
 	return hint.Errorf(way, "%s:%d: %s", d.file, node.Line, fmt.Sprintf(format, args...))
 }
 
-// scalarText returns a scalar's text, or a list's joined by commas.
-func scalarText(node *yaml.Node, list bool) (string, error) {
+// scalarText returns a scalar's text, or a list's joined by commas, or a map's as setMap reads it.
+func scalarText(node *yaml.Node, kind reflect.Kind) (string, error) {
 	if node.Kind == yaml.AliasNode && node.Alias != nil {
 		node = node.Alias
 	}
@@ -197,7 +197,7 @@ func scalarText(node *yaml.Node, list bool) (string, error) {
 			return "", nil
 		}
 		return node.Value, nil
-	case node.Kind == yaml.SequenceNode && list:
+	case node.Kind == yaml.SequenceNode && kind == reflect.Slice:
 		var parts []string
 		for _, n := range node.Content {
 			if n.Kind != yaml.ScalarNode {
@@ -206,6 +206,16 @@ func scalarText(node *yaml.Node, list bool) (string, error) {
 			parts = append(parts, n.Value)
 		}
 		return strings.Join(parts, ","), nil
+	case node.Kind == yaml.MappingNode && kind == reflect.Map:
+		var parts []string
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			value, err := scalarText(node.Content[i+1], reflect.Slice) // a list is its values joined by commas
+			if err != nil {
+				return "", err
+			}
+			parts = append(parts, node.Content[i].Value+"="+value)
+		}
+		return strings.Join(parts, ";"), nil
 	}
 	return "", errors.New("a single value is needed")
 }
@@ -252,6 +262,8 @@ func (f *field) set(text string) error {
 		v.SetFloat(x)
 	case reflect.Slice:
 		return f.setList(text)
+	case reflect.Map:
+		return f.setMap(text)
 	default:
 		panic(fmt.Sprintf("conf: %s has the type %s", f.path, v.Type()))
 	}
@@ -272,6 +284,24 @@ func (f *field) setList(text string) error {
 		}
 	}
 	f.value.Set(out)
+	return nil
+}
+
+// setMap reads key=value pairs with semicolons between them.
+func (f *field) setMap(text string) error {
+	out := map[string]string{}
+	for _, pair := range strings.Split(text, ";") {
+		if strings.TrimSpace(pair) == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(pair, "=")
+		key = strings.TrimSpace(key)
+		if _, twice := out[key]; !ok || key == "" || twice {
+			return fmt.Errorf("%q is no new key=value", strings.TrimSpace(pair))
+		}
+		out[key] = strings.TrimSpace(value)
+	}
+	f.value.Set(reflect.ValueOf(out))
 	return nil
 }
 
@@ -302,7 +332,7 @@ func (f *field) allowed() string {
 	}
 	low, high := f.tag.Get("min"), f.tag.Get("max")
 	kind := map[reflect.Kind]string{reflect.Bool: "true or false", reflect.String: "text", reflect.Float64: "a number",
-		reflect.Slice: "a list such as [2, 3, 4], of numbers"}[f.value.Kind()]
+		reflect.Slice: "a list such as [2, 3, 4], of numbers", reflect.Map: "key: value pairs"}[f.value.Kind()]
 	if kind == "" {
 		kind = "a whole number"
 	}
@@ -317,14 +347,31 @@ func (f *field) allowed() string {
 
 // text returns the value as set takes it.
 func (f *field) text() string {
-	if f.value.Kind() != reflect.Slice {
+	var parts []string
+	switch f.value.Kind() {
+	case reflect.Slice:
+	case reflect.Map:
+		for _, key := range f.keys() {
+			parts = append(parts, key+"="+f.value.MapIndex(reflect.ValueOf(key)).String())
+		}
+		return strings.Join(parts, ";")
+	default:
 		return fmt.Sprint(f.value.Interface())
 	}
-	var parts []string
 	for i := range f.value.Len() {
 		parts = append(parts, fmt.Sprint(f.value.Index(i).Interface()))
 	}
 	return strings.Join(parts, ",")
+}
+
+// keys returns those of a map, sorted.
+func (f *field) keys() []string {
+	var keys []string
+	for _, k := range f.value.MapKeys() {
+		keys = append(keys, k.String())
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 func suggest(key string, keys []string) string {

@@ -19,12 +19,13 @@ type shared struct {
 }
 
 type config struct {
-	Name   string `yaml:"name" doc:"a name that needs a long line of documentation, long enough to be broken into two or even three lines of a comment" default:"a: b"`
-	Kind   string `yaml:"kind" doc:"which" default:"x" enum:"x|y"`
-	On     bool   `yaml:"on" default:"true"`
-	Widths []int  `yaml:"widths" default:"2,3" min:"1" max:"9"`
-	Shared shared `yaml:",inline"`
-	Train  inner  `yaml:"train" doc:"training"`
+	Name   string            `yaml:"name" doc:"a name that needs a long line of documentation, long enough to be broken into two or even three lines of a comment" default:"a: b"`
+	Kind   string            `yaml:"kind" doc:"which" default:"x" enum:"x|y"`
+	On     bool              `yaml:"on" default:"true"`
+	Widths []int             `yaml:"widths" default:"2,3" min:"1" max:"9"`
+	Shared shared            `yaml:",inline"`
+	Train  inner             `yaml:"train" doc:"training"`
+	Space  map[string]string `yaml:"space" doc:"ranges"`
 	Hidden int
 }
 
@@ -35,7 +36,7 @@ func defaults() *config {
 }
 
 func TestDefaults(t *testing.T) {
-	want := config{Name: "a: b", Kind: "x", On: true, Widths: []int{2, 3}, Shared: shared{"text"}, Train: inner{0.001, 10, 7}}
+	want := config{Name: "a: b", Kind: "x", On: true, Widths: []int{2, 3}, Shared: shared{"text"}, Train: inner{0.001, 10, 7}, Space: map[string]string{}}
 	if got := *defaults(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v", got)
 	}
@@ -71,6 +72,9 @@ func TestDecodeSaysWhatIsWrongWhereAndTheWayOut(t *testing.T) {
 		{"widths: [1, 10]", "widths: 10 is out of range", "a list"},
 		{"widths: [[1]]", "a list of plain values is needed", ""},
 		{"name: [a]", "a single value is needed", ""},
+		{"space: {a: {b: c}}", "a single value is needed", ""},
+		{"space: [a]", "a single value is needed", ""},
+		{"space: a", `"a" is no new key=value`, "key: value pairs"},
 		{"train: 3", "train holds keys", ""},
 		{"name: a\nname: b", "name", ""},
 		{"- a", "holds keys", ""},
@@ -90,7 +94,7 @@ func TestDecodeSaysWhatIsWrongWhereAndTheWayOut(t *testing.T) {
 
 func TestSet(t *testing.T) {
 	c := defaults()
-	for key, value := range map[string]string{"train.steps": "3", "widths": "5,6", "kind": "y", "on": "false", "text": "body"} {
+	for key, value := range map[string]string{"train.steps": "3", "widths": "5,6", "kind": "y", "on": "false", "text": "body", "space": "a=1..2;b=x,y if c=d"} {
 		if err := Set(c, key, value); err != nil {
 			t.Error(err)
 		}
@@ -109,6 +113,7 @@ func TestSet(t *testing.T) {
 func TestExplainIsConfigurationItself(t *testing.T) {
 	c := defaults()
 	c.Train.Steps, c.Name, c.Widths = 42, "名字 # 1", nil
+	c.Space = map[string]string{"a.b": "log:1e-4..1", "c": "x, y: {z}"}
 	for _, print := range []func(*strings.Builder) error{
 		func(b *strings.Builder) error { return Explain(b, c) },
 		func(b *strings.Builder) error { return Encode(b, c) },
@@ -125,6 +130,36 @@ func TestExplainIsConfigurationItself(t *testing.T) {
 		if !reflect.DeepEqual(again, c) {
 			t.Errorf("got %+v, want %+v from:\n%s", again, c, b.String())
 		}
+	}
+}
+
+func TestAMapIsReadFromValuesAndLists(t *testing.T) {
+	c := defaults()
+	if err := Decode([]byte("space:\n  a.b: log:1e-4..1e-2\n  kind: [x, y]\n"), "x.yaml", c); err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]string{"a.b": "log:1e-4..1e-2", "kind": "x,y"}; !reflect.DeepEqual(c.Space, want) {
+		t.Errorf("got %v, want %v", c.Space, want)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	c := defaults()
+	key, err := Describe(c, "train.steps")
+	if err != nil || key.Kind != Whole {
+		t.Fatalf("%+v, %v", key, err)
+	}
+	if err := key.Check("100"); err != nil {
+		t.Error(err)
+	}
+	if err := key.Check("101"); err == nil || !strings.Contains(hint.Way(err), "from 1 to 100") {
+		t.Errorf("%v; %s", err, hint.Way(err))
+	}
+	if c.Train.Steps != 10 {
+		t.Error("checking a value changed the configuration")
+	}
+	if _, err := Describe(c, "train.stepz"); err == nil || !strings.Contains(hint.Way(err), "train.steps") {
+		t.Errorf("%v; %s", err, hint.Way(err))
 	}
 }
 

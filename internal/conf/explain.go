@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -67,6 +68,13 @@ func (f *field) yaml() string {
 			parts = append(parts, item.yaml())
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
+	case reflect.Map:
+		var parts []string
+		for _, key := range f.keys() {
+			name, value := field{value: reflect.ValueOf(key)}, field{value: f.value.MapIndex(reflect.ValueOf(key))}
+			parts = append(parts, name.yaml()+": "+value.quoted())
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
 	case reflect.String:
 		data, err := yaml.Marshal(f.value.String())
 		if err != nil {
@@ -76,6 +84,9 @@ func (f *field) yaml() string {
 	}
 	return f.text()
 }
+
+// quoted returns a string in double quotes, as commas and braces within a map need them.
+func (f *field) quoted() string { return strconv.Quote(f.value.String()) }
 
 // wrap breaks text into lines of at most width bytes, at spaces.
 func wrap(text string, width int) []string {

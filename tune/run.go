@@ -1,0 +1,223 @@
+package tune
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+)
+
+// RunOptions say how far a search goes.
+type RunOptions struct {
+	Trials   int       // in all, earlier ones counted; 0 for no limit
+	Until    time.Time // no trial begins later; zero for no limit
+	Parallel int       // trials at once; 0 for 1
+	// Each is told of every trial that has ended, from one goroutine at a time; it may be nil.
+	Each func(t Trial)
+}
+
+// Attempt is a trial that is being run.
+type Attempt struct {
+	Number int
+	Params map[string]string
+	Dir    string // its folder, which may not exist yet
+	study  *Study
+}
+
+// Outcome is what a trial brought.
+type Outcome struct {
+	Values []float64 // one an objective
+	Facts  map[string]float64
+}
+
+// Report writes down the figure of the first objective at a step, such as an epoch, and tells whether the trial should be
+// given up; it does so by returning ErrPruned.
+func (a *Attempt) Report(step int, value float64) (prune bool, err error) {
+	s := a.study
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.trial(a.Number)
+	t.addStep(Step{step, value})
+	if err := s.journal.write(event{Trial: a.Number, Step: step, Value: &value}); err != nil {
+		return false, err
+	}
+	return s.Pruner == "asha" && ASHA{}.Prune(s.Objectives[0], t, s.trials), nil
+}
+
+func (s *Study) trial(number int) *Trial {
+	for i := range s.trials {
+		if s.trials[i].Number == number {
+			return &s.trials[i]
+		}
+	}
+	return nil
+}
+
+// tooManyFailures ends a search in which nothing but failure happens.
+const tooManyFailures = 5
+
+// Run searches: it has trials run by f until the options' limits, or until the space is exhausted. A trial whose f
+// returns an error has failed, and the search goes on; but a search ends with the last error when trial after trial
+// fails. When ctx ends, Run waits for the trials that are running and returns the context's error; they run again after
+// Resume.
+func (s *Study) Run(ctx context.Context, o RunOptions, f func(ctx context.Context, a *Attempt) (Outcome, error)) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var workers sync.WaitGroup
+	var tell sync.Mutex
+	for range max(o.Parallel, 1) {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			for ctx.Err() == nil && (o.Until.IsZero() || time.Now().Before(o.Until)) {
+				a, err := s.begin(o.Trials)
+				if err != nil {
+					stop(err)
+					return
+				}
+				if a == nil {
+					return
+				}
+				outcome, err := f(ctx, a)
+				if interrupted(err) && ctx.Err() != nil {
+					return
+				}
+				t, err := s.end(a, outcome, err)
+				if err != nil {
+					stop(err)
+					return
+				}
+				if o.Each != nil {
+					tell.Lock()
+					o.Each(t)
+					tell.Unlock()
+				}
+			}
+		}()
+	}
+	workers.Wait()
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, ErrExhausted) {
+		return err
+	}
+	return nil
+}
+
+// begin chooses the next trial, nil when there are enough.
+func (s *Study) begin(limit int) (*Attempt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	begun := 0
+	for i := range s.trials {
+		t := &s.trials[i]
+		if t.State == Waiting {
+			return s.start(t, event{})
+		}
+		begun++
+	}
+	if limit > 0 && begun >= limit {
+		return nil, nil
+	}
+	params, err := s.suggest()
+	if err != nil {
+		return nil, err
+	}
+	s.trials = append(s.trials, Trial{Number: s.next(), Params: params})
+	return s.start(&s.trials[len(s.trials)-1], event{Params: params})
+}
+
+func (s *Study) start(t *Trial, e event) (*Attempt, error) {
+	t.State, t.Start = Running, time.Now()
+	e.Trial, e.State = t.Number, Running
+	if err := s.journal.write(e); err != nil {
+		return nil, err
+	}
+	return &Attempt{Number: t.Number, Params: maps.Clone(t.Params), Dir: s.TrialDir(t.Number), study: s}, nil
+}
+
+// suggest asks the sampler for settings that were not tried yet.
+func (s *Study) suggest() (map[string]string, error) {
+	var sampler Sampler = TPE{}
+	if s.Sampler == "random" {
+		sampler = Random{}
+	}
+	const attempts = 50
+	for attempt := range attempts {
+		if attempt == attempts/2 {
+			sampler = Random{} // near the best all has been tried
+		}
+		params := sampler.Suggest(s.Space, s.Objectives, s.trials, Draw{s.Seed, s.next(), attempt})
+		if !s.tried(params) {
+			return params, nil
+		}
+	}
+	return nil, ErrExhausted
+}
+
+func (s *Study) tried(params map[string]string) bool {
+	for i := range s.trials {
+		if maps.Equal(s.trials[i].Params, params) {
+			return true
+		}
+	}
+	return false
+}
+
+// end writes down how a trial ended.
+func (s *Study) end(a *Attempt, outcome Outcome, cause error) (Trial, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.trial(a.Number)
+	e := event{Trial: a.Number, Facts: outcome.Facts}
+	switch {
+	case errors.Is(cause, ErrPruned):
+		e.State = Pruned
+		if cause != ErrPruned { // it says more
+			e.Note = cause.Error()
+		}
+	case cause != nil:
+		e.State, e.Note = Failed, cause.Error()
+	case len(outcome.Values) != len(s.Objectives):
+		return *t, fmt.Errorf("trial %d has %d values for %d objectives", a.Number, len(outcome.Values), len(s.Objectives))
+	case !finite(outcome.Values):
+		e.State, e.Note = Failed, "a figure is no finite number"
+	default:
+		e.State, e.Values = Complete, outcome.Values
+	}
+	if err := s.journal.write(e); err != nil {
+		return *t, err
+	}
+	began := map[int]time.Time{a.Number: t.Start}
+	e.Time = time.Now()
+	t.apply(&e, began)
+	if e.State == Failed && s.onlyFailures() {
+		return *t, hint.Wrap(cause, hint.Way(cause), "the first %d trials failed, the last one", tooManyFailures)
+	}
+	return *t, nil
+}
+
+func finite(values []float64) bool {
+	for _, v := range values {
+		if v-v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// onlyFailures tells whether no trial has come to anything, and there were enough of them.
+func (s *Study) onlyFailures() bool {
+	failed := 0
+	for _, t := range s.trials {
+		switch t.State {
+		case Failed:
+			failed++
+		case Complete, Pruned:
+			return false
+		}
+	}
+	return failed >= tooManyFailures
+}
