@@ -146,7 +146,7 @@ func (e *Example) Whole() string {
 }
 
 func (d *Doubles) conflict(group []int32) bool {
-	return slices.ContainsFunc(group, func(i int32) bool { return d.examples[i].Target() != d.examples[group[0]].Target() })
+	return slices.ContainsFunc(group, func(i int32) bool { return !d.examples[i].Agrees(&d.examples[group[0]]) })
 }
 
 // describe shows the first rows of n groups.

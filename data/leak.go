@@ -48,6 +48,7 @@ type LeakRow struct {
 	TestLabel  string  `json:"test_label,omitempty"`
 	TrainLine  int     `json:"train_line"`
 	TrainLabel string  `json:"train_label,omitempty"`
+	Same       bool    `json:"same_label"`
 	Jaccard    float64 `json:"jaccard"`
 	Text       string  `json:"text"`   // of the test row
 	Marked     string  `json:"marked"` // what the training row has otherwise
@@ -163,23 +164,22 @@ func (l *Leak) count(e *Example, f *leakFinder, examples int) {
 	o := map[string]*Overlap{"equal": &l.Equal, "folded": &l.Folded, "near": &l.Near}[kind]
 	o.Rows++
 	double := &f.rows[row]
-	mine, theirs := e.Target(), double.Target()
 	shown := o.Same
-	if mine == theirs {
+	if e.Agrees(double) {
 		o.Same++
 	} else {
 		shown = o.Other
 		o.Other++
 	}
 	if examples < 0 || shown < examples {
-		l.Examples = append(l.Examples, LeakRow{kind, e.Line, mine, double.Line, theirs, similarity, firstChars(whole, shownText), near.Marked(whole, double.Whole())})
+		l.Examples = append(l.Examples, LeakRow{kind, e.Line, e.Target(), double.Line, double.Target(), e.Agrees(double), similarity, firstChars(whole, shownText), near.Marked(whole, double.Whole())})
 	}
 }
 
 // rank sorts examples: other labels first, then by kind.
 func (r *LeakRow) rank() int {
 	rank := map[string]int{"equal": 0, "folded": 1, "near": 2}[r.Kind]
-	if r.TestLabel == r.TrainLabel {
+	if r.Same {
 		rank += 3
 	}
 	return rank
@@ -195,6 +195,14 @@ func (e *Example) Target() string {
 		parts = append(parts, s.Label+":"+e.Text[s.Start:s.End])
 	}
 	return strings.Join(parts, " ")
+}
+
+// Agrees tells whether two rows are asked for the same; case does not count in labelled stretches.
+func (e *Example) Agrees(o *Example) bool {
+	if len(e.Entities) == 0 && len(o.Entities) == 0 {
+		return e.Label == o.Label
+	}
+	return strings.EqualFold(e.Target(), o.Target())
 }
 
 func sharedGroups(train, tests []Example) *GroupOverlap {
@@ -237,7 +245,7 @@ func (l *Leak) Text(w io.Writer) {
 	}
 	for _, r := range l.Examples {
 		labels := oneLine(r.TestLabel, 40)
-		if r.TestLabel != r.TrainLabel {
+		if !r.Same {
 			labels += " ≠ " + oneLine(r.TrainLabel, 40)
 		}
 		fmt.Fprintf(w, "\n  test line %d, training line %d, %.2f  [%s]\n", r.TestLine, r.TrainLine, r.Jaccard, labels)

@@ -2,7 +2,9 @@ package data
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -226,6 +228,42 @@ func TestTimesAreReadInManyForms(t *testing.T) {
 	for _, bad := range []string{"", "soon", "2024-13-01"} {
 		if _, err := timeKeys([]waiting{{time: bad}}); err == nil {
 			t.Errorf("%q was taken for a time", bad)
+		}
+	}
+}
+
+func TestTheLeakCheckFindsNothingInOurSplit(t *testing.T) {
+	var rows [][4]string
+	rng := rand.New(rand.NewPCG(5, 5))
+	texts := unlike(500)
+	for i, s := range texts {
+		rows = append(rows, [4]string{s, fmt.Sprint(i % 2), "", ""})
+		for range rng.IntN(4) { // copies of copies, each with two characters changed
+			r := []rune(s)
+			for range 2 {
+				r[rng.IntN(len(r))] = []rune(texts[rng.IntN(len(texts))])[0]
+			}
+			s = string(r)
+			rows = append(rows, [4]string{s, fmt.Sprint(i % 2), "", ""})
+		}
+	}
+	for _, near := range []float64{0, 0.8} {
+		set, err := load(t, rowsCSV(rows), func(c *Config) { c.Split.Near = near })
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := set.WriteParts(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := config()
+		c.Path, c.Test = files[Train], files[Test]
+		l, err := FindLeaks(context.Background(), c, LeakOptions{Threshold: 0.8}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Found() != (near == 0) || l.TestRows < 50 {
+			t.Errorf("data.split.near %v: %d of %d test rows are near doubles of rows for training", near, l.Rows, l.TestRows)
 		}
 	}
 }

@@ -157,7 +157,7 @@ func (s *collector) count() error {
 		}
 		if at, ok := first[whole]; ok && whole != "" {
 			s.report.Doubles.Equal++
-			if e.Target() != s.rows[at].Target() {
+			if !e.Agrees(&s.rows[at]) {
 				s.report.Doubles.Conflicts++
 			}
 		} else {

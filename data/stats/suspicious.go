@@ -217,7 +217,7 @@ func (s *collector) conflicts() map[int]string {
 	for _, g := range groups {
 		for _, i := range g {
 			for _, j := range g {
-				if s.rows[i].Target() != s.rows[j].Target() {
+				if !s.rows[i].Agrees(&s.rows[j]) {
 					out[i] = fmt.Sprintf("%d (%s)", s.rows[j].Line, shortened(s.rows[j].Target(), 30))
 					break
 				}

@@ -170,7 +170,7 @@ func (w *wordCounter) vocabulary() Vocabulary {
 
 // telling tells whether a word says something by itself.
 func (w *wordCounter) telling(word string) bool {
-	return !w.stop[word] && utf8.RuneCountInString(word) > 1
+	return !w.stop[word] && utf8.RuneCountInString(word) > 1 && strings.IndexFunc(word, unicode.IsLetter) >= 0
 }
 
 // slope fits a line through the logarithms of ranks and counts, of counts above one.

@@ -106,7 +106,7 @@ func draw(paint func(p *charts.Painter) error) (string, error) {
 
 // restyle replaces the library's fixed colours and font by the page's.
 func restyle(svg string) string {
-	pairs := []string{"rgb(7,7,7)", "currentColor", "'Roboto Medium',sans-serif", "inherit", "font-size:16px", "font-size:13px"}
+	pairs := []string{"rgb(7,7,7)", "currentColor", "rgb(224,230,242)", "var(--line,#d8dfe0)", "'Roboto Medium',sans-serif", "inherit", "font-size:16px", "font-size:13px"}
 	for i, c := range seriesColors {
 		pairs = append(pairs, fmt.Sprintf("rgb(%d,%d,%d)", c.R, c.G, c.B), fmt.Sprintf("var(--chart-%d,%s)", i+1, defaults[i]))
 	}
