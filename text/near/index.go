@@ -7,9 +7,10 @@ type Index struct {
 	limit     int
 	hash      minhash
 	sh, other shingler
-	set       []uint64 // of the text asked about
-	codes     []uint64 // the same, scattered
-	keys      []uint32 // of the text asked about, by band
+	asked     string // the text that set, codes and keys are of
+	set       []uint64
+	codes     []uint64 // the set, scattered
+	keys      []uint32 // by band
 
 	folded []byte   // of all texts
 	ends   []int    // of each text in folded
@@ -79,6 +80,7 @@ func (x *Index) Add(text string) bool {
 	if len(x.set) == 0 || len(x.ends) >= x.limit || len(x.folded) > maxFolded {
 		return false
 	}
+	x.sh.fold(text)
 	for _, r := range x.sh.runes {
 		x.folded = append(x.folded, string(r)...)
 	}
@@ -100,6 +102,10 @@ func (x *Index) Add(text string) bool {
 
 // ask computes set and keys of a text.
 func (x *Index) ask(text string) {
+	if text == x.asked {
+		return
+	}
+	x.asked = text
 	x.set = append(x.set[:0], x.sh.set(text)...)
 	x.codes = append(x.codes[:0], x.set...)
 	scatter(x.codes)
