@@ -87,6 +87,7 @@ func Group(ctx context.Context, path string, examples []Example, o DoublesOption
 	for i := range d.kept {
 		d.kept[i] = true
 	}
+	conflicts := make([]bool, len(texts)) // by the first row of a group
 	for _, g := range found.Groups {
 		d.InGroups += len(g)
 		d.Largest = max(d.Largest, len(g))
@@ -109,9 +110,10 @@ func Group(ctx context.Context, path string, examples []Example, o DoublesOption
 		}
 		if d.conflict(g) {
 			d.Conflicts++
+			conflicts[g[0]] = true
 		}
 	}
-	d.describe(found.Groups, o.Examples)
+	d.describe(found.Groups, conflicts, o.Examples)
 	return d, nil
 }
 
@@ -149,11 +151,11 @@ func (d *Doubles) conflict(group []int32) bool {
 	return slices.ContainsFunc(group, func(i int32) bool { return !d.examples[i].Agrees(&d.examples[group[0]]) })
 }
 
-// describe shows the first rows of n groups.
-func (d *Doubles) describe(groups [][]int32, n int) {
+// describe shows the first rows of n groups; conflicts tells by their first row which have different labels.
+func (d *Doubles) describe(groups [][]int32, conflicts []bool, n int) {
 	order := slices.Clone(groups)
 	rank := func(g []int32) int {
-		if d.conflict(g) {
+		if conflicts[g[0]] {
 			return 1
 		}
 		return 0

@@ -25,18 +25,22 @@ var pageTemplate = template.Must(template.New("stats").Funcs(template.FuncMap{
 // page is what the template shows.
 type page struct {
 	*Report
-	Title     string
-	Languages string
-	MostRows  int // of a label
-	MostType  int // stretches of a type
-	NearExtra int // rows that are near doubles of another
-	Quantiles []quantile
-	Lengths   template.HTML
-	WordsOf   template.HTML
-	Scale     template.HTML // of labels that are numbers
-	Growth    template.HTML
-	Zipf      template.HTML
+	Title      string
+	Languages  string
+	Shown      []Label // the most frequent ones
+	MoreLabels int     // that are not shown
+	MostRows   int     // of a label
+	MostType   int     // stretches of a type
+	NearExtra  int     // rows that are near doubles of another
+	Quantiles  []quantile
+	Lengths    template.HTML
+	WordsOf    template.HTML
+	Scale      template.HTML // of labels that are numbers
+	Growth     template.HTML
+	Zipf       template.HTML
 }
+
+const pageLabels = 200
 
 // quantile is a line of the table of lengths.
 type quantile struct {
@@ -54,6 +58,8 @@ func quantiles(c, w *Distribution) []quantile {
 // HTML writes the report as one self-contained page, in English and Chinese, light and dark, for screens and paper.
 func (r *Report) HTML(w io.Writer, title string) error {
 	p := page{Report: r, Title: title, Languages: r.languages()}
+	p.Shown = r.Labels[:min(len(r.Labels), pageLabels)]
+	p.MoreLabels = len(r.Labels) - len(p.Shown)
 	if len(r.Labels) > 0 {
 		p.MostRows = r.Labels[0].Rows
 	}

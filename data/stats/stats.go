@@ -12,8 +12,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
@@ -192,7 +192,7 @@ const manyNumbers = 20
 func (s *collector) setLabels(byLabel map[string]*Label) {
 	var numbers []float64
 	for l, v := range byLabel {
-		n, err := strconv.ParseFloat(l, 64)
+		n, err := data.ParseScore(l)
 		if err != nil {
 			numbers = nil
 			break
@@ -229,8 +229,8 @@ func distribution(values []float64) Distribution {
 	for _, x := range v {
 		d.Mean += x / float64(len(v))
 	}
-	width := niceWidth((d.P99 - d.Least) / histogramBins)
-	for low := width * float64(int(d.Least/width)); low <= d.P99 && len(d.Bins) < 2*histogramBins; low += width {
+	width := niceWidth(d.P99/histogramBins - d.Least/histogramBins)
+	for low := width * math.Floor(d.Least/width); low <= d.P99 && len(d.Bins) < 2*histogramBins; low += width {
 		d.Bins = append(d.Bins, Bin{Low: low, High: low + width})
 	}
 	last := &d.Bins[len(d.Bins)-1]

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -189,6 +191,32 @@ func TestNumbersAreNoClasses(t *testing.T) {
 	r := compute(t, "a.csv", b.String(), nil)
 	if r.Numbers == nil || r.Labels != nil || r.Numbers.Most != 29.5 {
 		t.Errorf("numbers %+v, labels %+v", r.Numbers, r.Labels)
+	}
+}
+
+func TestAwkwardNumbersAreDescribed(t *testing.T) {
+	for _, values := range [][]float64{{0}, {-3.5, -1, 2}, {1e300, 1e300}, {-1e308, 1e308}, {-1e308, 1e308, 1e308}, {-math.MaxFloat64, math.MaxFloat64, math.MaxFloat64}, {5e-324, 1}, {0.001, 0.002, 0.003}} {
+		d := distribution(values)
+		n := 0
+		for _, b := range d.Bins {
+			n += b.Count
+		}
+		if n != len(values) || d.Least != slices.Min(values) || d.Bins[0].Low > d.Least {
+			t.Errorf("%v: %+v", values, d)
+		}
+	}
+}
+
+func TestManyCopiesAndManyLabelsTakeNoTime(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("text,label\n")
+	for i := range 10_000 {
+		fmt.Fprintf(&b, "好,label%d\n", i)
+	}
+	r := compute(t, "a.csv", b.String(), nil)
+	var page bytes.Buffer
+	if err := r.HTML(&page, "a"); err != nil || page.Len() > 1<<20 || r.Kinds[0].Rows != 10_000 {
+		t.Errorf("%d bytes of a page, %v, %+v", page.Len(), err, r.Kinds)
 	}
 }
 

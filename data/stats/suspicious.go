@@ -215,13 +215,17 @@ func (s *collector) conflicts() map[int]string {
 	}
 	out := map[int]string{}
 	for _, g := range groups {
+		first := g[0]
+		at := slices.IndexFunc(g, func(i int) bool { return !s.rows[i].Agrees(&s.rows[first]) })
+		if at < 0 {
+			continue
+		}
 		for _, i := range g {
-			for _, j := range g {
-				if !s.rows[i].Agrees(&s.rows[j]) {
-					out[i] = fmt.Sprintf("%d (%s)", s.rows[j].Line, shortened(s.rows[j].Target(), 30))
-					break
-				}
+			other := &s.rows[first]
+			if s.rows[i].Agrees(other) {
+				other = &s.rows[g[at]]
 			}
+			out[i] = fmt.Sprintf("%d (%s)", other.Line, shortened(other.Target(), 30))
 		}
 	}
 	return out

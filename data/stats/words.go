@@ -51,6 +51,7 @@ type WordScore struct {
 const (
 	growthPoints  = 60
 	frequentWords = 40
+	maxLabelWords = 1000 // labels whose words are counted: more are no classes
 	typicalWords  = 10
 	leastTypical  = 3    // occurrences of a word that can be typical
 	typicalScore  = 1.96 // a word below it is no more typical than by chance
@@ -97,6 +98,9 @@ func (w *wordCounter) add(s string, labels []string) int {
 	for _, l := range labels {
 		counts := w.byLabel[l]
 		if counts == nil {
+			if len(w.byLabel) == maxLabelWords {
+				continue
+			}
 			counts = map[string]int{}
 			w.byLabel[l] = counts
 		}
