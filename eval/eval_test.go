@@ -216,8 +216,10 @@ func TestThePageStandsAloneAndEscapes(t *testing.T) {
 				}
 			}
 		}
-		if !strings.Contains(b.String(), "混淆矩阵") != (k > shownLabels) {
-			t.Errorf("%d labels: wrong about the confusion matrix", k)
+		for what, want := range map[string]bool{"混淆矩阵": true, `class="matrix"`: k == 77, "最常见的混淆": k > 2, `class="cell`: k == 2, "全部标签": k > manyLabels, "threshold for": k == 2} {
+			if strings.Contains(b.String(), what) != want {
+				t.Errorf("%d labels: %q is there: %v", k, what, !want)
+			}
 		}
 	}
 }
