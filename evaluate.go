@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/eval"
-	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
 	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
-	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
@@ -124,11 +121,16 @@ func (j *judgement) judge(ctx context.Context, m *model.Model, stage string) (*e
 		predictions = append(predictions, p.Prediction)
 		j.Progress(int64(len(predictions)), "")
 	}
-	j.Progress(int64(len(rows)), fmt.Sprintf("%.0f texts/s", float64(len(rows))/max(time.Since(start).Seconds(), 1e-9)))
+	speed := float64(len(rows)) / max(time.Since(start).Seconds(), 1e-9)
+	j.Progress(int64(len(rows)), fmt.Sprintf("%.0f texts/s", speed))
 	if skipped > 0 {
 		j.Note("note: %d rows without a label were left out", skipped)
 	}
-	return judge(m, rows, predictions, c.Data.Slices, j.options())
+	report, err := judge(m, rows, predictions, c.Data.Slices, j.options())
+	if err == nil {
+		report.Speed = speed
+	}
+	return report, err
 }
 
 // evalRows returns the labelled examples as the model's head has them.
@@ -185,35 +187,4 @@ func evalRows(m *model.Model, examples []data.Example, c *Config) (rows []data.R
 		rows = append(rows, row)
 	}
 	return rows, skipped, nil
-}
-
-// WriteReport writes a report as a self-contained web page; what page lacks of title and facts is filled in.
-func WriteReport(path string, m *Model, c *Config, r *eval.Report, page eval.Page) error {
-	page.Title = cmp.Or(page.Title, filepath.Base(packageName(m, c.Name)))
-	page.Facts = append(page.Facts, eval.Fact{Name: "data", NameZH: "数据", Value: filepath.Base(c.Data.Path)})
-	page.Facts = append(page.Facts, modelFacts(m.Model)...)
-	if m.Package != nil {
-		page.Facts = append(page.Facts, eval.Fact{Name: "digest", NameZH: "摘要", Value: m.Package.Digest})
-	}
-	return writePage(path, r, page)
-}
-
-func modelFacts(m *model.Model) []eval.Fact {
-	return []eval.Fact{
-		{Name: "model", NameZH: "模型", Value: fmt.Sprintf("%s (%s)", m.Config.Family, model.Describe(m.Config.Family))},
-		{Name: "parameters", NameZH: "参数", Value: size.Count(m.Params.Count())},
-		{Name: "vocabulary", NameZH: "词表", Value: size.Count(m.Tokenizer.VocabSize())},
-	}
-}
-
-func writePage(path string, r *eval.Report, page eval.Page) error {
-	w, err := atomicfile.Create(path)
-	if err != nil {
-		return hint.Wrap(err, "choose another file", "writing the report")
-	}
-	defer w.Abort()
-	if err := r.HTML(w, page); err != nil {
-		return hint.Wrap(err, "choose another file, or free some space", "writing the report %s", path)
-	}
-	return w.Commit()
 }

@@ -274,12 +274,14 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 	}
 	t.record.Artefact(p.Dir, p.Digest)
 	page := filepath.Join(t.record.Dir(), "report.html")
-	facts := append([]eval.Fact{{Name: "data", NameZH: "数据", Value: filepath.Base(t.config.Data.Path)},
-		{Name: "rows for training", NameZH: "训练样本", Value: fmt.Sprint(len(t.set.Parts[data.Train]))}}, modelFacts(t.model)...)
-	if cv != nil {
-		facts = append(facts, eval.Fact{Name: "cross-validation", NameZH: "交叉验证", Value: cv.String()})
+	if err := t.record.Flush(); err != nil {
+		return nil, err
 	}
-	if err := writePage(page, report, eval.Page{Title: t.config.Name, Facts: append(facts, eval.Fact{Name: "digest", NameZH: "摘要", Value: p.Digest})}); err != nil {
+	about := t.page(p)
+	if cv != nil {
+		about.Facts = append(about.Facts, eval.Fact{Name: "cross-validation", NameZH: "交叉验证", Value: cv.String()})
+	}
+	if err := writePage(page, report, about); err != nil {
 		return nil, err
 	}
 	t.Progress(0, fmt.Sprintf("%s, %s", p.Dir, size.Bytes(p.Size)))

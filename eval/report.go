@@ -4,7 +4,7 @@
 //	report, err := eval.Classify(labels, targets, probabilities, eval.Options{Texts: texts, Rounds: 1000})
 //	report.Text(os.Stdout)          // for the terminal
 //	json.Marshal(report)            // for programs
-//	report.HTML(w, eval.Facts{…})   // one self-contained page
+//	report.HTML(w, eval.Page{…})    // one self-contained page
 //
 // Figures are those of scikit-learn, with its conventions: a precision, recall or F1 whose denominator is zero is 0,
 // and averages run over the labels that occur among targets or predictions.
@@ -47,6 +47,7 @@ type Report struct {
 	Before         *Uncalibrated       `json:"before,omitempty"` // where a temperature was chosen
 	Errors         map[string]int      `json:"errors,omitempty"` // of entities: how many of each kind of Mistake
 	Curves         []RankCurve         `json:"-"`                // see RankCurve
+	Speed          float64             `json:"-"`                // texts a second, if the caller has measured it
 
 	outcomes []outcome                              // of each example
 	show     func(i int) (target, predicted string) // writes out an example's target and prediction
