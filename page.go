@@ -2,12 +2,12 @@ package xiaoyu
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/eval"
@@ -91,12 +91,14 @@ func modelFacts(m *model.Model) []eval.Fact {
 }
 
 // page is what the report of a training shows beside the figures.
-func (t *training) page(p *model.Package) eval.Page {
+func (t *training) page(ctx context.Context, p *model.Package) eval.Page {
 	c := &t.config
 	parts := t.set.Parts
 	facts := modelFacts(t.model)
-	if t.latency > 0 {
-		facts = append(facts, eval.Fact{Name: "one text of the usual length", NameZH: "单条延迟", Value: fmt.Sprint(t.latency.Round(time.Microsecond))})
+	if len(parts[data.Validation]) > 0 {
+		if ms, err := t.latency(ctx); err == nil { // a fact less is no reason to fail
+			facts = append(facts, eval.Fact{Name: "one text, median", NameZH: "单条延迟（中位数）", Value: fmt.Sprintf("%.3g ms", ms)})
+		}
 	}
 	return eval.Page{
 		Title: c.Name,

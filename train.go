@@ -277,7 +277,7 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 	if err := t.record.Flush(); err != nil {
 		return nil, err
 	}
-	about := t.page(p)
+	about := t.page(ctx, p)
 	if cv != nil {
 		about.Facts = append(about.Facts, eval.Fact{Name: "cross-validation", NameZH: "交叉验证", Value: cv.String()})
 	}
