@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/text"
@@ -104,6 +105,10 @@ func (t *training) files(name func(string) string) map[string]string {
 	files := map[string]string{name(t.config.Data.Path): t.set.Digest}
 	if t.vectors != nil {
 		files[name(t.vectors.file)] = t.vectors.set.Digest
+	}
+	if path := t.config.Tokenizer.Dictionary; path != "" {
+		// It was read a moment ago; what cannot be read now has no digest.
+		files[name(path)], _ = data.DigestFile(path)
 	}
 	return files
 }

@@ -45,31 +45,34 @@ func (in *inputs) forward(t *nn.Tape, batch *Input) *nn.Var {
 func ReadsVectors(family string) bool { return slices.Contains(families[family].keys, "embed_dim") }
 
 // SetEmbeddings copies pretrained vectors over the fresh embeddings of the tokens that find knows, and returns how many
-// there were. Each must have Config.EmbedDim numbers. All are scaled by one factor, so that their numbers vary as the
-// fresh embeddings do: learning rates and dropout are chosen for that, and tokens without a vector keep those.
+// there were. Each must have Config.EmbedDim numbers. Tokens without a vector keep fresh numbers, scaled so that they
+// vary as the vectors do (Kim 2014).
 func (m *Model) SetEmbeddings(find func(token string) []float32) int {
 	table := m.Params.Get(embeddingName)
 	if table == nil {
 		return 0
 	}
-	dim, tokens := table.Width(), min(table.Shape[0], m.Tokenizer.VocabSize())
-	var found []int
+	dim, tokens, found := table.Width(), min(table.Shape[0], m.Tokenizer.VocabSize()), 0
 	var vectors, fresh float64 // sums of squares
+	var without []int
 	for id := range tokens {
+		row := table.Data[id*dim : (id+1)*dim]
 		v := find(m.Tokenizer.Token(int32(id)))
+		fresh += kernel.SumSquares(row)
 		if len(v) != dim {
+			without = append(without, id)
 			continue
 		}
-		row := table.Data[id*dim : (id+1)*dim]
-		vectors, fresh = vectors+kernel.SumSquares(v), fresh+kernel.SumSquares(row)
+		vectors += kernel.SumSquares(v)
 		copy(row, v)
-		found = append(found, id)
+		found++
 	}
-	if vectors > 0 {
-		factor := float32(math.Sqrt(fresh / vectors))
-		for _, id := range found {
-			kernel.Scale(factor, table.Data[id*dim:(id+1)*dim])
-		}
+	if found == 0 {
+		return 0
 	}
-	return len(found)
+	factor := float32(math.Sqrt(vectors / float64(found) / (fresh / float64(tokens))))
+	for _, id := range without {
+		kernel.Scale(factor, table.Data[id*dim:(id+1)*dim])
+	}
+	return found
 }

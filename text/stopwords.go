@@ -95,7 +95,7 @@ type stopper struct {
 }
 
 func newStopper(choice string, user *stopListing) *stopper {
-	p := &stopper{words: stopWordSet(choice, user), segmenter: sync.OnceValues(NewSegmenter)}
+	p := &stopper{words: stopWordSet(choice, user), segmenter: sync.OnceValues(func() (Segmenter, error) { return NewSegmenter() })}
 	for w := range p.words {
 		p.longest = max(p.longest, len(w))
 		p.chinese = p.chinese || strings.IndexFunc(w, isChinese) >= 0

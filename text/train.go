@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -19,6 +20,8 @@ type Config struct {
 	NFKC         bool   `yaml:"nfkc" json:"nfkc" doc:"unify compatibility forms of Unicode, such as full width" default:"true"`
 	MinFrequency int    `yaml:"min_frequency" json:"min_frequency" doc:"a token must occur so often in the training texts" default:"2" min:"1" max:"1000000"`
 	VocabSize    int    `yaml:"vocab_size" json:"vocab_size" doc:"at most so many tokens, the most frequent ones" default:"30000" min:"3" max:"4000000"`
+	Dictionary   string `yaml:"dictionary" json:"dictionary,omitempty" doc:"file of words that a word tokenizer keeps together: a line each, word [frequency] [tag]; without a frequency always" default:""`
+	NewWords     bool   `yaml:"new_words" json:"new_words,omitempty" doc:"word tokenizers also take names of people, dates and the parts of set phrases for words, which the dictionary of Chinese lacks" default:"false"`
 }
 
 // Train builds a tokenizer from texts. The same texts in any order give the same tokenizer. progress, which may be
@@ -39,13 +42,22 @@ func Train(ctx context.Context, texts iter.Seq[string], c Config, progress func(
 		t.normalizers = append(t.normalizers, lowercaser{})
 	}
 	var count func(piece string, counts *counter) error
+	var user *Dictionary
 	switch c.Kind {
 	case "char":
 		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, characters()}
 		count = func(piece string, counts *counter) error { counts.add(piece, 1); return nil }
 	case "word":
 		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, &punctuation{isolated}}
-		w := &wordCounter{}
+		w := &wordCounter{newWords: c.NewWords}
+		if c.Dictionary != "" {
+			d, err := LoadDictionary(c.Dictionary)
+			if err != nil {
+				return nil, err
+			}
+			user = d.Mapped(t.Normalize)
+			w.user = user
+		}
 		count = w.count
 	default:
 		return nil, hint.Errorf("choose char or word", "training a tokenizer: unknown kind %q", c.Kind)
@@ -84,6 +96,7 @@ func Train(ctx context.Context, texts iter.Seq[string], c Config, progress func(
 		scores[i+2] = math.Round(1e6*math.Log(float64(f)/total)) / 1e6
 	}
 	t.algorithm = newUnigram(tokens, scores, 1)
+	t.keep(user)
 	return t, nil
 }
 
@@ -133,30 +146,38 @@ func (c *counter) most(least, limit int) (tokens []string, counts []int64) {
 
 // wordCounter counts the words of pieces, and the single Chinese characters of longer words as rare words.
 type wordCounter struct {
+	user      *Dictionary
+	newWords  bool
 	segmenter Segmenter // loaded when the first Chinese text comes
 }
 
 func (w *wordCounter) count(piece string, counts *counter) error {
 	for len(piece) > 0 {
-		han := isHan(piece)
-		n := runLength(piece, han)
+		n := joinedLength(piece)
 		run := piece[:n]
 		piece = piece[n:]
-		if !han {
+		if strings.IndexFunc(run, isChinese) < 0 {
 			counts.add(run, 1)
 			continue
 		}
 		if w.segmenter == nil {
+			options := []SegmentOption{WithDictionary(w.user)}
+			if w.newWords {
+				options = append(options, WithNewWords())
+			}
 			var err error
-			if w.segmenter, err = NewSegmenter(); err != nil {
+			if w.segmenter, err = NewSegmenter(options...); err != nil {
 				return err
 			}
 		}
 		for _, s := range w.segmenter.Segment(run) {
 			word := run[s.Start:s.End]
 			counts.add(word, 1)
-			if utf8.RuneCountInString(word) > 1 {
-				for _, r := range word {
+			if utf8.RuneCountInString(word) == 1 {
+				continue
+			}
+			for _, r := range word {
+				if isChinese(r) {
 					counts.add(string(r), 1)
 				}
 			}
@@ -165,18 +186,16 @@ func (w *wordCounter) count(piece string, counts *counter) error {
 	return nil
 }
 
-// isHan tells whether s begins with a Chinese character.
-func isHan(s string) bool {
-	r, _ := utf8.DecodeRuneInString(s)
-	return unicode.Is(unicode.Han, r)
-}
-
-// runLength returns the length of the run at the beginning of s that is Chinese, or is not.
-func runLength(s string, han bool) int {
+// joinedLength returns the length of the run at the beginning of s of characters that words of Chinese are made of,
+// letters and digits among them (T恤, 4S店), or of others.
+func joinedLength(s string) int {
+	first, joined := true, false
 	for at, r := range s {
-		if unicode.Is(unicode.Han, r) != han {
+		is := isChinese(r) || isLetter(r) || isDigit(r)
+		if !first && is != joined {
 			return at
 		}
+		first, joined = false, is
 	}
 	return len(s)
 }
