@@ -2,6 +2,9 @@ package main
 
 import (
 	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"testing"
 
@@ -16,7 +19,28 @@ var update = flag.Bool("update", false, "write the output that scripts compare w
 
 // TestScripts runs the command lines of testdata: one file a command, with the wrong uses in it.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata", UpdateScripts: *update, Condition: func(cond string) (bool, error) {
+	site := httptest.NewServer(http.HandlerFunc(serveSite))
+	t.Cleanup(site.Close) // after the scripts, which run beside each other
+	setup := func(e *testscript.Env) error {
+		e.Setenv("SITE", site.URL)
+		return nil
+	}
+	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: setup, UpdateScripts: *update, Condition: func(cond string) (bool, error) {
 		return cond == "root" && os.Getuid() == 0, nil
 	}})
+}
+
+// serveSite is what scripts fetch from: a feed of two pages, and a page that robots.txt keeps.
+func serveSite(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/robots.txt":
+		fmt.Fprint(w, "User-agent: *\nDisallow: /kept\n")
+	case "/feed.xml":
+		w.Header().Set("Content-Type", "application/rss+xml")
+		fmt.Fprint(w, `<rss version="2.0"><channel><title>News</title><item><title>One</title><link>/1</link><description>The first.</description></item><item><title>Two</title><link>/2</link></item></channel></rss>`)
+	case "/1":
+		fmt.Fprint(w, `<html><body><nav>menu</nav><article><h1>One</h1><p>The first story, told at some length, so that it is one.</p></article></body></html>`)
+	default:
+		http.NotFound(w, r)
+	}
 }
