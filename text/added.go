@@ -26,7 +26,8 @@ type addedTokens struct {
 	list       []AddedToken
 	byID       map[int32]*AddedToken
 	ids        map[string]int32
-	size       int // ids are below it
+	shown      map[int32]string // the contents, in their normalised form where that is what is looked for
+	size       int              // ids are below it
 	raw        addedTrie
 	normalized addedTrie
 }
@@ -43,7 +44,7 @@ func newAddedTokens(list []AddedToken, t *Tokenizer, literal bool) (*addedTokens
 	if len(list) == 0 {
 		return nil, nil
 	}
-	a := &addedTokens{list: list, byID: map[int32]*AddedToken{}, ids: map[string]int32{}}
+	a := &addedTokens{list: list, byID: map[int32]*AddedToken{}, ids: map[string]int32{}, shown: map[int32]string{}}
 	for i := range list {
 		token := &list[i]
 		if token.Content == "" {
@@ -55,19 +56,14 @@ func newAddedTokens(list []AddedToken, t *Tokenizer, literal bool) (*addedTokens
 		a.byID[token.ID] = token
 		a.ids[token.Content] = token.ID
 		a.size = max(a.size, int(token.ID)+1)
-		if literal && token.Special {
-			continue
+		form, search := token.Content, &a.raw
+		if token.Normalized {
+			form, search = strings.Clone(t.Normalize(token.Content)), &a.normalized
 		}
-		if !token.Normalized {
-			a.raw.add(token.Content, token)
-			continue
+		a.shown[token.ID] = form
+		if !literal || !token.Special {
+			search.add(form, token)
 		}
-		var d draft
-		d.begin(token.Content)
-		for _, n := range t.normalizers {
-			n.normalize(&d)
-		}
-		a.normalized.add(strings.Clone(d.text), token)
 	}
 	a.raw.order()
 	a.normalized.order()

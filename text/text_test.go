@@ -59,6 +59,9 @@ var corpus = []string{
 	"早餐不错，下次还来", "早餐太差，不会再来", "ＷＩＦＩ很快", "wifi was fast", "价格120元", "房间120平米",
 }
 
+// kinds are all that can be trained.
+var kinds = []string{"char", "word", "wordpiece", "bpe", "unigram"}
+
 func trained(t testing.TB, kind string) *Tokenizer {
 	t.Helper()
 	tok, err := Train(context.Background(), slices.Values(corpus), Config{Kind: kind, Lowercase: true, NFKC: true, MinFrequency: 1, VocabSize: 1000}, nil)
@@ -113,7 +116,7 @@ func TestSpansCutTheOriginal(t *testing.T) {
 }
 
 func TestTokenizerSurvivesItsFile(t *testing.T) {
-	for _, kind := range []string{"char", "word"} {
+	for _, kind := range kinds {
 		tok := trained(t, kind)
 		path := t.TempDir() + "/tokenizer.json"
 		if err := tok.Save(path); err != nil {
@@ -175,12 +178,15 @@ func TestReadRefusesWhatItCannotDo(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, kind := range []string{"char", "word"} {
+	for _, kind := range kinds {
 		data, err := trained(f, kind).MarshalJSON()
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(data, "房间 good [UNK]")
+	}
+	for _, file := range imported {
+		f.Add([]byte(file), "房间 a[SEP]b <mask> Hi")
 	}
 	f.Fuzz(func(t *testing.T, data []byte, s string) {
 		tok, err := Read(data)
@@ -197,7 +203,7 @@ func FuzzRead(f *testing.F) {
 }
 
 func TestTrainDoesNotDependOnOrder(t *testing.T) {
-	for _, kind := range []string{"char", "word"} {
+	for _, kind := range kinds {
 		want, _ := trained(t, kind).MarshalJSON()
 		reversed := slices.Clone(corpus)
 		slices.Reverse(reversed)
@@ -222,7 +228,7 @@ func TestVocabularyIsBounded(t *testing.T) {
 }
 
 func TestEncodeToAllocatesNothingWhenWarm(t *testing.T) {
-	for _, kind := range []string{"char", "word"} {
+	for _, kind := range kinds {
 		tok := trained(t, kind)
 		var e Encoding
 		if n := testing.AllocsPerRun(100, func() { tok.EncodeTo(&e, "房间很干净,服务好") }); n != 0 {
@@ -233,7 +239,7 @@ func TestEncodeToAllocatesNothingWhenWarm(t *testing.T) {
 
 func TestALongTextTakesLinearTime(t *testing.T) {
 	long := strings.Repeat("房间很干净服务好", 1<<17) // 3 MB without a space
-	for _, kind := range []string{"char", "word"} {
+	for _, kind := range kinds {
 		if e := trained(t, kind).Encode(long); len(e.IDs) < 1<<19 {
 			t.Errorf("%s: %d tokens", kind, len(e.IDs))
 		}
@@ -265,7 +271,7 @@ func TestSegmenterCoversTheText(t *testing.T) {
 
 func BenchmarkEncode(b *testing.B) {
 	text := strings.Join(corpus, " ")
-	for _, kind := range []string{"char", "word"} {
+	for _, kind := range kinds {
 		tok := trained(b, kind)
 		b.Run(kind, func(b *testing.B) {
 			var e Encoding

@@ -247,8 +247,8 @@ func (t *Tokenizer) VocabSize() int {
 // Token returns the token of that number, "" if there is none.
 func (t *Tokenizer) Token(id int32) string {
 	if t.added != nil {
-		if a := t.added.byID[id]; a != nil {
-			return a.Content
+		if s, ok := t.added.shown[id]; ok {
+			return s
 		}
 	}
 	if v := t.algorithm.vocabulary(); id >= 0 && int(id) < len(v) {

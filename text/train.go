@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 
 // Config chooses a tokenizer: the `tokenizer` part of xiaoyu.yaml.
 type Config struct {
-	Kind         string `yaml:"kind" json:"kind" doc:"what a token is: char (each character), word (words, Chinese ones found by a dictionary while training), or auto: char for mostly Chinese text, else word" default:"auto" enum:"auto|char|word"`
+	Kind         string `yaml:"kind" json:"kind" doc:"what a token is: char (each character), word (words, Chinese ones found by a dictionary while training), parts of words as wordpiece (BERT's kind; single Chinese characters), bpe (GPT's kind, of bytes: nothing is unknown) or unigram (SentencePiece's kind) learn them, or auto: char for mostly Chinese text, else word" default:"auto" enum:"auto|char|word|wordpiece|bpe|unigram"`
 	Lowercase    bool   `yaml:"lowercase" json:"lowercase" doc:"turn letters to lower case" default:"true"`
 	NFKC         bool   `yaml:"nfkc" json:"nfkc" doc:"unify compatibility forms of Unicode, such as full width" default:"true"`
 	MinFrequency int    `yaml:"min_frequency" json:"min_frequency" doc:"a token must occur so often in the training texts" default:"2" min:"1" max:"1000000"`
@@ -26,29 +27,46 @@ type Config struct {
 
 // Train builds a tokenizer from texts. The same texts in any order give the same tokenizer. progress, which may be
 // nil, is told how many texts were read.
+func Train(ctx context.Context, texts iter.Seq[string], c Config, progress func(done int64)) (*Tokenizer, error) {
+	return TrainStages(ctx, texts, c, func(stage string, done, _ int64) {
+		if progress != nil && stage == StageReading {
+			progress(done)
+		}
+	})
+}
+
+// Stages of a training, as TrainStages tells them.
+const (
+	StageReading = "reading" // texts
+	StageMerging = "merging" // tokens made, of those wanted
+	StagePruning = "pruning" // rounds; how many there will be is not known
+)
+
+// TrainStages is Train for those who show more of its progress: each call of observe tells the stage, what is done, and
+// of how much, 0 where that is not known.
 //
 // A word tokenizer knows the words that a Segmenter finds in the training texts, and their frequencies; it is a
 // Unigram model, which cuts new text into the most probable sequence of those words by itself. So the dictionary is
 // needed for training alone, and any runtime that reads tokenizer.json cuts alike. Chinese characters are tokens too,
 // of low probability: a word that training did not see falls apart into characters it did see. Words of other scripts
 // are kept whole or become the unknown token, unless known words make them up.
-func Train(ctx context.Context, texts iter.Seq[string], c Config, progress func(done int64)) (*Tokenizer, error) {
+//
+// Tokenizers of the kinds wordpiece, bpe and unigram learn parts of words (trainmerges.go, trainunigram.go).
+func TrainStages(ctx context.Context, texts iter.Seq[string], c Config, observe func(stage string, done, total int64)) (*Tokenizer, error) {
 	classesOnce.Do(buildClasses)
 	t := &Tokenizer{}
 	if c.NFKC {
 		t.normalizers = append(t.normalizers, nfkc)
 	}
-	if c.Lowercase {
+	if c.Lowercase && c.Kind != "wordpiece" {
 		t.normalizers = append(t.normalizers, lowercaser{})
 	}
-	var count func(piece string, counts *counter) error
+	if err := t.stagesOf(c); err != nil {
+		return nil, err
+	}
+	count := func(piece string, counts *counter) error { counts.add(piece, 1); return nil }
 	var user *Dictionary
-	switch c.Kind {
-	case "char":
-		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, characters()}
-		count = func(piece string, counts *counter) error { counts.add(piece, 1); return nil }
-	case "word":
-		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, &punctuation{isolated}}
+	if c.Kind == "word" {
 		w := &wordCounter{newWords: c.NewWords}
 		if c.Dictionary != "" {
 			d, err := LoadDictionary(c.Dictionary)
@@ -59,26 +77,18 @@ func Train(ctx context.Context, texts iter.Seq[string], c Config, progress func(
 			w.user = user
 		}
 		count = w.count
-	default:
-		return nil, hint.Errorf("choose char or word", "training a tokenizer: unknown kind %q", c.Kind)
 	}
-	counts := &counter{n: map[string]int64{}}
-	read := int64(0)
-	t.algorithm = newWordLevel([]string{Pad, Unknown}, 1) // stands in while pieces are counted
-	var e Encoding
-	for s := range texts {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		t.EncodeTo(&e, s)
-		for _, p := range e.Pieces {
-			if err := count(string(e.Text[p.Start:p.End]), counts); err != nil {
-				return nil, err
-			}
-		}
-		if read++; progress != nil {
-			progress(read)
-		}
+	counts, err := t.countPieces(ctx, texts, count, func(done int64) { observe(StageReading, done, 0) })
+	if err != nil {
+		return nil, err
+	}
+	switch c.Kind {
+	case "wordpiece":
+		return t, t.learnWordPiece(ctx, counts, c, observe)
+	case "bpe":
+		return t, t.learnBPE(ctx, counts, c, observe)
+	case "unigram":
+		return t, t.learnUnigram(ctx, counts, c, observe)
 	}
 	tokens, frequencies := counts.most(c.MinFrequency, c.VocabSize-2)
 	tokens = append([]string{Pad, Unknown}, tokens...)
@@ -92,12 +102,64 @@ func Train(ctx context.Context, texts iter.Seq[string], c Config, progress func(
 		total += float64(f)
 	}
 	for i, f := range frequencies {
-		// Six decimals: other readers of JSON may round longer numbers differently, which would decide ties otherwise.
-		scores[i+2] = math.Round(1e6*math.Log(float64(f)/total)) / 1e6
+		scores[i+2] = sixDecimals(math.Log(float64(f) / total))
 	}
 	t.algorithm = newUnigram(tokens, scores, 1)
 	t.keep(user)
 	return t, nil
+}
+
+// sixDecimals rounds a score: other readers of JSON may round longer numbers differently, which would decide ties
+// otherwise.
+func sixDecimals(score float64) float64 { return math.Round(1e6*score) / 1e6 }
+
+// stagesOf sets the stages of a kind around its algorithm. Each cuts the brackets off "[PAD]", or takes bytes apart, so
+// that no text can spell a special token.
+func (t *Tokenizer) stagesOf(c Config) error {
+	switch c.Kind {
+	case "char":
+		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, characters()}
+	case "word":
+		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, &punctuation{isolated}}
+	case "wordpiece":
+		bert := &bertNormalizer{Clean: true, Chinese: true, Lower: c.Lowercase}
+		t.normalizers = append(t.normalizers, bert)
+		t.preTokenizers = []PreTokenizer{bertPreTokenizer{}}
+		t.decoder = []decoder{&wordPieceDecoder{"##", true}}
+		return bert.prepare()
+	case "bpe":
+		t.preTokenizers = []PreTokenizer{&byteLevel{UseRegex: true, Trim: true}}
+		t.decoder = []decoder{&byteLevel{UseRegex: true, Trim: true}}
+	case "unigram":
+		space := &metaspace{Replacement: "▁", Scheme: "always", Split: true}
+		t.preTokenizers = []PreTokenizer{space, &punctuation{isolated}}
+		t.decoder = []decoder{space}
+	default:
+		return hint.Errorf("choose char, word, wordpiece, bpe or unigram", "training a tokenizer: unknown kind %q", c.Kind)
+	}
+	return nil
+}
+
+// countPieces counts the pieces that the algorithm will get.
+func (t *Tokenizer) countPieces(ctx context.Context, texts iter.Seq[string], count func(piece string, counts *counter) error, progress func(done int64)) (*counter, error) {
+	counts := &counter{n: map[string]*int64{}}
+	read := int64(0)
+	t.algorithm = newWordLevel([]string{Pad, Unknown}, 1) // stands in while pieces are counted
+	var e Encoding
+	for s := range texts {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		t.EncodeTo(&e, s)
+		for _, p := range e.Pieces {
+			if err := count(view(e.Text[p.Start:p.End]), counts); err != nil {
+				return nil, err
+			}
+		}
+		read++
+		progress(read)
+	}
+	return counts, nil
 }
 
 // characters returns the stage that makes a piece of each character.
@@ -110,36 +172,59 @@ func characters() PreTokenizer {
 }
 
 // counter counts strings. Beyond so many different ones the rarest are forgotten, to bound memory.
-type counter struct{ n map[string]int64 }
+type counter struct {
+	n     map[string]*int64
+	bytes int
+}
 
-const maxCounted = 4 << 20
+const (
+	maxCounted      = 4 << 20
+	maxCountedBytes = 256 << 20
+)
 
+// add counts a string, whose memory the caller may use again.
 func (c *counter) add(s string, n int64) {
-	if c.n[s] += n; len(c.n) <= maxCounted {
+	if count, ok := c.n[s]; ok {
+		*count += n
 		return
 	}
-	for floor := int64(1); len(c.n) > maxCounted/2; floor++ {
+	c.n[strings.Clone(s)] = &n
+	c.bytes += len(s)
+	if len(c.n) <= maxCounted && c.bytes <= maxCountedBytes {
+		return
+	}
+	for floor := int64(1); len(c.n) > maxCounted/2 || c.bytes > maxCountedBytes/2; floor++ {
 		for s, n := range c.n {
-			if n <= floor {
+			if *n <= floor {
 				delete(c.n, s)
+				c.bytes -= len(s)
 			}
 		}
 	}
 }
 
+// all returns what was counted, in the order of the strings, and the counts.
+func (c *counter) all() (pieces []string, counts []int64) {
+	pieces = slices.Sorted(maps.Keys(c.n))
+	for _, p := range pieces {
+		counts = append(counts, *c.n[p])
+	}
+	return pieces, counts
+}
+
 // most returns the most frequent strings, at most limit, and their counts; ties go by text.
 func (c *counter) most(least, limit int) (tokens []string, counts []int64) {
 	for s, n := range c.n {
-		if n >= int64(least) && s != Pad && s != Unknown {
+		if *n >= int64(least) && s != Pad && s != Unknown {
 			tokens = append(tokens, s)
 		}
 	}
 	slices.SortFunc(tokens, func(a, b string) int {
-		return cmp.Or(cmp.Compare(c.n[b], c.n[a]), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(*c.n[b], *c.n[a]), cmp.Compare(a, b))
 	})
 	tokens = tokens[:min(len(tokens), max(limit, 0))]
 	for _, s := range tokens {
-		counts = append(counts, c.n[s])
+		counts = append(counts, *c.n[s])
 	}
 	return tokens, counts
 }
