@@ -154,12 +154,31 @@ func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
 			}
 		}
 	}
-	tok, err := text.Train(ctx, texts, c.Tokenizer, func(done int64) { t.Progress(done, "") })
+	stage := text.StageReading
+	tok, err := text.TrainStages(ctx, texts, c.Tokenizer, func(now string, done, total int64) {
+		if now != stage {
+			stage = now
+			t.Stage("tokenizer: "+now, total, tokenizerUnit(now))
+		}
+		t.Progress(done, "")
+	})
 	if err != nil {
 		return nil, err
 	}
-	t.Progress(int64(len(rows)), fmt.Sprintf("%s, %d tokens", c.Tokenizer.Kind, tok.VocabSize()))
+	done := int64(len(rows))
+	if stage != text.StageReading {
+		done = int64(tok.VocabSize())
+	}
+	t.Progress(done, fmt.Sprintf("%s, %d tokens", c.Tokenizer.Kind, tok.VocabSize()))
 	return tok, nil
+}
+
+// tokenizerUnit is what a stage of a tokenizer's training counts.
+func tokenizerUnit(stage string) string {
+	if stage == text.StagePruning {
+		return "rounds"
+	}
+	return "tokens"
 }
 
 // build makes the model and its trainer from the data that was read, and from the word vectors if there are any.
