@@ -75,11 +75,8 @@ func (s *search) configOf(params map[string]string) (*Config, error) {
 			return nil, err
 		}
 		other.Data.Task, other.Model.Head, other.Model.Pair = c.Data.Task, c.Model.Head, c.Model.Pair
-		for _, pair := range s.set {
-			key, value, _ := strings.Cut(pair, "=")
-			if err := conf.Set(other, key, value); err != nil {
-				return nil, err
-			}
+		if err := s.override(other); err != nil {
+			return nil, err
 		}
 		c = *other
 	}
@@ -92,6 +89,17 @@ func (s *search) configOf(params map[string]string) (*Config, error) {
 		}
 	}
 	return &c, nil
+}
+
+// override sets what holds for every family.
+func (s *search) override(c *Config) error {
+	for _, pair := range s.set {
+		key, value, _ := strings.Cut(pair, "=")
+		if err := conf.Set(c, key, value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WithFamily returns the preset of another family on the project's data: learning rates and sizes of one family mean
@@ -200,7 +208,7 @@ func (s *search) trial(ctx context.Context, a *tune.Attempt) (tune.Outcome, erro
 	checkpoint := filepath.Join(a.Dir, checkpointFile)
 	scores, err := s.fit(ctx, t, checkpoint, monitor{epoch: func(e *train.Epoch) error {
 		value, ok := figureOf(first, e.Valid)
-		if !ok {
+		if !ok || !reportsProgress(c) {
 			return nil
 		}
 		prune, err := a.Report(e.Epoch, value)
@@ -231,6 +239,10 @@ func (s *search) trial(ctx context.Context, a *tune.Attempt) (tune.Outcome, erro
 	}
 	return outcome, nil
 }
+
+// reportsProgress tells whether the epochs of a training lead up to its result. Those of optimizer dual are tries of their
+// own, of which the best counts.
+func reportsProgress(c *Config) bool { return c.Train.Optimizer != "dual" }
 
 // objectives are what can be sought.
 var objectives = map[string]tune.Objective{

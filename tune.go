@@ -1,7 +1,6 @@
 package xiaoyu
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -46,6 +45,12 @@ type subject struct {
 	Config string   `json:"config"` // xiaoyu.yaml
 	Set    []string `json:"set,omitempty"`
 	Digest string   `json:"digest"` // of the data
+}
+
+func subjectOf(c *Config, set []string, digest string) (subject, error) {
+	var b strings.Builder
+	err := conf.Encode(&b, c)
+	return subject{b.String(), set, digest}, err
 }
 
 // Tune does what `xiaoyu tune` does: it trains and judges configurations from the space c.Tune.Space, on the validation
@@ -96,14 +101,14 @@ func tell(o Observer, study *tune.Study, t *tune.Trial) {
 		}
 	}
 	o.Progress(int64(ended), Standing(study))
-	outcome := string(t.State)
+	outcome := map[tune.State]string{tune.Pruned: "given up", tune.Failed: "failed"}[t.State]
 	if t.State == tune.Complete {
 		outcome = Figures(study.Objectives, t.Values)
 	} else if n := len(t.Steps); n > 0 {
 		outcome += fmt.Sprintf(" after epoch %d at %s", t.Steps[n-1].At, Figures(study.Objectives[:1], []float64{t.Steps[n-1].Value}))
 	}
-	if t.Note != "" && t.State == tune.Failed {
-		outcome += ": " + t.Note
+	if t.Note != "" && t.State != tune.Complete {
+		outcome += ": " + strings.TrimSuffix(t.Note, ": "+tune.ErrPruned.Error())
 	}
 	o.Note("  trial %3d  %s  %.1f s  %s", t.Number, outcome, t.Seconds, Settings(study.Space, t.Params))
 }
@@ -157,11 +162,11 @@ func openSearch(ctx context.Context, c *Config, o *TuneOptions) (*search, *tune.
 	if err != nil {
 		return nil, nil, err
 	}
-	var b bytes.Buffer
-	if err := conf.Encode(&b, c); err != nil {
+	project, err := subjectOf(c, o.Set, set.Digest)
+	if err != nil {
 		return nil, nil, err
 	}
-	about, err := json.Marshal(subject{b.String(), o.Set, set.Digest})
+	about, err := json.Marshal(project)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -91,6 +91,7 @@ type Trainer struct {
 	state     state
 	best      []float32 // weights of the best epoch; nil before the first
 	average   []float32 // moving average of the weights; nil without Config.Average
+	fixedRate float64   // instead of the schedule's, while rates are tested; 0 for none
 	saved     []float32 // scratch: what adversarial noise has changed, or the weights while their average is judged
 }
 
@@ -233,6 +234,9 @@ func (tr *Trainer) step() (*Step, error) {
 	clip(m.Params, norm, tr.config.Clip)
 	steps := tr.StepsPerEpoch() * tr.config.Epochs
 	rate := tr.config.rate(s.Step, steps)
+	if tr.fixedRate > 0 {
+		rate = tr.fixedRate
+	}
 	tr.optimizer.Step(tr.pool, s.Step, rate)
 	if tr.average != nil {
 		// The average follows quickly at first, when it has seen little.

@@ -13,9 +13,10 @@ import (
 
 // RunOptions say how far a search goes.
 type RunOptions struct {
-	Trials   int       // in all, earlier ones counted; 0 for no limit
-	Until    time.Time // no trial begins later; zero for no limit
-	Parallel int       // trials at once; 0 for 1
+	Trials   int // in all, earlier ones counted; 0 for no limit
+	Parallel int // trials at once; 0 for 1
+	// More tells before each trial whether there should be another; nil means yes.
+	More func() bool
 	// Each is told of every trial that has ended, from one goroutine at a time; it may be nil.
 	Each func(t Trial)
 }
@@ -73,7 +74,7 @@ func (s *Study) Run(ctx context.Context, o RunOptions, f func(ctx context.Contex
 		workers.Add(1)
 		go func() {
 			defer workers.Done()
-			for ctx.Err() == nil && (o.Until.IsZero() || time.Now().Before(o.Until)) {
+			for ctx.Err() == nil && (o.More == nil || o.More()) {
 				a, err := s.begin(o.Trials)
 				if err != nil {
 					stop(err)
@@ -140,7 +141,7 @@ func (s *Study) start(t *Trial, e event) (*Attempt, error) {
 
 // suggest asks the sampler for settings that were not tried yet.
 func (s *Study) suggest() (map[string]string, error) {
-	var sampler Sampler = TPE{}
+	var sampler Sampler = TPE{Startup: s.Startup}
 	if s.Sampler == "random" {
 		sampler = Random{}
 	}

@@ -33,8 +33,9 @@ type Plan struct {
 	Created    time.Time       `json:"created"`
 	Space      Space           `json:"space"`
 	Objectives []Objective     `json:"objectives"`
-	Sampler    string          `json:"sampler"` // tpe or random
-	Pruner     string          `json:"pruner"`  // asha or none
+	Sampler    string          `json:"sampler"`           // tpe or random
+	Pruner     string          `json:"pruner"`            // asha or none
+	Startup    int             `json:"startup,omitempty"` // of TPE
 	Seed       uint64          `json:"seed"`
 	Subject    json.RawMessage `json:"subject,omitempty"` // what the caller wants to find again, such as a configuration
 }

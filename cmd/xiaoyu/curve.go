@@ -21,7 +21,7 @@ func (f *curveFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.draw, "curve", false, "draw the learning curve: train on parts of the training data, and tell what twice the labels would bring")
 	cmd.Flags().IntVar(&f.seeds, "curve-seeds", 3, "trainings of each part")
 	cmd.Flags().Float64SliceVar(&f.shares, "curve-shares", nil, "the parts; 0.0625,0.125,0.25,0.5,1 if not given")
-	cmd.Flags().StringVar(&f.plot, "plot", "", "write the learning curve to this file: .svg or .png")
+	cmd.Flags().StringVarP(&f.plot, "plot", "o", "", "draw the curve of --curve or --find-lr into this file: .svg or .png")
 }
 
 func (f *curveFlags) options(term *terminal) xiaoyu.CurveOptions {

@@ -21,6 +21,7 @@ func quickstartCommand(term *terminal) *cobra.Command {
 	var columns columnFlags
 	var family, out, addr, lang string
 	var noServe, asJSON bool
+	var auto autoFlags
 	cmd := &cobra.Command{
 		Use:   "quickstart",
 		Short: "From text to a served model in a minute: on sample reviews, or on your own file",
@@ -53,17 +54,9 @@ Without flags it uses sample reviews that come with the program. With your own f
 				return err
 			}
 			term.quiet = asJSON && !term.live
-			result, err := xiaoyu.Train(cmd.Context(), c, xiaoyu.TrainOptions{Observer: term, Command: os.Args})
+			dir, err := quickstartTrain(cmd, term, c, &auto, asJSON)
 			if err != nil {
 				return err
-			}
-			term.endStage()
-			if asJSON {
-				if err := term.printJSON(result); err != nil {
-					return err
-				}
-			} else {
-				resultText(term, result)
 			}
 			if noServe {
 				return nil
@@ -72,10 +65,11 @@ Without flags it uses sample reviews that come with the program. With your own f
 			if sample {
 				samples = examples.ToTry(lang)
 			}
-			return serveModel(cmd.Context(), term, result.Package, addr, samples)
+			return serveModel(cmd.Context(), term, dir, addr, samples)
 		},
 	}
 	columns.add(cmd, true)
+	auto.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&family, "model", "cnn", "model family: "+strings.Join(model.Families(), ", "))
 	flags.StringVar(&out, "out", filepath.Join("models", "quickstart"), "folder for the model package")
@@ -84,6 +78,31 @@ Without flags it uses sample reviews that come with the program. With your own f
 	flags.BoolVar(&noServe, "no-serve", false, "end after the package is written")
 	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
+}
+
+// quickstartTrain trains, automatically if asked to, shows the result and returns the folder of the package.
+func quickstartTrain(cmd *cobra.Command, term *terminal, c *xiaoyu.Config, auto *autoFlags, asJSON bool) (string, error) {
+	if auto.on {
+		o := xiaoyu.AutoOptions{Observer: term}
+		if cmd.Flags().Changed("model") {
+			o.Family = c.Model.Family
+		}
+		r, err := auto.train(cmd, c, o)
+		if err != nil {
+			return "", err
+		}
+		return r.Package, autoText(term, r, asJSON)
+	}
+	result, err := xiaoyu.Train(cmd.Context(), c, xiaoyu.TrainOptions{Observer: term, Command: os.Args})
+	if err != nil {
+		return "", err
+	}
+	term.endStage()
+	if asJSON {
+		return result.Package, term.printJSON(result)
+	}
+	resultText(term, result)
+	return result.Package, nil
 }
 
 // sampleFile writes the sample reviews to a temporary file, so that they take the same path as any data.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
 func trainCommand(term *terminal) *cobra.Command {
@@ -16,7 +17,8 @@ func trainCommand(term *terminal) *cobra.Command {
 	var columns columnFlags
 	var curve curveFlags
 	var out, resume string
-	var asJSON bool
+	var asJSON, findLR bool
+	var auto autoFlags
 	cmd := &cobra.Command{
 		Use:   "train",
 		Short: "Train the project's model, judge it on the test part, and write its package",
@@ -25,10 +27,13 @@ func trainCommand(term *terminal) *cobra.Command {
 Ctrl-C writes a checkpoint; --resume goes on to the same result.
 
 With --curve it writes no model, but trains on parts of the training data, from a sixteenth to all of it, each several
-times, judges on the same rows, and tells what twice the labels would bring. The same command goes on after Ctrl-C.`,
+times, judges on the same rows, and tells what twice the labels would bring. The same command goes on after Ctrl-C.
+
+With --auto it picks family and settings itself, within --minutes. With --find-lr it trains nothing that stays: it tells
+which learning rate suits, by a few hundred steps of rising rates.`,
 		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := project.load(cmd, columns.data != "")
+			c, err := project.load(cmd, columns.data != "" || auto.on && resume != "")
 			if err != nil {
 				return err
 			}
@@ -39,8 +44,19 @@ times, judges on the same rows, and tells what twice the labels would bring. The
 				c.Out = out
 			}
 			term.quiet = asJSON && !term.live
-			if curve.draw {
+			switch {
+			case curve.plot != "" && !findLR && !curve.draw:
+				return usageError{hint.Errorf("add --find-lr or --curve, whose plot it is", "xiaoyu train -o %s: a training draws no plot; `xiaoyu runs plot` draws its record", curve.plot)}
+			case findLR && (auto.on || curve.draw || resume != "") || auto.on && curve.draw:
+				return usageError{hint.Errorf("choose one of them", "xiaoyu train: --find-lr, --auto and --curve do different things")}
+			case cmd.Flags().Changed("minutes") && !auto.on:
+				return usageError{hint.Errorf("add --auto", "xiaoyu train --minutes %g: only an automatic training has a limit", auto.minutes)}
+			case curve.draw:
 				return trainCurve(cmd.Context(), term, c, &curve, asJSON)
+			case findLR:
+				return findRate(cmd.Context(), term, c, curve.plot, asJSON)
+			case auto.on:
+				return auto.run(cmd, term, c, &project, resume, asJSON)
 			}
 			result, err := xiaoyu.Train(cmd.Context(), c, xiaoyu.TrainOptions{Observer: term, Command: os.Args, Resume: resume})
 			if err != nil {
@@ -60,6 +76,8 @@ times, judges on the same rows, and tells what twice the labels would bring. The
 	cmd.Flags().StringVar(&out, "out", "", "folder for the model package; models/NAME if not given")
 	cmd.Flags().StringVar(&resume, "resume", "", "go on with an interrupted run: its ID, or last (the default if no ID is given)")
 	cmd.Flags().Lookup("resume").NoOptDefVal = "last"
+	cmd.Flags().BoolVar(&findLR, "find-lr", false, "suggest a learning rate by a range test, and leave the model as it is")
+	auto.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
 }
