@@ -30,6 +30,7 @@ var kindWeight = [...]float64{hanzi.SameSound: 1, hanzi.SameSyllable: 0.4, hanzi
 const (
 	wordBonus      = 3.0 // log odds for a candidate that makes a word of the dictionary, or against one that breaks one
 	trust          = 0.5 // of the sum of log probabilities: the places of a window are not independent
+	leniency       = 5.0 // log odds for a stretch that a judgement with more in view has chosen
 	leastConfident = 0.5 // a place that is less sure is left alone
 )
 
@@ -170,8 +171,7 @@ func (c *chinese) judge(i int) (best judgement, ok bool) {
 			base, known = c.grams.score(&w, true), true
 			w[middle] = other
 		}
-		slip := slipOfCharacter * kindWeight[confusion.Kind] / c.total[confusion.Rune]
-		logOdds := trust*(c.grams.score(&w, false)-base) + math.Log(slip)/2
+		logOdds := trust * (c.grams.score(&w, false) - base + math.Log(c.slip(confusion.Rune, confusion.Kind)))
 		if logOdds > best.logOdds {
 			best = judgement{i, other, confusion.Kind, logOdds}
 		}
@@ -295,7 +295,7 @@ func (c *chinese) proposals(judged []judgement, corpus []string, o *Options) []P
 		n := p.length()
 		wrong, right := text.Correction{Wrong: p.write(p.stretch)}, p.write(p.corrected(n))
 		wrong.Right = right
-		wrong.Confidence = confidence(tallies[p].logOdds / float64(tallies[p].n))
+		wrong.Confidence = confidence(min(tallies[p].logOdds/float64(tallies[p].n), c.elsewhere(p, n, kind)))
 		if wrong.Confidence < o.Least {
 			continue
 		}
@@ -303,6 +303,23 @@ func (c *chinese) proposals(judged []judgement, corpus []string, o *Options) []P
 	}
 	places.fill(out)
 	return out
+}
+
+// elsewhere is the log odds of a slip where nothing is seen but the stretch: it must be likelier that the right one is
+// written wrong than that the wrong one is meant.
+func (c *chinese) elsewhere(p pattern, n int, kind hanzi.Kind) float64 {
+	var symbols [order]uint16
+	for i := range n {
+		symbols[i] = uint16(p.stretch >> (16 * (n - 1 - i)))
+	}
+	slips := float64(c.grams.count(p.corrected(n))) * c.slip(rune(p.right), kind)
+	meant := math.Log(c.grams.total) + c.grams.stretch(symbols[:n])
+	return trust*(math.Log(slips)-meant) + leniency
+}
+
+// slip is the probability that a character is written as another of a kind.
+func (c *chinese) slip(meant rune, kind hanzi.Kind) float64 {
+	return slipOfCharacter * kindWeight[kind] / c.total[meant]
 }
 
 // leastRight is how often the corrected stretch of so many characters must occur.

@@ -83,40 +83,49 @@ type window [2*order - 1]uint16
 
 const middle = order - 1
 
-// score is the log probability of the symbols that depend on the middle one, each given the three before it, by
-// interpolation after Witten and Bell (1991): P(w|h) = (c(hw) + t(h)·P(w|h')) / (c(h) + t(h)), t(h) being the number of
-// different symbols behind h. What the corpus has at this very place is left out of all counts: an error must not
-// vouch for itself. original tells that the middle is as the corpus has it.
-func (g *ngrams) score(w *window, original bool) float64 {
-	sum := 0.0
+// score is the log probability of the symbols that depend on the middle one, each given the three before it.
+// original tells that the middle is as the corpus has it.
+func (g *ngrams) score(w *window, original bool) (sum float64) {
 	for j := middle; j < len(w); j++ {
-		p := 1 / (g.kinds + 1)
-		for n := 1; n <= order; n++ { // of growing contexts
-			from := j - n + 1
-			history, here := g.context(w[from:j]), g.find(key(w[from:j+1]...))
-			count, followers := history.count, float64(history.followers)
-			seen := float64(here.count)
-			if n == 1 {
-				count, followers = g.total, g.kinds
-			}
-			// The middle stands in the history, in the whole sequence, or in neither.
-			if n > 1 && (original || from > middle || j <= middle) {
-				count--
-			}
-			if original || from > middle {
-				seen--
-				if seen == 0 && n > 1 {
-					followers--
-				}
-			}
-			if count <= 0 || followers < 0 {
-				break
-			}
-			p = (max(seen, 0) + max(followers, 1)*p) / (count + max(followers, 1))
-		}
-		sum += math.Log(p)
+		sum += g.logProbability(w[:j+1], func(from, to int) bool { return original || from > middle || to <= middle })
 	}
 	return sum
+}
+
+// stretch is the log probability of symbols that the corpus has, without what stands before them.
+func (g *ngrams) stretch(symbols []uint16) (sum float64) {
+	for j := range symbols {
+		sum += g.logProbability(symbols[:j+1], func(int, int) bool { return true })
+	}
+	return sum
+}
+
+// logProbability is that of the last symbol behind the others, by interpolation after Witten and Bell (1991):
+// P(w|h) = (c(hw) + t(h)·P(w|h')) / (c(h) + t(h)), t(h) being the number of different symbols behind h. What the corpus
+// has at this very place is left out of all counts: an error must not vouch for itself. here tells of the symbols from
+// from to to whether the corpus has them here.
+func (g *ngrams) logProbability(symbols []uint16, here func(from, to int) bool) float64 {
+	p := 1 / (g.kinds + 1)
+	last := len(symbols) - 1
+	for from := last; from >= max(0, last-order+1); from-- { // growing contexts
+		history, whole := g.context(symbols[from:last]), g.find(key(symbols[from:]...))
+		count, followers, seen := history.count, float64(history.followers), float64(whole.count)
+		if from == last {
+			count, followers = g.total, g.kinds
+		} else if here(from, last) {
+			count--
+		}
+		if here(from, last+1) {
+			if seen--; seen == 0 && from < last {
+				followers--
+			}
+		}
+		if count <= 0 || followers < 0 {
+			break
+		}
+		p = (max(seen, 0) + max(followers, 1)*p) / (count + max(followers, 1))
+	}
+	return math.Log(p)
 }
 
 type history struct {
