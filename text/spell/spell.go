@@ -148,7 +148,7 @@ func (r *Result) Content() []byte {
 func (r *Result) Text(w io.Writer, shown int) {
 	fmt.Fprintf(w, "texts            %10d   %d characters\nproposals        %10d\n", r.Texts, r.Characters, len(r.Proposals))
 	if r.Cut {
-		fmt.Fprintf(w, "the rest of the data was not looked at\n")
+		fmt.Fprintln(w, "the data goes on; --max-chars looks at more of it")
 	}
 	if len(r.Proposals) == 0 {
 		return
