@@ -254,3 +254,9 @@ func (c *LearningCurve) Plot() *chart.Plot {
 	}
 	return p
 }
+
+func (c *LearningCurve) smallPlot() *chart.Plot {
+	p := c.Plot()
+	p.Small = true
+	return p
+}

@@ -39,7 +39,7 @@ var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap
 	"f4":      func(v float64) string { return fmt.Sprintf("%.4f", v) },
 	"signed":  func(v float64) string { return fmt.Sprintf("%+.4f", v) },
 	"g3":      func(v float64) string { return fmt.Sprintf("%.3g", v) },
-	"percent": func(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) },
+	"percent": func(v float64) string { return fmt.Sprintf("%.1f\u00a0%%", 100*v) },
 	"width":   func(v float64) string { return fmt.Sprintf("%.1f", 100*min(max(v, 0), 1)) },
 	"shade":   shade,
 	"marked":  marked,
@@ -135,14 +135,10 @@ func (r *Report) HTML(w io.Writer, about Page) error {
 		p.NumberPlots = r.numberPlots()
 	}
 	if about.Curve != nil {
-		p.CurvePlot = template.HTML(about.Curve.Plot().SVG())
+		p.CurvePlot = template.HTML(about.Curve.smallPlot().SVG())
 	}
 	if len(r.Bins) > 0 {
-		var err error
-		p.Reliability = r.reliabilityPlot()
-		if p.Confidence, err = r.confidenceBars(); err != nil {
-			return err
-		}
+		p.Reliability, p.Confidence = r.reliabilityPlot(), r.confidenceBars()
 	}
 	return reportTemplate.Execute(w, p)
 }

@@ -14,7 +14,7 @@ import (
 
 // The pictures of a page are markup of package chart, which escapes what it is given.
 
-// share is an axis from 0 to 1.
+// shareAxis is an axis from 0 to 1.
 func shareAxis(en, zh string) chart.Axis {
 	return chart.Axis{Name: chart.Label{EN: en, ZH: zh}, Min: 0, Max: 1}
 }
@@ -25,7 +25,7 @@ func diagonal(en, zh string) chart.Curve {
 
 // reliabilityPlot draws how often the model is right at each confidence, with and without its temperature.
 func (r *Report) reliabilityPlot() template.HTML {
-	p := &chart.Plot{X: shareAxis("confidence", "置信度"), Y: shareAxis("accuracy", "准确率"), Curves: []chart.Curve{diagonal("perfect", "理想")}}
+	p := &chart.Plot{Small: true, X: shareAxis("confidence", "置信度"), Y: shareAxis("accuracy", "准确率"), Curves: []chart.Curve{diagonal("perfect", "理想")}}
 	add := func(bins []Bin, en, zh string) {
 		c := chart.Curve{Name: chart.Label{EN: en, ZH: zh}, Style: chart.Marked}
 		for _, b := range bins {
@@ -43,16 +43,13 @@ func (r *Report) reliabilityPlot() template.HTML {
 }
 
 // confidenceBars draws how many predictions have each confidence.
-func (r *Report) confidenceBars() (template.HTML, error) {
-	var labels []string
-	var counts []float64
+func (r *Report) confidenceBars() template.HTML {
+	bars := chart.Curve{Name: chart.Label{EN: "examples", ZH: "样本数"}, Style: chart.Bars}
 	for _, b := range r.Bins {
-		if b.Count > 0 || len(labels) > 0 {
-			labels, counts = append(labels, fmt.Sprintf("%.2f", b.High)), append(counts, float64(b.Count))
-		}
+		bars.X, bars.Y = append(bars.X, (b.Low+b.High)/2), append(bars.Y, float64(b.Count))
 	}
-	svg, err := chart.Bar(labels, chart.Series{Name: "examples 样本数", Values: counts})
-	return template.HTML(svg), err
+	p := &chart.Plot{Small: true, X: shareAxis("confidence", "置信度"), Curves: []chart.Curve{bars}}
+	return template.HTML(p.SVG())
 }
 
 // rankPlots draws precision against recall and true against false positives, for two labels also what each threshold
@@ -61,8 +58,8 @@ func (r *Report) rankPlots() []template.HTML {
 	if len(r.Curves) == 0 {
 		return nil
 	}
-	pr := &chart.Plot{X: shareAxis("recall", "召回率"), Y: shareAxis("precision", "精确率")}
-	roc := &chart.Plot{X: shareAxis("false positives", "假阳性率"), Y: shareAxis("true positives", "真阳性率"), Curves: []chart.Curve{diagonal("chance", "随机")}}
+	pr := &chart.Plot{Small: true, X: shareAxis("recall", "召回率"), Y: shareAxis("precision", "精确率")}
+	roc := &chart.Plot{Small: true, X: shareAxis("false positives", "假阳性率"), Y: shareAxis("true positives", "真阳性率"), Curves: []chart.Curve{diagonal("chance", "随机")}}
 	for _, c := range r.Curves {
 		label := truncate(c.Label, 16)
 		byPR := chart.Curve{Name: chart.Label{EN: fmt.Sprintf("%s: %.3f", label, c.PRAUC)}, X: []float64{0}, Y: []float64{c.Points[0].Precision}}
@@ -91,7 +88,7 @@ func thresholdPlot(c RankCurve) template.HTML {
 		f1.X, f1.Y = append(f1.X, q.Threshold), append(f1.Y, ratio(2*q.Precision*q.Recall, q.Precision+q.Recall))
 	}
 	label := truncate(c.Label, 16)
-	p := &chart.Plot{X: shareAxis("threshold for "+label, label+" 的阈值"), Y: chart.Axis{Min: 0, Max: 1}, Curves: []chart.Curve{precision, recall, f1}}
+	p := &chart.Plot{Small: true, X: shareAxis("threshold for "+label, label+" 的阈值"), Y: chart.Axis{Min: 0, Max: 1}, Curves: []chart.Curve{precision, recall, f1}}
 	return template.HTML(p.SVG())
 }
 
@@ -112,16 +109,16 @@ func (r *Report) numberPlots() []template.HTML {
 	line := func(en, zh string, x, y []float64) chart.Curve {
 		return chart.Curve{Name: chart.Label{EN: en, ZH: zh}, X: x, Y: y, Style: chart.Dashed, Plain: true}
 	}
-	first := &chart.Plot{X: chart.Axis{Name: chart.Label{EN: "true", ZH: "真实值"}}, Y: chart.Axis{Name: chart.Label{EN: "predicted", ZH: "预测值"}},
+	first := &chart.Plot{Small: true, X: chart.Axis{Name: chart.Label{EN: "true", ZH: "真实值"}}, Y: chart.Axis{Name: chart.Label{EN: "predicted", ZH: "预测值"}},
 		Curves: []chart.Curve{dots(truth, guess), line("perfect", "理想", []float64{low, high}, []float64{low, high})}}
-	second := &chart.Plot{X: chart.Axis{Name: chart.Label{EN: "predicted", ZH: "预测值"}}, Y: chart.Axis{Name: chart.Label{EN: "predicted − true", ZH: "预测值 − 真实值"}},
+	second := &chart.Plot{Small: true, X: chart.Axis{Name: chart.Label{EN: "predicted", ZH: "预测值"}}, Y: chart.Axis{Name: chart.Label{EN: "predicted − true", ZH: "预测值 − 真实值"}},
 		Curves: []chart.Curve{dots(guess, residual), line("no error", "无误差", []float64{slices.Min(guess), slices.Max(guess)}, []float64{0, 0})}}
 	return []template.HTML{template.HTML(first.SVG()), template.HTML(second.SVG())}
 }
 
 // trainingPlots draw curves of a training: the losses in one figure, each other in its own.
 func trainingPlots(series []Series) []template.HTML {
-	loss := &chart.Plot{X: chart.Axis{Name: chart.Label{EN: "step", ZH: "步"}}, Y: chart.Axis{Name: chart.Label{EN: "loss", ZH: "损失"}}}
+	loss := &chart.Plot{Small: true, X: chart.Axis{Name: chart.Label{EN: "step", ZH: "步"}}, Y: chart.Axis{Name: chart.Label{EN: "loss", ZH: "损失"}}}
 	var out []template.HTML
 	for _, s := range series {
 		c := chart.Curve{Name: chart.Label{EN: s.Name}, X: s.X, Y: s.Y, Style: chart.Marked}
@@ -129,7 +126,7 @@ func trainingPlots(series []Series) []template.HTML {
 			loss.Curves = append(loss.Curves, c)
 			continue
 		}
-		p := &chart.Plot{X: loss.X, Curves: []chart.Curve{c}}
+		p := &chart.Plot{Small: true, X: loss.X, Curves: []chart.Curve{c}}
 		out = append(out, template.HTML(p.SVG()))
 	}
 	if len(loss.Curves) > 0 {

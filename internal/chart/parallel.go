@@ -90,7 +90,7 @@ func Parallel(dimensions []Dimension, threads []Thread) string {
 			}
 		}
 	}
-	return c.String(false)
+	return c.close(width, height)
 }
 
 // thread draws a line that is the fainter the less it weighs; the best one is in the colour of the first series.

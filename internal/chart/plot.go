@@ -14,6 +14,21 @@ import (
 type Plot struct {
 	X, Y   Axis
 	Curves []Curve
+	Small  bool // two thirds of the size, so that its text can be read on a phone and beside another
+}
+
+// The size of a small figure.
+const (
+	smallWidth  = 430
+	smallHeight = 270
+)
+
+// size returns the room of the figure.
+func (p *Plot) size() (w, h float64) {
+	if p.Small {
+		return smallWidth, smallHeight
+	}
+	return width, height
 }
 
 // Label is a word in English and Chinese, of which a page shows one. ZH may be empty where both are the same.
@@ -35,6 +50,7 @@ const (
 	Dashed       // for what is expected or compared with
 	Dots
 	Marked // a line with dots
+	Bars   // from 0 up, each as wide as the least distance of two
 )
 
 // Curve is a line or a cloud of dots. A point with a NaN or an infinity is left out and breaks the line.
@@ -50,21 +66,21 @@ type Curve struct {
 func (p *Plot) SVG() string {
 	c := &svgCanvas{}
 	p.draw(c)
-	return c.String(false)
+	return c.close(p.size())
 }
 
 // WriteSVG writes the figure as a file of its own, on a white ground, with English labels.
 func (p *Plot) WriteSVG(w io.Writer) error {
 	c := &svgCanvas{alone: true}
 	p.draw(c)
-	_, err := io.WriteString(w, c.String(true))
+	_, err := io.WriteString(w, c.close(p.size()))
 	return err
 }
 
 // WritePNG writes the figure as a picture of twice the size, on a white ground, with English labels. Its font has no
 // Chinese characters.
 func (p *Plot) WritePNG(w io.Writer) error {
-	c := newPNGCanvas()
+	c := newPNGCanvas(p.size())
 	p.draw(c)
 	return c.encode(w)
 }
@@ -93,7 +109,7 @@ const (
 // canvas is what a plot is drawn on.
 type canvas interface {
 	line(points []point, t tint, dashed bool)
-	area(points []point, t tint) // translucent
+	area(points []point, t tint, solid bool) // or translucent
 	dot(at point, t tint, faint bool)
 	text(at point, l Label, a anchor)
 }
@@ -111,11 +127,12 @@ func (f *frame) at(x, y float64) point {
 const lineHeight = 17
 
 func (p *Plot) draw(c canvas) {
-	f := frame{left: 58, right: width - 16, bottom: height - 24}
+	w, h := p.size()
+	f := frame{left: 58, right: w - 16, bottom: h - 24}
 	if p.X.Name.EN != "" {
 		f.bottom -= lineHeight
 	}
-	f.top = p.legend(c)
+	f.top = p.legend(c, w)
 	if p.Y.Name.EN != "" {
 		c.text(point{0, f.top - 8}, p.Y.Name, start)
 	}
@@ -126,14 +143,14 @@ func (p *Plot) draw(c canvas) {
 		c.line([]point{at, {f.right, at.y}}, grid, false)
 		c.text(point{at.x - 6, at.y + 4}, Label{EN: f.y.format(v)}, end)
 	}
-	for _, v := range f.x.ticks(7) {
+	for _, v := range f.x.ticks(int(w / 90)) {
 		at := f.at(v, f.y.lo)
 		c.line([]point{at, {at.x, at.y + 4}}, ink, false)
 		c.text(point{at.x, at.y + 18}, Label{EN: f.x.format(v)}, middle)
 	}
 	c.line([]point{{f.left, f.bottom}, {f.right, f.bottom}}, ink, false)
 	if p.X.Name.EN != "" {
-		c.text(point{(f.left + f.right) / 2, height - 6}, p.X.Name, middle)
+		c.text(point{(f.left + f.right) / 2, h - 6}, p.X.Name, middle)
 	}
 	color := tint(0)
 	for _, curve := range p.Curves {
@@ -147,7 +164,7 @@ func (p *Plot) draw(c canvas) {
 }
 
 // legend names the curves, in as many lines as they need, and returns where the frame begins.
-func (p *Plot) legend(c canvas) float64 {
+func (p *Plot) legend(c canvas, width float64) float64 {
 	x, y, color, named := 58.0, 16.0, tint(0), false
 	for _, curve := range p.Curves {
 		t := soft
@@ -192,6 +209,9 @@ func (p *Plot) ranges() (x, y [2]float64) {
 		for i := range c.X {
 			widen(&x, c.X[i], p.X.Log)
 			widen(&y, c.Y[i], p.Y.Log)
+			if c.Style == Bars {
+				widen(&y, 0, p.Y.Log)
+			}
 			if c.Low != nil {
 				widen(&y, c.Low[i], p.Y.Log)
 				widen(&y, c.High[i], p.Y.Log)
@@ -211,7 +231,11 @@ func drawCurve(c canvas, f *frame, curve *Curve, t tint) {
 		for i := range slices.Backward(curve.X) {
 			band = append(band, f.at(curve.X[i], f.y.clamp(curve.High[i])))
 		}
-		c.area(band, t)
+		c.area(band, t, false)
+	}
+	if curve.Style == Bars {
+		drawBars(c, f, curve, t)
+		return
 	}
 	if curve.Style != Dots {
 		for run := range f.runs(curve) {
@@ -230,6 +254,23 @@ func drawCurve(c canvas, f *frame, curve *Curve, t tint) {
 		if cell := [2]int{int(at.x), int(at.y)}; !seen[cell] {
 			seen[cell] = true
 			c.dot(at, t, len(curve.X) > 200)
+		}
+	}
+}
+
+func drawBars(c canvas, f *frame, curve *Curve, t tint) {
+	step := math.Inf(1)
+	for i := 1; i < len(curve.X); i++ {
+		if d := math.Abs(curve.X[i] - curve.X[i-1]); d > 0 {
+			step = min(step, d)
+		}
+	}
+	half := min(0.42*step/(f.x.hi-f.x.lo)*(f.right-f.left), 30)
+	floor := f.at(f.x.lo, f.y.clamp(0)).y
+	for i, x := range curve.X {
+		if y := curve.Y[i]; f.x.holds(x) && f.y.finite(y) {
+			top := f.at(x, f.y.clamp(y))
+			c.area([]point{{top.x - half, floor}, {top.x + half, floor}, {top.x + half, top.y}, {top.x - half, top.y}}, t, true)
 		}
 	}
 }

@@ -25,8 +25,8 @@ type pngCanvas struct {
 
 const pngScale = 2
 
-func newPNGCanvas() *pngCanvas {
-	c := &pngCanvas{picture: image.NewRGBA(image.Rect(0, 0, pngScale*width, pngScale*height)), raster: vector.NewRasterizer(0, 0)}
+func newPNGCanvas(w, h float64) *pngCanvas {
+	c := &pngCanvas{picture: image.NewRGBA(image.Rect(0, 0, int(pngScale*w), int(pngScale*h))), raster: vector.NewRasterizer(0, 0)}
 	imagedraw.Draw(c.picture, c.picture.Bounds(), image.White, image.Point{}, imagedraw.Src)
 	c.face = truetype.NewFace(charts.GetFont(charts.FontFamilyRoboto), &truetype.Options{Size: 12.5 * pngScale, DPI: 72})
 	return c
@@ -139,7 +139,13 @@ func dashes(points []point, on, off float64) []point {
 	return out
 }
 
-func (c *pngCanvas) area(points []point, t tint) { c.fill(c.color(t, 46), points) }
+func (c *pngCanvas) area(points []point, t tint, solid bool) {
+	alpha := uint8(46)
+	if solid {
+		alpha = 255
+	}
+	c.fill(c.color(t, alpha), points)
+}
 
 func (c *pngCanvas) dot(at point, t tint, faint bool) {
 	alpha := uint8(255)

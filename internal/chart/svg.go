@@ -16,14 +16,13 @@ type svgCanvas struct {
 	alone bool // a file of its own
 }
 
-// String closes the picture.
-func (c *svgCanvas) String(alone bool) string {
-	body := c.Builder.String()
-	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-size="13" fill="currentColor">`, width, height)
-	if alone {
-		head = fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-size="13" font-family="sans-serif" fill="currentColor" style="color:#1b2426"><rect width="100%%" height="100%%" fill="#fff"/>`, width, height, 2*width, 2*height)
+// close returns the picture.
+func (c *svgCanvas) close(w, h float64) string {
+	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" font-size="13" fill="currentColor">`, w, h)
+	if c.alone {
+		head = fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" width="%g" height="%g" font-size="13" font-family="sans-serif" fill="currentColor" style="color:#1b2426"><rect width="100%%" height="100%%" fill="#fff"/>`, w, h, 2*w, 2*h)
 	}
-	return head + body + "</svg>"
+	return head + c.String() + "</svg>"
 }
 
 func (c *svgCanvas) color(t tint) string {
@@ -54,8 +53,12 @@ func (c *svgCanvas) line(points []point, t tint, dashed bool) {
 	fmt.Fprintf(c, `<path fill="none" stroke="%s" stroke-width="%d" stroke-linejoin="round"%s d="%s"/>`, c.color(t), stroke, dash, path(points))
 }
 
-func (c *svgCanvas) area(points []point, t tint) {
-	fmt.Fprintf(c, `<path fill="%s" fill-opacity="0.18" d="%sZ"/>`, c.color(t), path(points))
+func (c *svgCanvas) area(points []point, t tint, solid bool) {
+	opacity := ` fill-opacity="0.18"`
+	if solid {
+		opacity = ""
+	}
+	fmt.Fprintf(c, `<path fill="%s"%s d="%sZ"/>`, c.color(t), opacity, path(points))
 }
 
 func (c *svgCanvas) dot(at point, t tint, faint bool) {
