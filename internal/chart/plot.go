@@ -134,7 +134,7 @@ func (p *Plot) draw(c canvas) {
 	}
 	f.top = p.legend(c, w)
 	if p.Y.Name.EN != "" {
-		c.text(point{0, f.top - 8}, p.Y.Name, start)
+		c.text(point{0, f.top - 14}, p.Y.Name, start)
 	}
 	xs, ys := p.ranges()
 	f.x, f.y = newScale(p.X, xs), newScale(p.Y, ys)
@@ -143,7 +143,7 @@ func (p *Plot) draw(c canvas) {
 		c.line([]point{at, {f.right, at.y}}, grid, false)
 		c.text(point{at.x - 6, at.y + 4}, Label{EN: f.y.format(v)}, end)
 	}
-	for _, v := range f.x.ticks(int(w / 90)) {
+	for _, v := range f.x.ticks(int(w / 70)) {
 		at := f.at(v, f.y.lo)
 		c.line([]point{at, {at.x, at.y + 4}}, ink, false)
 		c.text(point{at.x, at.y + 18}, Label{EN: f.x.format(v)}, middle)
@@ -192,9 +192,9 @@ func (p *Plot) legend(c canvas, width float64) float64 {
 		y = 0
 	}
 	if p.Y.Name.EN != "" {
-		y += 24
+		y += 28
 	}
-	return y + 12
+	return y + 14
 }
 
 // ranges returns the least and greatest values of both axes; lo > hi where there are none.
