@@ -17,7 +17,6 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
-	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
 // CurveOptions are what a learning curve needs beside the configuration.
@@ -232,14 +231,10 @@ func (withoutNotes) Note(string, ...any) {}
 // CurveOfModel draws the learning curve of the configuration and the data that a model was trained with, which its
 // package remembers.
 func CurveOfModel(ctx context.Context, m *Model, o CurveOptions) (*eval.LearningCurve, error) {
-	var origin lineage
-	err := errors.New("it is not open from a package")
-	if m.Package != nil {
-		var content []byte
-		if content, err = os.ReadFile(filepath.Join(m.Package.Dir, model.LineageFile)); err == nil {
-			err = json.Unmarshal(content, &origin)
-		}
+	if m.Package == nil {
+		return nil, hint.Errorf("use LearningCurve", "drawing the learning curve: the model is not open from a package")
 	}
+	origin, err := readLineage(m.Package.Dir)
 	if err != nil {
 		return nil, hint.Wrap(err, "use `xiaoyu train --curve` in its project", "reading what the model was trained with")
 	}

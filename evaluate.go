@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
@@ -126,11 +128,29 @@ func (j *judgement) judge(ctx context.Context, m *model.Model, stage string) (*e
 	if skipped > 0 {
 		j.Note("note: %d rows without a label were left out", skipped)
 	}
+	if trainedOn(m, c.Data.Path) {
+		j.Note("note: %s was trained on rows of this very file: the figures flatter it", cmp.Or(m.Package.Dir, "the model"))
+	}
 	report, err := judge(m, rows, predictions, c.Data.Slices, j.options())
 	if err == nil {
 		report.Speed = speed
 	}
 	return report, err
+}
+
+// trainedOn tells whether a file is the one that the model's package says it was trained on. The file may hold the test
+// part as well, which was not trained on; a model says nothing of its validation or test files.
+func trainedOn(m *model.Model, path string) bool {
+	if m.Package == nil {
+		return false
+	}
+	origin, err := readLineage(m.Package.Dir)
+	if err != nil {
+		return false
+	}
+	digest, err := data.DigestFile(path)
+	trained, _, _ := strings.Cut(origin.Data[filepath.Base(origin.Config.Data.Path)], " ") // that of a test file follows
+	return err == nil && digest != "" && trained == digest
 }
 
 // evalRows returns the labelled examples as the model's head has them.

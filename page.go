@@ -43,15 +43,21 @@ func WriteReport(path string, m *Model, c *Config, r *eval.Report, page eval.Pag
 
 // trainingOf returns the curves of the training that a package came from, nil if its record is not at hand.
 func trainingOf(dir string) []eval.Series {
-	content, err := os.ReadFile(filepath.Join(dir, model.LineageFile))
+	origin, err := readLineage(dir)
 	if err != nil {
 		return nil
 	}
-	var origin lineage
-	if json.Unmarshal(content, &origin) != nil {
-		return nil
-	}
 	return trainingCurves(origin.Config.Runs, origin.Run)
+}
+
+// readLineage reads what a package says of its origin.
+func readLineage(dir string) (*lineage, error) {
+	content, err := os.ReadFile(filepath.Join(dir, model.LineageFile))
+	if err != nil {
+		return nil, err
+	}
+	var origin lineage
+	return &origin, json.Unmarshal(content, &origin)
 }
 
 // trainingCurves returns the curves of a run that a report shows.

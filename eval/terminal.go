@@ -43,7 +43,12 @@ func (r *Report) Text(w io.Writer) {
 			title = "largest errors"
 		}
 		fmt.Fprintf(w, "\n%s\n", title)
-		for _, m := range r.Mistakes[:min(len(r.Mistakes), 5)] {
+		shown, ofKind := 0, map[string]int{}
+		for _, m := range r.Mistakes {
+			if ofKind[m.Kind]++; shown == 8 || m.Kind == "" && shown == 5 || m.Kind != "" && ofKind[m.Kind] > 2 {
+				continue
+			}
+			shown++
 			if r.Task == "" {
 				fmt.Fprintf(w, "  %3.0f %%  %s, is %s: %s\n", 100*m.Probability, m.Predicted, m.Target, truncate(m.Text, 60))
 				continue
