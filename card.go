@@ -33,11 +33,27 @@ func card(c *Config, m *model.Model, r *eval.Report, set *data.Set) string {
 		fmt.Fprintf(&b, "\nProbabilities are calibrated by a temperature of %.2f: calibration error %.4f before, %.4f after; log loss %.4f before, %.4f after.\n", u.Temperature, u.ECE, r.ECE, u.LogLoss, r.LogLoss)
 	}
 	cardLabels(&b, r)
-	fmt.Fprintf(&b, "\n## Facts\n\n- Parameters: %s; tokenizer: %s, %d tokens; at most %d tokens of a text are read.\n", size.Count(m.Params.Count()), c.Tokenizer.Kind, m.Tokenizer.VocabSize(), c.Model.MaxTokens)
+	fmt.Fprintf(&b, "\n## Facts\n\n%s", cardFacts(c, m))
 	fmt.Fprintf(&b, "- Data: `%s`, %d rows after cleaning, of which %d for training and %d for validation.\n", filepath.Base(c.Data.Path), set.Report.Out, len(set.Parts[data.Train]), len(set.Parts[data.Validation]))
 	b.WriteString("- What reproduces the model stands in `lineage.json`, all figures in `metrics.json`, digests of all files in `manifest.json`.\n\n")
 	fmt.Fprintf(&b, "## Limits\n\nThe figures hold for texts like those it was trained on. %s Check it on your own examples with `xiaoyu eval` before you rely on it.\n", cardLimit(m))
 	return b.String()
+}
+
+// cardFacts says how large the model is and what it reads.
+func cardFacts(c *Config, m *model.Model) string {
+	if m.Ensemble == nil {
+		return fmt.Sprintf("- Parameters: %s; tokenizer: %s, %d tokens; at most %d tokens of a text are read.\n", size.Count(m.Parameters()), c.Tokenizer.Kind, m.Tokenizer.VocabSize(), c.Model.MaxTokens)
+	}
+	how := "averaged"
+	if m.Ensemble.Vote {
+		how = "put to the vote"
+	}
+	var members []string
+	for i, member := range m.Ensemble.Members {
+		members = append(members, fmt.Sprintf("%s (%.3f)", member.Config.Family, m.Ensemble.Weights[i]))
+	}
+	return fmt.Sprintf("- Parameters: %s, of all members.\n- Members and their weights, whose answers are %s: %s.\n", size.Count(m.Parameters()), how, strings.Join(members, ", "))
 }
 
 // hubMetrics are the figures of each task that stand in the front matter, under the names that the hub's metrics have.

@@ -27,6 +27,7 @@ type Config struct {
 	Tokenizer text.Config  `yaml:"tokenizer" json:"tokenizer" doc:"how texts become tokens"`
 	Model     model.Config `yaml:"model" json:"model" doc:"the network; each family reads the keys that name it"`
 	Train     train.Config `yaml:"train" json:"train" doc:"how the network is trained"`
+	Ensemble  Ensemble     `yaml:"ensemble" json:"ensemble,omitzero" doc:"several models instead of one, whose answers are joined"`
 	Eval      Eval         `yaml:"eval" json:"eval" doc:"how the model is judged"`
 	Tune      tune.Config  `yaml:"tune" json:"tune,omitzero" doc:"how settings are searched (xiaoyu tune)"`
 }
@@ -36,6 +37,14 @@ type Eval struct {
 	Bootstrap int  `yaml:"bootstrap" json:"bootstrap" doc:"resamples for the confidence intervals; 0 for none" default:"1000" min:"0" max:"100000"`
 	Mistakes  int  `yaml:"mistakes" json:"mistakes" doc:"most confident mistakes that are listed" default:"20" min:"0" max:"10000"`
 	Calibrate bool `yaml:"calibrate" json:"calibrate" doc:"after training, choose on the validation part a temperature for the probabilities, and for task multilabel a threshold for each label" default:"true"`
+}
+
+// Ensemble is the `ensemble` part of xiaoyu.yaml.
+type Ensemble struct {
+	Members []string `yaml:"members" json:"members,omitempty" doc:"families to train and to join, such as ngram,cnn,gru; each has its preset, but the project's own family (model.family) the project's settings; empty for one model" default:""`
+	Seeds   int      `yaml:"seeds" json:"seeds,omitempty" doc:"models of each member, with train.seed and the seeds after it" default:"1" min:"1" max:"100"`
+	Vote    bool     `yaml:"vote" json:"vote,omitempty" doc:"members vote with what they decide; else their probabilities are averaged" default:"false"`
+	Weights string   `yaml:"weights" json:"weights,omitempty" doc:"equal, or auto: chosen on the validation part, which no member trains on then" default:"equal" enum:"equal|auto"`
 }
 
 // presets hold what differs from the defaults, by family.

@@ -85,8 +85,8 @@ func modelFacts(m *model.Model) []eval.Fact {
 	c := &m.Config
 	facts := []eval.Fact{
 		{Name: "task", NameZH: "任务", Value: taskName(c.Head)},
-		{Name: "model", NameZH: "模型", Value: fmt.Sprintf("%s (%s)", c.Family, model.Describe(c.Family))},
-		{Name: "parameters", NameZH: "参数量", Value: size.Count(m.Params.Count())},
+		{Name: "model", NameZH: "模型", Value: fmt.Sprintf("%s (%s)", m.Architecture(), model.Describe(c.Family))},
+		{Name: "parameters", NameZH: "参数量", Value: size.Count(m.Parameters())},
 		{Name: "vocabulary", NameZH: "词表", Value: size.Count(m.Tokenizer.VocabSize())},
 		{Name: "tokens that are read", NameZH: "最多读取词元", Value: fmt.Sprint(c.MaxTokens)},
 	}

@@ -71,6 +71,9 @@ func Train(ctx context.Context, c *Config, o TrainOptions) (*Result, error) {
 	if err := model.Replaceable(c.packageDir()); err != nil {
 		return nil, err // before minutes are spent
 	}
+	if len(c.Ensemble.Members) > 0 {
+		return t.trainEnsemble(ctx)
+	}
 	if err := t.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -78,6 +81,11 @@ func Train(ctx context.Context, c *Config, o TrainOptions) (*Result, error) {
 		return nil, err
 	}
 	result, err := t.run(ctx)
+	return t.finish(result, err)
+}
+
+// finish closes the record of a training with its outcome.
+func (t *training) finish(result *Result, err error) (*Result, error) {
 	switch {
 	case err == nil:
 		err = t.record.Finish(track.Finished, result.summary(), nil)
@@ -282,6 +290,11 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 	if err := t.refit(ctx); err != nil {
 		return nil, err
 	}
+	return t.pack(ctx, cv)
+}
+
+// pack judges the model and writes its package and its report.
+func (t *training) pack(ctx context.Context, cv *CrossValidation) (*Result, error) {
 	report, err := t.judge(ctx)
 	if err != nil {
 		return nil, err
@@ -424,12 +437,20 @@ type lineage struct {
 	Parent  string            `json:"parent,omitempty"`
 }
 
+// threads is how many processors the training used; an ensemble's members tell theirs.
+func (t *training) threads() int {
+	if t.trainer == nil {
+		return 0
+	}
+	return t.trainer.Threads()
+}
+
 func (t *training) save(report *eval.Report) (*model.Package, error) {
 	rows := t.set.Report
 	rows.Examples = nil // texts of the user's data stay out of the package
 	origin, err := json.MarshalIndent(lineage{
 		Created: time.Now().UTC(), Run: t.record.ID(), Command: t.options.Command, Data: t.files(filepath.Base),
-		Vectors: t.config.Model.Vectors, Rows: rows, Config: t.config, Version: Version(), Kernel: kernel.Name(), Threads: t.trainer.Threads(), System: runtime.GOOS + "/" + runtime.GOARCH,
+		Vectors: t.config.Model.Vectors, Rows: rows, Config: t.config, Version: Version(), Kernel: kernel.Name(), Threads: t.threads(), System: runtime.GOOS + "/" + runtime.GOARCH,
 	}, "", "  ")
 	if err != nil {
 		return nil, err

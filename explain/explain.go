@@ -41,14 +41,22 @@ func Words(ctx context.Context, m *model.Model, q model.Query, class int) ([]Wor
 	parts := (n + size - 1) / size
 	type run struct{ from, to int }
 	var runs []run
-	variants := []*model.Sample{sample}
+	variants, cut := []*model.Sample{sample}, []model.Query{q}
 	for length := 1; length <= min(maxRun, max(parts-1, 1)); length++ {
 		for from := 0; from+length <= parts; from++ {
 			runs = append(runs, run{from, from + length})
 			variants = append(variants, &model.Sample{Text: without(full, from*size, min((from+length)*size, n)), Pair: sample.Pair, Source: s})
+			start, end := full.Spans[from*size].Start, full.Spans[min((from+length)*size, n)-1].End
+			cut = append(cut, model.Query{Text: s[:start] + s[end:], Pair: q.Pair})
 		}
 	}
-	predictions, err := m.PredictTokens(ctx, variants)
+	var predictions []model.Prediction
+	var err error
+	if m.Ensemble != nil { // its members have different tokens, so that the text itself is cut
+		predictions, err = m.PredictQueries(ctx, cut)
+	} else {
+		predictions, err = m.PredictTokens(ctx, variants)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -129,7 +129,12 @@ func Reads(family, key string) bool {
 }
 
 // Describe returns one line about a family, "" if there is none of that name.
-func Describe(name string) string { return families[name].doc }
+func Describe(name string) string {
+	if name == EnsembleFamily {
+		return "several models whose answers are joined"
+	}
+	return families[name].doc
+}
 
 // Check reports the first value that no network can be built from. A configuration that came through package conf
 // has been checked key by key; one that came with a model file has not.

@@ -30,7 +30,8 @@ type Model struct {
 	Params    *nn.Params
 	Network   Network
 	Head      Head
-	Package   *Package // where it was loaded from; nil for a new model
+	Ensemble  *Ensemble // in place of network and head, for family ensemble; nil for all others
+	Package   *Package  // where it was loaded from; nil for a new model
 
 	cleaner *text.Cleaner
 	workers sync.Pool // of *worker, see predict.go

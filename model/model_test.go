@@ -116,7 +116,7 @@ func resign(t testing.TB, dir string) {
 	if err := os.Remove(filepath.Join(dir, ManifestFile)); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeManifest(dir); err != nil {
+	if err := writeManifest(dir, nil); err != nil {
 		t.Fatal(err)
 	}
 }

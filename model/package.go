@@ -22,8 +22,9 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
-// Format is the version of the package layout that this code writes; it reads this one and all before it.
-const Format = 1
+// Format is the newest version of the package layout that this code knows; it reads this one and all before it. A
+// model is written in the oldest version that can hold it, which is 1 for all but ensembles.
+const Format = 2
 
 // The files of a package, in the Hugging Face layout.
 const (
@@ -44,16 +45,28 @@ type Package struct {
 	Dir    string
 	Digest string // over the manifest, hence over all files: "sha256:…"
 	Size   int64  // of all files, in bytes
-	file   *safetensors.File
+
+	file    *safetensors.File   // nil for an ensemble
+	members map[string]*Package // of an ensemble, by folder
 }
 
 // Close unmaps the weights; the model must not be used any more.
-func (p *Package) Close() error { return p.file.Close() }
+func (p *Package) Close() error {
+	var errs []error
+	if p.file != nil {
+		errs = append(errs, p.file.Close())
+	}
+	for _, m := range p.members {
+		errs = append(errs, m.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // manifest lists the files of a package.
 type manifest struct {
-	Format int                     `json:"format"`
-	Files  map[string]manifestFile `json:"files"`
+	Format  int                     `json:"format"`
+	Files   map[string]manifestFile `json:"files"`
+	Members map[string]string       `json:"members,omitempty"` // of an ensemble: folder → digest of the package in it
 }
 
 type manifestFile struct {
@@ -78,6 +91,8 @@ type xiaoyuConfig struct {
 	Format int              `json:"format"`
 	Model  Config           `json:"model"`
 	Clean  text.CleanConfig `json:"clean"`
+
+	Ensemble *ensembleJSON `json:"ensemble,omitempty"`
 }
 
 // architectures are the names that Hugging Face's config.json has for each head.
@@ -152,6 +167,9 @@ func swap(temp, dir string) error {
 
 func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 	clean, cleanFiles := m.Clean.Packed()
+	if m.Ensemble != nil {
+		clean = text.CleanConfig{} // each member has its own
+	}
 	config := configJSON{
 		Architectures: []string{"XiaoyuFor" + architectures[m.Config.Head].name},
 		ModelType:     "xiaoyu-" + m.Config.Family,
@@ -161,7 +179,15 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 		NumLabels:     len(m.Labels),
 		ID2Label:      map[string]string{},
 		Label2ID:      map[string]int{},
-		Xiaoyu:        xiaoyuConfig{Format: Format, Model: m.Config, Clean: clean},
+		Xiaoyu:        xiaoyuConfig{Format: 1, Model: m.Config, Clean: clean},
+	}
+	var members map[string]string
+	if m.Ensemble != nil {
+		var err error
+		if members, err = m.Ensemble.write(dir); err != nil {
+			return err
+		}
+		config.Xiaoyu.Format, config.Xiaoyu.Ensemble = ensembleFormat, m.Ensemble.json()
 	}
 	for i, l := range m.Labels {
 		config.ID2Label[strconv.Itoa(i)] = l
@@ -174,6 +200,9 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 	if err := atomicfile.WriteFile(filepath.Join(dir, ConfigFile), append(data, '\n'), 0o644); err != nil {
 		return err
 	}
+	if m.Ensemble != nil {
+		return writeRest(dir, extra, members)
+	}
 	if err := m.Tokenizer.Save(filepath.Join(dir, TokenizerFile)); err != nil {
 		return err
 	}
@@ -181,12 +210,17 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 		return err
 	}
 	maps.Copy(cleanFiles, extra)
-	for name, data := range cleanFiles {
+	return writeRest(dir, cleanFiles, nil)
+}
+
+// writeRest writes further files and the manifest of all.
+func writeRest(dir string, files map[string][]byte, members map[string]string) error {
+	for name, data := range files {
 		if err := atomicfile.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 			return err
 		}
 	}
-	return writeManifest(dir)
+	return writeManifest(dir, members)
 }
 
 // tensors returns the weights and buffers as they are saved.
@@ -201,13 +235,19 @@ func (m *Model) tensors() []safetensors.Tensor {
 	return out
 }
 
-func writeManifest(dir string) error {
-	man := manifest{Format: Format, Files: map[string]manifestFile{}}
+func writeManifest(dir string, members map[string]string) error {
+	man := manifest{Format: 1, Files: map[string]manifestFile{}, Members: members}
+	if members != nil {
+		man.Format = ensembleFormat
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
+		if e.IsDir() {
+			continue // of members, which have manifests of their own
+		}
 		size, sum, err := digestFile(filepath.Join(dir, e.Name()))
 		if err != nil {
 			return err
@@ -234,29 +274,52 @@ func digestFile(path string) (size int64, sum string, err error) {
 	return size, hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// verify checks every file of a package against its manifest.
+// verify checks every file of a package against its manifest, and those of an ensemble's members against theirs.
 func verify(dir string) (*Package, error) {
+	p, man, err := verifyFiles(dir)
+	if err == nil {
+		err = p.verifyMembers(man)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// verifyAlone is verify for what must be no ensemble.
+func verifyAlone(dir string) (*Package, error) {
+	p, man, err := verifyFiles(dir)
+	if err == nil && len(man.Members) > 0 {
+		err = hint.Errorf("name its members instead", "opening the model %s: a member that is an ensemble itself", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func verifyFiles(dir string) (*Package, *manifest, error) {
 	const way = "get the package again, or train the model anew"
 	info, err := os.Stat(dir)
 	if err != nil {
-		return nil, hint.Wrap(errors.Unwrap(err), "check the path; `xiaoyu train` prints where it put the model", "opening the model %s", dir)
+		return nil, nil, hint.Wrap(errors.Unwrap(err), "check the path; `xiaoyu train` prints where it put the model", "opening the model %s", dir)
 	}
 	if !info.IsDir() {
-		return nil, hint.Errorf("name the folder that holds "+ConfigFile, "opening the model %s: it is a file, not a folder", dir)
+		return nil, nil, hint.Errorf("name the folder that holds "+ConfigFile, "opening the model %s: it is a file, not a folder", dir)
 	}
 	data, err := readSmall(filepath.Join(dir, ManifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hint.Errorf("name the folder that `xiaoyu train` or `xiaoyu quickstart` wrote", "opening the model %s: the folder has no %s, so it is no model package", dir, ManifestFile)
+		return nil, nil, hint.Errorf("name the folder that `xiaoyu train` or `xiaoyu quickstart` wrote", "opening the model %s: the folder has no %s, so it is no model package", dir, ManifestFile)
 	}
 	var man manifest
 	if err == nil {
 		err = json.Unmarshal(data, &man)
 	}
 	if err != nil {
-		return nil, hint.Wrap(err, way, "opening the model %s: reading %s", dir, ManifestFile)
+		return nil, nil, hint.Wrap(err, way, "opening the model %s: reading %s", dir, ManifestFile)
 	}
 	if man.Format > Format {
-		return nil, hint.Wrap(ErrNewer, "upgrade xiaoyu", "opening the model %s: format %d, this version reads up to %d", dir, man.Format, Format)
+		return nil, nil, hint.Wrap(ErrNewer, "upgrade xiaoyu", "opening the model %s: format %d, this version reads up to %d", dir, man.Format, Format)
 	}
 	p := &Package{Dir: dir, Size: int64(len(data))}
 	sum := sha256.Sum256(data)
@@ -264,23 +327,27 @@ func verify(dir string) (*Package, error) {
 	for _, name := range slices.Sorted(maps.Keys(man.Files)) {
 		want := man.Files[name]
 		if name != filepath.Base(name) || strings.ContainsAny(name, `/\`) || !filepath.IsLocal(name) {
-			return nil, hint.Errorf("do not use this package", "opening the model %s: %s names %q, which is outside the package", dir, ManifestFile, name)
+			return nil, nil, hint.Errorf("do not use this package", "opening the model %s: %s names %q, which is outside the package", dir, ManifestFile, name)
 		}
 		size, sum, err := digestFile(filepath.Join(dir, name))
 		if err != nil {
-			return nil, hint.Wrap(err, way, "opening the model %s", dir)
+			return nil, nil, hint.Wrap(err, way, "opening the model %s", dir)
 		}
 		if size != want.Size || sum != want.SHA256 {
-			return nil, hint.Errorf(way, "opening the model %s: %s is not the file that was packed (%d bytes, expected %d; the digests differ)", dir, name, size, want.Size)
+			return nil, nil, hint.Errorf(way, "opening the model %s: %s is not the file that was packed (%d bytes, expected %d; the digests differ)", dir, name, size, want.Size)
 		}
 		p.Size += size
 	}
-	for _, name := range []string{ConfigFile, WeightsFile, TokenizerFile} {
+	needed := []string{ConfigFile, WeightsFile, TokenizerFile}
+	if len(man.Members) > 0 {
+		needed = needed[:1]
+	}
+	for _, name := range needed {
 		if _, ok := man.Files[name]; !ok {
-			return nil, hint.Errorf(way, "opening the model %s: %s does not list %s", dir, ManifestFile, name)
+			return nil, nil, hint.Errorf(way, "opening the model %s: %s does not list %s", dir, ManifestFile, name)
 		}
 	}
-	return p, nil
+	return p, &man, nil
 }
 
 // readSmall reads a file of JSON, refusing one that is too large to be one of ours.
@@ -314,6 +381,9 @@ func load(p *Package) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.members != nil {
+		return p.loadEnsemble(data)
+	}
 	m, err := modelOf(data, func(name string) ([]byte, error) { return readSmall(filepath.Join(p.Dir, name)) },
 		func() (*text.Tokenizer, error) { return text.Load(filepath.Join(p.Dir, TokenizerFile)) })
 	if err != nil {
@@ -335,23 +405,9 @@ func load(p *Package) (*Model, error) {
 // modelOf builds the model that config.json describes, without its weights. read returns the files that belong to its
 // cleaning.
 func modelOf(data []byte, read func(name string) ([]byte, error), tokenizer func() (*text.Tokenizer, error)) (*Model, error) {
-	var c configJSON
-	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&c); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", ConfigFile, err)
-	}
-	if c.Xiaoyu.Format < 1 {
-		return nil, fmt.Errorf("%s has no \"xiaoyu\" part: not a model of ours (model_type %q)", ConfigFile, c.ModelType)
-	}
-	if c.Xiaoyu.Format > Format {
-		return nil, hint.Wrap(ErrNewer, "upgrade xiaoyu", "format %d, this version reads up to %d", c.Xiaoyu.Format, Format)
-	}
-	labels := make([]string, len(c.ID2Label))
-	for i := range labels {
-		l, ok := c.ID2Label[strconv.Itoa(i)]
-		if !ok {
-			return nil, fmt.Errorf("%s: id2label has no entry %d", ConfigFile, i)
-		}
-		labels[i] = l
+	c, labels, err := readConfig(data)
+	if err != nil {
+		return nil, err
 	}
 	if err := c.Xiaoyu.Clean.Unpack(read); err != nil {
 		return nil, err
@@ -361,6 +417,29 @@ func modelOf(data []byte, read func(name string) ([]byte, error), tokenizer func
 		return nil, err
 	}
 	return assemble(c.Xiaoyu.Model, c.Xiaoyu.Clean, tok, labels)
+}
+
+// readConfig reads config.json, and the labels in it by class number.
+func readConfig(data []byte) (*configJSON, []string, error) {
+	var c configJSON
+	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&c); err != nil {
+		return nil, nil, fmt.Errorf("reading %s: %w", ConfigFile, err)
+	}
+	if c.Xiaoyu.Format < 1 {
+		return nil, nil, fmt.Errorf("%s has no \"xiaoyu\" part: not a model of ours (model_type %q)", ConfigFile, c.ModelType)
+	}
+	if c.Xiaoyu.Format > Format {
+		return nil, nil, hint.Wrap(ErrNewer, "upgrade xiaoyu", "format %d, this version reads up to %d", c.Xiaoyu.Format, Format)
+	}
+	labels := make([]string, len(c.ID2Label))
+	for i := range labels {
+		l, ok := c.ID2Label[strconv.Itoa(i)]
+		if !ok {
+			return nil, nil, fmt.Errorf("%s: id2label has no entry %d", ConfigFile, i)
+		}
+		labels[i] = l
+	}
+	return &c, labels, nil
 }
 
 // bind uses the tensors of file as weights; every one must be there, be used, and be finite.

@@ -67,6 +67,9 @@ func (m *Model) Predict(ctx context.Context, texts []string) ([]Prediction, erro
 
 // PredictQueries is Predict for texts and pairs.
 func (m *Model) PredictQueries(ctx context.Context, queries []Query) ([]Prediction, error) {
+	if m.Ensemble != nil {
+		return m.Ensemble.predict(ctx, m, queries)
+	}
 	out := make([]Prediction, len(queries))
 	parts := min(runtime.GOMAXPROCS(0), (len(queries)+batchTexts-1)/batchTexts)
 	if parts <= 1 {
@@ -207,15 +210,20 @@ func (m *Model) logits(w *worker) *nn.Var {
 	return m.Forward(w.tape, &w.batch)
 }
 
-// Tokens encodes an example with places counted in the texts themselves, cut to what the model reads.
+// Tokens encodes an example with places counted in the texts themselves, cut to what the model reads; an ensemble's
+// are those of its first member.
 func (m *Model) Tokens(q Query) *Sample {
+	if m.Ensemble != nil {
+		return m.Ensemble.Members[0].Tokens(q)
+	}
 	var in Input
 	e := new(Sample)
 	m.EncodeAligned(&in, e, q.Text, q.Pair)
 	return e
 }
 
-// PredictTokens predicts encoded examples, for those who change tokens instead of text (explanations).
+// PredictTokens predicts encoded examples, for those who change tokens instead of text (explanations). The members of an
+// ensemble have tokens of their own: it is asked with PredictQueries.
 func (m *Model) PredictTokens(ctx context.Context, samples []*Sample) ([]Prediction, error) {
 	w := m.worker()
 	defer m.workers.Put(w)

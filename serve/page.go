@@ -35,10 +35,10 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	d := pageData{
 		Lang:       language(r),
 		Name:       s.options.Name,
-		Family:     m.Config.Family,
+		Family:     m.Architecture(),
 		Pair:       m.Config.Pair,
 		Labels:     m.Labels,
-		Parameters: size.Count(m.Params.Count()),
+		Parameters: size.Count(m.Parameters()),
 		Examples:   s.options.Examples,
 	}
 	if m.Package != nil {

@@ -221,7 +221,7 @@ func (s *Server) facts(w http.ResponseWriter, _ *http.Request) {
 		"task":       cmp.Or(m.Config.Head, "class"),
 		"pair":       m.Config.Pair,
 		"labels":     m.Labels,
-		"parameters": m.Params.Count(),
+		"parameters": m.Parameters(),
 		"vocabulary": m.Tokenizer.VocabSize(),
 	}
 	if m.Package != nil {

@@ -68,7 +68,7 @@ With your own file:  xiaoyu quickstart --data reviews.csv --text review --label 
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		quickstartCommand(term), newCommand(term), dataCommand(term), trainCommand(term), tuneCommand(term), evalCommand(term),
+		quickstartCommand(term), newCommand(term), dataCommand(term), trainCommand(term), ensembleCommand(term), tuneCommand(term), evalCommand(term),
 		predictCommand(term), segmentCommand(term), serveCommand(term), runsCommand(term), tokenizerCommand(term), configCommand(term), versionCommand(term),
 	)
 	return root

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
+)
+
+// result is what one training brought, as it is kept.
+type result struct {
+	Set            string  `json:"set"`
+	Model          string  `json:"model"`
+	Seed           uint64  `json:"seed"`
+	Accuracy       float64 `json:"accuracy"`
+	MacroF1        float64 `json:"macro_f1"`
+	Rows           int     `json:"rows"` // judged
+	Parameters     int     `json:"parameters"`
+	Bytes          int64   `json:"bytes"`
+	Seconds        float64 `json:"seconds"` // from reading the file to the written package
+	TextsPerSecond float64 `json:"texts_per_second"`
+}
+
+// configure is the configuration of a family on a set, as a user would have it.
+func configure(o *options, s set, name string, seed uint64) (*xiaoyu.Config, error) {
+	family, vectors := strings.CutSuffix(name, "+vectors")
+	c, err := xiaoyu.Preset(family)
+	if err != nil {
+		return nil, err
+	}
+	c.Name, c.Eval.Bootstrap = s.name, 0
+	c.Data.Path, c.Data.Text, c.Data.Label = filepath.Join(o.data, s.train), s.text, s.label
+	if s.test != "" {
+		c.Data.Test = filepath.Join(o.data, s.test)
+		c.Data.Rows.Duplicates = false // every test row counts, also one that is a training row as well
+	}
+	if vectors {
+		c.Model.Vectors = filepath.Join(o.data, s.vectors)
+	}
+	c.Train.Seed, c.Data.Split.Near = seed, 0
+	return c, nil
+}
+
+// measure trains, or returns what an earlier training with the same configuration brought.
+func measure(ctx context.Context, o *options, s set, name string, seed uint64) (*result, error) {
+	c, err := configure(o, s, name, seed)
+	if err != nil {
+		return nil, err
+	}
+	key, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256(key)
+	file := filepath.Join(o.cache, fmt.Sprintf("%s_%s_%d_%s.json", s.name, name, seed, hex.EncodeToString(digest[:4])))
+	r := &result{Set: s.name, Model: name, Seed: seed}
+	if kept, err := os.ReadFile(file); err == nil && json.Unmarshal(kept, r) == nil {
+		return r, nil
+	}
+	if err := os.MkdirAll(o.cache, 0o755); err != nil {
+		return nil, err
+	}
+	temp, err := os.MkdirTemp(o.cache, "training-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(temp)
+	c.Out, c.Runs = filepath.Join(temp, "model"), filepath.Join(temp, "runs")
+	trained, err := xiaoyu.Train(ctx, c, xiaoyu.TrainOptions{})
+	if err != nil {
+		return nil, err
+	}
+	r.Accuracy, r.MacroF1, r.Rows, r.Seconds = trained.Report.Accuracy, trained.Report.MacroF1, trained.Report.N, trained.Seconds
+	if err := r.lookAt(ctx, trained.Package, c); err != nil {
+		return nil, err
+	}
+	content, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	return r, atomicfile.WriteFile(file, content, 0o644)
+}
+
+// lookAt opens the package and times its predictions of up to 2000 texts of the training file, twice; the faster counts.
+func (r *result) lookAt(ctx context.Context, dir string, c *xiaoyu.Config) error {
+	m, err := xiaoyu.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	r.Parameters, r.Bytes = m.Parameters(), m.Package.Size
+	in, err := data.Open(ctx, c.Data.Path, c.Data.Columns)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	var texts []string
+	for e, err := range in.All() {
+		if err != nil {
+			return err
+		}
+		if texts = append(texts, e.Text); len(texts) == 2000 {
+			break
+		}
+	}
+	for range 2 {
+		start := time.Now()
+		if _, err := m.Predict(ctx, texts...); err != nil {
+			return err
+		}
+		r.TextsPerSecond = max(r.TextsPerSecond, float64(len(texts))/time.Since(start).Seconds())
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/size"
+)
+
+func ensembleCommand(term *terminal) *cobra.Command {
+	var columns columnFlags
+	var out, weights string
+	var vote, average, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "ensemble MODEL MODEL… --out DIR",
+		Short: "Join models into one that asks all of them",
+		Long: `Ensemble copies models of one task and with the same labels into one package, which every command opens like any
+other. Its answer is the average of theirs, or with --vote what most of them say: of labels, of each label of a set, of
+numbers (the median), of labelled stretches.
+
+--weights auto chooses how much each counts on the labelled rows of --data, which none of them should have been trained on.
+
+An ensemble is trained from the start by the part ensemble of xiaoyu.yaml:
+
+  ensemble: {members: [ngram, cnn, gru], seeds: 2}`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usageError{hint.Errorf("see `xiaoyu ensemble --help`", "ensemble needs the folders of two models or more")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o := xiaoyu.JoinOptions{Out: out, Vote: vote, Observer: term, Command: os.Args}
+			switch {
+			case out == "":
+				return usageError{hint.Errorf("pass --out DIR", "ensemble needs a folder for the model")}
+			case vote && average:
+				return usageError{hint.Errorf("choose one", "--vote and --average exclude each other")}
+			case weights == "auto":
+				c, err := xiaoyu.Preset("cnn") // only its data part is used
+				if err != nil {
+					return err
+				}
+				if columns.data == "" {
+					return usageError{hint.Errorf("pass --data FILE, of rows that no member was trained on", "--weights auto needs labelled rows")}
+				}
+				if err := columns.apply(c); err != nil {
+					return err
+				}
+				o.Auto, o.Data = true, c
+			case columns.data != "":
+				return usageError{hint.Errorf("pass --weights auto, or leave --data out", "--data is for choosing weights")}
+			case weights != "":
+				var err error
+				if o.Weights, err = parseWeights(weights, len(args)); err != nil {
+					return err
+				}
+			}
+			term.quiet = asJSON && !term.live
+			j, err := xiaoyu.Join(cmd.Context(), args, o)
+			if err != nil {
+				return err
+			}
+			term.endStage()
+			if asJSON {
+				return term.printJSON(j)
+			}
+			for i, m := range j.Members {
+				fmt.Fprintf(term.out, "%.3f  %-12s %s\n", m.Weight, m.Family, args[i])
+			}
+			fmt.Fprintf(term.out, "\nmodel    %s   (%s, %d labels, %s)\n\ntry      xiaoyu predict %s \"…\"\n", j.Package, j.Task, len(j.Labels), size.Bytes(j.Bytes), j.Package)
+			return nil
+		},
+	}
+	columns.add(cmd, true)
+	flags := cmd.Flags()
+	flags.StringVar(&out, "out", "", "folder for the model package")
+	flags.BoolVar(&vote, "vote", false, "members vote with what each decides")
+	flags.BoolVar(&average, "average", false, "probabilities are averaged (the default)")
+	flags.StringVar(&weights, "weights", "", "weight of each member, such as 2,1,1; or auto; equal if not given")
+	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	return cmd
+}
+
+func parseWeights(list string, members int) ([]float64, error) {
+	const way = "give a number for each model, such as 2,1,1, or auto"
+	var weights []float64
+	for _, s := range strings.Split(list, ",") {
+		w, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+		if err != nil {
+			return nil, usageError{hint.Errorf(way, "--weights: %q is no number", s)}
+		}
+		weights = append(weights, w)
+	}
+	if len(weights) != members {
+		return nil, usageError{hint.Errorf(way, "--weights has %d numbers for %d models", len(weights), members)}
+	}
+	return weights, nil
+}

@@ -1,0 +1,194 @@
+package xiaoyu
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/track"
+)
+
+// trainEnsemble trains the members that the configuration names, one after the other, and joins them. A member that is
+// done waits as a package below the folder of runs until all are joined; one that was interrupted has a run of its own
+// with a checkpoint. So the same command goes on where it was.
+func (t *training) trainEnsemble(ctx context.Context) (*Result, error) {
+	c := &t.config
+	members, err := c.ensembleMembers()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.resolveTask(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.read(ctx); err != nil {
+		return nil, err
+	}
+	own := c.Model.Family
+	c.Model.Family = model.EnsembleFamily
+	defer func() { c.Model.Family = own }()
+	if t.options.Resume != "" {
+		info, err := track.Load(c.Runs, t.options.Resume)
+		if err != nil {
+			return nil, err
+		}
+		t.record, err = track.Resume(c.Runs, info.ID, 0)
+		if err != nil {
+			return nil, err
+		}
+	} else if t.record, err = track.Start(c.Runs, track.Info{
+		Name: c.Name, Task: c.Task, Family: c.Model.Family, Command: t.options.Command, Parameters: c, Data: t.files(func(path string) string { return path }),
+		Environment: track.Environment{Kernel: kernel.Name()},
+	}); err != nil {
+		return nil, err
+	}
+	result, err := t.joinTrained(ctx, members)
+	return t.finish(result, err)
+}
+
+// joinTrained trains what is not trained yet, joins, judges and saves.
+func (t *training) joinTrained(ctx context.Context, members []*Config) (*Result, error) {
+	var models []*model.Model
+	defer func() {
+		for _, m := range models {
+			m.Package.Close()
+		}
+	}()
+	for i, c := range members {
+		dir, err := t.trainMember(ctx, c, fmt.Sprintf("%d/%d %s", i+1, len(members), c.Model.Family))
+		if err != nil {
+			return nil, err
+		}
+		m, err := model.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		models = append(models, m)
+	}
+	var err error
+	if t.model, err = model.NewEnsemble(models, nil, t.config.Ensemble.Vote); err != nil {
+		return nil, err
+	}
+	if t.config.Ensemble.Weights == "auto" {
+		if err := weigh(ctx, t.model, t.set.Parts[data.Validation], t); err != nil {
+			return nil, err
+		}
+		for i, w := range t.model.Ensemble.Weights {
+			t.Note("  weight %.3f  %s, seed %d", w, members[i].Model.Family, members[i].Train.Seed)
+		}
+	}
+	result, err := t.pack(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range models {
+		if err := os.RemoveAll(m.Package.Dir); err != nil {
+			return nil, err
+		}
+	}
+	os.Remove(filepath.Join(t.config.Runs, "members")) // unless those of another ensemble wait there
+	return result, nil
+}
+
+// ensembleMembers returns the configuration of each member.
+func (c *Config) ensembleMembers() ([]*Config, error) {
+	var members []*Config
+	if len(c.Ensemble.Members)*max(c.Ensemble.Seeds, 1) < 2 {
+		return nil, hint.Errorf("name two families or more in ensemble.members, or raise ensemble.seeds", "an ensemble of one model")
+	}
+	for _, family := range c.Ensemble.Members {
+		if !slices.Contains(model.Families(), family) {
+			way := "choose from " + strings.Join(model.Families(), ", ")
+			if near := conf.Nearest(family, model.Families()); near != "" {
+				way = "did you mean " + near + "? " + way
+			}
+			return nil, hint.Errorf(way, "ensemble.members: unknown model family %q", family)
+		}
+		for s := range max(c.Ensemble.Seeds, 1) {
+			m, err := c.member(family, c.Train.Seed+uint64(s))
+			if err != nil {
+				return nil, err
+			}
+			members = append(members, m)
+		}
+	}
+	return members, nil
+}
+
+func (c *Config) member(family string, seed uint64) (*Config, error) {
+	m, err := Preset(family)
+	if err != nil {
+		return nil, err
+	}
+	if family == c.Model.Family {
+		own := *c
+		m = &own
+	}
+	m.Task, m.Data, m.Eval, m.Runs = c.Task, c.Data, c.Eval, c.Runs
+	m.Eval.Bootstrap = 0 // its own report is one that nobody reads
+	m.Ensemble = Ensemble{}
+	m.Train.Seed, m.Train.Threads = seed, c.Train.Threads
+	if c.Ensemble.Weights == "auto" {
+		m.Train.Refit = false
+	}
+	return m, nil
+}
+
+// trainMember returns the folder of a member's package, and trains it where there is none yet.
+func (t *training) trainMember(ctx context.Context, c *Config, stage string) (string, error) {
+	key, err := json.Marshal([]any{c, t.set.Digest})
+	if err != nil {
+		return "", err
+	}
+	digest := sha256.Sum256(key)
+	c.Name = fmt.Sprintf("%s-%s-%d-%s", t.config.Name, c.Model.Family, c.Train.Seed, hex.EncodeToString(digest[:4]))
+	c.Out = filepath.Join(c.Runs, "members", c.Name)
+	if m, err := model.Open(c.Out); err == nil {
+		t.Note("%s: trained already", stage)
+		return c.Out, m.Package.Close()
+	}
+	o := TrainOptions{Observer: foldObserver{t.Observer, stage}, Command: t.options.Command}
+	if o.Resume, err = interruptedRun(c.Runs, c.Name); err != nil {
+		return "", err
+	}
+	r, err := Train(ctx, c, o)
+	if err != nil && o.Resume != "" && ctx.Err() == nil {
+		o.Resume = "" // killed before its first checkpoint, or that of another version
+		r, err = Train(ctx, c, o)
+	}
+	if err != nil {
+		return "", fmt.Errorf("member %s: %w", stage, err)
+	}
+	main := r.Report.Main()
+	t.Note("%s, seed %d: %s %.4f on %d rows, %.1f s", stage, c.Train.Seed, main.Name, main.Value, r.Report.N, r.Seconds)
+	return c.Out, nil
+}
+
+// interruptedRun returns the newest run of that name which did not come to its end, or "".
+func interruptedRun(root, name string) (string, error) {
+	if _, err := os.Stat(root); errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	runs, err := track.List(root)
+	if err != nil {
+		return "", err
+	}
+	id := ""
+	for _, r := range runs {
+		if _, err := os.Stat(filepath.Join(root, r.ID, checkpointFile)); r.Name == name && r.Status != track.Finished && err == nil {
+			id = max(id, r.ID)
+		}
+	}
+	return id, nil
+}
