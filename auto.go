@@ -355,10 +355,11 @@ func (a *auto) trial(ctx context.Context, attempt *tune.Attempt) (tune.Outcome, 
 	for i := range max(len(a.parts), 1) {
 		set, checkpoint := a.set, filepath.Join(attempt.Dir, checkpointFile)
 		watch := monitor{step: a.pace(c.Model.Family, allowed, len(a.parts))}
-		if a.parts == nil && reportsProgress(c) {
-			watch.epoch = func(e *train.Epoch) error { return report(e.Epoch, e.Valid.Main, e.Stopped) }
-		} else {
+		switch {
+		case a.parts != nil:
 			set, checkpoint = without(a.set, a.parts, i), ""
+		case reportsProgress(c):
+			watch.epoch = func(e *train.Epoch) error { return report(e.Epoch, e.Valid.Main, e.Stopped) }
 		}
 		main, err := a.figure(ctx, c, set, i, checkpoint, watch)
 		if err == nil && a.parts != nil {

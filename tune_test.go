@@ -92,6 +92,18 @@ func TestAutoChoosesTellsWhyAndGoesOn(t *testing.T) {
 	}
 }
 
+func TestAutoJudgesOnTheValidationPartWhereItIsLarge(t *testing.T) {
+	c := project(t, "cnn")
+	c.Data.Split.Validation = 0.5
+	r, err := xiaoyu.Auto(t.Context(), c, xiaoyu.AutoOptions{Minutes: 0.1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if story := strings.Join(r.Story, "\n"); !strings.Contains(story, "validation rows") || r.Study.Best() == nil {
+		t.Errorf("%s", story)
+	}
+}
+
 func TestFindRateWritesNothing(t *testing.T) {
 	c := project(t, "mlp")
 	test, err := xiaoyu.FindRate(t.Context(), c, nil)

@@ -1,6 +1,7 @@
 package tune
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
 	"strconv"
@@ -130,6 +131,40 @@ func (s Space) at(u func(axis int) float64) map[string]string {
 		}
 	}
 	return params
+}
+
+// all lists the settings of a space; nil if they are more than limit.
+func (s Space) all(limit int) []map[string]string {
+	list := []map[string]string{{}}
+	axes := s.axes()
+	for i := range axes {
+		a := &axes[i]
+		var longer []map[string]string
+		for _, params := range list {
+			if !a.If.holds(params) {
+				longer = append(longer, params)
+				continue
+			}
+			if a.levels == 0 || len(longer)+a.levels > limit {
+				return nil
+			}
+			for level := range a.levels {
+				next := maps.Clone(params)
+				next[a.Name] = a.level(level)
+				longer = append(longer, next)
+			}
+		}
+		list = longer
+	}
+	return list
+}
+
+// level returns one of the values of a choice, or of a range of whole numbers or steps.
+func (a *axis) level(i int) string {
+	if a.Kind == Choice {
+		return a.Choices[i]
+	}
+	return number(a.Low + float64(i)*2*a.half)
 }
 
 // Draw tells a sampler which proposal is wanted. The same Draw and trials give the same settings.

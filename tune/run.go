@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -145,18 +146,23 @@ func (s *Study) suggest() (map[string]string, error) {
 	if s.Sampler == "random" {
 		sampler = Random{}
 	}
-	const attempts = 50
+	const attempts = 20
 	for attempt := range attempts {
-		if attempt == attempts/2 {
-			sampler = Random{} // near the best all has been tried
-		}
 		params := sampler.Suggest(s.Space, s.Objectives, s.trials, Draw{s.Seed, s.next(), attempt})
 		if !s.tried(params) {
 			return params, nil
 		}
 	}
-	return nil, ErrExhausted
+	// What is near the best has been tried: any of the rest, if there is a rest.
+	rest := slices.DeleteFunc(s.Space.all(maxListed), s.tried)
+	if len(rest) == 0 {
+		return nil, ErrExhausted
+	}
+	return rest[Draw{s.Seed, s.next(), attempts}.rng().IntN(len(rest))], nil
 }
+
+// maxListed bounds the settings that are listed to find the untried ones; of more, some are found without.
+const maxListed = 10_000
 
 func (s *Study) tried(params map[string]string) bool {
 	for i := range s.trials {

@@ -218,6 +218,25 @@ func TestStepsAndWholeNumbersReachBothEnds(t *testing.T) {
 	}
 }
 
+func TestAllSettingsOfASpace(t *testing.T) {
+	s, err := ParseSpace(map[string]string{"a": "x,y", "b": "1..3 if a=x", "c": "0.1..0.5/0.2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := s.all(100)
+	if len(list) != (3+1)*3 {
+		t.Errorf("%d settings: %v", len(list), list)
+	}
+	for _, params := range list {
+		if !inSpace(s, params) {
+			t.Errorf("%v", params)
+		}
+	}
+	if s.all(11) != nil || awkward(t).all(1000) != nil {
+		t.Error("more settings than may be listed")
+	}
+}
+
 func FuzzParseParam(f *testing.F) {
 	for _, s := range []string{"log:1e-4..1e-2", "50..200/10", "a,b if c=d", "2,3|4"} {
 		f.Add(s)

@@ -187,13 +187,13 @@ func TestPruningEndsTrials(t *testing.T) {
 
 func TestASearchEndsWhenTheSpaceDoes(t *testing.T) {
 	p := plan(t)
-	p.Space, _ = ParseSpace(map[string]string{"a": "x,y", "b": "1..3"})
+	p.Space, _ = ParseSpace(map[string]string{"a": "x,y", "b": "1..30 if a=x"})
 	s := create(t, p)
 	if err := s.Run(t.Context(), RunOptions{Trials: 100}, func(context.Context, *Attempt) (Outcome, error) { return Outcome{Values: []float64{1}}, nil }); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(s.Trials()); n != 6 {
-		t.Errorf("%d trials of a space with six settings", n)
+	if n := len(s.Trials()); n != 31 {
+		t.Errorf("%d trials of a space with 31 settings", n)
 	}
 }
 
