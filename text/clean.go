@@ -29,8 +29,10 @@ type CleanConfig struct {
 	StopWordsFile      string  `yaml:"stop_words_file" json:"stop_words_file,omitempty" doc:"file of stop words of your own, one a line; -word takes one of ours away" default:""`
 	Space              bool    `yaml:"space" json:"space" doc:"squeeze white space to one space and trim the ends" default:"true"`
 
-	spelling *Spelling    // what Spelling holds
-	stopList *stopListing // what StopWordsFile holds
+	spelling     *Spelling    // what the file Spelling holds,
+	spellingFrom string       // its name when it was read
+	stopList     *stopListing // what the file StopWordsFile holds,
+	stopListFrom string       // its name when it was read
 }
 
 // Changes is the set of steps that changed a text; bit i stands for Steps()[i].
@@ -222,7 +224,7 @@ func (c *CleanConfig) Check() error {
 	if c.Repeats < 0 {
 		return hint.Errorf("use 0 or more", "clean.repeats: %d is negative", c.Repeats)
 	}
-	if c.Spelling != "" && c.spelling == nil || c.StopWordsFile != "" && c.stopList == nil {
+	if c.Spelling != c.spellingFrom || c.StopWordsFile != c.stopListFrom {
 		return hint.Errorf("call CleanConfig.ReadFiles first", "cleaning: the files of the configuration were not read")
 	}
 	return nil

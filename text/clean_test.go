@@ -2,6 +2,8 @@ package text
 
 import (
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -164,7 +166,11 @@ func checkClean(t *testing.T, config CleanConfig, s string) {
 
 func TestCleaningIsStableAndAlignedWithAnyStepsOn(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, s := range awkward(1, 4000) {
+	n := 4000
+	if testing.Short() {
+		n = 500
+	}
+	for _, s := range awkward(1, n) {
 		checkClean(t, someSteps(t, rng), s)
 		checkClean(t, allSteps, s)
 	}
@@ -318,12 +324,27 @@ func TestAPackageHoldsItsTables(t *testing.T) {
 	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "were not read") {
 		t.Errorf("unread files: %v", err)
 	}
-	c.spelling, c.stopList = table(t, "teh\tthe\nfo\tof\t0.5\n"), &stopListing{add: []string{"酒店"}, remove: []string{"the"}}
+	dir := t.TempDir()
+	for name, content := range map[string]string{"mine.tsv": "teh\tthe\nfo\tof\t0.5\n", "mine.txt": "酒店\n-the\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Spelling, c.StopWordsFile = filepath.Join(dir, c.Spelling), filepath.Join(dir, c.StopWordsFile)
+	for range 2 { // the second time nothing is read
+		if err := c.ReadFiles(); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Check(); err != nil {
+			t.Fatal(err)
+		}
+		os.Remove(filepath.Join(dir, "mine.tsv"))
+	}
 	packed, files := c.Packed()
 	if packed.Spelling != SpellingFile || packed.StopWordsFile != StopWordsFile || len(files) != 2 {
 		t.Fatalf("%+v with %d files", packed, len(files))
 	}
-	packed.spelling, packed.stopList = nil, nil
+	packed = CleanConfig{Spelling: packed.Spelling, SpellingConfidence: packed.SpellingConfidence, StopWordsFile: packed.StopWordsFile} // as JSON keeps it
 	if err := packed.Unpack(func(name string) ([]byte, error) { return files[name], nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -334,6 +355,13 @@ func TestAPackageHoldsItsTables(t *testing.T) {
 	before, _ := NewCleaner(c).Clean(s)
 	if after, _ := NewCleaner(packed).Clean(s); after != before || before != "the   fo" {
 		t.Errorf("cleaning gives %q, from the package %q", before, after)
+	}
+	other := c
+	if other.Spelling = filepath.Join(dir, "none.tsv"); other.ReadFiles() == nil {
+		t.Error("another name, and the old file stays")
+	}
+	if other.Spelling = ""; other.ReadFiles() != nil || other.spelling != nil {
+		t.Error("no name, and the old file stays")
 	}
 	outside := CleanConfig{Spelling: "../../etc/passwd"}
 	if err := outside.Unpack(func(string) ([]byte, error) { t.Error("read"); return nil, nil }); err == nil {

@@ -21,7 +21,7 @@ const (
 // through.
 const maxCleanFile = 32 << 20
 
-// ReadFiles reads the files that c names, unless that was done.
+// ReadFiles reads the files that c names, unless they were read before.
 func (c *CleanConfig) ReadFiles() error {
 	return c.readFiles(func(path string) ([]byte, error) {
 		f, err := os.Open(path)
@@ -38,30 +38,38 @@ func (c *CleanConfig) ReadFiles() error {
 }
 
 func (c *CleanConfig) readFiles(read func(path string) ([]byte, error)) error {
-	if c.Spelling != "" && c.spelling == nil {
-		content, err := read(c.Spelling)
-		if err != nil {
-			return hint.Wrap(err, "name a file that `xiaoyu data spell` wrote, or take the key data.clean.spelling out", "reading the misspellings")
+	if c.Spelling != c.spellingFrom {
+		c.spelling = nil
+		if c.Spelling != "" {
+			content, err := read(c.Spelling)
+			if err != nil {
+				return hint.Wrap(err, "name a file that `xiaoyu data spell` wrote, or take the key data.clean.spelling out", "reading the misspellings")
+			}
+			if c.spelling, err = ParseSpelling(content, c.Spelling); err != nil {
+				return err
+			}
 		}
-		if c.spelling, err = ParseSpelling(content, c.Spelling); err != nil {
-			return err
-		}
+		c.spellingFrom = c.Spelling
 	}
-	if c.StopWordsFile != "" && c.stopList == nil {
-		content, err := read(c.StopWordsFile)
-		if err != nil {
-			return hint.Wrap(err, "name a file of one word a line, or take the key data.clean.stop_words_file out", "reading the stop words")
+	if c.StopWordsFile != c.stopListFrom {
+		c.stopList = nil
+		if c.StopWordsFile != "" {
+			content, err := read(c.StopWordsFile)
+			if err != nil {
+				return hint.Wrap(err, "name a file of one word a line, or take the key data.clean.stop_words_file out", "reading the stop words")
+			}
+			if c.stopList, err = parseStopWords(content, c.StopWordsFile); err != nil {
+				return err
+			}
 		}
-		if c.stopList, err = parseStopWords(content, c.StopWordsFile); err != nil {
-			return err
-		}
+		c.stopListFrom = c.StopWordsFile
 	}
 	return nil
 }
 
 // WithSpelling returns c with a table of misspellings that stands in no file.
 func (c CleanConfig) WithSpelling(t *Spelling) CleanConfig {
-	c.spelling = t
+	c.spelling, c.Spelling, c.spellingFrom = t, "", ""
 	return c
 }
 
@@ -70,11 +78,11 @@ func (c CleanConfig) WithSpelling(t *Spelling) CleanConfig {
 func (c CleanConfig) Packed() (CleanConfig, map[string][]byte) {
 	files := map[string][]byte{}
 	if c.spelling != nil {
-		c.Spelling = SpellingFile
+		c.Spelling, c.spellingFrom = SpellingFile, SpellingFile
 		files[SpellingFile] = c.spelling.Above(c.SpellingConfidence).Content()
 	}
 	if c.stopList != nil {
-		c.StopWordsFile = StopWordsFile
+		c.StopWordsFile, c.stopListFrom = StopWordsFile, StopWordsFile
 		files[StopWordsFile] = c.stopList.content()
 	}
 	return c, files
