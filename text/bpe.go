@@ -2,6 +2,8 @@ package text
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 )
 
@@ -123,7 +125,7 @@ type symbol struct {
 func (b *bpe) encode(s string, p Span, e *Encoding) {
 	piece := s[p.Start:p.End]
 	w := e.scratch()
-	slot := w.cache.slot(piece)
+	slot := w.cache.slot(b, piece)
 	if slot != nil && slot.load(piece, p.Start, e) {
 		return
 	}
@@ -133,7 +135,11 @@ func (b *bpe) encode(s string, p Span, e *Encoding) {
 	}
 	first := len(e.IDs)
 	w.symbols = b.symbols(w.symbols[:0], piece)
-	b.join(w)
+	if len(w.symbols) <= shortPiece {
+		b.joinShort(w)
+	} else {
+		b.join(w)
+	}
 	at := p.Start
 	for i := 0; i >= 0 && i < len(w.symbols); i = int(w.symbols[i].next) {
 		end := at + int(w.symbols[i].size)
@@ -222,6 +228,51 @@ func (b *bpe) falls(character string) bool {
 		}
 	}
 	return true
+}
+
+// shortPiece is the number of symbols up to which looking through all pairs for the next merge beats a heap.
+const shortPiece = 20
+
+// joinShort merges w.symbols, of which none is left that was merged into another.
+func (b *bpe) joinShort(w *workspace) {
+	list, ranks := w.symbols, w.ranks[:0]
+	rank := func(i int) int32 { // of the pair at i; the largest number for none
+		if i+1 < len(list) {
+			if r := b.ranks.get(list[i].id, list[i+1].id); r >= 0 {
+				return r
+			}
+		}
+		return math.MaxInt32
+	}
+	for i := range list {
+		ranks = append(ranks, rank(i))
+	}
+	w.ranks = ranks
+	for {
+		best, at := int32(math.MaxInt32), 0
+		for i, r := range ranks {
+			if r < best {
+				best, at = r, i
+			}
+		}
+		if best == math.MaxInt32 {
+			break
+		}
+		list[at].id, list[at].size = b.merged[best], list[at].size+list[at+1].size
+		list = slices.Delete(list, at+1, at+2)
+		ranks = slices.Delete(ranks, at+1, at+2)
+		ranks[at] = rank(at)
+		if at > 0 {
+			ranks[at-1] = rank(at - 1)
+		}
+	}
+	for i := range list {
+		list[i].next = int32(i) + 1
+	}
+	if n := len(list); n > 0 {
+		list[n-1].next = -1
+	}
+	w.symbols = list
 }
 
 // join merges w.symbols. The pairs that can be merged wait in a heap of rank<<32|place; one whose symbols have become

@@ -100,10 +100,14 @@ func (h *heap) down(i int) {
 
 // pieceCache remembers the tokens of pieces: words come again and again. It belongs to one workspace, so nothing locks;
 // a piece has one place, where the last one of that hash stands.
-type pieceCache struct{ slots []cachedPiece }
+type pieceCache struct {
+	owner Algorithm // whose tokens they are
+	slots []cachedPiece
+}
 
 const (
-	cacheSlots      = 1 << 13
+	cacheBits       = 13
+	cacheSlots      = 1 << cacheBits
 	longestCached   = 30 // bytes of a piece
 	mostTokenCached = 6
 )
@@ -116,12 +120,15 @@ type cachedPiece struct {
 }
 
 // slot returns the place of a piece, nil for long ones.
-func (c *pieceCache) slot(piece string) *cachedPiece {
+func (c *pieceCache) slot(owner Algorithm, piece string) *cachedPiece {
 	if len(piece) > longestCached || piece == "" {
 		return nil
 	}
-	if c.slots == nil {
-		c.slots = make([]cachedPiece, cacheSlots)
+	if c.owner != owner {
+		if c.owner = owner; c.slots == nil {
+			c.slots = make([]cachedPiece, cacheSlots)
+		}
+		clear(c.slots)
 	}
 	h := uint64(len(piece))
 	s := piece
@@ -134,7 +141,7 @@ func (c *pieceCache) slot(piece string) *cachedPiece {
 		rest = rest<<8 | uint64(s[i])
 	}
 	h = (h ^ rest) * 0x9e3779b97f4a7c15
-	return &c.slots[h>>(64-13)]
+	return &c.slots[h>>(64-cacheBits)]
 }
 
 func load64(s string) uint64 {

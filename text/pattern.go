@@ -114,15 +114,16 @@ func (p *pattern) find(s string, at int, m *machine) (from, to int, ok bool) {
 // run matches the program from pc on at position at, and returns where the match ends.
 func (p *pattern) run(m *machine, s string, pc, at int) (end int, ok bool) {
 	base := len(m.stack)
-	defer func() { m.stack = m.stack[:base] }()
 	for {
 		if m.steps--; m.steps < 0 {
+			m.stack = m.stack[:base]
 			return 0, false
 		}
 		in := &p.code[pc]
 		ok := true
 		switch in.op {
 		case opMatch:
+			m.stack = m.stack[:base]
 			return at, true
 		case opRune, opSet:
 			var n int

@@ -283,11 +283,7 @@ func (p *patternParser) begin(pc int, seen map[int]bool) {
 		for r := range rune(utf8.RuneSelf) {
 			p.first[r] = p.first[r] || p.sets[in.x].has(r)
 		}
-		if p.sets[in.x].beyondASCII() {
-			for b := utf8.RuneSelf; b < 256; b++ {
-				p.first[b] = true
-			}
-		}
+		p.sets[in.x].leading(&p.first)
 	case opSplit:
 		p.begin(int(in.x), seen)
 		p.begin(int(in.y), seen)
@@ -303,17 +299,21 @@ func (p *patternParser) begin(pc int, seen map[int]bool) {
 	}
 }
 
-// beyondASCII tells whether the set can hold other characters.
-func (c *charSet) beyondASCII() bool {
+// leading notes the bytes that characters of the set beyond ASCII begin with.
+func (c *charSet) leading(first *[256]bool) {
 	if c.negated || c.classes != 0 || len(c.parts) > 0 || c.folded {
-		return true
+		for b := utf8.RuneSelf; b < 256; b++ {
+			first[b] = true
+		}
+		return
 	}
 	for _, r := range c.ranges {
 		if r[1] >= utf8.RuneSelf {
-			return true
+			for b := int(string(max(r[0], utf8.RuneSelf))[0]); b <= int(string(r[1])[0]); b++ {
+				first[b] = true
+			}
 		}
 	}
-	return false
 }
 
 // tableOf returns the set of a Unicode property: a category, a script, or one of the few names of classes.

@@ -42,6 +42,7 @@ type workspace struct {
 	spans   [2][]Span
 	path    []step
 	symbols []symbol
+	ranks   []int32
 	heap    heap
 	cache   pieceCache
 	texts   [2]*Encoding

@@ -362,3 +362,44 @@ func FuzzEncode(f *testing.F) {
 		}
 	})
 }
+
+// Real tokenizers on real texts: go test -run xxx -bench EncodeReal ./text
+func BenchmarkEncodeReal(b *testing.B) {
+	texts := map[string][]string{}
+	for lang, path := range map[string][]string{"zh": {"data", "chnsenticorp", "chnsenticorp_htl.csv"}, "en": {"data", "sst2", "train.tsv"}} {
+		content, err := os.ReadFile(golden.Path(b, path...))
+		if err != nil {
+			b.Fatal(err)
+		}
+		texts[lang] = strings.Split(string(content), "\n")[:5000]
+	}
+	toks := map[string]*Tokenizer{}
+	for name, path := range map[string][]string{"bert": {"models", "all-MiniLM-L6-v2", "tokenizer.json"}, "e5": {"models", "multilingual-e5-small-zh-en", "tokenizer.json"}} {
+		tok, err := Load(golden.Path(b, path...))
+		if err != nil {
+			b.Fatal(err)
+		}
+		toks[name] = tok
+	}
+	for _, kind := range kinds[2:] {
+		tok, err := Train(context.Background(), slices.Values(slices.Concat(texts["zh"][:2000], texts["en"])), Config{Kind: kind, NFKC: true, Lowercase: true, MinFrequency: 2, VocabSize: 12_000}, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		toks[kind] = tok
+	}
+	for _, name := range []string{"bert", "e5", "wordpiece", "bpe", "unigram"} {
+		for _, lang := range []string{"zh", "en"} {
+			b.Run(name+"/"+lang, func(b *testing.B) {
+				var e Encoding
+				n := 0
+				for i := 0; b.Loop(); i++ {
+					s := texts[lang][i%len(texts[lang])]
+					toks[name].EncodeTo(&e, s)
+					n += len(s)
+				}
+				b.SetBytes(int64(n / b.N))
+			})
+		}
+	}
+}

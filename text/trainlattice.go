@@ -25,12 +25,13 @@ func (w *latticeWork) lattice(u *unigram, s string, without int32) {
 		node := int32(0)
 		for end := at; end < len(s); {
 			r, n := runeAt(s, end)
+			var id int32
 			var ok bool
-			if node, ok = u.trie.next(node, r); !ok {
+			if node, id, ok = u.trie.next(node, r); !ok {
 				break
 			}
 			end += n
-			if id := u.trie.token[node]; id >= 0 && id != without {
+			if id >= 0 && id != without {
 				w.arcs = append(w.arcs, arc{int32(at), int32(end), id, u.scores[id]})
 				single = single || end-at == size
 			}

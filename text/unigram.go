@@ -58,6 +58,10 @@ const unknownPenalty = 10
 func (u *unigram) encode(whole string, p Span, e *Encoding) {
 	s := whole[p.Start:p.End]
 	w := e.scratch()
+	slot := w.cache.slot(u, s)
+	if slot != nil && slot.load(s, p.Start, e) {
+		return
+	}
 	path := w.path
 	if cap(path) < len(s)+1 {
 		path = make([]step, 0, 2*len(s)+64)
@@ -80,12 +84,13 @@ func (u *unigram) encode(whole string, p Span, e *Encoding) {
 		node := int32(0)
 		for end := at; end < len(s); {
 			r, n := utf8.DecodeRuneInString(s[end:])
+			var id int32
 			var ok bool
-			if node, ok = u.trie.next(node, r); !ok {
+			if node, id, ok = u.trie.next(node, r); !ok {
 				break
 			}
 			end += n
-			if id := u.trie.token[node]; id >= 0 {
+			if id >= 0 {
 				reach(end, id, u.scores[id]+here)
 				single = single || end-at == size
 			}
@@ -99,6 +104,8 @@ func (u *unigram) encode(whole string, p Span, e *Encoding) {
 	u.trace(path, p.Start, e)
 	if u.fallBack {
 		u.bytesOfUnknown(whole, first, e)
+	} else if slot != nil {
+		slot.store(s, p.Start, e, first)
 	}
 }
 
@@ -158,72 +165,79 @@ func (u *unigram) id(token string) (int32, bool) {
 }
 
 // trie finds the tokens that begin at a position. Its edges are one hash table from a node and a character to the next
-// node, which is built in a millisecond for tens of thousands of tokens and read with about one cache miss a
-// character. Node 0 is the root.
+// node and the token that ends there, which is built in a millisecond for tens of thousands of tokens and read with
+// about one cache miss a character. Node 0 is the root.
 type trie struct {
-	keys  []uint64 // node<<21|character, +1; 0 is free
-	nodes []int32
-	token []int32 // by node; -1 where no token ends
+	edges []trieEdge
 	shift uint
-	used  int
+	used  int32 // nodes beside the root
+}
+
+type trieEdge struct {
+	key   uint64 // node<<21|character, +1; 0 is free
+	node  int32
+	token int32 // -1 where none ends
 }
 
 func (t *trie) build(tokens []string) {
-	t.resize(16)
-	t.token = append(t.token[:0], -1)
+	size := 16
+	for size < 4*len(tokens) {
+		size *= 2
+	}
+	t.used = 0
+	t.resize(size)
 	for id, s := range tokens {
+		var last *trieEdge
 		node := int32(0)
 		for _, r := range s {
-			node = t.grow(node, r)
+			last = t.grow(node, r)
+			node = last.node
 		}
-		if node != 0 {
-			t.token[node] = int32(id)
+		if last != nil {
+			last.token = int32(id)
 		}
 	}
 }
 
-func (t *trie) next(node int32, r rune) (int32, bool) {
+// next returns the node that follows and the token that ends there, -1 for none.
+func (t *trie) next(node int32, r rune) (next, token int32, ok bool) {
+	e := t.find(uint64(node)<<21 | uint64(r) + 1)
+	return e.node, e.token, e.key != 0
+}
+
+// find returns the edge of a key, or the free place for it.
+func (t *trie) find(key uint64) *trieEdge {
+	mask := uint64(len(t.edges) - 1)
+	for at := key * 0x9e3779b97f4a7c15 >> t.shift; ; at++ {
+		if e := &t.edges[at&mask]; e.key == key || e.key == 0 {
+			return e
+		}
+	}
+}
+
+// grow returns the edge that follows, making it if there is none.
+func (t *trie) grow(node int32, r rune) *trieEdge {
 	key := uint64(node)<<21 | uint64(r) + 1
-	for at := key * 0x9e3779b97f4a7c15 >> t.shift; ; at = (at + 1) & uint64(len(t.keys)-1) {
-		switch t.keys[at] {
-		case key:
-			return t.nodes[at], true
-		case 0:
-			return 0, false
-		}
+	e := t.find(key)
+	if e.key != 0 {
+		return e
 	}
-}
-
-// grow returns the node that follows, making it if there is none.
-func (t *trie) grow(node int32, r rune) int32 {
-	if next, ok := t.next(node, r); ok {
-		return next
+	if 2*int(t.used+1) > len(t.edges) {
+		t.resize(2 * len(t.edges))
+		e = t.find(key)
 	}
-	if 2*(t.used+1) > len(t.keys) {
-		t.resize(2 * len(t.keys))
-	}
-	next := int32(len(t.token))
-	t.token = append(t.token, -1)
-	t.put(uint64(node)<<21|uint64(r)+1, next)
-	return next
-}
-
-func (t *trie) put(key uint64, node int32) {
-	at := key * 0x9e3779b97f4a7c15 >> t.shift
-	for t.keys[at] != 0 {
-		at = (at + 1) & uint64(len(t.keys)-1)
-	}
-	t.keys[at], t.nodes[at] = key, node
 	t.used++
+	*e = trieEdge{key, t.used, -1}
+	return e
 }
 
 func (t *trie) resize(n int) {
-	keys, nodes := t.keys, t.nodes
-	t.keys, t.nodes, t.used = make([]uint64, n), make([]int32, n), 0
+	old := t.edges
+	t.edges = make([]trieEdge, n)
 	t.shift = uint(64 - bits.TrailingZeros(uint(n)))
-	for i, k := range keys {
-		if k != 0 {
-			t.put(k, nodes[i])
+	for _, e := range old {
+		if e.key != 0 && t.used > 0 {
+			*t.find(e.key) = e
 		}
 	}
 }

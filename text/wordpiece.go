@@ -20,7 +20,7 @@ func newWordPiece(v vocab, unk int32, prefix string, longest int) *wordPiece {
 	w.trie.build(v.tokens)
 	for _, r := range prefix {
 		var ok bool
-		if w.next, ok = w.trie.next(w.next, r); !ok {
+		if w.next, _, ok = w.trie.next(w.next, r); !ok {
 			w.next = -1
 			break
 		}
@@ -39,13 +39,14 @@ func (w *wordPiece) encode(s string, p Span, e *Encoding) {
 		id, end := int32(-1), at
 		for to := at; to < p.End && node >= 0; {
 			r, n := runeAt(s, to)
+			var token int32
 			var ok bool
-			if node, ok = w.trie.next(node, r); !ok {
+			if node, token, ok = w.trie.next(node, r); !ok {
 				break
 			}
 			to += n
-			if t := w.trie.token[node]; t >= 0 {
-				id, end = t, to
+			if token >= 0 {
+				id, end = token, to
 			}
 		}
 		if id < 0 {

@@ -59,7 +59,7 @@ func lines(t *testing.T, lang string) []string {
 	} else {
 		add(filepath.Join(shared, "sst2", "train.tsv"), data.Columns{Text: "1"}, 6900)
 		add(filepath.Join(shared, "banking77", "train.csv"), data.Columns{Text: "text"}, 10000)
-		add(filepath.Join(shared, "imdb", "train.jsonl.gz"), data.Columns{Text: "text"}, 4000)
+		add(filepath.Join(shared, "imdb", "train.jsonl.gz"), data.Columns{Text: "text"}, 3500)
 	}
 	sample, err := examples.Reviews(lang)
 	if err != nil {
@@ -174,7 +174,8 @@ func TestImportedTokenizersEncodeAlike(t *testing.T) {
 		files = append(files, path)
 	}
 	for _, path := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".json"), func(t *testing.T) {
+		name := strings.TrimSuffix(filepath.Base(path), ".json")
+		t.Run(name, func(t *testing.T) {
 			tok, err := text.Load(path)
 			if err != nil {
 				t.Fatal(err)
@@ -183,8 +184,13 @@ func TestImportedTokenizersEncodeAlike(t *testing.T) {
 			if err := tok.Save(again); err != nil {
 				t.Fatal(err)
 			}
-			compare(t, path, tok, zh, false, false)
-			compare(t, path, tok, en, false, false)
+			most := []string{"bert-cased", "bert-chinese", "bert-base-uncased.tokenizer", "gpt2", "unigram", "tokenizer"}
+			for _, texts := range [][]string{zh, en} {
+				if !slices.Contains(most, name) { // of the same algorithms as those
+					texts = append(slices.Clone(texts[:len(texts)/10]), awkward...)
+				}
+				compare(t, path, tok, texts, false, false)
+			}
 			few := slices.Concat(zh[:500], en[:500], awkward)
 			compare(t, again, tok, few, false, true)
 			compare(t, again, tok, few, true, true)
