@@ -188,17 +188,17 @@ func FuzzRead(f *testing.F) {
 	for _, file := range imported {
 		f.Add([]byte(file), "房间 a[SEP]b <mask> Hi")
 	}
+	f.Add([]byte(tabRule(nil)), "a\tb")
 	f.Fuzz(func(t *testing.T, data []byte, s string) {
 		tok, err := Read(data)
 		if err != nil {
 			return
 		}
-		e := tok.Encode(s)
-		for i, id := range e.IDs {
-			if id < 0 || int(id) >= tok.VocabSize() || e.Spans[i].Start < 0 || e.Spans[i].End > len(s) {
-				t.Fatalf("token %d of %q: id %d at %v", i, s, id, e.Spans[i])
-			}
+		checkSpans(t, "read", tok, s)
+		if _, err := tok.MarshalJSON(); err != nil {
+			t.Fatal(err)
 		}
+		tok.Decode(tok.Encode(s).IDs, true)
 	})
 }
 

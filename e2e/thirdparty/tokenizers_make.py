@@ -93,3 +93,39 @@ for i, stage in enumerate([pre_tokenizers.Punctuation("contiguous"), pre_tokeniz
     t.pre_tokenizer = stage
     t.normalizer = normalizers.NFKD()
     save(f"stages{i}", t)
+
+
+def charsmap(rules):
+    """A SentencePiece map of characters: the double array of Darts-clone, and the replacements."""
+    texts, places = b"", {}
+    for new in rules.values():
+        if new not in places:
+            places[new] = len(texts)
+            texts += new.encode() + b"\0"
+    units, used = {0: 0}, {0}
+
+    def build(at, keys, depth):
+        leaf = any(len(k) == depth for k in keys)
+        labels = sorted({k[depth] for k in keys if len(k) > depth})
+        base = next(b for b in range(1, 1 << 20) if all(b ^ c not in used for c in labels + [0]))
+        units[at] |= (at ^ base) << 10 | leaf << 8
+        used.update([base] + [base ^ c for c in labels])
+        if leaf:
+            units[base] = places[rules[next(k for k in keys if len(k) == depth).decode()]] | 1 << 31
+        for c in labels:
+            units[base ^ c] = c
+            build(base ^ c, [k for k in keys if len(k) > depth and k[depth] == c], depth + 1)
+
+    build(0, [k.encode() for k in rules], 0)
+    size = (max(used) + 256) // 256 * 256
+    array = b"".join(units.get(i, 0).to_bytes(4, "little") for i in range(size))
+    return len(array).to_bytes(4, "little") + array + texts
+
+
+rules = {"ﬁ": "fi", "①": "1", "\u3000": " ", "\u00a0": " ", "e\u0301": "é", "\u0301": "", "\r": " ", "\n": " ", "\t": " ", "\u200b": " ", "Ａ": "A", "ｶﾞ": "ガ", "ｶ": "カ", "㍿": "株式会社", "\x00": "", "\x01": "", "が": "が", "。": ".", "！": "!"}
+rules.pop("\x00")
+t = Tokenizer(models.Unigram([("<unk>", 0.0), ("▁", -1.0), ("fi", -2.0), ("株式", -3.0), (".", -2.5), ("é", -4.0), ("好", -3.0)], 0))
+t.normalizer = normalizers.Sequence([normalizers.Precompiled(charsmap(rules)), normalizers.Replace(Regex(" {2,}"), " ")])
+t.pre_tokenizer = pre_tokenizers.Metaspace()
+t.decoder = decoders.Metaspace()
+save("precompiled", t)

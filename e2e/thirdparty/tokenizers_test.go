@@ -24,6 +24,7 @@ var awkward = []string{
 	"<s></s><mask> <mask>  <|endoftext|>x[MASK] y [SEP]", "Hotel hotels HOTEL Hotel房间  好房间", "q\u0307\u0323 a\u0344 \u0301x \u0323\u0307", "\u0130\u0131 \u03a3\u03c2",
 	"▁ ▁▁a ▁b", "<0x41> <0xE4>", "…!!!???~~~", "a\u00adb", "𝒳𝔘 𠮷𠮷野家", "ﷺ ﬀ ㎏", "กำ น้ำ", "हिन्दी", "🇨🇳🇺🇸👍🏽", "e\u0301\u0301\u0301\u0301", "\u2028\u2029",
 	"the Thé THE the2 2the", "\ufffd", "中\u0301文", "\u1e9b\u0323", "Ǆ ǆ ŉ",
+	"ﬁx ①\u3000a\u00a0b e\u0301x \u0301a\r\nb\tc\u200bＡｶﾞ㍿。好！", "\u0301ab", "\u0301\u0301好", "\r\n", "a\x01b", "\x01ab",
 }
 
 // lines returns real texts, and the sample reviews.
