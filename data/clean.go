@@ -49,13 +49,14 @@ func (r *Rows) check() error {
 // Clean changes the texts of e and tells whether the row stays.
 func (p *Pass) Clean(e *Example) (keep bool) {
 	p.Report.In++
+	raw := e.Text
 	if p.task != Tags { // the places of its entities are those in the text as it is; the model cleans for itself
 		p.cleanText(&e.Text, e.Line)
 	}
 	if e.Pair != "" {
 		p.cleanText(&e.Pair, e.Line)
 	}
-	count := p.fault(e)
+	count := p.fault(e, raw)
 	if count == nil {
 		count = p.double(e)
 	}
@@ -68,8 +69,9 @@ func (p *Pass) Clean(e *Example) (keep bool) {
 	return true
 }
 
-// fault returns the count of the reason to drop a row, nil if there is none, and cuts a text that is too long.
-func (p *Pass) fault(e *Example) *int64 {
+// fault returns the count of the reason to drop a row, nil if there is none, and cuts a text that is too long. raw is the
+// text before it was cleaned.
+func (p *Pass) fault(e *Example, raw string) *int64 {
 	r := &p.Report
 	chars := utf8.RuneCountInString(e.Text)
 	switch {
@@ -81,7 +83,7 @@ func (p *Pass) fault(e *Example) *int64 {
 		return &r.Short
 	case p.rows.MaxSymbols > 0 && symbols(e.Text) > p.rows.MaxSymbols:
 		return &r.Symbols
-	case len(p.rows.Languages) > 0 && !p.wantedLanguage(e.Text):
+	case len(p.rows.Languages) > 0 && !p.wantedLanguage(e.Text) && !p.wantedLanguage(raw): // stop words tell, markup misleads
 		return &r.Language
 	case p.rows.MaxChars > 0 && chars > p.rows.MaxChars:
 		if p.rows.DropLong {

@@ -9,21 +9,22 @@ import (
 func TestRowsOfOtherLanguagesAndOfSymbolsGo(t *testing.T) {
 	c := config()
 	c.Rows.Languages, c.Rows.MaxSymbols = []string{"zh", "en"}, 0.5
+	c.Clean.StopWords = "en"
 	p, err := NewPass(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var kept []string
-	for i, s := range []string{"房间很干净", "Great room", "部屋はとてもきれいでした", "12345", "好！？……!?", "Das Zimmer ist nicht sauber und nicht groß", "好!"} {
+	for i, s := range []string{"房间很干净", "Great room", "部屋はとてもきれいでした", "12345", "好！？……!?", "Das Zimmer ist nicht sauber und nicht groß", "好!", "the che of the che and the più"} {
 		e := Example{Text: s, Label: "1", Line: i + 1}
 		if p.Clean(&e) {
 			kept = append(kept, s)
 		}
 	}
-	if want := []string{"房间很干净", "Great room", "12345", "好!"}; !slices.Equal(kept, want) {
+	if want := []string{"房间很干净", "Great room", "12345", "好!", "the che of the che and the più"}; !slices.Equal(kept, want) {
 		t.Errorf("kept %q", kept)
 	}
-	if p.Report.Language != 2 || p.Report.Symbols != 1 || p.Report.Out != 4 {
+	if p.Report.Language != 2 || p.Report.Symbols != 1 || p.Report.Out != 5 {
 		t.Errorf("%+v", p.Report)
 	}
 	var b strings.Builder

@@ -51,27 +51,32 @@ func ProposeSpelling(ctx context.Context, c *Config, o spell.Options) (*spell.Re
 	}, o)
 }
 
+// ReadSpelling returns the table of misspellings in a file, and its content; nil if there is no file.
+func ReadSpelling(path string) (*text.Spelling, []byte, error) {
+	content, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, nil
+	case err != nil:
+		return nil, nil, hint.Wrap(err, "choose another file with --out", "writing the proposals")
+	}
+	t, err := text.ParseSpelling(content, path)
+	return t, content, err
+}
+
 // WriteSpelling writes proposals as a table of misspellings to path. Lines that the file has stay as they are, in front
 // of those that are new: they are a person's decisions. It returns how many are new.
 func WriteSpelling(path string, r *spell.Result) (added int, err error) {
+	known, old, err := ReadSpelling(path)
+	if err != nil {
+		return 0, err
+	}
 	content := r.Content()
-	old, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		added = len(r.Proposals)
-	case err != nil:
-		return 0, hint.Wrap(err, "choose another file with --out", "writing the proposals")
-	default:
-		known, err := text.ParseSpelling(old, path)
-		if err != nil {
-			return 0, err
-		}
-		fresh := newTo(known, r)
-		added = len(fresh.Proposals)
-		content = append([]byte(strings.TrimRight(string(old), "\r\n")+"\n"), fresh.Content()...)
-		if added == 0 {
+	if known != nil {
+		if r = newTo(known, r); len(r.Proposals) == 0 {
 			return 0, nil
 		}
+		content = append([]byte(strings.TrimRight(string(old), "\r\n")+"\n"), r.Content()...)
 	}
 	if _, err := text.ParseSpelling(content, path); err != nil {
 		return 0, hint.Wrap(err, "name a new file with --out", "joining the proposals with what the file has")
@@ -79,7 +84,7 @@ func WriteSpelling(path string, r *spell.Result) (added int, err error) {
 	if err := atomicfile.WriteFile(path, content, 0o644); err != nil {
 		return 0, hint.Wrap(err, "choose another file with --out", "writing the proposals")
 	}
-	return added, nil
+	return len(r.Proposals), nil
 }
 
 // newTo returns the proposals that a table says nothing about, and that do not contradict it.

@@ -23,6 +23,11 @@ func dataSpell(term *terminal) *cobra.Command {
 		if limit < 0 || maxChars < 1 {
 			return usageError{hint.Errorf("give numbers above 0", "--limit %d, --max-chars %d", limit, maxChars)}
 		}
+		if out != "" { // before minutes are spent
+			if _, _, err := data.ReadSpelling(out); err != nil {
+				return err
+			}
+		}
 		term.quiet = asJSON && !term.live
 		r, err := data.ProposeSpelling(ctx, c, spell.Options{Least: least, MaxChars: maxChars, Progress: stages(term)})
 		if err != nil {
