@@ -3,6 +3,7 @@ package text
 import (
 	"math"
 	"math/bits"
+	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
@@ -76,7 +77,7 @@ var steps = [stepCount]cleaningStep{
 	{"simplify", func(c *CleanConfig) signs { return when(c.Simplify, signHan) }, func(_ *Cleaner, s string) []edit { return simplifyEdits(s) }},
 	{"repeats", func(c *CleanConfig) signs { return when(c.Repeats > 0, signRun) }, func(c *Cleaner, s string) []edit { return repeatEdits(s, c.config.Repeats) }},
 	{"spelling", func(c *CleanConfig) signs { return when(c.spelling != nil, signAny) }, func(c *Cleaner, s string) []edit { return c.spelling.edits(s) }},
-	{"stop_words", func(c *CleanConfig) signs { return when(c.hasStopWords(), signWord) }, func(c *Cleaner, s string) []edit { return c.stop.edits(s) }},
+	{"stop_words", func(c *CleanConfig) signs { return when(c.hasStopWords(), signAny) }, func(c *Cleaner, s string) []edit { return c.stop.edits(s) }},
 	{"space", func(c *CleanConfig) signs { return when(c.Space, signSpace) }, func(_ *Cleaner, s string) []edit { return spaceEdits(s) }},
 }
 
@@ -228,4 +229,17 @@ func (c *CleanConfig) Check() error {
 		return hint.Errorf("call CleanConfig.ReadFiles first", "cleaning: the files of the configuration were not read")
 	}
 	return nil
+}
+
+// checkChoice reports a value that is none of those allowed; "" is the default.
+func checkChoice(key, value, allowed string) error {
+	for choice := range strings.FieldsSeq(allowed) {
+		if value == choice {
+			return nil
+		}
+	}
+	if value == "" {
+		return nil
+	}
+	return hint.Errorf("use one of "+strings.ReplaceAll(allowed, " ", ", "), "%s: unknown value %q", key, value)
 }

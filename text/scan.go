@@ -1,11 +1,6 @@
 package text
 
-import (
-	"strings"
-	"unicode/utf8"
-
-	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
-)
+import "unicode/utf8"
 
 // signs are what one walk over a text finds: of which kinds of characters there are some. A cleaning step whose signs
 // are missing has nothing to do, so that a clean text costs one walk however many steps are on.
@@ -25,7 +20,6 @@ const (
 	signHan                       // a Chinese character
 	signRun                       // a run beyond the limit
 	signSpace                     // white space that is more than one space between two words
-	signWord                      // a letter or a Chinese character
 	signAny                       // anything at all
 )
 
@@ -38,7 +32,7 @@ var signsOf = func() *[1 << 16]signs {
 			t[r] |= s
 		}
 	}
-	set(0xa0, 0xffff, signNotNFC|signNotNFKC|signWord) // what nothing below says better
+	set(0xa0, 0xffff, signNotNFC|signNotNFKC) // what nothing below says better
 	for _, normal := range [][2]rune{{0x4e00, 0x9fff}, {0x3001, 0x3020}} {
 		for r := normal[0]; r <= normal[1]; r++ {
 			t[r] = 0
@@ -49,10 +43,8 @@ var signsOf = func() *[1 << 16]signs {
 			t[r] &^= signNotNFC
 		}
 	}
-	set('a', 'z', signWord)
-	set('A', 'Z', signWord)
 	set('0', '9', signDigit)
-	set(0x3400, 0x9fff, signHan|signWord)
+	set(0x3400, 0x9fff, signHan)
 	set(0xf900, 0xfaff, signHan)
 	set(0xff01, 0xff5e, signWide)
 	set(0x3000, 0x3000, signWide|signSpace)
@@ -121,9 +113,9 @@ func rareSigns(r rune, n int) signs {
 	case r >= 0x1f300 && r <= 0x1faff: // emoji
 		return 0
 	case r >= 0x20000:
-		return signNotNFC | signNotNFKC | signHan | signWord
+		return signNotNFC | signNotNFKC | signHan
 	}
-	return signNotNFC | signNotNFKC | signWord
+	return signNotNFC | signNotNFKC
 }
 
 // unicodeSigns returns the signs that the step "unicode" needs.
@@ -135,17 +127,4 @@ func unicodeSigns(c *CleanConfig) signs {
 		return signNotNFKC
 	}
 	return 0
-}
-
-// checkChoice reports a value that is none of those allowed; "" is the default.
-func checkChoice(key, value, allowed string) error {
-	for choice := range strings.FieldsSeq(allowed) {
-		if value == choice {
-			return nil
-		}
-	}
-	if value == "" {
-		return nil
-	}
-	return hint.Errorf("use one of "+strings.ReplaceAll(allowed, " ", ", "), "%s: unknown value %q", key, value)
 }

@@ -290,18 +290,15 @@ func (c *chinese) proposals(judged []judgement, corpus []string, o *Options) []P
 		}
 	}
 	var out []Proposal
-	places := newExamples(corpus, o.Examples)
 	for p, kind := range chosen {
 		n := p.length()
-		wrong, right := text.Correction{Wrong: p.write(p.stretch)}, p.write(p.corrected(n))
-		wrong.Right = right
-		wrong.Confidence = confidence(min(tallies[p].logOdds/float64(tallies[p].n), c.elsewhere(p, n, kind)))
-		if wrong.Confidence < o.Least {
-			continue
+		correction := text.Correction{Wrong: p.write(p.stretch), Right: p.write(p.corrected(n))}
+		correction.Confidence = confidence(min(tallies[p].logOdds/float64(tallies[p].n), c.elsewhere(p, n, kind)))
+		if correction.Confidence >= o.Least {
+			out = append(out, Proposal{Correction: correction, Kind: kind.String(), Count: tallies[p].n, Rights: c.grams.count(p.corrected(n))})
 		}
-		out = append(out, Proposal{Correction: wrong, Kind: kind.String(), Count: tallies[p].n, Rights: c.grams.count(p.corrected(n))})
 	}
-	places.fill(out)
+	newExamples(corpus, o.Examples).fill(out)
 	return out
 }
 

@@ -39,7 +39,7 @@ const noWord int32 = -1
 
 // eachWord calls f with the words of s: runs of ASCII letters, apostrophes within; end tells of a sentence's end before
 // it. Words with other letters or digits in them are left out.
-func eachWord(s string, f func(form string, span text.Span, end bool)) {
+func eachWord(s string, f func(form string, end bool)) {
 	end := true
 	for at := 0; at < len(s); {
 		if !isLetter(rune(s[at])) {
@@ -58,14 +58,14 @@ func eachWord(s string, f func(form string, span text.Span, end bool)) {
 			end = true
 			continue
 		}
-		f(s[from:at], text.Span{Start: from, End: at}, end)
+		f(s[from:at], end)
 		end = false
 	}
 }
 
 func (v *vocabulary) add(s string) {
 	last := noWord
-	eachWord(s, func(form string, _ text.Span, end bool) {
+	eachWord(s, func(form string, end bool) {
 		lower := strings.ToLower(form)
 		n, ok := v.number[lower]
 		if !ok {
@@ -177,7 +177,7 @@ func (v *vocabulary) weighNeighbours(s string, suspects map[int32][]candidate) {
 			c.places++
 		}
 	}
-	eachWord(s, func(form string, _ text.Span, end bool) {
+	eachWord(s, func(form string, end bool) {
 		n := v.number[strings.ToLower(form)]
 		if end {
 			judge(noWord)

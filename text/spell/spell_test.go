@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -110,6 +111,9 @@ func TestWhatIsRightStays(t *testing.T) {
 
 func TestProposalsAreATable(t *testing.T) {
 	r := propose(t, append(englishTexts("The kitcehn was clean."), chineseTexts("我觉得服物不太满意，建议改进服务。")...))
+	if again := propose(t, append(englishTexts("The kitcehn was clean."), chineseTexts("我觉得服物不太满意，建议改进服务。")...)); !reflect.DeepEqual(r, again) {
+		t.Errorf("the same texts give %+v, then %+v", r, again)
+	}
 	table, err := text.ParseSpelling(r.Content(), "x")
 	if err != nil {
 		t.Fatal(err)
