@@ -22,28 +22,10 @@ import (
 
 // resolveTask turns the task auto into one that the data has, and tells the rooms.
 func (c *Config) resolveTask(ctx context.Context) error {
-	if c.Task == "auto" {
-		c.Task = data.Classes
-		if c.Data.Path != "" && c.Data.Path != "-" {
-			r, err := data.Open(ctx, c.Data.Path, c.Data.Columns)
-			if err != nil {
-				return err
-			}
-			for e, err := range r.All() {
-				if err == nil && e.Entities != nil {
-					c.Task = data.Tags
-				}
-				break
-			}
-			if r.Format() == "conll" {
-				c.Task = data.Tags
-			}
-			if err := r.Close(); err != nil {
-				return err
-			}
-		}
+	if err := c.Data.Resolve(ctx, c.Task); err != nil {
+		return err
 	}
-	c.Data.Task, c.Model.Head = c.Task, c.Task
+	c.Task, c.Model.Head = c.Data.Task, c.Data.Task
 	if c.Task == data.Classes {
 		c.Model.Head = model.ClassHead
 	}
@@ -54,12 +36,11 @@ func (c *Config) resolveTask(ctx context.Context) error {
 	return nil
 }
 
-// suitTokens changes what no tagger can work with.
+// suitTokens refuses families that label no tokens.
 func (c *Config) suitTokens() error {
 	if !slices.Contains(model.TokenFamilies(), c.Model.Family) {
 		return hint.Errorf("choose one of them with --model: "+strings.Join(model.TokenFamilies(), ", "), "task tokens: the family %s has no states of tokens to label", c.Model.Family)
 	}
-	c.Data.Rows.Duplicates = false // a sentence that occurs twice is two sentences
 	return nil
 }
 

@@ -171,3 +171,24 @@ func TestQuotesCanBeSwitchedOff(t *testing.T) {
 		t.Errorf("%d rows, %v", len(got), err)
 	}
 }
+
+func TestTheTaskIsToldFromTheFirstRows(t *testing.T) {
+	for _, c := range []struct{ name, content, task string }{
+		{"labels", "text,label\na,x\n", Classes},
+		{"columns of tags", "a O\nb B-X\n\nc O\n", Tags},
+		{"spans, not in the first row", "{\"text\":\"a\",\"label\":[]}\n{\"text\":\"b\",\"label\":[[0,1,\"X\"]]}\n", Tags},
+		{"labels and spans", "{\"text\":\"b\",\"label\":\"x\",\"entities\":[[0,1,\"X\"]]}\n", Classes},
+		{"neither", "{\"text\":\"a\",\"label\":\"\"}\n", Classes},
+	} {
+		d := config()
+		d.Path = write(t, "x", []byte(c.content))
+		if err := d.Resolve(context.Background(), "auto"); err != nil || d.Task != c.task || d.Rows.Duplicates != (c.task == Classes) {
+			t.Errorf("%s: %s, duplicates dropped: %v (%v)", c.name, d.Task, d.Rows.Duplicates, err)
+		}
+	}
+	d := config()
+	d.Path = "-"
+	if err := d.Resolve(context.Background(), "auto"); err != nil || d.Task != Classes {
+		t.Errorf("standard input: %s, %v", d.Task, err)
+	}
+}

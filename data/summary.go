@@ -18,10 +18,11 @@ import (
 type Summary struct {
 	Path     string       `json:"path"`
 	Rows     int64        `json:"rows"`
-	Labels   []LabelCount `json:"labels"`  // most frequent first
-	Lengths  [5]int       `json:"lengths"` // characters of a text: least, quartiles, most
-	Chinese  float64      `json:"chinese"` // share of Chinese among all characters
-	Split    [3]int64     `json:"split"`   // rows for training, validation, test after cleaning
+	Labels   []LabelCount `json:"labels"`             // most frequent first
+	Entities []LabelCount `json:"entities,omitempty"` // labelled stretches by type, most frequent first
+	Lengths  [5]int       `json:"lengths"`            // characters of a text: least, quartiles, most
+	Chinese  float64      `json:"chinese"`            // share of Chinese among all characters
+	Split    [3]int64     `json:"split"`              // rows for training, validation, test after cleaning
 	Cleaning CleanReport  `json:"cleaning"`
 	First    []Example    `json:"first"` // rows as they stand in the file
 	Unit     string       `json:"unit"`  // what Example.Line counts: line, row, record or file
@@ -51,7 +52,7 @@ func Summarize(ctx context.Context, c *Config, progress func(done, total int64))
 	}
 	defer r.Close()
 	s := &Summary{Path: r.name(), Unit: cmp.Or(r.unit, "line")}
-	labels, lengths := map[string]int64{}, make([]int64, lengthBins)
+	labels, types, lengths := map[string]int64{}, map[string]int64{}, make([]int64, lengthBins)
 	chinese, all := 0, 0
 	for e, err := range r.All() {
 		if err != nil {
@@ -66,6 +67,11 @@ func Summarize(ctx context.Context, c *Config, progress func(done, total int64))
 		if len(labels) < maxLabels || labels[e.Label] > 0 {
 			labels[e.Label]++
 		}
+		for _, x := range e.Entities {
+			if len(types) < maxLabels || types[x.Label] > 0 {
+				types[x.Label]++
+			}
+		}
 		n, m := text.CountChinese(e.Text)
 		chinese, all = chinese+n, all+m
 		lengths[min(utf8.RuneCountInString(e.Text), lengthBins-1)]++
@@ -79,11 +85,17 @@ func Summarize(ctx context.Context, c *Config, progress func(done, total int64))
 	for i, share := range []float64{0, 0.25, 0.5, 0.75, 1} {
 		s.Lengths[i] = quantile(lengths, s.Rows, share)
 	}
-	for label, n := range labels {
-		s.Labels = append(s.Labels, LabelCount{label, n})
-	}
-	sortLabels(s.Labels)
+	s.Labels, s.Entities = counted(labels), counted(types)
 	return s, nil
+}
+
+// counted lists counts, most frequent first.
+func counted(counts map[string]int64) (list []LabelCount) {
+	for label, n := range counts {
+		list = append(list, LabelCount{label, n})
+	}
+	sortLabels(list)
+	return list
 }
 
 // sortLabels puts the most frequent first.
@@ -113,25 +125,36 @@ func (s *Summary) Text(w io.Writer) {
 	for _, note := range s.Notes {
 		fmt.Fprintf(w, "note: %s\n", note)
 	}
-	const shown = 30
-	most := int64(1)
-	for _, l := range s.Labels {
-		most = max(most, l.Count)
+	if len(s.Entities) == 0 || len(s.Labels) > 1 || s.Labels[0].Label != "" {
+		printCounts(w, s.Labels)
 	}
-	for _, l := range s.Labels[:min(len(s.Labels), shown)] {
-		name := firstChars(l.Label, 24)
-		if name == "" {
-			name = "(none)"
-		}
-		fmt.Fprintf(w, "%s%s %8d  %s\n", name, strings.Repeat(" ", max(26-uniseg.StringWidth(name), 1)), l.Count, strings.Repeat("█", int((30*l.Count+most-1)/most)))
-	}
-	if len(s.Labels) > shown {
-		fmt.Fprintf(w, "… and %d labels more\n", len(s.Labels)-shown)
+	if len(s.Entities) > 0 {
+		fmt.Fprintln(w, "\nlabelled stretches")
+		printCounts(w, s.Entities)
 	}
 	fmt.Fprintln(w, "\ncleaning")
 	s.Cleaning.Text(w)
 	fmt.Fprintln(w, "\nfirst rows")
 	for _, e := range s.First {
 		fmt.Fprintf(w, "  %s %d  [%s]  %s\n", s.Unit, e.Line, firstChars(e.Label, 24), firstChars(strings.Join(strings.Fields(e.Text), " "), 70))
+	}
+}
+
+// printCounts draws a bar for each label.
+func printCounts(w io.Writer, labels []LabelCount) {
+	const shown = 30
+	most := int64(1)
+	for _, l := range labels {
+		most = max(most, l.Count)
+	}
+	for _, l := range labels[:min(len(labels), shown)] {
+		name := firstChars(l.Label, 24)
+		if name == "" {
+			name = "(none)"
+		}
+		fmt.Fprintf(w, "%s%s %8d  %s\n", name, strings.Repeat(" ", max(26-uniseg.StringWidth(name), 1)), l.Count, strings.Repeat("█", int((30*l.Count+most-1)/most)))
+	}
+	if len(labels) > shown {
+		fmt.Fprintf(w, "… and %d labels more\n", len(labels)-shown)
 	}
 }

@@ -43,6 +43,9 @@ func dataSubcommand(use, short string, run func(ctx context.Context, c *data.Con
 			if c.Data.Path == "" {
 				return hint.Errorf("pass --data FILE, or set data.path in "+xiaoyu.ConfigFile, "no file of examples is named")
 			}
+			if err := c.Data.Resolve(cmd.Context(), c.Task); err != nil {
+				return err
+			}
 			return run(cmd.Context(), &c.Data)
 		},
 	}

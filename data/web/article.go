@@ -36,8 +36,8 @@ func Extract(page []byte, base *url.URL) (Article, error) {
 	if body == nil {
 		body = root
 	}
-	best := bestElement(body)
-	a.Text = articleText(best)
+	weights := measure(root)
+	a.Text = weights.articleText(weights.bestElement(body))
 	heading := ""
 	if h := find(body, atom.H1); h != nil {
 		heading = squeeze(textOf(h))
@@ -62,7 +62,7 @@ func plainText(fragment string) string {
 		return ""
 	}
 	prune(root, true)
-	return articleText(root)
+	return measure(root).articleText(root)
 }
 
 // dropped are elements that never hold an article.
@@ -142,28 +142,45 @@ func weight(s string) float64 {
 	return n
 }
 
+// masses are the weights of the text under each element, and of the links in it.
+type masses map[*html.Node]struct{ all, links float64 }
+
+// measure weighs every element once: pages are as deep as they like.
+func measure(root *html.Node) masses {
+	m := masses{}
+	var visit func(n *html.Node)
+	visit = func(n *html.Node) {
+		sum := m[n]
+		if n.Type == html.TextNode {
+			sum.all = weight(n.Data)
+		}
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			visit(c)
+			sum.all += m[c].all
+			sum.links += m[c].links
+		}
+		if n.DataAtom == atom.A {
+			sum.links = sum.all
+		}
+		m[n] = sum
+	}
+	visit(root)
+	return m
+}
+
 // linkShare is the part of an element's text that is links.
-func linkShare(n *html.Node) float64 {
-	all := weight(textOf(n))
-	if all == 0 {
+func (m masses) linkShare(n *html.Node) float64 {
+	if m[n].all == 0 {
 		return 0
 	}
-	links := 0.0
-	walk(n, func(c *html.Node) bool {
-		if c.DataAtom == atom.A {
-			links += weight(textOf(c))
-			return false
-		}
-		return true
-	})
-	return links / all
+	return m[n].links / m[n].all
 }
 
 // leastText is the weight of a stretch of text that votes.
 const leastText = 25
 
 // bestElement counts the votes.
-func bestElement(body *html.Node) *html.Node {
+func (m masses) bestElement(body *html.Node) *html.Node {
 	votes := map[*html.Node]float64{}
 	var order []*html.Node // of first votes: of equals the first wins
 	vote := func(n *html.Node, v float64) {
@@ -199,7 +216,7 @@ func bestElement(body *html.Node) *html.Node {
 		if n.DataAtom == atom.Div || n.DataAtom == atom.Section || n.DataAtom == atom.Article || n.DataAtom == atom.Td || n.DataAtom == atom.Main {
 			parent = n // text that stands in it without a paragraph
 		}
-		v *= 1 - linkShare(n)
+		v *= 1 - m.linkShare(n)
 		vote(parent, v)
 		if parent != nil {
 			vote(parent.Parent, v/2)
@@ -208,7 +225,7 @@ func bestElement(body *html.Node) *html.Node {
 	})
 	best, most := body, 0.0
 	for _, n := range order {
-		if v := votes[n] * (1 - linkShare(n)); v > most {
+		if v := votes[n] * (1 - m.linkShare(n)); v > most {
 			best, most = n, v
 		}
 	}
@@ -220,7 +237,7 @@ func bestElement(body *html.Node) *html.Node {
 				beside += votes[c]
 			}
 		}
-		if beside > most/2 && linkShare(p) < 0.3 {
+		if beside > most/2 && m.linkShare(p) < 0.3 {
 			best = p
 		}
 	}
@@ -250,7 +267,7 @@ func ownText(n *html.Node) string {
 }
 
 // articleText writes an element's text, a block a line, without the blocks that are lists of links.
-func articleText(n *html.Node) string {
+func (m masses) articleText(n *html.Node) string {
 	var lines []string
 	var line strings.Builder
 	flush := func() {
@@ -267,7 +284,7 @@ func articleText(n *html.Node) string {
 			return
 		case isBlock(n):
 			flush()
-			if n.DataAtom != atom.Body && n.DataAtom != atom.Br && linkShare(n) > 0.6 && weight(textOf(n)) < 400 {
+			if n.DataAtom != atom.Body && n.DataAtom != atom.Br && m.linkShare(n) > 0.6 && m[n].all < 400 {
 				return
 			}
 		}
@@ -339,7 +356,7 @@ func titleOf(title, heading, site string) string {
 
 var (
 	dateLike   = regexp.MustCompile(`(?:19|20)\d\d(?:-\d{1,2}-\d{1,2}|/\d{1,2}/\d{1,2}|年\d{1,2}月\d{1,2}日)(?:\s*\d{1,2}:\d{2}(?::\d{2})?)?`)
-	bylineLike = regexp.MustCompile(`(?:作者|记者|文)\s*[：:／/]\s*([\p{Han}·A-Za-z]{2,20})|(?m:^\s*[Bb]y ([A-Z][\w.'-]+(?: [A-Z][\w.'-]+){0,3})\s*$)`)
+	bylineLike = regexp.MustCompile(`(?:(?:作者|记者)\s*[：:]|\s文\s*[／/])\s*([\p{Han}·A-Za-z]{2,20})|(?m:^\s*[Bb]y ([A-Z][\w.'-]+(?: [A-Z][\w.'-]+){0,3})\s*$)`)
 )
 
 func dateInText(text string) string {
@@ -351,7 +368,11 @@ func byline(text string) string {
 	if m == nil {
 		return ""
 	}
-	return cmp.Or(m[1], m[2])
+	name := m[1]
+	for _, next := range []string{"来源", "编辑", "责编", "发布", "时间", "日期"} {
+		name, _, _ = strings.Cut(name, next) // it follows without a space
+	}
+	return cmp.Or(name, m[2])
 }
 
 // meta is what the head of a page says.

@@ -139,7 +139,7 @@ func TestArticlesAreFound(t *testing.T) {
 		want       Article
 	}{
 		{"Chinese news", `<!DOCTYPE html><html lang="zh-CN"><head><title>新能源汽车销量再创新高_财经频道_某网</title><meta property="og:site_name" content="某网"><style>p{}</style></head><body>` + menu +
-			`<div class="main"><h1>新能源汽车销量再创新高</h1><div class="info">2024年10月2日 08:30 作者：李四 <a href=x>分享</a></div><div class="article-content"><p>　　中国汽车工业协会今天公布的数据显示，九月份新能源汽车销量同比增长四成。</p><p>业内人士认为，政策和价格都起了作用，增长还会继续下去。</p><div class="share">分享到：微信，微博，朋友圈，还有其他许多地方</div></div>
+			`<div class="main"><h1>新能源汽车销量再创新高</h1><div class="info">全文：见下 2024年10月2日 08:30 作者：李四来源：某报 <a href=x>分享</a></div><div class="article-content"><p>　　中国汽车工业协会今天公布的数据显示，九月份新能源汽车销量同比增长四成。</p><p>业内人士认为，政策和价格都起了作用，增长还会继续下去。</p><div class="share">分享到：微信，微博，朋友圈，还有其他许多地方</div></div>
 			<div class="comments"><p>网友评论：写得很好，我很同意，支持一下，希望多写一些这样的文章。</p></div><div class="related"><ul><li><a href=3>另一篇文章的标题，也相当长</a></li></ul></div></div><div class="footer">版权所有，未经许可不得转载</div></body></html>`,
 			Article{"新能源汽车销量再创新高", "中国汽车工业协会今天公布的数据显示，九月份新能源汽车销量同比增长四成。\n业内人士认为，政策和价格都起了作用，增长还会继续下去。", "2024-10-02T08:30:00", "李四", "某网", "zh-CN"}},
 		{"English blog", `<html lang=en><head><title>On small models | The Blog</title><meta name="author" content="Jane Doe"><script type="application/ld+json">{"@type":"Article","datePublished":"2024-05-06T07:08:09Z","author":[]}</script></head><body><header><a href=/>The Blog</a></header>
@@ -171,6 +171,7 @@ func TestDates(t *testing.T) {
 func FuzzExtract(f *testing.F) {
 	f.Add([]byte(`<html><body><article><p>Seen words, which are what the page is about.</p></article><script type="application/ld+json">[{"author":["x"]}]</script></body></html>`))
 	f.Add([]byte(strings.Repeat("<div>", 600)))
+	f.Add([]byte(strings.Repeat("<div>", 400) + strings.Repeat("text, ", 1<<15))) // deep and long
 	f.Fuzz(func(t *testing.T, page []byte) {
 		body, _ := decode(page, "text/html; charset=gbk")
 		a, err := Extract(body, base)

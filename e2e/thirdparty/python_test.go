@@ -1,5 +1,5 @@
 // Package thirdparty has other people's programs judge our files and figures: the Python packages tokenizers,
-// safetensors, tensorboard and scikit-learn, in the versions of requirements.txt.
+// safetensors, tensorboard, scikit-learn, pyarrow, openpyxl and others, in the versions of requirements.txt.
 //
 // The tests need the interpreter of a virtual environment that has them, named by XIAOYU_PYTHON; without it they are
 // skipped, with it a missing package is a failure:

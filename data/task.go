@@ -1,0 +1,47 @@
+package data
+
+import "context"
+
+// Resolve sets the task, and what rows need for it. Of "auto", the first rows decide: labelled stretches without labels of
+// whole texts mean tags, all else classes. Standard input cannot be looked at and read again.
+func (c *Config) Resolve(ctx context.Context, task string) error {
+	if task == "auto" {
+		task = Classes
+		if c.Path != "" && c.Path != "-" {
+			found, err := looksTagged(ctx, c)
+			if err != nil {
+				return err
+			}
+			if found {
+				task = Tags
+			}
+		}
+	}
+	if c.Task = task; task == Tags {
+		c.Rows.Duplicates = false // a sentence that occurs twice is two sentences
+	}
+	return nil
+}
+
+func looksTagged(ctx context.Context, c *Config) (bool, error) {
+	r, err := Open(ctx, c.Path, c.Columns)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	if r.Format() == "conll" {
+		return true, nil
+	}
+	const looked = 200
+	rows, tagged := 0, false
+	for e, err := range r.All() {
+		if err != nil || e.Label != "" {
+			return false, nil // whoever reads all of it will say what is wrong
+		}
+		tagged = tagged || len(e.Entities) > 0
+		if rows++; rows == looked {
+			break
+		}
+	}
+	return tagged, nil
+}
