@@ -43,6 +43,7 @@ var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap
 	"width":   func(v float64) string { return fmt.Sprintf("%.1f", 100*min(max(v, 0), 1)) },
 	"shade":   shade,
 	"marked":  marked,
+	"excerpt": excerpt,
 	"t":       bilingual,
 	"style":   func() template.CSS { return template.CSS(reportStyle) },
 }).Parse(reportSource))
@@ -171,6 +172,19 @@ func (r *Report) textFacts() []Fact {
 	n := len(lengths)
 	return append(facts, Fact{"characters of a text", "文本长度（字符）",
 		fmt.Sprintf("%d · %d · %d (median · 95 %% · max)", lengths[n/2], lengths[n*95/100], lengths[n-1])})
+}
+
+// excerpt is the beginning of a text: what is wrong with it is seldom told at its end, and a page of whole film reviews is
+// not read.
+func excerpt(text string) string {
+	const most = 400
+	runes := 0
+	for i := range text {
+		if runes++; runes > most {
+			return text[:i] + "…"
+		}
+	}
+	return text
 }
 
 // shade returns how dark a cell of the confusion matrix is, in percent of its row.

@@ -115,3 +115,29 @@ func TestEntitiesAreMarkedInTheirText(t *testing.T) {
 		t.Error(long)
 	}
 }
+
+func TestACurveOfARareLabelKeepsItsShape(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	holds, scores := make([]bool, 20_000), make([]float64, 20_000)
+	for i := range holds {
+		holds[i], scores[i] = i < 50, rng.Float64()/2
+		if holds[i] {
+			scores[i] += 0.4
+		}
+	}
+	c := rankCurve(holds, scores)
+	if len(c.Points) > curvePoints {
+		t.Fatalf("%d points", len(c.Points))
+	}
+	area, before := 0.0, 0.0
+	for _, p := range c.Points {
+		area += (p.Recall - before) * p.Precision
+		before = p.Recall
+	}
+	if want := AveragePrecision(holds, scores); before != 1 || area < want-0.02 || area > want+0.02 {
+		t.Errorf("the area under the thinned curve is %v, of all points %v; it ends at recall %v", area, want, before)
+	}
+	if e := excerpt(strings.Repeat("长", 1000)); len([]rune(e)) != 401 || excerpt("短") != "短" {
+		t.Error("excerpts")
+	}
+}

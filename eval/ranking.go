@@ -110,7 +110,32 @@ type RankCurve struct {
 // RankPoint is what follows from calling all examples from a threshold on positive.
 type RankPoint struct{ Threshold, Recall, Precision, FalseRate float64 }
 
-const curvePoints = 200
+const curvePoints = 1000
+
+// thin drops points that lie on others. Of a rare label all that matters happens among the first few examples, so what
+// counts is the distance in the figure, not the number of examples.
+func thin(points []RankPoint) []RankPoint {
+	const near = 0.004
+	var kept []RankPoint
+	for i, p := range points {
+		if i == 0 || i == len(points)-1 {
+			kept = append(kept, p)
+			continue
+		}
+		q := kept[len(kept)-1]
+		if math.Abs(p.Recall-q.Recall)+math.Abs(p.Precision-q.Precision)+math.Abs(p.FalseRate-q.FalseRate) > near {
+			kept = append(kept, p)
+		}
+	}
+	if len(kept) > curvePoints {
+		few := make([]RankPoint, curvePoints)
+		for i := range few {
+			few[i] = kept[i*(len(kept)-1)/(curvePoints-1)]
+		}
+		return few
+	}
+	return kept
+}
 
 func rankCurve(holds []bool, scores []float64) RankCurve {
 	order := byScore(scores)
@@ -132,13 +157,7 @@ func rankCurve(holds []bool, scores []float64) RankCurve {
 		}
 		points = append(points, RankPoint{scores[i], ratio(float64(right), float64(positives)), float64(right) / float64(n+1), ratio(float64(n+1-right), float64(negatives))})
 	}
-	if len(points) > curvePoints {
-		few := make([]RankPoint, curvePoints)
-		for i := range few {
-			few[i] = points[i*(len(points)-1)/(curvePoints-1)]
-		}
-		points = few
-	}
+	points = thin(points)
 	return RankCurve{Points: points}
 }
 
