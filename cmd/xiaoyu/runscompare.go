@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
 	"github.com/xiaoyu-slm/xiaoyu/track"
@@ -84,11 +85,11 @@ func differingSettings(runs []*track.Info) map[string][]string {
 func compareRuns(term *terminal, runs []*track.Info, curves map[string][][]float64) {
 	w := term.out
 	row := func(name string, cells []string) {
-		fmt.Fprintf(w, "%-26s", name)
+		line := fit(name, 26)
 		for _, c := range cells {
-			fmt.Fprintf(w, "  %-24s", c)
+			line += "  " + fit(c, 30)
 		}
-		fmt.Fprintln(w)
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 	each := func(of func(r *track.Info) string) (cells []string) {
 		for _, r := range runs {
@@ -134,6 +135,15 @@ func compareRuns(term *terminal, runs []*track.Info, curves map[string][][]float
 		}
 		row("  "+name, cells)
 	}
+}
+
+// fit brings s to a width in terminal cells; of what is too long the end is kept, which tells paths apart.
+func fit(s string, width int) string {
+	for uniseg.StringWidth(s) > width {
+		_, rest, _, _ := uniseg.FirstGraphemeClusterInString(strings.TrimPrefix(s, "…"), -1)
+		s = "…" + rest
+	}
+	return s + strings.Repeat(" ", width-uniseg.StringWidth(s))
 }
 
 // spark draws a curve in a line of text.
