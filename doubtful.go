@@ -6,6 +6,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/label"
+	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
 // DoubtOptions say how doubtful labels are looked for.
@@ -34,8 +35,13 @@ func LabelledRows(ctx context.Context, c *Config, o Observer) (*data.Set, error)
 	d := c.Data
 	d.Test, d.Split, d.Task = "", data.Split{}, data.Classes
 	d.Rows.Duplicates, d.Rows.NearDoubles, d.Rows.Empty = false, 0, true
-	if c.Task != "auto" && c.Task != data.Classes {
-		return nil, hint.Errorf("it takes one label a text: task class", "looking for doubtful labels: task %s", c.Task)
+	task := *c
+	task.Model.Family = model.TokenFamilies()[0] // any that no task refuses
+	if err := task.resolveTask(ctx); err != nil {
+		return nil, err
+	}
+	if task.Task != data.Classes {
+		return nil, hint.Errorf("it takes one label a text: task class", "looking for doubtful labels: task %s", task.Task)
 	}
 	o.Stage("reading", 0, "bytes")
 	return data.Load(ctx, &d, func(done, _ int64) { o.Progress(done, "") })

@@ -2,7 +2,7 @@
 // the time and memory of a million short texts.
 //
 //	go run ./bench/doubles --data ../shared/data
-//	go run ./bench/doubles --data ../shared/data --exact 5000 --texts 200000
+//	go run ./bench/doubles --data ../shared/data --exact 5000 --texts 200000 --thresholds 0.8
 //
 // The texts are put together from clauses of real ones, 30 to 60 characters each: reviews and news titles in Chinese
 // (online_shopping, thucnews), film reviews in English (imdb). A fifth of them are copies of another with one to six
@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -31,8 +32,18 @@ func main() {
 	folder := flag.String("data", "../shared/data", "folder of the data sets")
 	exact := flag.Int("exact", 10_000, "texts whose pairs are all compared")
 	many := flag.Int("texts", 1_000_000, "texts that are timed")
+	list := flag.String("thresholds", "0.7,0.8,0.9", "similarities, separated by commas")
 	flag.Parse()
-	if err := run(*folder, *exact, *many); err != nil {
+	var thresholds []float64
+	for s := range strings.SplitSeq(*list, ",") {
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil || v < 0.7 {
+			fmt.Fprintf(os.Stderr, "error: --thresholds: %q is no number from 0.7 on\n", s)
+			os.Exit(2)
+		}
+		thresholds = append(thresholds, v)
+	}
+	if err := run(*folder, *exact, *many, thresholds); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
@@ -47,7 +58,7 @@ var corpora = []struct {
 	{"English", [][2]string{{"imdb/train.jsonl.gz", "text"}}},
 }
 
-func run(folder string, exact, many int) error {
+func run(folder string, exact, many int, thresholds []float64) error {
 	fmt.Printf("%d processors\n", runtime.GOMAXPROCS(0))
 	var clauses [][][]rune
 	for _, c := range corpora {
@@ -59,13 +70,13 @@ func run(folder string, exact, many int) error {
 	}
 	fmt.Println("\n| texts | threshold | exact pairs | found | recall | precision | in one group | compared | seconds | all pairs, seconds |\n|---|---|---|---|---|---|---|---|---|---|")
 	for i, c := range corpora {
-		if err := compare(c.name, generate(clauses[i], exact)); err != nil {
+		if err := compare(c.name, generate(clauses[i], exact), thresholds); err != nil {
 			return err
 		}
 	}
 	fmt.Println("\n| texts | threshold | groups | texts in them | bands × rows | compared | seconds | processor seconds | memory of the search |\n|---|---|---|---|---|---|---|---|---|")
 	for i, c := range corpora {
-		if err := measure(c.name, generate(clauses[i], many)); err != nil {
+		if err := measure(c.name, generate(clauses[i], many), thresholds); err != nil {
 			return err
 		}
 	}
@@ -142,12 +153,12 @@ func edited(rng *rand.Rand, s []rune, clauses [][]rune) []rune {
 }
 
 // compare prints recall and precision against the comparison of all pairs.
-func compare(name string, texts []string) error {
+func compare(name string, texts []string, thresholds []float64) error {
 	ctx := context.Background()
 	start := time.Now()
 	similar := near.AllPairs(texts, 0.7)
 	exactSeconds := time.Since(start).Seconds()
-	for _, threshold := range []float64{0.7, 0.8, 0.9} {
+	for _, threshold := range thresholds {
 		start := time.Now()
 		pairs, work, err := near.Pairs(ctx, texts, near.Options{Threshold: threshold})
 		if err != nil {
@@ -181,8 +192,8 @@ func compare(name string, texts []string) error {
 }
 
 // measure prints time and memory.
-func measure(name string, texts []string) error {
-	for _, threshold := range []float64{0.7, 0.8, 0.9} {
+func measure(name string, texts []string, thresholds []float64) error {
+	for _, threshold := range thresholds {
 		runtime.GC()
 		var before runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -17,6 +17,7 @@
 package near
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -184,28 +185,31 @@ func (s *search) flatten() {
 // equals joins texts of equal shingles and leaves the first of them to take part, so that a thousand copies cost no
 // more than one.
 func (s *search) equals(ctx context.Context) error {
-	keys := make([]uint64, len(s.alive))
+	type keyed struct {
+		key uint64
+		id  int32
+	}
+	order := make([]keyed, len(s.alive))
 	err := s.each(ctx, len(s.alive), func(sh *shingler, i int) {
 		h := uint64(len(s.alive))
 		for _, c := range sh.set(s.texts[s.alive[i]]) {
 			h = mix(h ^ c)
 		}
-		keys[i] = h
+		order[i] = keyed{h, s.alive[i]}
 	})
 	if err != nil {
 		return err
 	}
-	first := make(map[uint64]int32, len(keys))
-	stay := s.alive[:0]
-	for i, id := range s.alive {
-		if f, ok := first[keys[i]]; ok && Jaccard(s.texts[f], s.texts[id]) == 1 {
-			s.parent[id] = f
-			continue
+	slices.SortFunc(order, func(a, b keyed) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.id, b.id)) })
+	first := 0
+	for i := 1; i < len(order); i++ {
+		if order[i].key != order[first].key {
+			first = i
+		} else if Jaccard(s.texts[order[first].id], s.texts[order[i].id]) == 1 {
+			s.parent[order[i].id] = order[first].id
 		}
-		first[keys[i]] = id
-		stay = append(stay, id)
 	}
-	s.alive = stay
+	s.alive = slices.DeleteFunc(s.alive, func(id int32) bool { return s.parent[id] != id })
 	return nil
 }
 
