@@ -55,7 +55,8 @@ func DoubtfulRows(ctx context.Context, c *Config, rows []data.Row, labels []stri
 	settings := *c
 	settings.suitScript(rows)
 	settings.Model.Pair = c.Data.Pair != ""
-	s := label.Settings{Model: settings.Model, Tokenizer: settings.Tokenizer, Clean: c.Data.Clean, Train: c.Train, Folds: o.Folds, Neighbors: o.Neighbors, Limit: o.Limit}
+	settings.suitProbabilities()
+	s := label.Settings{Model: settings.Model, Tokenizer: settings.Tokenizer, Clean: c.Data.Clean, Train: settings.Train, Folds: o.Folds, Neighbors: o.Neighbors, Limit: o.Limit}
 	if s.Folds == 0 {
 		s.Folds = 5
 	}
@@ -68,4 +69,16 @@ func DoubtfulRows(ctx context.Context, c *Config, rows []data.Row, labels []stri
 		}
 		o.Observer.Progress(done, "")
 	})
+}
+
+// suitProbabilities trains for cross-entropy what the preset would solve as a support vector machine: doubts are ranked by
+// how small the probability of a label is, and a margin says little of that.
+func (c *Config) suitProbabilities() {
+	t := &c.Train
+	if t.Optimizer != "dual" {
+		return
+	}
+	t.Optimizer, t.Loss, t.Schedule = "adamw", "auto", "linear"
+	t.Epochs, t.LearningRate, t.LabelSmoothing = 8, 0.005, 0.05
+	t.WeightDecay, t.Clip, t.Warmup = 0, 0, 0
 }

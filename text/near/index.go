@@ -7,9 +7,8 @@ type Index struct {
 	limit     int
 	hash      minhash
 	sh, other shingler
-	asked     string // the text that set, codes and keys are of
+	asked     string // the text that set and keys are of
 	set       []uint64
-	codes     []uint64 // the set, scattered
 	keys      []uint32 // by band
 
 	folded []byte   // of all texts
@@ -107,10 +106,9 @@ func (x *Index) ask(text string) {
 	}
 	x.asked = text
 	x.set = append(x.set[:0], x.sh.set(text)...)
-	x.codes = append(x.codes[:0], x.set...)
-	scatter(x.codes)
+	x.sh.sketch = x.hash.sketch(x.sh.sketch, x.set)
 	for b := range x.keys {
-		x.keys[b] = x.hash.key(x.codes, b)
+		x.keys[b] = x.hash.key(x.sh.sketch, b)
 	}
 }
 

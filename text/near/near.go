@@ -58,7 +58,8 @@ type Pair struct {
 // to each other one, though its ends may differ by more than the threshold allows. Texts without a letter or digit are
 // compared by all their characters; empty texts are nobody's double.
 //
-// Beside the texts it needs 64 MB for signatures and some 30 bytes a text, whatever the threshold.
+// Beside the texts it needs 64 MB for signatures and some 60 bytes a text, whatever the threshold; more where most texts
+// are in groups.
 func Groups(ctx context.Context, texts []string, o Options) (*Result, error) {
 	s, err := newSearch(texts, o)
 	if err != nil {
@@ -182,7 +183,7 @@ func (s *search) flatten() {
 	}
 }
 
-// equals joins texts of equal shingles and leaves the first of them to take part, so that a thousand copies cost no
+// equals joins texts that are equal but for case, punctuation and space, and leaves the first of them to take part, so that a thousand copies cost no
 // more than one.
 func (s *search) equals(ctx context.Context) error {
 	type keyed struct {
@@ -192,7 +193,7 @@ func (s *search) equals(ctx context.Context) error {
 	order := make([]keyed, len(s.alive))
 	err := s.each(ctx, len(s.alive), func(sh *shingler, i int) {
 		h := uint64(len(s.alive))
-		for _, c := range sh.set(s.texts[s.alive[i]]) {
+		for _, c := range sh.codes(s.texts[s.alive[i]]) {
 			h = mix(h ^ c)
 		}
 		order[i] = keyed{h, s.alive[i]}
@@ -205,7 +206,7 @@ func (s *search) equals(ctx context.Context) error {
 	for i := 1; i < len(order); i++ {
 		if order[i].key != order[first].key {
 			first = i
-		} else if Jaccard(s.texts[order[first].id], s.texts[order[i].id]) == 1 {
+		} else if Fold(s.texts[order[first].id]) == Fold(s.texts[order[i].id]) {
 			s.parent[order[i].id] = order[first].id
 		}
 	}
@@ -225,10 +226,9 @@ func (s *search) run(ctx context.Context) error {
 	for from := 0; from < s.hash.bands; from += at {
 		bands := min(at, s.hash.bands-from)
 		err := s.each(ctx, n, func(sh *shingler, i int) {
-			codes := sh.codes(s.texts[s.alive[i]])
-			scatter(codes)
+			sh.sketch = s.hash.sketch(sh.sketch, sh.codes(s.texts[s.alive[i]]))
 			for b := range bands {
-				keys[b*n+i] = s.hash.key(codes, from+b)
+				keys[b*n+i] = s.hash.key(sh.sketch, from+b)
 			}
 		})
 		if err != nil {

@@ -16,8 +16,9 @@ const (
 
 // shingler turns texts into shingles. It is scratch memory of one goroutine.
 type shingler struct {
-	runes []rune
-	out   []uint64
+	runes  []rune
+	out    []uint64
+	sketch []uint64
 }
 
 // Fold returns the form in which texts are compared: lower case, full width made ASCII, one space where anything but
