@@ -57,9 +57,11 @@ var loadForms = sync.OnceValue(func() *forms {
 	}
 	for line := range strings.Lines(phrases) {
 		from, to, _ := strings.Cut(strings.TrimSpace(line), " ")
-		first, _ := utf8.DecodeRuneInString(from)
-		f.phrases[first] = append(f.phrases[first], [2]string{from, to})
-		f.any.add(first)
+		for _, p := range [][2]string{{from, to}, {to, to}} { // what it becomes stays: 萧乾 is no 萧干
+			first, _ := utf8.DecodeRuneInString(p[0])
+			f.phrases[first] = append(f.phrases[first], p)
+			f.any.add(first)
+		}
 	}
 	for _, list := range f.phrases {
 		slices.SortStableFunc(list, func(a, b [2]string) int { return len(b[0]) - len(a[0]) })
