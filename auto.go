@@ -206,10 +206,13 @@ func (a *auto) look(ctx context.Context) error {
 			a.families = []string{a.options.Family}
 		}
 	}
-	train, valid := a.set.Parts[data.Train], a.set.Parts[data.Validation]
-	both := slices.Concat(train, valid)
+	fit, valid := a.set.Parts[data.Train], a.set.Parts[data.Validation]
+	both := slices.Concat(fit, valid)
 	a.rows = len(valid)
-	figure := strings.ReplaceAll(trainMetric(c), "_", " ")
+	figure := map[string]string{"micro_f1": "micro F1", "r2": "R²", "entity_f1": "entity F1"}[train.MainMetric(c.Model.Head)]
+	if figure == "" {
+		figure = "accuracy"
+	}
 	if len(valid) < fewRows {
 		a.parts, a.rows = foldsOf(both, autoFolds), len(both)
 		a.parts = slices.DeleteFunc(a.parts, func(rows []data.Row) bool { return len(rows) == 0 })
@@ -218,7 +221,7 @@ func (a *auto) look(ctx context.Context) error {
 		}
 		a.tell("%d rows are few, so every setting is judged by %s in cross-validation of %d folds", len(both), figure, len(a.parts))
 	} else {
-		a.tell("settings are judged by %s on %d validation rows, trained on %d", figure, len(valid), len(train))
+		a.tell("settings are judged by %s on %d validation rows, trained on %d", figure, len(valid), len(fit))
 	}
 	if a.base, err = c.WithFamily(a.families[0]); err != nil {
 		return err
@@ -226,8 +229,6 @@ func (a *auto) look(ctx context.Context) error {
 	a.base.Data.Task, a.base.Model.Head, a.base.Model.Pair = c.Data.Task, c.Model.Head, c.Model.Pair
 	return a.override(a.base)
 }
-
-func trainMetric(c *Config) string { return train.MainMetric(c.Model.Head) }
 
 func (a *auto) create(minutes float64) error {
 	var err error
@@ -298,6 +299,9 @@ func (a *auto) more() bool {
 	if best == nil {
 		return left > 0 && len(a.projected) == 0
 	}
+	if best.Values[0] >= 1 && !a.waiting() {
+		return false // there is nothing to gain
+	}
 	seconds := best.Facts["seconds"]
 	again := 0.0
 	if a.parts == nil && !a.waiting() {
@@ -354,7 +358,7 @@ func (a *auto) trial(ctx context.Context, attempt *tune.Attempt) (tune.Outcome, 
 	start, sum := time.Now(), 0.0
 	for i := range max(len(a.parts), 1) {
 		set, checkpoint := a.set, filepath.Join(attempt.Dir, checkpointFile)
-		watch := monitor{step: a.pace(c.Model.Family, allowed, len(a.parts))}
+		watch := monitor{step: a.pace(c, allowed, len(a.parts))}
 		switch {
 		case a.parts != nil:
 			set, checkpoint = without(a.set, a.parts, i), ""
@@ -398,8 +402,8 @@ func without(set *data.Set, folds [][]data.Row, i int) *data.Set {
 }
 
 // pace gives a training up that would take longer than it may. Patience mostly ends a training at two thirds of its
-// epochs.
-func (a *auto) pace(family string, allowed float64, folds int) func(*train.Step) error {
+// epochs. What passes of optimizer dual are still to come cannot be told, so that it is given up only when its time is over.
+func (a *auto) pace(c *Config, allowed float64, folds int) func(*train.Step) error {
 	var start time.Time
 	first := 0
 	return func(s *train.Step) error {
@@ -411,10 +415,13 @@ func (a *auto) pace(family string, allowed float64, folds int) func(*train.Step)
 			return nil
 		}
 		whole := elapsed / float64(done) * float64(s.Steps) * float64(max(folds, 1))
+		if !reportsProgress(c) {
+			whole = 1.5 * elapsed * float64(max(folds, 1))
+		}
 		if whole*2/3 <= allowed {
 			return nil
 		}
-		a.projected[family] = whole
+		a.projected[c.Model.Family] = whole
 		return fmt.Errorf("it would take about %s, of %s that it may: %w", seconds(whole), seconds(allowed), tune.ErrPruned)
 	}
 }
@@ -438,6 +445,10 @@ func (a *auto) shortened() (*Config, error) {
 	c, err := a.configOf(map[string]string{"model.family": family})
 	if err != nil {
 		return nil, err
+	}
+	if !reportsProgress(c) { // its epochs are tries of their own
+		a.tell("there was no time to try anything: the preset of %s alone takes more than %s", family, seconds(whole))
+		return c, nil
 	}
 	epochs := int(float64(c.Train.Epochs) * time.Until(a.deadline).Seconds() / (reserve * whole / float64(max(len(a.parts), 1))))
 	c.Train.Epochs = min(max(epochs, 1), c.Train.Epochs)
@@ -566,6 +577,10 @@ func (a *auto) tellOfWinner(winner *tune.Trial) {
 		}
 	}
 	gain := after - before
+	if a.base.Model.Head == model.RegressionHead { // no share of rows, of which chance could be told
+		a.tell("gained over %s: from %.4f to %.4f", name, before, after)
+		return
+	}
 	noise := 1.96 * math.Sqrt(max(after*(1-after), 0)/float64(max(a.rows, 1)))
 	verdict := "more than chance does"
 	if gain < noise {

@@ -77,11 +77,11 @@ func (s *Study) Run(ctx context.Context, o RunOptions, f func(ctx context.Contex
 			defer workers.Done()
 			for ctx.Err() == nil && (o.More == nil || o.More()) {
 				a, err := s.begin(o.Trials)
+				if errors.Is(err, ErrExhausted) || err == nil && a == nil {
+					return // trials of other workers go on to their end
+				}
 				if err != nil {
 					stop(err)
-					return
-				}
-				if a == nil {
 					return
 				}
 				outcome, err := f(ctx, a)
@@ -102,10 +102,7 @@ func (s *Study) Run(ctx context.Context, o RunOptions, f func(ctx context.Contex
 		}()
 	}
 	workers.Wait()
-	if err := context.Cause(ctx); err != nil && !errors.Is(err, ErrExhausted) {
-		return err
-	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // begin chooses the next trial, nil when there are enough.

@@ -189,11 +189,20 @@ func TestASearchEndsWhenTheSpaceDoes(t *testing.T) {
 	p := plan(t)
 	p.Space, _ = ParseSpace(map[string]string{"a": "x,y", "b": "1..30 if a=x"})
 	s := create(t, p)
-	if err := s.Run(t.Context(), RunOptions{Trials: 100}, func(context.Context, *Attempt) (Outcome, error) { return Outcome{Values: []float64{1}}, nil }); err != nil {
+	err := s.Run(t.Context(), RunOptions{Trials: 100, Parallel: 3}, func(ctx context.Context, a *Attempt) (Outcome, error) {
+		time.Sleep(time.Duration(a.Number%3) * time.Millisecond) // some are under way when others find nothing to do
+		return Outcome{Values: []float64{1}}, ctx.Err()
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if n := len(s.Trials()); n != 31 {
 		t.Errorf("%d trials of a space with 31 settings", n)
+	}
+	for _, trial := range s.Trials() {
+		if trial.State != Complete {
+			t.Errorf("trial %d is %s", trial.Number, trial.State)
+		}
 	}
 }
 
