@@ -135,12 +135,8 @@ func (t *Tokenizer) truncate(a, b *Encoding, n int) {
 
 // longestFirst shares n tokens: the shorter text stays whole if it fits into half of them.
 func longestFirst(a, b, n int) (int, int) {
-	short, long := min(a, b), max(a, b)
-	if short > n {
-		long = short
-	} else {
-		long = max(short, n-short)
-	}
+	short := min(a, b)
+	long := max(short, n-short)
 	if short+long > n {
 		short = n / 2
 		long = short + n%2

@@ -36,7 +36,6 @@ type Encoding struct {
 // workspace is scratch memory of the stages.
 type workspace struct {
 	draft   draft
-	aligned Aligned
 	parts   []addedMatch
 	inner   []addedMatch
 	spans   [2][]Span

@@ -179,7 +179,7 @@ type counter struct {
 
 const (
 	maxCounted      = 4 << 20
-	maxCountedBytes = 256 << 20
+	maxCountedBytes = 64 << 20
 )
 
 // add counts a string, whose memory the caller may use again.
