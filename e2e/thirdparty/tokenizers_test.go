@@ -125,6 +125,7 @@ func TestTokenizersEncodeAlike(t *testing.T) {
 		texts := lines(t, lang)
 		for _, kind := range []string{"char", "word", "wordpiece", "bpe", "unigram"} {
 			t.Run(lang+" "+kind, func(t *testing.T) {
+				t.Parallel()
 				tok, err := text.Train(context.Background(), slices.Values(texts[:len(texts)/4]), text.Config{Kind: kind, Lowercase: true, NFKC: true, MinFrequency: 2, VocabSize: 10_000}, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -177,6 +178,7 @@ func TestImportedTokenizersEncodeAlike(t *testing.T) {
 	for _, path := range files {
 		name := strings.TrimSuffix(filepath.Base(path), ".json")
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			tok, err := text.Load(path)
 			if err != nil {
 				t.Fatal(err)
