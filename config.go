@@ -2,6 +2,7 @@ package xiaoyu
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
@@ -30,7 +31,12 @@ type Config struct {
 	Ensemble  Ensemble     `yaml:"ensemble" json:"ensemble,omitzero" doc:"several models instead of one, whose answers are joined"`
 	Eval      Eval         `yaml:"eval" json:"eval" doc:"how the model is judged"`
 	Tune      tune.Config  `yaml:"tune" json:"tune,omitzero" doc:"how settings are searched (xiaoyu tune)"`
+
+	chosen []string // keys, see Chosen
 }
+
+// Chosen notes that a key was set by somebody: nothing that suits a task replaces it.
+func (c *Config) Chosen(key string) { c.chosen = append(slices.Clip(c.chosen), key) }
 
 // Eval is the `eval` part of xiaoyu.yaml.
 type Eval struct {
@@ -80,6 +86,7 @@ func Preset(family string) (*Config, error) {
 			return nil, err
 		}
 	}
+	c.chosen = nil
 	return c, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/eval"
+	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
@@ -36,11 +37,39 @@ func (c *Config) resolveTask(ctx context.Context) error {
 	return nil
 }
 
-// suitTokens refuses families that label no tokens.
+// taggers hold what differs from the families' presets where the task is to label tokens.
+var taggers = map[string]map[string]string{
+	"lstm":  recurrentTagger,
+	"gru":   recurrentTagger,
+	"rnn":   recurrentTagger,
+	"cnn":   {"train.epochs": "12", "train.average": "0.999", "model.layers": "3", "model.word_dropout": "0.05"},
+	"dwcnn": {"train.epochs": "12", "train.average": "0.999", "model.word_dropout": "0.05"},
+}
+
+var recurrentTagger = map[string]string{"train.epochs": "12", "train.average": "0.999", "train.patience": "4", "train.refit": "true",
+	"model.dropout": "0.5", "model.embed_dropout": "0.5", "model.word_dropout": "0.05"}
+
+// suitTokens refuses families that label no tokens, and changes what the family's preset says but a tagger does better
+// without. Keys that were set, or say something else than the preset, are the user's.
 func (c *Config) suitTokens() error {
 	if !slices.Contains(model.TokenFamilies(), c.Model.Family) {
 		return hint.Errorf("choose one of them with --model: "+strings.Join(model.TokenFamilies(), ", "), "task tokens: the family %s has no states of tokens to label", c.Model.Family)
 	}
+	usual, err := Preset(c.Model.Family)
+	if err != nil {
+		return err
+	}
+	chosen := c.chosen
+	for key, value := range taggers[c.Model.Family] {
+		now, _ := conf.Get(c, key)
+		if preset, _ := conf.Get(usual, key); now != preset || slices.Contains(chosen, key) {
+			continue
+		}
+		if err := conf.Set(c, key, value); err != nil {
+			return err
+		}
+	}
+	c.chosen = chosen
 	return nil
 }
 

@@ -96,7 +96,7 @@ func looksConll(sample []byte) bool {
 			continue
 		}
 		rows++
-		if n := len(fields); n >= 2 && n <= 16 && isTag(fields[n-1]) && (len(fields[0]) == 1 || !strings.ContainsAny(fields[0], " ,")) {
+		if n := len(fields); n >= 2 && n <= 16 && isTag(fields[n-1]) {
 			tagged++
 		}
 		if rows == 400 {

@@ -572,3 +572,14 @@ func counts(s *Set, side Side) []int {
 	}
 	return n
 }
+
+func TestSentencesOfManyCommasAreStillColumns(t *testing.T) {
+	r, err := Open(context.Background(), write(t, "eng.testa", []byte(strings.Repeat("1,000 CD I-NP O\n, , O O\nLeeds NNP I-NP I-ORG\n\n", 40))), Columns{Text: "text", Label: "label"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if r.Format() != "conll" {
+		t.Errorf("read as %s", r.Format())
+	}
+}

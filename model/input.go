@@ -17,22 +17,26 @@ type Sample struct {
 type Input struct {
 	Tokens   tensor.Packed // ids; a sequence an example, and for neural models of pairs two
 	Features tensor.Packed // hashed features, a sequence a token; empty unless Config.Features says otherwise
+	Direct   tensor.Packed // the same with those of the surroundings, for Features.Direct
 }
 
 // Reset empties the batch and keeps its memory.
 func (in *Input) Reset() {
 	in.Tokens.Reset()
 	in.Features.Reset()
+	in.Direct.Reset()
 }
 
 // appendSequence copies sequence i of another batch.
 func (in *Input) appendSequence(from *Input, i int) {
 	in.Tokens.Append(from.Tokens.Sequence(i))
-	if from.Features.Len() == 0 {
-		return
-	}
-	for t := from.Tokens.Offsets[i]; t < from.Tokens.Offsets[i+1]; t++ {
-		in.Features.Append(from.Features.Sequence(int(t)))
+	for t := int(from.Tokens.Offsets[i]); t < int(from.Tokens.Offsets[i+1]); t++ {
+		if from.Features.Len() > 0 {
+			in.Features.Append(from.Features.Sequence(t))
+		}
+		if from.Direct.Len() > 0 {
+			in.Direct.Append(from.Direct.Sequence(t))
+		}
 	}
 }
 
@@ -103,12 +107,20 @@ func (m *Model) Append(in *Input, e *Sample) {
 
 func (m *Model) appendTokens(in *Input, enc *text.Encoding, e *Sample) {
 	in.Tokens.Append(enc.IDs)
-	if m.Config.Features.Dim == 0 {
+	c := &m.Config.Features
+	if c.Dim == 0 && m.direct == nil {
 		return
 	}
+	h := featureHasher{c, enc, e.Source, enc == &e.Text}
 	for i := range enc.IDs {
-		e.ids = m.Config.Features.hash(e.ids[:0], enc, i, e.Source, enc == &e.Text)
-		in.Features.Append(e.ids)
+		e.ids = h.own(e.ids[:0], i)
+		if c.Dim > 0 {
+			in.Features.Append(e.ids)
+		}
+		if m.direct != nil {
+			e.ids = h.around(e.ids, i)
+			in.Direct.Append(e.ids)
+		}
 	}
 }
 

@@ -33,6 +33,7 @@ type Model struct {
 	Ensemble  *Ensemble // in place of network and head, for family ensemble; nil for all others
 	Package   *Package  // where it was loaded from; nil for a new model
 
+	direct  *nn.Param // [features.buckets, tags] scores of token features, nil for none
 	cleaner *text.Cleaner
 	workers sync.Pool // of *worker, see predict.go
 }
@@ -97,6 +98,7 @@ func New(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string,
 
 // assemble builds everything but the weights.
 func assemble(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string) (*Model, error) {
+	c.Features.Resolve(c.Head, "")
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
@@ -128,6 +130,9 @@ func (m *Model) declare() {
 		in.width *= 4 // see nn.Tape.PairFeatures
 	}
 	m.Head = newHead(&m.Config, m.Params, in, m.Labels)
+	if f := m.Config.Features; f.Direct == "yes" && m.Config.Head == TokensHead {
+		m.direct = m.Params.AddTable("features.direct", nn.Zeros, f.Buckets, len(m.Labels))
+	}
 }
 
 // Forward computes the logits of a batch: [examples, outputs], or [tokens, tags] for head tokens.
@@ -136,7 +141,11 @@ func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
 	if m.sequences() == 2 {
 		h.Dense = t.PairFeatures(h.Dense)
 	}
-	return m.Head.Logits(t, h)
+	logits := m.Head.Logits(t, h)
+	if m.direct != nil {
+		logits = t.Add(logits, t.EmbeddingSum(m.direct, &in.Direct, float32(m.Config.Dropout)))
+	}
+	return logits
 }
 
 // Vocabulary returns the number of different ids that Encode yields.

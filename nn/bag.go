@@ -10,34 +10,54 @@ import (
 // EmbeddingBag looks up the rows of table, [rows, dim], that each sequence of bags names, and returns their means,
 // [sequences, dim]; an empty bag gives zeros (fastText's subwords: Bojanowski et al. 2017). Ids must be valid.
 func (t *Tape) EmbeddingBag(table *Param, bags *tensor.Packed) *Var {
+	return t.bag(table, bags, bags.IDs, func(n int) float32 { return 1 / float32(max(n, 1)) })
+}
+
+// EmbeddingSum is EmbeddingBag with sums in place of means: a linear layer over sparse features that are there or not.
+// While training, each feature is left out with probability p and the sums are scaled by 1/(1-p).
+func (t *Tape) EmbeddingSum(table *Param, bags *tensor.Packed, p float32) *Var {
+	ids, scale := t.Replace(bags.IDs, p, dropped), float32(1)
+	if t.training() {
+		scale = 1 / (1 - p)
+	}
+	return t.bag(table, bags, ids, func(int) float32 { return scale })
+}
+
+// dropped stands in for the id of a feature that was left out.
+const dropped = -1
+
+// bag scales the sum of the rows of a bag of n by scale(n); ids are those of bags, some perhaps dropped.
+func (t *Tape) bag(table *Param, bags *tensor.Packed, ids []int32, scale func(n int) float32) *Var {
 	n, dim := bags.Len(), table.Width()
 	y := t.value(n, dim)
+	each := func(i int, visit func(row int, scale float32)) {
+		from, to := bags.Offsets[i], bags.Offsets[i+1]
+		f := scale(int(to - from))
+		for _, id := range ids[from:to] {
+			if id != dropped {
+				visit(int(id), f)
+			}
+		}
+	}
 	t.pool.For(n, grain(8*dim), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			row := y.Row(i)
 			clear(row)
-			ids := bags.Sequence(i)
-			for _, id := range ids {
-				kernel.Add(row, table.Data[int(id)*dim:int(id+1)*dim])
-			}
-			if len(ids) > 1 {
-				kernel.Scale(1/float32(len(ids)), row)
-			}
+			each(i, func(id int, f float32) { kernel.Axpy(f, table.Data[id*dim:(id+1)*dim], row) })
 		}
 	})
 	if t.training() && !table.Frozen {
 		t.record(func() {
-			for _, id := range bags.IDs {
-				table.Rows.Insert(id)
+			for _, id := range ids {
+				if id != dropped {
+					table.Rows.Insert(id)
+				}
 			}
 			// Workers share the columns and not the rows, so that each sum has one owner and one order.
 			t.pool.For(dim, 16, func(lo, hi int) {
 				for i := range n {
-					ids := bags.Sequence(i)
 					d := y.Grad[i*dim+lo : i*dim+hi]
-					for _, id := range ids {
-						kernel.Axpy(1/float32(len(ids)), d, table.Grad[int(id)*dim+lo:int(id)*dim+hi])
-					}
+					each(i, func(id int, f float32) { kernel.Axpy(f, d, table.Grad[id*dim+lo:id*dim+hi]) })
 				}
 			})
 		})

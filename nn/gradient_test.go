@@ -67,6 +67,12 @@ var networks = map[string]network{
 		bags := &tensor.Packed{IDs: []int32{0, 3, 3, 1, 2, 0, 1}, Offsets: []int32{0, 3, 3, 4, 7}}
 		return func(t *Tape, _ *Var, _ []int32) *Var { return t.EmbeddingBag(table, bags) }
 	},
+	"embedding sum, some dropped": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		table := ps.Add("table", Uniform(1), 4, 5)
+		table.Rows = NewRowSet(4)
+		bags := &tensor.Packed{IDs: []int32{0, 3, 3, 1, 2, 0, 1}, Offsets: []int32{0, 3, 3, 4, 7}}
+		return func(t *Tape, _ *Var, _ []int32) *Var { return t.EmbeddingSum(table, bags, 0.4) }
+	},
 	"crf": func(ps *Params) func(*Tape, *Var, []int32) *Var {
 		c := NewCRF(ps, "crf", 5)
 		tags := []int32{0, 2, 2, 4, 1, 3, 3, 0, 1, 2, 4, 4, 1, 0}

@@ -102,6 +102,10 @@ func sections(v reflect.Value, prefix string) []string {
 	return out
 }
 
+// A Chooser is a configuration that wants to know which keys Set has changed: somebody chose their values, where those of
+// a file may be defaults that were written down.
+type Chooser interface{ Chosen(key string) }
+
 // Set changes one key from text: lists are separated by commas.
 func Set(config any, key, value string) error {
 	list := all(structOf(config), "")
@@ -109,6 +113,9 @@ func Set(config any, key, value string) error {
 		if f.path == key {
 			if err := f.set(value); err != nil {
 				return hint.Wrap(err, f.allowed(), "setting %s", key)
+			}
+			if c, ok := config.(Chooser); ok {
+				c.Chosen(key)
 			}
 			return nil
 		}

@@ -1,0 +1,50 @@
+package xiaoyu
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
+)
+
+// tagged returns a preset on a file of columns.
+func tagged(t *testing.T, family string) *Config {
+	t.Helper()
+	c, err := Preset(family)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Data.Path = filepath.Join(t.TempDir(), "train.conll")
+	if err := os.WriteFile(c.Data.Path, []byte("Ann B-PER\nsleeps O\n\nBob B-PER\nsleeps O\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestATaggerHasItsOwnSettingsButForThoseThatWereChosen(t *testing.T) {
+	c := tagged(t, "lstm")
+	for key, value := range map[string]string{"model.word_dropout": "0", "train.epochs": "5"} { // the first is what the preset says as well
+		if err := conf.Set(c, key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // a search resolves the task of a configuration again
+		if err := c.resolveTask(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if c.Task != data.Tags || c.Model.WordDropout != 0 || c.Train.Epochs != 5 {
+			t.Errorf("task %s, word dropout %v, %d epochs", c.Task, c.Model.WordDropout, c.Train.Epochs)
+		}
+		if c.Train.Average != 0.999 || c.Model.Dropout != 0.5 || c.Data.Rows.Duplicates {
+			t.Errorf("average %v, dropout %v, doubles dropped: %v", c.Train.Average, c.Model.Dropout, c.Data.Rows.Duplicates)
+		}
+	}
+	c = tagged(t, "ngram")
+	if err := c.resolveTask(context.Background()); err == nil || !strings.Contains(Way(err), "lstm") {
+		t.Errorf("a family without states of tokens: %v; %s", err, Way(err))
+	}
+}
