@@ -43,11 +43,10 @@ func Extract(page []byte, base *url.URL) (Article, error) {
 		heading = squeeze(textOf(h))
 	}
 	a.Title = cmp.Or(m.first("og:title"), titleOf(m.title, heading, a.Site), heading)
-	a.Date = m.date()
-	if a.Date == "" {
-		a.Date = dateInText(textOf(body))
-	}
-	a.Author = cmp.Or(m.author(), byline(textOf(body)))
+	top := textOf(body)
+	top = strings.ToValidUTF8(top[:min(len(top), 32<<10)], "") // date and author stand above an article
+	a.Date = cmp.Or(m.date(), isoDate(dateLike.FindString(top)))
+	a.Author = cmp.Or(m.author(), byline(top))
 	// The title is often the article's first line as well.
 	if rest, ok := strings.CutPrefix(a.Text, a.Title+"\n"); ok && a.Title != "" {
 		a.Text = rest
@@ -358,10 +357,6 @@ var (
 	dateLike   = regexp.MustCompile(`(?:19|20)\d\d(?:-\d{1,2}-\d{1,2}|/\d{1,2}/\d{1,2}|年\d{1,2}月\d{1,2}日)(?:\s*\d{1,2}:\d{2}(?::\d{2})?)?`)
 	bylineLike = regexp.MustCompile(`(?:(?:作者|记者)\s*[：:]|\s文\s*[／/])\s*([\p{Han}·A-Za-z]{2,20})|(?m:^\s*[Bb]y ([A-Z][\w.'-]+(?: [A-Z][\w.'-]+){0,3})\s*$)`)
 )
-
-func dateInText(text string) string {
-	return isoDate(dateLike.FindString(text))
-}
 
 func byline(text string) string {
 	m := bylineLike.FindStringSubmatch(text)
