@@ -26,6 +26,11 @@ func dataCommand(term *terminal) *cobra.Command {
 
 // dataSubcommand builds a subcommand that works on the project's data, or on that of the flags.
 func dataSubcommand(use, short string, run func(ctx context.Context, c *data.Config) error) *cobra.Command {
+	return dataSubcommandOn(use, short, func(*data.Columns) {}, run)
+}
+
+// dataSubcommandOn is dataSubcommand for what needs other columns than those of the configuration.
+func dataSubcommandOn(use, short string, change func(c *data.Columns), run func(ctx context.Context, c *data.Config) error) *cobra.Command {
 	var project projectFlags
 	var columns columnFlags
 	cmd := &cobra.Command{
@@ -43,6 +48,7 @@ func dataSubcommand(use, short string, run func(ctx context.Context, c *data.Con
 			if c.Data.Path == "" {
 				return hint.Errorf("pass --data FILE, or set data.path in "+xiaoyu.ConfigFile, "no file of examples is named")
 			}
+			change(&c.Data.Columns)
 			if err := c.Data.Resolve(cmd.Context(), c.Task); err != nil {
 				return err
 			}

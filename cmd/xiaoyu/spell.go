@@ -16,7 +16,8 @@ func dataSpell(term *terminal) *cobra.Command {
 	var least float64
 	var limit, maxChars int
 	var asJSON bool
-	cmd := dataSubcommand("spell", "Propose corrections of misspellings from the data's own statistics, as a table to edit", func(ctx context.Context, c *data.Config) error {
+	texts := func(c *data.Columns) { c.Label, c.Group, c.Time, c.Slices = "", "", "", nil } // nothing else is needed
+	cmd := dataSubcommandOn("spell", "Propose corrections of misspellings from the data's own statistics, as a table to edit", texts, func(ctx context.Context, c *data.Config) error {
 		if !(least >= 0.5 && least <= 1) {
 			return usageError{hint.Errorf("give one from 0.5 to 1", "--least %v: no confidence to propose from", least)}
 		}
