@@ -62,16 +62,16 @@ func LearningCurve(ctx context.Context, c *Config, o CurveOptions) (*eval.Learni
 	if err != nil {
 		return nil, err
 	}
-	total := len(sizes) * o.Seeds
+	done, total := 0, len(sizes)*o.Seeds
 	for s := range uint64(o.Seeds) { // a whole curve of the first seed comes first
 		for _, n := range sizes {
-			at := fmt.Sprintf("%d/%d", len(k.state.Points)+1, total)
-			if err := k.train(ctx, n, c.Train.Seed+s, at); err != nil {
+			if err := k.train(ctx, n, c.Train.Seed+s, fmt.Sprintf("%d/%d", done+1, total)); err != nil {
 				if errors.Is(err, context.Canceled) {
-					err = hint.Wrap(err, "the same command continues", "drawing the learning curve after %d of %d trainings", len(k.state.Points), total)
+					err = hint.Wrap(err, "the same command continues", "drawing the learning curve after %d of %d trainings", done, total)
 				}
 				return nil, err
 			}
+			done++
 		}
 	}
 	wanted := slices.DeleteFunc(slices.Clone(k.state.Points), func(p eval.CurvePoint) bool {
@@ -104,6 +104,11 @@ func (k *curve) open() error {
 	settings := k.whole.config
 	settings.Out, settings.Name, settings.Eval = "", "", Eval{Calibrate: settings.Eval.Calibrate} // these change no training
 	description, err := json.Marshal([]any{settings, k.whole.set.Digest, Version()})
+	if err == nil && k.whole.set.Digest == "" { // standard input: the rows themselves are what tells it apart
+		var rows []byte
+		rows, err = json.Marshal(k.whole.set.Parts)
+		description = append(description, rows...)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -9,13 +10,18 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 )
 
+// evalFlags say what is judged, and what is made of it.
+type evalFlags struct {
+	columns       columnFlags
+	curve         curveFlags
+	html, against string
+	slices        []string
+	mistakes      int
+	asJSON        bool
+}
+
 func evalCommand(term *terminal) *cobra.Command {
-	var columns columnFlags
-	var curve curveFlags
-	var html, against string
-	var slices []string
-	var mistakes int
-	var asJSON bool
+	var f evalFlags
 	cmd := &cobra.Command{
 		Use:   "eval MODEL --data FILE --text COLUMN --label COLUMN",
 		Short: "Judge a model on a file of examples, or compare two",
@@ -28,75 +34,83 @@ chance: by McNemar's exact test (numbers: the sign test) and by resampling the e
 With --curve it also trains on parts of the model's own training data, as ` + "`xiaoyu train --curve`" + ` does.`,
 		Args: exactly(1, "the folder of a model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := xiaoyu.Preset("cnn") // only its data part is used
-			if err != nil {
-				return err
-			}
-			if err := columns.apply(c); err != nil {
-				return err
-			}
-			m, err := xiaoyu.Open(args[0])
-			if err != nil {
-				return err
-			}
-			defer m.Close()
-			c.Eval.Mistakes, c.Data.Slices = mistakes, slices
-			term.quiet = asJSON && !term.live
-			page := eval.Page{}
-			var report *eval.Report
-			if against == "" {
-				report, err = xiaoyu.Evaluate(cmd.Context(), m, c, term)
-			} else {
-				var other *xiaoyu.Model
-				if other, err = xiaoyu.Open(against); err != nil {
-					return err
-				}
-				defer other.Close()
-				report, page.Comparison, err = xiaoyu.Compare(cmd.Context(), m, other, c, term)
-			}
-			if err == nil && curve.draw {
-				page.Curve, err = xiaoyu.CurveOfModel(cmd.Context(), m, curve.options(term))
-			}
-			if err != nil {
-				return err
-			}
-			term.endStage()
-			if page.Curve != nil {
-				if err := curve.write(term, page.Curve, false); err != nil {
-					return err
-				}
-			}
-			if html != "" {
-				if err := xiaoyu.WriteReport(html, m, c, report, page); err != nil {
-					return err
-				}
-			}
-			if asJSON {
-				return term.printJSON(judgementJSON(report, page))
-			}
-			if page.Comparison != nil {
-				page.Comparison.Text(term.out)
-			} else {
-				report.Text(term.out)
-			}
-			if page.Curve != nil {
-				fmt.Fprintln(term.out, "\nlearning curve")
-				page.Curve.Text(term.out)
-			}
-			if html != "" {
-				fmt.Fprintf(term.out, "\nreport   %s\n", html)
-			}
-			return nil
+			term.quiet = f.asJSON && !term.live
+			return f.run(cmd.Context(), term, args[0])
 		},
 	}
-	columns.add(cmd, true)
-	curve.add(cmd)
-	cmd.Flags().StringVar(&against, "against", "", "another model, to be judged on the same rows and compared")
-	cmd.Flags().StringArrayVar(&slices, "slice", nil, "a column by whose values the figures are told apart as well; may be given again")
-	cmd.Flags().StringVar(&html, "html", "", "write the report as a web page to this file")
-	cmd.Flags().IntVar(&mistakes, "mistakes", 20, "how many of the most confident mistakes to list")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	f.columns.add(cmd, true)
+	f.curve.add(cmd)
+	cmd.Flags().StringVar(&f.against, "against", "", "another model, to be judged on the same rows and compared")
+	cmd.Flags().StringArrayVar(&f.slices, "slice", nil, "a column by whose values the figures are told apart as well; may be given again")
+	cmd.Flags().StringVar(&f.html, "html", "", "write the report as a web page to this file")
+	cmd.Flags().IntVar(&f.mistakes, "mistakes", 20, "how many of the most confident mistakes to list")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print the report as JSON")
 	return cmd
+}
+
+func (f *evalFlags) run(ctx context.Context, term *terminal, dir string) error {
+	c, err := xiaoyu.Preset("cnn") // only its data part is used
+	if err != nil {
+		return err
+	}
+	if err := f.columns.apply(c); err != nil {
+		return err
+	}
+	c.Eval.Mistakes, c.Data.Slices = f.mistakes, f.slices
+	m, err := xiaoyu.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	report, page, err := f.judge(ctx, term, m, c)
+	if err != nil {
+		return err
+	}
+	term.endStage()
+	if page.Curve != nil {
+		if err := f.curve.write(term, page.Curve, false); err != nil {
+			return err
+		}
+	}
+	if f.html != "" {
+		if err := xiaoyu.WriteReport(f.html, m, c, report, page); err != nil {
+			return err
+		}
+	}
+	if f.asJSON {
+		return term.printJSON(judgementJSON(report, page))
+	}
+	if page.Comparison != nil {
+		page.Comparison.Text(term.out)
+	} else {
+		report.Text(term.out)
+	}
+	if page.Curve != nil {
+		fmt.Fprintln(term.out, "\nlearning curve")
+		page.Curve.Text(term.out)
+	}
+	if f.html != "" {
+		fmt.Fprintf(term.out, "\nreport   %s\n", f.html)
+	}
+	return nil
+}
+
+// judge makes the report, and of the page what was asked for.
+func (f *evalFlags) judge(ctx context.Context, term *terminal, m *xiaoyu.Model, c *xiaoyu.Config) (report *eval.Report, page eval.Page, err error) {
+	if f.against == "" {
+		report, err = xiaoyu.Evaluate(ctx, m, c, term)
+	} else {
+		var other *xiaoyu.Model
+		if other, err = xiaoyu.Open(f.against); err != nil {
+			return nil, page, err
+		}
+		defer other.Close()
+		report, page.Comparison, err = xiaoyu.Compare(ctx, m, other, c, term)
+	}
+	if err == nil && f.curve.draw {
+		page.Curve, err = xiaoyu.CurveOfModel(ctx, m, f.curve.options(term))
+	}
+	return report, page, err
 }
 
 // judgementJSON is the report alone where there is nothing else.
