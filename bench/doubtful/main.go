@@ -91,6 +91,7 @@ func measure(name string, c *xiaoyu.Config, flip float64, seeds, folds int) erro
 		}
 		p := float64(right) / float64(flips)
 		precisions = append(precisions, fmt.Sprintf("%.3f", p))
+		fmt.Fprintf(os.Stderr, "%s, seed %d: %.3f, estimated share %.3f, %.1f s\n", name, seed+1, p, r.Noise.Share, time.Since(start).Seconds())
 		mean, share = mean+p/float64(seeds), share+r.Noise.Share/float64(seeds)
 	}
 	fmt.Printf("| %s | %d | %d | %d | %s | %.3f | %.3f | %.3f | %.1f |\n", name, len(rows), len(set.Labels), flips, strings.Join(precisions, ", "), mean, share, plain.Noise.Share, seconds)
