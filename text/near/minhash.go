@@ -29,7 +29,7 @@ type background struct {
 // costs time in proportion to the texts; fewer let strangers meet, which costs in proportion to their square. How many
 // strangers meet depends on the texts: Chinese ones share fewer shingles than English ones.
 func choosePlan(threshold float64, texts int, b background) plan {
-	const hashCost, compareCost = 3.0, 40.0 // ns for a member of a set
+	const hashCost, compareCost = 6.0, 40.0 // ns for a member of a set
 	best, least := plan{1, 1}, math.Inf(1)
 	n := float64(texts)
 	for rows := 1; rows <= maxRows; rows++ {
@@ -46,7 +46,8 @@ func choosePlan(threshold float64, texts int, b background) plan {
 			meet += math.Pow(s, float64(rows)) / float64(len(b.similarities))
 		}
 		k := float64(rows * bands)
-		cost := n*(b.shingles+k*math.Log(k+1))*hashCost + float64(bands)*n*n/2*meet*compareCost*b.shingles
+		passes := math.Ceil(float64(bands) * 4 * n / keyMemory) // see search.run
+		cost := n*(b.shingles+k*math.Log(k+1))*hashCost*passes + float64(bands)*n*n/2*meet*compareCost*b.shingles
 		if cost < least {
 			best, least = plan{bands, rows}, cost
 		}

@@ -58,7 +58,7 @@ type Pair struct {
 // to each other one, though its ends may differ by more than the threshold allows. Texts without a letter or digit are
 // compared by all their characters; empty texts are nobody's double.
 //
-// Beside the texts it needs 64 MB for signatures and some 60 bytes a text, whatever the threshold; more where most texts
+// Beside the texts it needs up to 128 MB for signatures and some 60 bytes a text, whatever the threshold; more where most texts
 // are in groups.
 func Groups(ctx context.Context, texts []string, o Options) (*Result, error) {
 	s, err := newSearch(texts, o)
@@ -122,7 +122,7 @@ func Pairs(ctx context.Context, texts []string, o Options) ([]Pair, Work, error)
 
 const (
 	// keyMemory bounds the signatures that are held at once; where there are more, the texts are gone through again.
-	keyMemory = 64 << 20
+	keyMemory = 128 << 20
 	// maxBucket is how many texts of one bucket are compared each with each; in larger ones each is compared with the
 	// next nearWindow of its length.
 	maxBucket  = 4096
