@@ -21,7 +21,7 @@ type result struct {
 	Set            string  `json:"set"`
 	Model          string  `json:"model"`
 	Seed           uint64  `json:"seed"`
-	Accuracy       float64 `json:"accuracy"`
+	Accuracy       float64 `json:"accuracy"` // or the F1 of entities
 	MacroF1        float64 `json:"macro_f1"`
 	Rows           int     `json:"rows"` // judged
 	Parameters     int     `json:"parameters"`
@@ -79,7 +79,7 @@ func measure(ctx context.Context, o *options, s set, name string, seed uint64) (
 	if err != nil {
 		return nil, err
 	}
-	r.Accuracy, r.MacroF1, r.Rows, r.Seconds = trained.Report.Accuracy, trained.Report.MacroF1, trained.Report.N, trained.Seconds
+	r.Accuracy, r.MacroF1, r.Rows, r.Seconds = trained.Report.Main().Value, trained.Report.MacroF1, trained.Report.N, trained.Seconds
 	if err := r.lookAt(ctx, trained.Package, c); err != nil {
 		return nil, err
 	}
