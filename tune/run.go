@@ -146,12 +146,12 @@ func (s *Study) suggest() (map[string]string, error) {
 	const attempts = 20
 	for attempt := range attempts {
 		params := sampler.Suggest(s.Space, s.Objectives, s.trials, Draw{s.Seed, s.next(), attempt})
-		if !s.tried(params) {
+		if !tried(s.trials, params) {
 			return params, nil
 		}
 	}
 	// What is near the best has been tried: any of the rest, if there is a rest.
-	rest := slices.DeleteFunc(s.Space.all(maxListed), s.tried)
+	rest := slices.DeleteFunc(s.Space.all(maxListed), func(params map[string]string) bool { return tried(s.trials, params) })
 	if len(rest) == 0 {
 		return nil, ErrExhausted
 	}
@@ -161,13 +161,8 @@ func (s *Study) suggest() (map[string]string, error) {
 // maxListed bounds the settings that are listed to find the untried ones; of more, some are found without.
 const maxListed = 10_000
 
-func (s *Study) tried(params map[string]string) bool {
-	for i := range s.trials {
-		if maps.Equal(s.trials[i].Params, params) {
-			return true
-		}
-	}
-	return false
+func tried(trials []Trial, params map[string]string) bool {
+	return slices.ContainsFunc(trials, func(t Trial) bool { return maps.Equal(t.Params, params) })
 }
 
 // end writes down how a trial ended.

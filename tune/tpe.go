@@ -58,7 +58,11 @@ func (t TPE) Suggest(s Space, objectives []Objective, trials []Trial, draw Draw)
 	for range candidates {
 		params := l.sample(rng)
 		at := place(axes, params)
-		if ratio := l.density(at) - g.density(at); best == nil || ratio > highest {
+		ratio := l.density(at) - g.density(at)
+		if tried(trials, params) {
+			ratio -= 1e9 // only where there is no other: of few settings all candidates may have been tried
+		}
+		if best == nil || ratio > highest {
 			best, highest = params, ratio
 		}
 	}
