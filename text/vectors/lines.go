@@ -98,7 +98,7 @@ func (r *reader) textVector(line []byte) error {
 		}
 		return r.fault(skipWay, "line %d: %d numbers, not %d%s", r.line, n, dim, promise)
 	}
-	if r.Keep != nil && !r.Keep(string(word)) {
+	if !r.wanted(string(word)) {
 		return nil
 	}
 	row := r.add(string(word))

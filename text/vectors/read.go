@@ -21,6 +21,7 @@ import (
 // Options say what to read of a file.
 type Options struct {
 	Keep     func(word string) bool  // words that are wanted; nil for all
+	Limit    int                     // keep no more than so many words; 0 for no limit
 	Skip     bool                    // pass over what is broken, with a note, instead of refusing the file
 	Progress func(done, total int64) // told of bytes of the file; may be nil
 }
@@ -178,7 +179,7 @@ func (r *reader) readBinary() error {
 			return r.damaged(err)
 		}
 		r.set.Total++
-		if r.Keep != nil && !r.Keep(word) {
+		if !r.wanted(word) {
 			continue
 		}
 		row := r.add(word)
@@ -211,6 +212,10 @@ func (r *reader) binaryWord() (string, error) {
 			word = append(word, c)
 		}
 	}
+}
+
+func (r *reader) wanted(word string) bool {
+	return (r.Limit == 0 || r.set.Len() < r.Limit) && (r.Keep == nil || r.Keep(word))
 }
 
 // add makes room for a wanted word, nil if it stands twice.
