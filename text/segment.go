@@ -59,6 +59,18 @@ type WordSegmenter struct {
 	lattices sync.Pool
 }
 
+// Knows tells whether the word stands in a dictionary, the segmenter's own or the user's.
+func (w *WordSegmenter) Knows(word string) bool {
+	if _, ok := w.words.find(word); ok {
+		return true
+	}
+	if user := w.user.lexicon(); user != nil {
+		_, ok := user.find(word)
+		return ok
+	}
+	return false
+}
+
 // dictionaryTotal is the number of words in the corpora that the dictionary's frequencies come from; its logarithm
 // turns frequencies into probabilities.
 const dictionaryTotal = 57_622_195

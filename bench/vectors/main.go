@@ -46,15 +46,17 @@ func main() {
 	python := flag.String("python", os.Getenv("XIAOYU_PYTHON"), "interpreter with gensim; $XIAOYU_PYTHON if empty")
 	epochs := flag.Int("epochs", 2, "epochs of each training")
 	limit := flag.Int("limit", 1_000_000, "texts at most")
+	kinds := flag.String("kinds", "skip-gram,CBOW", "what to train")
+	threads := flag.Int("threads", 2, "threads at most")
 	rounds := flag.Int("rounds", 3, "rounds in which the two take turns")
 	flag.Parse()
-	if err := run(*path, *column, *python, *epochs, *limit, *rounds); err != nil {
+	if err := run(*path, *column, *python, *kinds, *epochs, *limit, *threads, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(path, column, python string, epochs, limit, rounds int) error {
+func run(path, column, python, kinds string, epochs, limit, most, rounds int) error {
 	if path == "" || python == "" {
 		return errors.New("pass --data with a file of texts, and --python or XIAOYU_PYTHON with an interpreter that has gensim")
 	}
@@ -69,8 +71,9 @@ func run(path, column, python string, epochs, limit, rounds int) error {
 	}
 	fmt.Printf("%d words, %d different, %d epochs, medians of %d rounds\n\n", b.words, b.different, epochs, rounds)
 	fmt.Println("| kind | threads | ours, words/s | gensim's | ratio | ours, words a processor second | gensim's | ratio | twins first | gensim's | 1/rank | gensim's |\n|---|---|---|---|---|---|---|---|---|---|---|---|")
-	for _, skipGram := range []bool{true, false} {
-		for _, threads := range []int{1, 2} {
+	for kind := range strings.SplitSeq(kinds, ",") {
+		skipGram := kind != "CBOW"
+		for threads := 1; threads <= most; threads++ {
 			var ours, theirs []measure
 			for range rounds {
 				o, err := b.ours(skipGram, threads)
@@ -82,10 +85,6 @@ func run(path, column, python string, epochs, limit, rounds int) error {
 					return err
 				}
 				ours, theirs = append(ours, o), append(theirs, t)
-			}
-			kind := "CBOW"
-			if skipGram {
-				kind = "skip-gram"
 			}
 			mid := func(list []measure, of func(measure) float64) float64 {
 				var values []float64

@@ -20,7 +20,7 @@ func dataCommand(term *terminal) *cobra.Command {
 	}
 	cmd.AddCommand(dataShow(term), dataClean(term), dataSpell(term), dataSplit(term))
 	cmd.AddCommand(dataStats(term), dataDedup(term), dataLeak(term), dataDoubtful(term))
-	cmd.AddCommand(dataConvert(term), dataFetch(term))
+	cmd.AddCommand(dataConvert(term), dataFetch(term), dataWords(term))
 	return cmd
 }
 

@@ -146,7 +146,7 @@ func newTrainer(corpus *corpus, c Config) (*trainer, error) {
 	random := generator{c.Seed}
 	for w := range corpus.words {
 		for d := range c.Dim {
-			t.in[w*t.stride+d] = (random.uniform() - 0.5) / float32(c.Dim)
+			t.in[w*t.stride+d] = (2*random.uniform() - 1) / float32(c.Dim)
 		}
 	}
 	t.keep, t.alias = corpus.keepShares(c.Sample), newAlias(corpus.count)
