@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -206,13 +205,12 @@ type unigramEntry struct {
 }
 
 func (u *unigramEntry) UnmarshalJSON(data []byte) error {
-	if err := unmarshalPair(data, &u.token, &u.score); err != nil {
-		return err
+	var score json.Number
+	err := unmarshalPair(data, &u.token, &score)
+	if err == nil {
+		u.score, err = parseScore(string(score))
 	}
-	if math.IsNaN(u.score) || math.IsInf(u.score, 0) {
-		return fmt.Errorf("score %v", u.score)
-	}
-	return nil
+	return err
 }
 
 // unmarshalPair reads a list of two values.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -80,6 +82,38 @@ func TestBytesComeBackWhateverTheyAre(t *testing.T) {
 			if got := tok.Decode(tok.Encode(s).IDs, false); got != s {
 				t.Fatalf("%q comes back as %q", s, got)
 			}
+		}
+	}
+}
+
+func TestScoresAreReadAsTheReferenceReadsThem(t *testing.T) {
+	for s, want := range map[string]float64{"0": 0, "-1.5": -1.5, "-12.25e1": -122.5, "3": 3, "-2.5E-2": -0.025, "-8.164966940879822": -8.164966940879822} {
+		got, err := parseScore(s)
+		if err != nil || math.Abs(got-want) > 1e-14*math.Abs(want) {
+			t.Errorf("%s is read as %v (%v)", s, got, err)
+		}
+	}
+	differ := 0
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 1000 {
+		f := -20 * rng.Float64()
+		got, err := parseScore(strconv.FormatFloat(f, 'g', -1, 64))
+		if err != nil || math.Abs(got-f) > 4e-15*math.Abs(f) {
+			t.Fatalf("%v is read as %v (%v)", f, got, err)
+		}
+		if got != f {
+			differ++
+		}
+		if six, err := parseScore(strconv.FormatFloat(sixDecimals(f), 'g', -1, 64)); err != nil || six != sixDecimals(f) {
+			t.Fatalf("%v, of six decimals, is read as %v", sixDecimals(f), six)
+		}
+	}
+	if differ == 0 {
+		t.Error("long numbers are read exactly, which the reference does not")
+	}
+	for _, s := range []string{"1e999", "x", ""} {
+		if _, err := parseScore(s); err == nil {
+			t.Errorf("%q is accepted", s)
 		}
 	}
 }
