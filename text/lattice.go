@@ -4,7 +4,8 @@ import (
 	"unicode/utf8"
 )
 
-// lattice is the scratch memory of one cut: all words that may stand in a stretch of text, and the best path through them.
+// lattice is the scratch memory of one cut: the words that may stand in a stretch of text, and the best path through
+// them.
 type lattice struct {
 	*WordSegmenter
 	user      *lexicon // nil for none

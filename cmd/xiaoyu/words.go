@@ -18,7 +18,7 @@ func dataWords(term *terminal) *cobra.Command {
 	var asJSON bool
 	var out, dictionary string
 	var d text.Discovery
-	cmd := dataSubcommand("words", "Find Chinese words that no dictionary has: strings that cohere between changing neighbours", func(ctx context.Context, c *data.Config) error {
+	cmd := dataSubcommandOn("words", "Find Chinese words that no dictionary has: strings that cohere between changing neighbours", func(c *data.Columns) { c.Label = "" }, func(ctx context.Context, c *data.Config) error {
 		if c.Path == "-" {
 			return usageError{hint.Errorf("write the texts to a file", "xiaoyu data words: the texts are read twice, which standard input cannot be")}
 		}
@@ -26,7 +26,6 @@ func dataWords(term *terminal) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		c.Columns.Label = ""
 		term.Stage("looking", 0, "texts")
 		found, err := text.Discover(ctx, rereadable(ctx, c), seg, d, func(done int64) { term.Progress(done, "") })
 		if err != nil {
