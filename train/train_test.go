@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -420,5 +421,48 @@ func TestWithoutValidationTheLastWeightsCount(t *testing.T) {
 	}
 	if _, err := New(m, &Set{}, &Set{}, config()); err == nil || hint.Way(err) == "" {
 		t.Errorf("no examples: %v", err)
+	}
+}
+
+// Shared layers and a factorised embedding leave fewer weights, which learn as well and are saved once.
+func TestTransformersThatShareLayersLearn(t *testing.T) {
+	plain, _, _, _ := build(t, "transformer")
+	m, train, valid, texts := build(t, "transformer")
+	c := m.Config
+	c.ShareLayers, c.Layers, c.EmbedDim, c.Hidden = true, 3, 6, 10
+	m, err := model.New(c, m.Clean, m.Tokenizer, m.Labels, 7, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Params.Count() >= plain.Params.Count() {
+		t.Errorf("%d weights, one layer without a factorised embedding has %d", m.Params.Count(), plain.Params.Count())
+	}
+	tr, err := New(m, train, valid, config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, tr, nil)
+	tr.Finish()
+	m.Params.Freeze()
+	s, _, err := Evaluate(context.Background(), m, valid, nn.NewTape(nil))
+	if err != nil || s.Main < 0.9 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	p, err := m.Save(filepath.Join(t.TempDir(), "shared"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := model.Open(p.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer back.Package.Close()
+	a, err := m.Predict(context.Background(), texts[:20])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := back.Predict(context.Background(), texts[:20])
+	if err != nil || !reflect.DeepEqual(a, b) {
+		t.Errorf("the saved model predicts otherwise, %v", err)
 	}
 }

@@ -33,9 +33,13 @@ type result struct {
 // configure is the configuration of a family on a set, as a user would have it.
 func configure(o *options, s set, name string, seed uint64) (*xiaoyu.Config, error) {
 	family, vectors := strings.CutSuffix(name, "+vectors")
-	c, err := xiaoyu.Preset(family)
+	members := strings.Split(family, "&")
+	c, err := xiaoyu.Preset(members[0])
 	if err != nil {
 		return nil, err
+	}
+	if len(members) > 1 {
+		c.Ensemble.Members = members
 	}
 	c.Name, c.Eval.Bootstrap = s.name, 0
 	c.Data.Path, c.Data.Text, c.Data.Label = filepath.Join(o.data, s.train), s.text, s.label
