@@ -281,10 +281,14 @@ func (t *training) cost(ctx context.Context, objective string, seconds float64, 
 }
 
 // latency returns the milliseconds that the prediction of one text takes, cleaning and tokenizer included: the median of
-// validation texts, the least of three rounds, so that other work on the machine counts little.
+// validation texts (training texts, where a refit has used those up), the least of three rounds, so that other work on
+// the machine counts little.
 func (t *training) latency(ctx context.Context) (float64, error) {
 	t.model.Params.Freeze()
 	rows := t.set.Parts[data.Validation]
+	if len(rows) == 0 {
+		rows = t.set.Parts[data.Train]
+	}
 	least := math.Inf(1)
 	for range 3 {
 		var times []float64
