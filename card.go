@@ -164,6 +164,22 @@ func cardLimit(m *model.Model) string {
 	return "It answers with one of its labels for every text, also for one that fits none."
 }
 
+// Labels of a report are few enough to name in a card.
+func joinLabels(labels []string) string {
+	shown := slices.Clone(labels[:min(len(labels), 50)])
+	out := ""
+	for i, l := range shown {
+		if i > 0 {
+			out += ", "
+		}
+		out += "`" + l + "`"
+	}
+	if len(labels) > len(shown) {
+		out += fmt.Sprintf(" and %d more", len(labels)-len(shown))
+	}
+	return out
+}
+
 // Version returns the version of this module, or the revision that it was built from.
 func Version() string {
 	b, ok := debug.ReadBuildInfo()

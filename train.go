@@ -488,19 +488,3 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(m)
 }
-
-// Labels of a report are few enough to name in a card.
-func joinLabels(labels []string) string {
-	shown := slices.Clone(labels[:min(len(labels), 50)])
-	out := ""
-	for i, l := range shown {
-		if i > 0 {
-			out += ", "
-		}
-		out += "`" + l + "`"
-	}
-	if len(labels) > len(shown) {
-		out += fmt.Sprintf(" and %d more", len(labels)-len(shown))
-	}
-	return out
-}
