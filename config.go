@@ -47,7 +47,7 @@ type Eval struct {
 
 // Ensemble is the `ensemble` part of xiaoyu.yaml.
 type Ensemble struct {
-	Members []string `yaml:"members" json:"members,omitempty" doc:"families to train and to join, such as ngram,cnn,gru; each has its preset, but the project's own family (model.family) the project's settings; empty for one model" default:""`
+	Members []string `yaml:"members" json:"members,omitempty" doc:"families to train and to join, such as ngram,cnn,gru; each has its preset, but the project's own family (model.family) the project's settings; all that can start from model.vectors; empty for one model" default:""`
 	Seeds   int      `yaml:"seeds" json:"seeds,omitempty" doc:"models of each member, with train.seed and the seeds after it" default:"1" min:"1" max:"100"`
 	Vote    bool     `yaml:"vote" json:"vote,omitempty" doc:"members vote with what they decide; else their probabilities are averaged" default:"false"`
 	Weights string   `yaml:"weights" json:"weights,omitempty" doc:"equal, or auto: chosen on the validation part, which no member trains on then" default:"equal" enum:"equal|auto"`

@@ -64,6 +64,24 @@ func TestAnEnsembleFromConfigurationGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
+func TestMembersStartFromTheVectorsThatTheyCanRead(t *testing.T) {
+	c := project(t, "ngram")
+	c.Model.Vectors, c.Model.Frozen, c.Eval.Bootstrap = writeVectors(t), true, 0
+	c.Ensemble = xiaoyu.Ensemble{Members: []string{"ngram", "static"}, Seeds: 1, Weights: "equal"}
+	r, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := xiaoyu.Open(r.Package)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if of := m.Ensemble.Members[1].Config; of.EmbedDim != 12 || !of.Frozen {
+		t.Errorf("static reads no vectors: width %d, frozen %v", of.EmbedDim, of.Frozen)
+	}
+}
+
 func TestWeightsAreChosenOnData(t *testing.T) {
 	good, bad := project(t, "ngram"), project(t, "mlp")
 	bad.Train.LearningRate = 0

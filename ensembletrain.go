@@ -126,6 +126,8 @@ func (c *Config) ensembleMembers() ([]*Config, error) {
 	return members, nil
 }
 
+// member is the configuration of one member. Word vectors belong to the texts' language, not to a family: each member
+// that can starts from them.
 func (c *Config) member(family string, seed uint64) (*Config, error) {
 	m, err := Preset(family)
 	if err != nil {
@@ -136,6 +138,10 @@ func (c *Config) member(family string, seed uint64) (*Config, error) {
 		m = &own
 	}
 	m.Task, m.Data, m.Eval, m.Runs = c.Task, c.Data, c.Eval, c.Runs
+	m.Model.Vectors = ""
+	if model.ReadsVectors(family) {
+		m.Model.Vectors, m.Model.VectorsSkip, m.Model.Frozen = c.Model.Vectors, c.Model.VectorsSkip, c.Model.Frozen
+	}
 	m.Eval.Bootstrap = 0 // its own report is one that nobody reads
 	m.Ensemble = Ensemble{}
 	m.Train.Seed, m.Train.Threads = seed, c.Train.Threads
