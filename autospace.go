@@ -2,6 +2,7 @@ package xiaoyu
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -54,7 +55,7 @@ func autoSpace(c *Config, families []string, chinese bool) (tune.Space, error) {
 		if chinese && c.Task != data.Tags {
 			ranges["tokenizer.kind"] = "char,word"
 		}
-		for _, key := range sortedKeys(ranges) {
+		for _, key := range slices.Sorted(maps.Keys(ranges)) {
 			if err := add(f, key, ranges[key]); err != nil {
 				return nil, err
 			}
@@ -64,15 +65,6 @@ func autoSpace(c *Config, families []string, chinese bool) (tune.Space, error) {
 		return nil, err
 	}
 	return space, space.Check()
-}
-
-func sortedKeys(m map[string]string) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // presetParams are the settings of a family's preset, as far as the space holds them: a value beyond it stays the

@@ -221,7 +221,7 @@ func (d *Doubles) Text(w io.Writer) {
 		for i, m := range g.Members {
 			what := fmt.Sprintf("%.2f  %s", m.Jaccard, m.Marked)
 			if i == 0 {
-				what = "stays " + oneLine(m.Text, 100)
+				what = "stays " + OneLine(m.Text, 100)
 			}
 			fmt.Fprintf(w, "  line %-7d %s%s\n", m.Line, bracketed(m.Label), what)
 		}
@@ -231,8 +231,8 @@ func (d *Doubles) Text(w io.Writer) {
 	}
 }
 
-// oneLine is the beginning of a text on one line.
-func oneLine(s string, chars int) string {
+// OneLine is the beginning of a text on one line, as lists for people show it: chars characters at most.
+func OneLine(s string, chars int) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if short := firstChars(s, chars); len(short) < len(s) {
 		return short + "…"

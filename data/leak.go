@@ -244,13 +244,13 @@ func (l *Leak) Text(w io.Writer) {
 		fmt.Fprintf(w, "  %-42s %8d %7.2f%%  %d values, such as %s\n", "of a group that is in training too", g.TestRows, share(g.TestRows), g.Values, strings.Join(g.Examples, ", "))
 	}
 	for _, r := range l.Examples {
-		labels := cmp.Or(oneLine(r.TestLabel, 40), "–")
+		labels := cmp.Or(OneLine(r.TestLabel, 40), "–")
 		if !r.Same {
-			labels += " ≠ " + cmp.Or(oneLine(r.TrainLabel, 40), "–")
+			labels += " ≠ " + cmp.Or(OneLine(r.TrainLabel, 40), "–")
 		}
 		fmt.Fprintf(w, "\n  test line %d, training line %d, %.2f  [%s]\n", r.TestLine, r.TrainLine, r.Jaccard, labels)
 		if r.Kind == "equal" {
-			fmt.Fprintf(w, "    = %s\n", oneLine(r.Text, 100))
+			fmt.Fprintf(w, "    = %s\n", OneLine(r.Text, 100))
 		} else {
 			fmt.Fprintf(w, "    ~ %s\n", r.Marked)
 		}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"errors"
 	"io"
 	"io/fs"
@@ -12,8 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
-
+	"github.com/xiaoyu-slm/xiaoyu/internal/decompress"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
@@ -61,10 +59,11 @@ func (r *Reader) openIndexed(file io.Reader, magic []byte) error {
 
 // openText opens what is read from its beginning.
 func (r *Reader) openText(in *bufio.Reader) error {
-	plain, err := r.decompress(in)
+	plain, closePlain, err := decompress.Reader(in, sampleSize)
 	if err != nil {
-		return err
+		return r.readError(err)
 	}
+	r.close = append(r.close, func() error { closePlain(); return nil })
 	sample, err := plain.Peek(sampleSize)
 	if err != nil && err != io.EOF {
 		return r.readError(err)
@@ -131,30 +130,6 @@ func (r *Reader) openFile() (io.Reader, error) {
 	r.close = append(r.close, f.Close)
 	r.size = info.Size()
 	return f, nil
-}
-
-// decompress looks at the first bytes, not at the name.
-func (r *Reader) decompress(in *bufio.Reader) (*bufio.Reader, error) {
-	magic, err := in.Peek(4)
-	if err != nil && err != io.EOF {
-		return nil, r.readError(err)
-	}
-	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, r.readError(err)
-		}
-		return bufio.NewReaderSize(z, sampleSize), nil
-	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(512<<20))
-		if err != nil {
-			return nil, r.readError(err)
-		}
-		r.close = append(r.close, func() error { z.Close(); return nil })
-		return bufio.NewReaderSize(z, sampleSize), nil
-	}
-	return bufio.NewReaderSize(in, sampleSize), nil
 }
 
 // textFormat decides what a text file is: by what was asked for, by its first characters, by its name.

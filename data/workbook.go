@@ -120,13 +120,18 @@ func (b *workbook) file(name string) (*zip.File, error) {
 	return f, nil
 }
 
-// decode reads a small part whole.
-func (b *workbook) decode(name string, to any) error {
+// open unpacks a part.
+func (b *workbook) open(name string) (io.ReadCloser, error) {
 	f, err := b.file(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	in, err := unpack(f)
+	return unpack(f)
+}
+
+// decode reads a small part whole.
+func (b *workbook) decode(name string, to any) error {
+	in, err := b.open(name)
 	if err != nil {
 		return err
 	}
@@ -261,11 +266,7 @@ func unescape(s string) string {
 
 // readStrings reads the table of strings that cells refer to.
 func (b *workbook) readStrings(name string) error {
-	f, err := b.file(name)
-	if err != nil {
-		return err
-	}
-	in, err := unpack(f)
+	in, err := b.open(name)
 	if err != nil {
 		return err
 	}

@@ -19,10 +19,10 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 	"github.com/xiaoyu-slm/xiaoyu/train"
@@ -80,7 +80,7 @@ func Find(ctx context.Context, rows []data.Row, labels []string, s Settings, pro
 	right := 0
 	for i, r := range rows {
 		given[i] = r.Class
-		if best(probabilities[i]) == r.Class {
+		if kernel.ArgMax(probabilities[i]) == r.Class {
 			right++
 		}
 	}
@@ -102,17 +102,6 @@ func Find(ctx context.Context, rows []data.Row, labels []string, s Settings, pro
 		explained = explained[:min(len(explained), s.Limit)]
 	}
 	return report, explain(ctx, explained, rows, labels, s.Neighbors, progress)
-}
-
-// best returns the class of the highest probability.
-func best(p []float32) int {
-	at := 0
-	for i, v := range p {
-		if v > p[at] {
-			at = i
-		}
-	}
-	return at
 }
 
 // bestOther returns the class of the highest probability but one.
@@ -158,9 +147,9 @@ func (r *Report) Text(w io.Writer, n int) {
 		fmt.Fprintln(w, "\nmost doubtful")
 	}
 	for _, d := range shown {
-		fmt.Fprintf(w, "\n  line %-7d %s\n", d.Line, oneLine(d.Text, 100))
+		fmt.Fprintf(w, "\n  line %-7d %s\n", d.Line, data.OneLine(d.Text, 100))
 		if d.Pair != "" {
-			fmt.Fprintf(w, "               %s\n", oneLine(d.Pair, 100))
+			fmt.Fprintf(w, "               %s\n", data.OneLine(d.Pair, 100))
 		}
 		for _, reason := range d.Reasons {
 			fmt.Fprintf(w, "               %s\n", reason)
@@ -169,15 +158,6 @@ func (r *Report) Text(w io.Writer, n int) {
 	if rest := len(r.Doubts) - len(shown); rest > 0 {
 		fmt.Fprintf(w, "\n… and %d doubts more\n", rest)
 	}
-}
-
-// oneLine is the beginning of a text on one line.
-func oneLine(s string, chars int) string {
-	r := []rune(strings.Join(strings.Fields(s), " "))
-	if len(r) > chars {
-		return string(r[:chars]) + "…"
-	}
-	return string(r)
 }
 
 // Pair is a cell of the matrix of noise off its diagonal.

@@ -50,7 +50,7 @@ func (d *Doubt) compare(found []scored, rows []data.Row, labels []string) {
 	support, own := 0, 0
 	for _, f := range found {
 		r := &rows[f.row]
-		n := Neighbor{r.Line, labels[r.Class], oneLine(r.Text, neighborChars), f.score, near.Jaccard(whole(&rows[d.Row]), whole(r))}
+		n := Neighbor{r.Line, labels[r.Class], data.OneLine(r.Text, neighborChars), f.score, near.Jaccard(whole(&rows[d.Row]), whole(r))}
 		d.Neighbors = append(d.Neighbors, n)
 		switch n.Label {
 		case d.Suggested:

@@ -32,7 +32,7 @@ func (t *Tape) SparseLinear(x *Sparse, w, b *Param) *Var {
 			row := y.Row(r)
 			copy(row, b.Data)
 			for j := x.Offsets[r]; j < x.Offsets[r+1]; j++ {
-				axpy(x.Value[j], w.Data[int(x.Index[j])*out:int(x.Index[j]+1)*out], row)
+				kernel.ShortAxpy(x.Value[j], w.Data[int(x.Index[j])*out:int(x.Index[j]+1)*out], row)
 			}
 		}
 	})
@@ -46,23 +46,12 @@ func (t *Tape) SparseLinear(x *Sparse, w, b *Param) *Var {
 				d := y.Grad[r*out : (r+1)*out]
 				for j := x.Offsets[r]; j < x.Offsets[r+1]; j++ {
 					w.Rows.Insert(x.Index[j])
-					axpy(x.Value[j], d, w.Grad[int(x.Index[j])*out:int(x.Index[j]+1)*out])
+					kernel.ShortAxpy(x.Value[j], d, w.Grad[int(x.Index[j])*out:int(x.Index[j]+1)*out])
 				}
 			}
 		})
 	}
 	return y
-}
-
-// axpy computes y += a·x; with two or three labels a call into the kernel costs more than the work.
-func axpy(a float32, x, y []float32) {
-	if len(x) > 8 {
-		kernel.Axpy(a, x, y)
-		return
-	}
-	for i, v := range x {
-		y[i] += a * v
-	}
 }
 
 // SparseDropout leaves each number of x out with probability p and scales the others by 1/(1-p); in inference it

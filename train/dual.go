@@ -155,7 +155,7 @@ func (d *dual) score(index []int32, value []float32) {
 	copy(d.scores, d.b)
 	if d.outputs != 2 {
 		for j, f := range index {
-			axpy(value[j], d.w[int(f)*d.outputs:int(f+1)*d.outputs], d.scores)
+			kernel.ShortAxpy(value[j], d.w[int(f)*d.outputs:int(f+1)*d.outputs], d.scores)
 		}
 		return
 	}
@@ -175,7 +175,7 @@ func (d *dual) add(index []int32, value []float32) {
 	}
 	if d.outputs != 2 {
 		for j, f := range index {
-			axpy(value[j], d.scores, d.w[int(f)*d.outputs:int(f+1)*d.outputs])
+			kernel.ShortAxpy(value[j], d.scores, d.w[int(f)*d.outputs:int(f+1)*d.outputs])
 		}
 		return
 	}
@@ -184,17 +184,6 @@ func (d *dual) add(index []int32, value []float32) {
 		w := d.w[2*int(f) : 2*int(f)+2]
 		w[0] += value[j] * a
 		w[1] += value[j] * b
-	}
-}
-
-// axpy computes y += a·x; for few numbers a call into the kernel costs more than the work.
-func axpy(a float32, x, y []float32) {
-	if len(x) > 8 {
-		kernel.Axpy(a, x, y)
-		return
-	}
-	for i, v := range x {
-		y[i] += a * v
 	}
 }
 

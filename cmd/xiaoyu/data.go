@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
@@ -38,15 +37,9 @@ func dataSubcommandOn(use, short string, change func(c *data.Columns), run func(
 		Short: short,
 		Args:  exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := project.load(cmd, columns.data != "")
+			c, err := project.loadWithData(cmd, &columns)
 			if err != nil {
 				return err
-			}
-			if err := columns.apply(c); err != nil {
-				return err
-			}
-			if c.Data.Path == "" {
-				return hint.Errorf("pass --data FILE, or set data.path in "+xiaoyu.ConfigFile, "no file of examples is named")
 			}
 			change(&c.Data.Columns)
 			if err := c.Data.Resolve(cmd.Context(), c.Task); err != nil {

@@ -31,15 +31,9 @@ not see, the label is doubted (confident learning). The family is ngram, which i
 			if project.family == "" {
 				project.family = "ngram"
 			}
-			c, err := project.load(cmd, columns.data != "")
+			c, err := project.loadWithData(cmd, &columns)
 			if err != nil {
 				return err
-			}
-			if err := columns.apply(c); err != nil {
-				return err
-			}
-			if c.Data.Path == "" {
-				return hint.Errorf("pass --data FILE, or set data.path in "+xiaoyu.ConfigFile, "no file of examples is named")
 			}
 			if seed != "" {
 				if err := conf.Set(c, "train.seed", seed); err != nil {

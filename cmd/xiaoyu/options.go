@@ -103,6 +103,21 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 	return c, nil
 }
 
+// loadWithData is load for what needs a file of examples, named in the configuration or by the flags.
+func (f *projectFlags) loadWithData(cmd *cobra.Command, columns *columnFlags) (*xiaoyu.Config, error) {
+	c, err := f.load(cmd, columns.data != "")
+	if err != nil {
+		return nil, err
+	}
+	if err := columns.apply(c); err != nil {
+		return nil, err
+	}
+	if c.Data.Path == "" {
+		return nil, hint.Errorf("pass --data FILE, or set data.path in "+xiaoyu.ConfigFile, "no file of examples is named")
+	}
+	return c, nil
+}
+
 // resultText prints what a training brought.
 func resultText(term *terminal, r *xiaoyu.Result) {
 	fmt.Fprintln(term.out)

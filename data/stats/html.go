@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 
+	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/chart"
 )
 
@@ -16,7 +17,7 @@ var pageTemplate = template.Must(template.New("stats").Funcs(template.FuncMap{
 	"percent": func(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) },
 	"number":  func(v float64) string { return fmt.Sprintf("%.4g", v) },
 	"types":   func(a Ambiguous) string { return a.list() },
-	"short":   shortened,
+	"short":   data.OneLine,
 	"of": func(n, most int) float64 { // the length of a bar, in percent
 		return 100 * float64(n) / float64(max(most, 1))
 	},

@@ -63,7 +63,7 @@ func (s *collector) suspect() error {
 	r := s.report
 	var found []Suspicion
 	note := func(e *data.Example, kind, format string, args ...any) {
-		found = append(found, Suspicion{e.Line, kind, fmt.Sprintf(format, args...), shortened(e.Target(), 40), shortened(e.Whole(), shownChars)})
+		found = append(found, Suspicion{e.Line, kind, fmt.Sprintf(format, args...), data.OneLine(e.Target(), 40), data.OneLine(e.Whole(), shownChars)})
 	}
 	conflicts := s.conflicts()
 	sentences, err := s.sentences()
@@ -86,7 +86,7 @@ func (s *collector) suspect() error {
 			note(e, "language", "seems to be %q among texts in %q", language, main)
 		}
 		if at, ok := sentences[i]; ok {
-			note(e, "boilerplate", "has a sentence that %d rows have: %s", r.Repeated[at].Rows, shortened(r.Repeated[at].Text, 40))
+			note(e, "boilerplate", "has a sentence that %d rows have: %s", r.Repeated[at].Rows, data.OneLine(r.Repeated[at].Text, 40))
 		}
 		for _, l := range s.labelsOf(e) {
 			switch {
@@ -167,10 +167,10 @@ func mojibake(s string) string {
 		}
 	}
 	if was := reread(s, func(r rune) bool { return r >= 0x80 && r < 0x2200 }, charmap.Windows1252.NewEncoder().String); was != "" {
-		return fmt.Sprintf("UTF-8 read as Latin-1: %q was %q", shortened(s, 20), was)
+		return fmt.Sprintf("UTF-8 read as Latin-1: %q was %q", data.OneLine(s, 20), was)
 	}
 	if was := reread(s, func(r rune) bool { return r >= 0x3400 && r < 0xa000 }, simplifiedchinese.GBK.NewEncoder().String); mostlyHan(was) {
-		return fmt.Sprintf("UTF-8 read as GBK: %q was %q", shortened(s, 20), was)
+		return fmt.Sprintf("UTF-8 read as GBK: %q was %q", data.OneLine(s, 20), was)
 	}
 	return ""
 }
@@ -199,7 +199,7 @@ func reread(s string, fits func(r rune) bool, encode func(string) (string, error
 			was = was[:len(was)-1]
 		}
 		if err == nil && utf8.ValidString(was) && utf8.RuneCountInString(was) < len(was) {
-			return shortened(was, 20)
+			return data.OneLine(was, 20)
 		}
 	}
 	return ""
@@ -225,7 +225,7 @@ func (s *collector) conflicts() map[int]string {
 			if s.rows[i].Agrees(other) {
 				other = &s.rows[g[at]]
 			}
-			out[i] = fmt.Sprintf("%d (%s)", other.Line, shortened(other.Target(), 30))
+			out[i] = fmt.Sprintf("%d (%s)", other.Line, data.OneLine(other.Target(), 30))
 		}
 	}
 	return out
@@ -270,7 +270,7 @@ func (s *collector) sentences() (map[int]int, error) {
 				list[at].Lines = append(list[at].Lines, s.rows[i].Line)
 			}
 		}
-		list[at].Text = shortened(list[at].Text, shownChars)
+		list[at].Text = data.OneLine(list[at].Text, shownChars)
 	}
 	s.report.Repeated = append(s.report.Repeated, list...)
 	return of, nil
@@ -325,13 +325,4 @@ func (s *collector) list(found []Suspicion) {
 			s.report.Kinds = append(s.report.Kinds, KindCount{kind[0], n, kind[1]})
 		}
 	}
-}
-
-// shortened is the beginning of a text on one line.
-func shortened(s string, chars int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > chars {
-		return string(r[:chars]) + "…"
-	}
-	return s
 }

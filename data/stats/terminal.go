@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/rivo/uniseg"
+
+	"github.com/xiaoyu-slm/xiaoyu/data"
 )
 
 const (
@@ -49,7 +51,7 @@ func (r *Report) Text(w io.Writer) {
 	if len(r.Repeated) > 0 {
 		fmt.Fprintln(w, "\nsentences that many rows have")
 		for _, s := range r.Repeated[:min(len(r.Repeated), 5)] {
-			fmt.Fprintf(w, "  %6d rows, such as line %-6d %s\n", s.Rows, s.Lines[0], shortened(s.Text, 70))
+			fmt.Fprintf(w, "  %6d rows, such as line %-6d %s\n", s.Rows, s.Lines[0], data.OneLine(s.Text, 70))
 		}
 	}
 	r.suspiciousText(w)
@@ -99,7 +101,7 @@ func (r *Report) labelsText(w io.Writer) {
 		for _, word := range l.Words[:min(len(l.Words), 6)] {
 			words = append(words, word.Word)
 		}
-		fmt.Fprintf(w, "  %s %8d %5.1f%%  %5.0f characters  %s\n", padded(cmp.Or(shortened(l.Label, 24), "(none)"), 26), l.Rows, 100*l.Share, l.Chars, strings.Join(words, " "))
+		fmt.Fprintf(w, "  %s %8d %5.1f%%  %5.0f characters  %s\n", padded(cmp.Or(data.OneLine(l.Label, 24), "(none)"), 26), l.Rows, 100*l.Share, l.Chars, strings.Join(words, " "))
 	}
 	if rest := len(r.Labels) - shownLabels; rest > 0 {
 		fmt.Fprintf(w, "  … and %d labels more\n", rest)
@@ -114,7 +116,7 @@ func (e *Entities) text(w io.Writer) {
 	for _, t := range e.Types {
 		var words []string
 		for _, f := range t.Frequent[:min(len(t.Frequent), 5)] {
-			words = append(words, shortened(f.Word, 20))
+			words = append(words, data.OneLine(f.Word, 20))
 		}
 		fmt.Fprintf(w, "  %s %8d, %d different, %.1f characters, longest %d  %s\n", padded(t.Type, 12), t.Count, t.Different, t.Chars, t.Longest, strings.Join(words, ", "))
 	}
@@ -122,7 +124,7 @@ func (e *Entities) text(w io.Writer) {
 		if i == 0 {
 			fmt.Fprintln(w, "  of several types:")
 		}
-		fmt.Fprintf(w, "    %s  %s\n", padded(shortened(a.Text, 20), 22), a.list())
+		fmt.Fprintf(w, "    %s  %s\n", padded(data.OneLine(a.Text, 20), 22), a.list())
 	}
 }
 
@@ -155,7 +157,7 @@ func (r *Report) suspiciousText(w io.Writer) {
 			if n++; n > shown {
 				break
 			}
-			fmt.Fprintf(w, "    line %-7d %s\n      %s\n", s.Line, s.Reason, shortened(s.Text, 90))
+			fmt.Fprintf(w, "    line %-7d %s\n      %s\n", s.Line, s.Reason, data.OneLine(s.Text, 90))
 		}
 	}
 }

@@ -58,6 +58,18 @@ func Axpy(alpha float32, x, y []float32) {
 	plainAxpy(alpha, x[n:], y[n:])
 }
 
+// ShortAxpy is Axpy for rows that are often short, such as those of two or three labels: there, choosing a variant costs
+// more than the work.
+func ShortAxpy(alpha float32, x, y []float32) {
+	if len(x) > 8 {
+		Axpy(alpha, x, y)
+		return
+	}
+	for i, v := range x {
+		y[i] += alpha * v
+	}
+}
+
 // Scale computes x *= alpha.
 func Scale(alpha float32, x []float32) {
 	n := scaleFast(current, alpha, x)
