@@ -81,6 +81,14 @@ func (v *vocab) known(what, token string) (int32, error) {
 	return id, nil
 }
 
+// readVocabWith also returns the number of the token for what is not known.
+func readVocabWith(words json.RawMessage, unknown string) (v vocab, unk int32, err error) {
+	if v, err = readVocab(words); err == nil {
+		unk, err = v.known("unknown", unknown)
+	}
+	return v, unk, err
+}
+
 func readWordLevel(section, words json.RawMessage) (Algorithm, error) {
 	var c struct {
 		Unknown string `json:"unk_token"`
@@ -88,11 +96,7 @@ func readWordLevel(section, words json.RawMessage) (Algorithm, error) {
 	if err := json.Unmarshal(section, &c); err != nil {
 		return nil, err
 	}
-	v, err := readVocab(words)
-	if err != nil {
-		return nil, err
-	}
-	unk, err := v.known("unknown", c.Unknown)
+	v, unk, err := readVocabWith(words, c.Unknown)
 	if err != nil {
 		return nil, err
 	}
@@ -104,11 +108,7 @@ func readWordPiece(section, words json.RawMessage) (Algorithm, error) {
 	if err := json.Unmarshal(section, &c); err != nil {
 		return nil, err
 	}
-	v, err := readVocab(words)
-	if err != nil {
-		return nil, err
-	}
-	unk, err := v.known("unknown", c.Unknown)
+	v, unk, err := readVocabWith(words, c.Unknown)
 	if err != nil {
 		return nil, err
 	}
