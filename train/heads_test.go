@@ -166,14 +166,7 @@ func TestEveryHeadLearnsOnEveryFamily(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				best := 0.0
-				run(t, tr, func(e Event) bool {
-					if e.Epoch != nil {
-						best = max(best, e.Epoch.Valid.Main)
-					}
-					return false
-				})
-				tr.Finish()
+				best := finish(t, tr)
 				if best < k.least {
 					t.Errorf("%s %.3f", MainMetric(k.head), best)
 				}

@@ -41,14 +41,7 @@ func TestEveryWayOfTrainingLearnsAndResumesToTheBit(t *testing.T) {
 				return tr, m
 			}
 			tr, m := start()
-			best := 0.0
-			run(t, tr, func(e Event) bool {
-				if e.Epoch != nil {
-					best = max(best, e.Epoch.Valid.Main)
-				}
-				return false
-			})
-			tr.Finish()
+			best := finish(t, tr)
 			if best < 0.95 {
 				t.Errorf("validation accuracy %.3f", best)
 			}

@@ -211,6 +211,20 @@ func run(t testing.TB, tr *Trainer, stop func(e Event) bool) {
 	}
 }
 
+// finish trains to the end and returns the best figure on the validation part.
+func finish(t testing.TB, tr *Trainer) float64 {
+	t.Helper()
+	best := 0.0
+	run(t, tr, func(e Event) bool {
+		if e.Epoch != nil {
+			best = max(best, e.Epoch.Valid.Main)
+		}
+		return false
+	})
+	tr.Finish()
+	return best
+}
+
 // TestEveryFamilyLearnsAndSurvivesItsPackage is the one test that each family must pass: a few examples to a high
 // accuracy, and then the saved model predicts the same, one by one and in batches.
 func TestEveryFamilyLearnsAndSurvivesItsPackage(t *testing.T) {
@@ -227,14 +241,7 @@ func TestEveryFamilyLearnsAndSurvivesItsPackage(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				best := 0.0
-				run(t, tr, func(e Event) bool {
-					if e.Epoch != nil {
-						best = max(best, e.Epoch.Valid.Main)
-					}
-					return false
-				})
-				tr.Finish()
+				best := finish(t, tr)
 				if best < 0.95 {
 					t.Errorf("validation accuracy %.3f", best)
 				}
