@@ -22,12 +22,6 @@ type Correction struct {
 // with 在次 → 再次 and 现在次要 → 现在次要, 现在次要 stays. A side of letters matches whole words, in any case.
 type Spelling struct{ list []Correction }
 
-// NewSpelling returns a table, or an error if two corrections contradict each other or turn in a circle.
-func NewSpelling(list []Correction) (*Spelling, error) {
-	t := &Spelling{slices.Clone(list)}
-	return t, t.check(func(i int) string { return fmt.Sprintf("correction %d", i+1) })
-}
-
 // ParseSpelling reads a table: a line is wrong, tab, right, and perhaps tab, confidence; what follows further tabs is
 // for people. # begins a comment. file is named in errors.
 func ParseSpelling(content []byte, file string) (*Spelling, error) {

@@ -24,17 +24,6 @@ const (
 	height = 320
 )
 
-// Line draws series over common points of the horizontal axis.
-func Line(labels []string, series ...Series) (string, error) {
-	option := charts.NewLineChartOptionWithData(values(series))
-	option.Theme = palette()
-	option.XAxis.Labels = labels
-	option.Legend.SeriesNames = names(series)
-	option.Symbol.Shape = charts.SymbolNone
-	option.LineStrokeWidth = 2
-	return draw(func(p *charts.Painter) error { return p.LineChart(option) })
-}
-
 // Bar draws a group of bars for each label.
 func Bar(labels []string, series ...Series) (string, error) {
 	option := charts.NewBarChartOptionWithData(values(series))

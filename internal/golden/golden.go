@@ -45,12 +45,6 @@ func Open(t testing.TB, name string) *Case {
 // Meta returns a setting of the case.
 func (c *Case) Meta(key string) string { return c.file.Metadata()[key] }
 
-// Has tells whether the case holds a tensor of that name.
-func (c *Case) Has(name string) bool {
-	_, ok := c.file.Tensor(name)
-	return ok
-}
-
 // Floats returns a copy of a float tensor and its shape.
 func (c *Case) Floats(name string) ([]float32, []int) {
 	c.t.Helper()
