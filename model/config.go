@@ -50,7 +50,7 @@ type NGrams struct {
 	CharsMin    int    `yaml:"chars_min" json:"chars_min" doc:"shortest run of characters between spaces that is a feature; -1 to choose by the script (1 for Chinese, else 3)" default:"-1" min:"-1" max:"16"`
 	CharsMax    int    `yaml:"chars_max" json:"chars_max" doc:"longest run of characters between spaces that is a feature; 0 for none, -1 to choose (none where tokens are characters, 4 for Chinese, else 5)" default:"-1" min:"-1" max:"16"`
 	MinTexts    int    `yaml:"min_texts" json:"min_texts" doc:"a feature must occur in so many training texts" default:"2" min:"1" max:"1000000"`
-	MaxFeatures int    `yaml:"max_features" json:"max_features" doc:"at most so many features are kept, the most frequent ones" default:"500000" min:"1" max:"8000000"`
+	MaxFeatures int    `yaml:"max_features" json:"max_features" doc:"at most so many features are kept, the most frequent ones" default:"1000000" min:"1" max:"8000000"`
 	Weighting   string `yaml:"weighting" json:"weighting" doc:"value of a feature: nb (tfidf·√|log-count ratio|: what tells labels apart counts more), tfidf ((1+log tf)·idf), tf (1+log tf) or binary; each text's values are scaled to length 1" default:"nb" enum:"nb|tfidf|tf|binary"`
 }
 

@@ -32,9 +32,9 @@ type dual struct {
 
 const (
 	// passes over the examples at each cost, at most.
-	passes = 10
+	passes = 40
 	// enough is the largest derivative of a pass after which the next cost's turn has come: liblinear's tolerance.
-	enough = 0.1
+	enough = 0.01
 )
 
 // newDual prepares a training of m, whose network must be linear.
