@@ -58,7 +58,7 @@ var presets = map[string]map[string]string{
 	"cnn":         {"train.epochs": "12", "model.dropout": "0.4", "model.embed_dropout": "0.2"},
 	"mlp":         {"train.epochs": "15", "train.learning_rate": "0.003", "model.embed_dim": "100", "model.hidden": "64", "model.embed_dropout": "0.3"},
 	"lstm":        {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
-	"gru":         {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
+	"gru":         {"train.epochs": "8", "train.learning_rate": "0.002", "train.refit": "true", "model.embed_dropout": "0.3"},
 	"rnn":         {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
 	"dwcnn":       {"train.epochs": "12", "train.learning_rate": "0.002", "model.embed_dropout": "0.3", "model.layers": "3", "model.widths": "3"},
 	"transformer": {"train.epochs": "12", "train.learning_rate": "0.0007", "train.warmup": "0.1", "model.embed_dropout": "0.2", "model.layers": "2", "model.activation": "gelu", "model.pooling": "mean"},

@@ -64,6 +64,17 @@ func measure(ctx context.Context, o *options, s set, name string, seed uint64) (
 	if err != nil {
 		return nil, err
 	}
+	for _, family := range c.Ensemble.Members { // of which c knows the name alone
+		preset, err := xiaoyu.Preset(family)
+		if err != nil {
+			return nil, err
+		}
+		own, err := json.Marshal(preset)
+		if err != nil {
+			return nil, err
+		}
+		key = append(key, own...)
+	}
 	digest := sha256.Sum256(key)
 	file := filepath.Join(o.cache, fmt.Sprintf("%s_%s_%d_%s.json", s.name, name, seed, hex.EncodeToString(digest[:4])))
 	r := &result{Set: s.name, Model: name, Seed: seed}
