@@ -33,8 +33,14 @@ func browser(t *testing.T) context.Context {
 			t.Skip("needs chromium, which is not here")
 		}
 	}
+	profile, err := os.MkdirTemp("", "xiaoyu-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A browser that is ending may still write into its folder; what it leaves behind is no failure of the test.
+	t.Cleanup(func() { _ = os.RemoveAll(profile) })
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()))
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(profile))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
