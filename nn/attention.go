@@ -38,21 +38,21 @@ func (t *Tape) Attention(qkv *Var, offsets []int32, heads int) *Var {
 		}
 	}
 	t.pool.For(n*heads, 1, each(func(q, k, v, p []float32, l, from, head int) {
-		kernel.GemmNT(l, l, size, q, 3*dim, k, 3*dim, p, l, false)
+		kernel.GemmNT(kernel.F32, l, l, size, q, 3*dim, k, 3*dim, p, l, false)
 		for i := range l {
 			row := p[i*l : (i+1)*l]
 			kernel.Scale(scale, row)
 			kernel.Softmax(row, row)
 		}
-		kernel.GemmNN(l, size, l, p, l, v, 3*dim, y.Data[from*dim+head*size:], dim, false)
+		kernel.GemmNN(kernel.F32, l, size, l, p, l, v, 3*dim, y.Data[from*dim+head*size:], dim, false)
 	}))
 	if t.training() {
 		t.record(func() {
 			t.pool.For(n*heads, 1, each(func(q, k, v, p []float32, l, from, head int) {
 				dy, d := y.Grad[from*dim+head*size:], qkv.Grad[from*3*dim+head*size:]
-				kernel.GemmTN(l, size, l, p, l, dy, dim, d[2*dim:], 3*dim, true)
+				kernel.GemmTN(kernel.F32, l, size, l, p, l, dy, dim, d[2*dim:], 3*dim, true)
 				dp := make([]float32, l*l)
-				kernel.GemmNT(l, l, size, dy, dim, v, 3*dim, dp, l, false)
+				kernel.GemmNT(kernel.F32, l, l, size, dy, dim, v, 3*dim, dp, l, false)
 				for i := range l {
 					row, pr := dp[i*l:(i+1)*l], p[i*l:(i+1)*l]
 					along := kernel.Dot(row, pr)
@@ -60,8 +60,8 @@ func (t *Tape) Attention(qkv *Var, offsets []int32, heads int) *Var {
 						row[j] = scale * pr[j] * (row[j] - along)
 					}
 				}
-				kernel.GemmNN(l, size, l, dp, l, k, 3*dim, d, 3*dim, true)
-				kernel.GemmTN(l, size, l, dp, l, q, 3*dim, d[dim:], 3*dim, true)
+				kernel.GemmNN(kernel.F32, l, size, l, dp, l, k, 3*dim, d, 3*dim, true)
+				kernel.GemmTN(kernel.F32, l, size, l, dp, l, q, 3*dim, d[dim:], 3*dim, true)
 			}))
 		})
 	}

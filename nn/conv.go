@@ -32,7 +32,7 @@ func (t *Tape) ConvMax(x *Var, offsets []int32, convs []Conv, a Activation) *Var
 	}
 	f := &convForward{x: x, offsets: offsets, act: a, y: t.value(n, filters), win: t.arena.Ints(n * filters)}
 	f.pre = f.y.Data
-	if a.gradFromInput() {
+	if a.FromInput() {
 		f.pre = t.arena.Raw(n * filters)
 	}
 	at := 0
@@ -50,7 +50,7 @@ func (t *Tape) ConvMax(x *Var, offsets []int32, convs []Conv, a Activation) *Var
 		})
 		at += c.filters()
 	}
-	a.apply(f.y.Data, f.pre)
+	a.Apply(f.y.Data, f.pre)
 	if t.training() {
 		t.record(func() { t.convMaxBackward(f, convs) })
 	}
@@ -96,12 +96,12 @@ func (f *convForward) run(c Conv, packed *kernel.PackedB, at, lo, hi int, scratc
 		for from := first; from < end; from += convRows {
 			rows := min(convRows, end-from)
 			out := scratch[:rows*nf]
-			kernel.GemmPacked(rows, f.x.Data[from*dim:], dim, packed, out, nf, false)
+			kernel.GemmPacked(rows, f.x.Data[from*dim:], dim, packed, out, nf, kernel.Epilogue{})
 			kernel.AddBias(out, rows, nf, c.B.Data)
 			score := out
-			if !f.act.monotone() {
+			if !monotone(f.act) {
 				score = scratch[rows*nf : 2*rows*nf]
-				f.act.apply(score, out)
+				f.act.Apply(score, out)
 			}
 			for i := range rows {
 				tok := from + i
@@ -122,7 +122,7 @@ func (f *convForward) run(c Conv, packed *kernel.PackedB, at, lo, hi int, scratc
 // value before the activation; for others it is the activated value, kept in y while pre follows the winner.
 func (f *convForward) keep(at int, score, pre []float32, tok int32) {
 	n := len(score)
-	if f.act.monotone() {
+	if monotone(f.act) {
 		maxRow(f.pre[at:at+n], f.win[at:at+n], pre, tok)
 		return
 	}
@@ -140,7 +140,7 @@ func (f *convForward) short(c Conv, packed *kernel.PackedB, at, s int, scratch [
 	window := make([]float32, c.width()*dim)
 	copy(window, f.x.Data[from*dim:to*dim])
 	row := f.pre[s*f.y.Cols+at : s*f.y.Cols+at+nf]
-	kernel.GemmPacked(1, window, len(window), packed, row, nf, false)
+	kernel.GemmPacked(1, window, len(window), packed, row, nf, kernel.Epilogue{})
 	kernel.Add(row, c.B.Data)
 	for i := range nf {
 		f.win[s*f.y.Cols+at+i] = int32(from)
@@ -150,7 +150,7 @@ func (f *convForward) short(c Conv, packed *kernel.PackedB, at, s int, scratch [
 func (t *Tape) convMaxBackward(f *convForward, convs []Conv) {
 	x, y, dim := f.x, f.y, f.x.Cols
 	d := y.Grad
-	f.act.grad(d, d, f.pre, y.Data)
+	f.act.Grad(d, d, f.pre, y.Data)
 	// stretch returns the window that won column col of sequence s, as a range of x.
 	stretch := func(s, col, width int) (from, to int) {
 		from = int(f.win[s*y.Cols+col])

@@ -15,17 +15,17 @@ func (t *Tape) Linear(x *Var, w, b *Param, a Activation) *Var {
 	}
 	y := t.value(x.Rows, out)
 	pre := y.Data
-	if t.training() && a.gradFromInput() {
+	if t.training() && a.FromInput() {
 		pre = t.arena.Raw(len(y.Data))
 	}
 	packed := t.packedT(w)
 	t.pool.For(x.Rows, grain(in*out), func(lo, hi int) {
 		rows := pre[lo*out : hi*out]
-		kernel.GemmPacked(hi-lo, x.Data[lo*in:], in, packed, rows, out, false)
+		kernel.GemmPacked(hi-lo, x.Data[lo*in:], in, packed, rows, out, kernel.Epilogue{})
 		if b != nil {
 			kernel.AddBias(rows, hi-lo, out, b.Data)
 		}
-		a.apply(y.Data[lo*out:hi*out], rows)
+		a.Apply(y.Data[lo*out:hi*out], rows)
 	})
 	if t.training() {
 		t.record(func() { t.linearBackward(x, w, b, a, y, pre) })
@@ -36,13 +36,13 @@ func (t *Tape) Linear(x *Var, w, b *Param, a Activation) *Var {
 func (t *Tape) linearBackward(x *Var, w, b *Param, a Activation, y *Var, pre []float32) {
 	in, out := x.Cols, y.Cols
 	d := y.Grad // becomes the gradient before the activation
-	a.grad(d, d, pre, y.Data)
+	a.Grad(d, d, pre, y.Data)
 	if b != nil && !b.Frozen {
 		addRows(b.Grad, d, y.Rows, out)
 	}
 	if !w.Frozen {
 		t.pool.For(out, grain(x.Rows*in), func(lo, hi int) {
-			kernel.GemmTN(hi-lo, in, x.Rows, d[lo:], out, x.Data, in, w.Grad[lo*in:], in, true)
+			kernel.GemmTN(kernel.F32, hi-lo, in, x.Rows, d[lo:], out, x.Data, in, w.Grad[lo*in:], in, true)
 		})
 	}
 	t.addProduct(x.Grad, d, w, x.Rows)
@@ -52,9 +52,9 @@ func (t *Tape) linearBackward(x *Var, w, b *Param, a Activation, y *Var, pre []f
 func (t *Tape) addProduct(dx, d []float32, w *Param, rows int) {
 	in, out := w.Width(), w.Shape[0]
 	packed := t.pack()
-	packed.Pack(out, in, w.Data, in)
+	packed.Pack(kernel.F32, out, in, w.Data, in)
 	t.pool.For(rows, grain(in*out), func(lo, hi int) {
-		kernel.GemmPacked(hi-lo, d[lo*out:], out, packed, dx[lo*in:], in, true)
+		kernel.GemmPacked(hi-lo, d[lo*out:], out, packed, dx[lo*in:], in, kernel.Epilogue{Accumulate: true})
 	})
 }
 
@@ -64,7 +64,7 @@ func (t *Tape) packedT(w *Param) *kernel.PackedB {
 		return w.packed
 	}
 	p := t.pack()
-	p.PackT(w.Width(), w.Shape[0], w.Data, w.Width())
+	p.PackT(kernel.F32, w.Width(), w.Shape[0], w.Data, w.Width())
 	return p
 }
 

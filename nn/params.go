@@ -163,7 +163,7 @@ func (ps *Params) Freeze() {
 			continue
 		}
 		p.packed = new(kernel.PackedB)
-		p.packed.PackT(p.Width(), p.Shape[0], p.Data, p.Width())
+		p.packed.PackT(kernel.F32, p.Width(), p.Shape[0], p.Data, p.Width())
 	}
 }
 

@@ -66,7 +66,7 @@ func (t *Tape) Recurrent(cell Cell, x *Var, offsets []int32, directions []Recurr
 func (t *Tape) recurrentBackward(runs []*recurrence, x, states, final *Var) {
 	for _, r := range runs {
 		r.whhBack = t.pack()
-		r.whhBack.Pack(r.gateWidth, r.hidden, r.layer.WHH.Data, r.hidden)
+		r.whhBack.Pack(kernel.F32, r.gateWidth, r.hidden, r.layer.WHH.Data, r.hidden)
 		r.prepareBackward(t)
 	}
 	t.pool.For(len(runs), 1, func(lo, hi int) {
@@ -148,7 +148,7 @@ func (r *recurrence) project(t *Tape, x *Var) {
 			copy(r.input[i*in:(i+1)*in], x.Row(int(r.token[i])))
 		}
 		out := r.gates[lo*r.gateWidth : hi*r.gateWidth]
-		kernel.GemmPacked(hi-lo, r.input[lo*in:], in, r.wih, out, r.gateWidth, false)
+		kernel.GemmPacked(hi-lo, r.input[lo*in:], in, r.wih, out, r.gateWidth, kernel.Epilogue{})
 		kernel.AddBias(out, hi-lo, r.gateWidth, r.layer.BIH.Data)
 		if r.cell != GRU {
 			kernel.AddBias(out, hi-lo, r.gateWidth, r.layer.BHH.Data)
@@ -199,7 +199,7 @@ func (r *recurrence) lastRow(i int) int {
 func (r *recurrence) lstmStep(s, from, to int) {
 	h, w := r.hidden, r.gateWidth
 	if s > 0 {
-		kernel.GemmPacked(to-from, r.h[r.starts[s-1]*h:], h, r.whh, r.gates[from*w:], w, true)
+		kernel.GemmPacked(to-from, r.h[r.starts[s-1]*h:], h, r.whh, r.gates[from*w:], w, kernel.Epilogue{Accumulate: true})
 	}
 	for i := from; i < to; i++ {
 		g, c := r.gates[i*w:(i+1)*w], r.c[i*h:(i+1)*h]
@@ -221,7 +221,7 @@ func (r *recurrence) gruStep(s, from, to int) {
 	h, w := r.hidden, r.gateWidth
 	product := r.dgatesH[from*w : to*w]
 	if s > 0 {
-		kernel.GemmPacked(to-from, r.h[r.starts[s-1]*h:], h, r.whh, product, w, false)
+		kernel.GemmPacked(to-from, r.h[r.starts[s-1]*h:], h, r.whh, product, w, kernel.Epilogue{})
 	} else {
 		clear(product)
 	}
@@ -248,7 +248,7 @@ func (r *recurrence) rnnStep(s, from, to int) {
 	h := r.hidden
 	gates := r.gates[from*h : to*h]
 	if s > 0 {
-		kernel.GemmPacked(to-from, r.h[r.starts[s-1]*h:], h, r.whh, gates, h, true)
+		kernel.GemmPacked(to-from, r.h[r.starts[s-1]*h:], h, r.whh, gates, h, kernel.Epilogue{Accumulate: true})
 	}
 	kernel.Tanh(gates, gates)
 	copy(r.h[from*h:to*h], gates)
@@ -289,7 +289,7 @@ func (r *recurrence) backward(states, final *Var) {
 			}
 		}
 		if s > 0 { // gradient of the state before; an LSTM's has no other part
-			kernel.GemmPacked(to-from, r.dgatesH[from*w:], w, r.whhBack, r.dh, h, r.cell == GRU)
+			kernel.GemmPacked(to-from, r.dgatesH[from*w:], w, r.whhBack, r.dh, h, kernel.Epilogue{Accumulate: r.cell == GRU})
 		}
 	}
 }
@@ -344,16 +344,16 @@ func (r *recurrence) collect(t *Tape, x *Var) {
 	rows, h, w, in := len(r.token), r.hidden, r.gateWidth, x.Cols
 	l := r.layer
 	t.pool.For(w, grain(rows*in), func(lo, hi int) {
-		kernel.GemmTN(hi-lo, in, rows, r.gates[lo:], w, r.input, in, l.WIH.Grad[lo*in:], in, true)
-		kernel.GemmTN(hi-lo, h, rows, r.dgatesH[lo:], w, r.hPrev, h, l.WHH.Grad[lo*h:], h, true)
+		kernel.GemmTN(kernel.F32, hi-lo, in, rows, r.gates[lo:], w, r.input, in, l.WIH.Grad[lo*in:], in, true)
+		kernel.GemmTN(kernel.F32, hi-lo, h, rows, r.dgatesH[lo:], w, r.hPrev, h, l.WHH.Grad[lo*h:], h, true)
 	})
 	addRows(l.BIH.Grad, r.gates, rows, w)
 	addRows(l.BHH.Grad, r.dgatesH, rows, w)
 	dx := r.input // its content is used up
 	packed := t.pack()
-	packed.Pack(w, in, l.WIH.Data, in)
+	packed.Pack(kernel.F32, w, in, l.WIH.Data, in)
 	t.pool.For(rows, grain(in*w), func(lo, hi int) {
-		kernel.GemmPacked(hi-lo, r.gates[lo*w:], w, packed, dx[lo*in:], in, false)
+		kernel.GemmPacked(hi-lo, r.gates[lo*w:], w, packed, dx[lo*in:], in, kernel.Epilogue{})
 	})
 	for i := range rows {
 		kernel.Add(x.Grad[int(r.token[i])*in:][:in], dx[i*in:(i+1)*in])

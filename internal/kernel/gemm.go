@@ -2,33 +2,66 @@ package kernel
 
 import "sync"
 
+// Precision is that of the factors of a product; A, C and the sums are float32 (of INT8: int32, then scaled).
+type Precision uint8
+
+const (
+	F32  Precision = iota
+	BF16           // both factors rounded to bfloat16
+	INT8           // B in whole numbers with a scale a column, A with a scale a row, found as the product runs
+)
+
+var precisionNames = [...]string{"f32", "bf16", "int8"}
+
+// String returns f32, bf16 or int8.
+func (p Precision) String() string { return precisionNames[p] }
+
 // GemmNN computes C = A·B, or C += A·B if acc, for A of [m, k], B of [k, n] and C of [m, n], all row-major with the
-// given distances between rows. Rows of A may overlap (lda < k).
-func GemmNN(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
+// given distances between rows, in precision F32 or BF16. Rows of A may overlap (lda < k).
+func GemmNN(prec Precision, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
 	check("A", a, m, k, lda)
 	check("B", b, k, n, ldb)
-	product(m, n, k, a, lda, 1, b, ldb, 1, c, ldc, acc)
+	product(prec, m, n, k, a, lda, 1, b, ldb, 1, c, ldc, acc)
 }
 
 // GemmNT is GemmNN with B given as its transpose, [n, k].
-func GemmNT(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
+func GemmNT(prec Precision, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
 	check("A", a, m, k, lda)
 	check("B", b, n, k, ldb)
-	product(m, n, k, a, lda, 1, b, 1, ldb, c, ldc, acc)
+	product(prec, m, n, k, a, lda, 1, b, 1, ldb, c, ldc, acc)
 }
 
 // GemmTN is GemmNN with A given as its transpose, [k, m].
-func GemmTN(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
+func GemmTN(prec Precision, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
 	check("A", a, k, m, lda)
 	check("B", b, k, n, ldb)
-	product(m, n, k, a, 1, lda, b, ldb, 1, c, ldc, acc)
+	product(prec, m, n, k, a, 1, lda, b, ldb, 1, c, ldc, acc)
 }
 
-// GemmPacked is GemmNN with a packed B, which gives k and n.
-func GemmPacked(m int, a []float32, lda int, b *PackedB, c []float32, ldc int, acc bool) {
+// GemmPacked is GemmNN with a packed B, which gives k, n and the precision, and an epilogue.
+func GemmPacked(m int, a []float32, lda int, b *PackedB, c []float32, ldc int, e Epilogue) {
 	check("A", a, m, b.k, lda)
 	check("C", c, m, b.n, ldc)
-	b.multiply(m, a, lda, 1, c, ldc, acc)
+	if e.empty() {
+		b.product(m, a, lda, c, ldc, e.Accumulate)
+		return
+	}
+	for lo := 0; lo < m; lo += epilogueRows {
+		hi := min(lo+epilogueRows, m)
+		b.product(hi-lo, a[lo*lda:], lda, c[lo*ldc:], ldc, false)
+		e.apply(lo, hi, b.n, c, ldc)
+	}
+}
+
+func (p *PackedB) product(m int, a []float32, lda int, c []float32, ldc int, acc bool) {
+	switch p.precision {
+	case F32:
+		p.multiply(m, a, lda, 1, c, ldc, acc)
+	case BF16:
+		p.multiplyBF16(m, a, lda, 1, c, ldc, acc)
+	default:
+		p.multiplyInt8(m, a, lda, c, ldc, acc)
+	}
 }
 
 func check(name string, x []float32, rows, cols, stride int) {
@@ -41,15 +74,19 @@ func check(name string, x []float32, rows, cols, stride int) {
 var scratch = sync.Pool{New: func() any { return new(PackedB) }}
 
 // product multiplies matrices whose elements lie rs apart along a column and cs along a row.
-func product(m, n, k int, a []float32, rsa, csa int, b []float32, rsb, csb int, c []float32, ldc int, acc bool) {
+func product(prec Precision, m, n, k int, a []float32, rsa, csa int, b []float32, rsb, csb int, c []float32, ldc int, acc bool) {
 	check("C", c, m, n, ldc)
 	if m == 0 || n == 0 {
 		return
 	}
 	p := scratch.Get().(*PackedB)
 	p.level = current
-	p.pack(k, n, b, rsb, csb)
-	p.multiply(m, a, rsa, csa, c, ldc, acc)
+	p.packAs(prec, k, n, b, rsb, csb)
+	if prec == BF16 {
+		p.multiplyBF16(m, a, rsa, csa, c, ldc, acc)
+	} else {
+		p.multiply(m, a, rsa, csa, c, ldc, acc)
+	}
 	scratch.Put(p)
 }
 
@@ -58,21 +95,38 @@ func product(m, n, k int, a []float32, rsa, csa int, b []float32, rsb, csb int, 
 type PackedB struct {
 	k, n, panel int
 	level       level
+	precision   Precision
 	data        []float32
+	ints        []int8    // of INT8
+	scales      []float32 // of INT8, [n]
 }
 
 // Pack takes B of [k, n]; the memory of an earlier one is reused.
-func (p *PackedB) Pack(k, n int, b []float32, ldb int) {
+func (p *PackedB) Pack(prec Precision, k, n int, b []float32, ldb int) {
 	check("B", b, k, n, ldb)
 	p.level = current
-	p.pack(k, n, b, ldb, 1)
+	p.packAs(prec, k, n, b, ldb, 1)
 }
 
 // PackT takes B as its transpose, [n, k].
-func (p *PackedB) PackT(k, n int, b []float32, ldb int) {
+func (p *PackedB) PackT(prec Precision, k, n int, b []float32, ldb int) {
 	check("B", b, n, k, ldb)
 	p.level = current
-	p.pack(k, n, b, 1, ldb)
+	p.packAs(prec, k, n, b, 1, ldb)
+}
+
+func (p *PackedB) packAs(prec Precision, k, n int, b []float32, rs, cs int) {
+	p.precision = prec
+	if prec == INT8 {
+		p.packInt8(k, n, b, rs, cs)
+		return
+	}
+	p.pack(k, n, b, rs, cs)
+	if prec == BF16 {
+		for i, v := range p.data {
+			p.data[i] = RoundBF16(v)
+		}
+	}
 }
 
 // pack takes the element in row i and column j from b[i*rs+j*cs].

@@ -56,14 +56,14 @@ func gemmCase(t *testing.T, rng *rand.Rand, m, n, k, pad int, overlap, acc bool)
 	ldc := n + pad
 	start := random(rng, m*ldc+1)
 	var packed, packedT PackedB
-	packed.Pack(k, n, b, n+pad)
-	packedT.PackT(k, n, bt, k+pad)
+	packed.Pack(F32, k, n, b, n+pad)
+	packedT.PackT(F32, k, n, bt, k+pad)
 	for name, run := range map[string]func(c []float32){
-		"NN":      func(c []float32) { GemmNN(m, n, k, a, lda, b, n+pad, c, ldc, acc) },
-		"NT":      func(c []float32) { GemmNT(m, n, k, a, lda, bt, k+pad, c, ldc, acc) },
-		"TN":      func(c []float32) { GemmTN(m, n, k, at, m+pad, b, n+pad, c, ldc, acc) },
-		"packed":  func(c []float32) { GemmPacked(m, a, lda, &packed, c, ldc, acc) },
-		"packedT": func(c []float32) { GemmPacked(m, a, lda, &packedT, c, ldc, acc) },
+		"NN":      func(c []float32) { GemmNN(F32, m, n, k, a, lda, b, n+pad, c, ldc, acc) },
+		"NT":      func(c []float32) { GemmNT(F32, m, n, k, a, lda, bt, k+pad, c, ldc, acc) },
+		"TN":      func(c []float32) { GemmTN(F32, m, n, k, at, m+pad, b, n+pad, c, ldc, acc) },
+		"packed":  func(c []float32) { GemmPacked(m, a, lda, &packed, c, ldc, Epilogue{Accumulate: acc}) },
+		"packedT": func(c []float32) { GemmPacked(m, a, lda, &packedT, c, ldc, Epilogue{Accumulate: acc}) },
 	} {
 		c := append([]float32(nil), start...)
 		for i := range m {
@@ -127,16 +127,16 @@ func TestGemmOnEveryRemainder(t *testing.T) {
 func TestGemmOfNothing(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
 		c := []float32{1, 2}
-		GemmNN(1, 2, 0, nil, 0, nil, 2, c, 2, true)
+		GemmNN(F32, 1, 2, 0, nil, 0, nil, 2, c, 2, true)
 		if c[0] != 1 || c[1] != 2 {
 			t.Errorf("C += nothing gives %v", c)
 		}
-		GemmNN(1, 2, 0, nil, 0, nil, 2, c, 2, false)
+		GemmNN(F32, 1, 2, 0, nil, 0, nil, 2, c, 2, false)
 		if c[0] != 0 || c[1] != 0 {
 			t.Errorf("C = nothing gives %v", c)
 		}
-		GemmNN(0, 2, 3, nil, 3, make([]float32, 6), 2, nil, 2, false)
-		GemmNN(2, 0, 3, make([]float32, 6), 3, nil, 0, nil, 0, false)
+		GemmNN(F32, 0, 2, 3, nil, 3, make([]float32, 6), 2, nil, 2, false)
+		GemmNN(F32, 2, 0, 3, make([]float32, 6), 3, nil, 0, nil, 0, false)
 	})
 }
 
@@ -150,7 +150,7 @@ func TestGemmPassesOnInfinityAndNaN(t *testing.T) {
 				b[i] = 1
 			}
 			a[3*k+5] = v
-			GemmNN(m, n, k, a, k, b, n, c, n, false)
+			GemmNN(F32, m, n, k, a, k, b, n, c, n, false)
 			for i := range m {
 				for j := range n {
 					want := float32(0)
@@ -173,7 +173,7 @@ func TestShortSlicesPanicInGo(t *testing.T) {
 				t.Error("a slice that is too short must panic before assembly reads it")
 			}
 		}()
-		GemmNN(2, 2, 2, make([]float32, 3), 2, make([]float32, 4), 2, make([]float32, 4), 2, false)
+		GemmNN(F32, 2, 2, 2, make([]float32, 3), 2, make([]float32, 4), 2, make([]float32, 4), 2, false)
 	})
 }
 
@@ -340,13 +340,13 @@ func TestManyGoroutinesAtOnce(t *testing.T) {
 		const m, n, k = 30, 40, 50
 		a, b := random(rng, k*m), random(rng, k*n)
 		want := make([]float32, m*n)
-		GemmTN(m, n, k, a, m, b, n, want, n, false)
+		GemmTN(F32, m, n, k, a, m, b, n, want, n, false)
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
 				c := make([]float32, m*n)
 				for range 50 {
-					GemmTN(m, n, k, a, m, b, n, c, n, false)
+					GemmTN(F32, m, n, k, a, m, b, n, c, n, false)
 					for i := range c {
 						if c[i] != want[i] {
 							t.Errorf("C[%d] is %v, want %v", i, c[i], want[i])
@@ -365,9 +365,9 @@ func TestNothingIsAllocatedWhenWarm(t *testing.T) {
 		a, b, c := make([]float32, 64*100), make([]float32, 100*50), make([]float32, 64*50)
 		var p PackedB
 		run := func() {
-			p.Pack(100, 50, b, 50)
-			GemmPacked(64, a, 100, &p, c, 50, false)
-			GemmPacked(64, a, 100, &p, c, 50, true)
+			p.Pack(F32, 100, 50, b, 50)
+			GemmPacked(64, a, 100, &p, c, 50, Epilogue{})
+			GemmPacked(64, a, 100, &p, c, 50, Epilogue{Accumulate: true})
 			Softmax(c, c)
 			Axpy(1, a, a)
 			_ = Dot(a, a)
@@ -386,6 +386,71 @@ func TestAVariantThatIsMissingIsSetAside(t *testing.T) {
 	if l, list := choose("go"); l != levelGo || !list[levelGo].Chosen {
 		t.Errorf("XIAOYU_KERNEL=go chose %v", l)
 	}
+}
+
+// TestPrecisionsAndEpilogue compares what a product in each precision gives with the definition, on inputs that are
+// rounded beforehand.
+func TestPrecisionsAndEpilogue(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(3, 4))
+		for _, s := range [][3]int{{1, 1, 1}, {7, 33, 5}, {65, 40, 67}, {130, 64, 128}} {
+			m, n, k := s[0], s[1], s[2]
+			a, b := random(rng, m*k), random(rng, k*n)
+			bias, residual := random(rng, n), random(rng, m*n)
+			for _, prec := range []Precision{F32, BF16, INT8} {
+				var p PackedB
+				p.Pack(prec, k, n, b, n)
+				ra, rb := rounded(prec, a, m, k, false), rounded(prec, b, k, n, true)
+				pre, c := make([]float32, m*n), make([]float32, m*n)
+				GemmPacked(m, a, k, &p, c, n, Epilogue{Bias: bias, Activation: SiLU, Pre: pre, Residual: residual})
+				for i := range m {
+					for j := range n {
+						want, size := float64(bias[j]), 1.0
+						for q := range k {
+							v := float64(ra[i*k+q]) * float64(rb[q*n+j])
+							want += v
+							size += math.Abs(v)
+						}
+						if got := float64(pre[i*n+j]); math.Abs(got-want) > 1e-6*size {
+							t.Fatalf("%v %v: before the activation [%d,%d] is %v, want %v", prec, s, i, j, got, want)
+						}
+						want = want*sigmoid(want) + float64(residual[i*n+j])
+						if got := float64(c[i*n+j]); math.Abs(got-want) > 2e-6*size {
+							t.Fatalf("%v %v: C[%d,%d] is %v, want %v", prec, s, i, j, got, want)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// rounded returns what a product reads of x, [rows, cols], in a precision: A by rows, B by columns.
+func rounded(prec Precision, x []float32, rows, cols int, byColumn bool) []float32 {
+	out := append([]float32(nil), x...)
+	if prec == BF16 {
+		for i, v := range out {
+			out[i] = RoundBF16(v)
+		}
+	}
+	if prec != INT8 {
+		return out
+	}
+	lines, length, rs, cs := rows, cols, cols, 1
+	if byColumn {
+		lines, length, rs, cs = cols, rows, 1, cols
+	}
+	line, whole := make([]float32, length), make([]int8, length)
+	for l := range lines {
+		for i := range line {
+			line[i] = x[l*rs+i*cs]
+		}
+		scale := QuantizeRow(whole, line)
+		for i, w := range whole {
+			out[l*rs+i*cs] = float32(w) * scale
+		}
+	}
+	return out
 }
 
 func FuzzGemm(f *testing.F) {
@@ -409,8 +474,8 @@ func BenchmarkGemm(b *testing.B) {
 	} {
 		x, w, c := random(rng, (s.m-1)*s.lda+s.k), random(rng, s.n*s.k), make([]float32, s.m*s.n)
 		var p PackedB
-		p.PackT(s.k, s.n, w, s.k)
-		GemmPacked(s.m, x, s.lda, &p, c, s.n, false)
+		p.PackT(F32, s.k, s.n, w, s.k)
+		GemmPacked(s.m, x, s.lda, &p, c, s.n, Epilogue{})
 		if want := plainDot(x[:s.k], w[:s.k]); math.Abs(float64(c[0]-want)) > 1e-3 {
 			b.Fatalf("%s: C[0] is %v, want %v", s.name, c[0], want)
 		}
@@ -418,7 +483,7 @@ func BenchmarkGemm(b *testing.B) {
 		rate := func(b *testing.B) { b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s") }
 		b.Run("packed/"+s.name, func(b *testing.B) {
 			for b.Loop() {
-				GemmPacked(s.m, x, s.lda, &p, c, s.n, false)
+				GemmPacked(s.m, x, s.lda, &p, c, s.n, Epilogue{})
 			}
 			rate(b)
 		})
@@ -428,7 +493,7 @@ func BenchmarkGemm(b *testing.B) {
 		x, y, c := random(rng, k*m), random(rng, k*n), make([]float32, m*n)
 		b.Run(fmt.Sprintf("TN/%dx%dx%d", m, n, k), func(b *testing.B) {
 			for b.Loop() {
-				GemmTN(m, n, k, x, m, y, n, c, n, true)
+				GemmTN(F32, m, n, k, x, m, y, n, c, n, true)
 			}
 			b.ReportMetric(float64(2*m*n*k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})

@@ -148,6 +148,21 @@ func Gelu(dst, x []float32) {
 	each(dst, x, func(v float64) float64 { return v * normalCDF(v) })
 }
 
+// GeluTanh computes dst = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+func GeluTanh(dst, x []float32) {
+	each(dst, x, func(v float64) float64 { return v / 2 * (1 + math.Tanh(geluInner(v))) })
+}
+
+func geluInner(x float64) float64 { return math.Sqrt(2/math.Pi) * (x + 0.044715*x*x*x) }
+
+// GeluTanhGrad computes dx = dy·GeluTanh'(x).
+func GeluTanhGrad(dx, dy, x []float32) {
+	grad(dx, dy, x, func(v float64) float64 {
+		t := math.Tanh(geluInner(v))
+		return (1+t)/2 + v/2*(1-t*t)*math.Sqrt(2/math.Pi)*(1+3*0.044715*v*v)
+	})
+}
+
 // Silu computes dst = x·sigmoid(x).
 func Silu(dst, x []float32) {
 	each(dst, x, func(v float64) float64 { return v * sigmoid(v) })

@@ -1,0 +1,54 @@
+package kernel
+
+import "math"
+
+// QuantizeRow turns x into whole numbers of [-127, 127] and returns their scale: x ≈ scale·dst. Ties round to even.
+func QuantizeRow(dst []int8, x []float32) (scale float32) {
+	dst = dst[:len(x)]
+	top := float32(0)
+	for _, v := range x {
+		top = max(top, float32(math.Abs(float64(v))))
+	}
+	if top == 0 || top-top != 0 { // nothing, or not finite: scale carries it
+		clear(dst)
+		return top
+	}
+	inverse := 127 / top
+	for i, v := range x {
+		dst[i] = int8(math.RoundToEven(float64(v * inverse)))
+	}
+	return top / 127
+}
+
+// packInt8 keeps each column of B as a row of whole numbers with a scale.
+func (p *PackedB) packInt8(k, n int, b []float32, rs, cs int) {
+	p.k, p.n = k, n
+	p.ints, p.scales = make([]int8, n*k), make([]float32, n)
+	column := make([]float32, k)
+	for j := range n {
+		for i := range column {
+			column[i] = b[i*rs+j*cs]
+		}
+		p.scales[j] = QuantizeRow(p.ints[j*k:(j+1)*k], column)
+	}
+}
+
+// multiplyInt8 quantises each row of A and multiplies whole numbers.
+func (p *PackedB) multiplyInt8(m int, a []float32, lda int, c []float32, ldc int, acc bool) {
+	row := make([]int8, p.k)
+	for r := range m {
+		scale := QuantizeRow(row, a[r*lda:r*lda+p.k])
+		out := c[r*ldc : r*ldc+p.n]
+		for j := range out {
+			sum := int32(0)
+			for i, w := range p.ints[j*p.k : (j+1)*p.k] {
+				sum += int32(w) * int32(row[i])
+			}
+			v := float32(sum) * (scale * p.scales[j])
+			if acc {
+				v += out[j]
+			}
+			out[j] = v
+		}
+	}
+}
