@@ -8,24 +8,31 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-const highest = levelAVX512
+const highest = levelAMX
 
 // missing names what a variant needs and the processor or the system lacks.
 func missing(l level) string {
+	x := &cpu.X86
 	switch {
-	case l == levelAVX2 && !(cpu.X86.HasAVX2 && cpu.X86.HasFMA):
+	case l >= levelAVX2 && !(x.HasAVX2 && x.HasFMA):
 		return "AVX2 or FMA"
-	case l == levelAVX512 && !(cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasFMA):
+	case l >= levelAVX512 && !(x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX512VL):
 		return "AVX-512 (F, DQ, BW, VL)"
+	case l >= levelVNNI && !x.HasAVX512VNNI:
+		return "AVX-512 VNNI"
+	case l >= levelAMX && !(x.HasAMXTile && x.HasAMXBF16 && x.HasAMXInt8 && x.HasAVX512BF16):
+		return "AMX (tiles, bf16, int8) or AVX-512 BF16"
+	case l >= levelAMX && !permitTiles():
+		return "permission of the system to use the tiles of AMX"
 	}
 	return ""
 }
 
 // panelWidth is the number of columns of a panel of B: two vectors.
-func panelWidth(l level, n int) int { return [...]int{n, 16, 32}[l] }
+func panelWidth(l level, n int) int { return [...]int{n, 16, 32}[min(l, levelAVX512)] }
 
 // tileRows is the number of rows of C that a tile holds in registers.
-func tileRows(l level) int { return [...]int{maxRows, 6, 14}[l] }
+func tileRows(l level) int { return [...]int{maxRows, 6, 14}[min(l, levelAVX512)] }
 
 // run multiplies the rows with one panel of B, of which cols columns count, into C.
 func (t *tile) run(b, c []float32, cols int) {
@@ -33,7 +40,7 @@ func (t *tile) run(b, c []float32, cols int) {
 	if t.acc {
 		acc = 1
 	}
-	if t.level == levelAVX512 {
+	if t.level >= levelAVX512 {
 		t.avx512(&b[0], &c[0], acc, uint32(1<<cols-1))
 		return
 	}
@@ -107,7 +114,7 @@ func (t *tile) avx2(b, c *float32, ldc, acc int) {
 }
 
 // whole returns how many of n numbers fill whole vectors of a variant; the rest is done in plain Go.
-func whole(l level, n int) int { return n &^ [...]int{-1, 7, 15}[l] }
+func whole(l level, n int) int { return n &^ [...]int{-1, 7, 15}[min(l, levelAVX512)] }
 
 // constants of the exponential, at the places that gen/rows.go names.
 var constants = [...]float32{
@@ -122,7 +129,7 @@ func dotFast(l level, x, y []float32) (float32, int) {
 		return 0, 0
 	}
 	var sums [16]float32
-	if l == levelAVX512 {
+	if l >= levelAVX512 {
 		dotAVX512(n, &x[0], &y[0], &sums[0])
 	} else {
 		dotAVX2(n, &x[0], &y[0], &sums[0])
@@ -136,7 +143,7 @@ func squaresFast(l level, x []float32) (float32, int) {
 		return 0, 0
 	}
 	var sums [16]float32
-	if l == levelAVX512 {
+	if l >= levelAVX512 {
 		squaresAVX512(n, &x[0], &sums[0])
 	} else {
 		squaresAVX2(n, &x[0], &sums[0])
@@ -158,7 +165,7 @@ func axpyFast(l level, alpha float32, x, y []float32) int {
 	n := whole(l, len(x))
 	switch {
 	case n == 0:
-	case l == levelAVX512:
+	case l >= levelAVX512:
 		axpyAVX512(n, alpha, &x[0], &y[0])
 	default:
 		axpyAVX2(n, alpha, &x[0], &y[0])
@@ -170,7 +177,7 @@ func scaleFast(l level, alpha float32, x []float32) int {
 	n := whole(l, len(x))
 	switch {
 	case n == 0:
-	case l == levelAVX512:
+	case l >= levelAVX512:
 		scaleAVX512(n, alpha, &x[0])
 	default:
 		scaleAVX2(n, alpha, &x[0])
@@ -182,7 +189,7 @@ func addFast(l level, dst, x []float32) int {
 	n := whole(l, len(x))
 	switch {
 	case n == 0:
-	case l == levelAVX512:
+	case l >= levelAVX512:
 		addAVX512(n, &x[0], &dst[0])
 	default:
 		addAVX2(n, &x[0], &dst[0])
@@ -194,7 +201,7 @@ func mulFast(l level, dst, x, y []float32) int {
 	n := whole(l, len(dst))
 	switch {
 	case n == 0:
-	case l == levelAVX512:
+	case l >= levelAVX512:
 		mulAVX512(n, &x[0], &y[0], &dst[0])
 	default:
 		mulAVX2(n, &x[0], &y[0], &dst[0])
@@ -206,7 +213,7 @@ func mulAddFast(l level, dst, x, y []float32) int {
 	n := whole(l, len(dst))
 	switch {
 	case n == 0:
-	case l == levelAVX512:
+	case l >= levelAVX512:
 		mulAddAVX512(n, &x[0], &y[0], &dst[0])
 	default:
 		mulAddAVX2(n, &x[0], &y[0], &dst[0])
@@ -218,7 +225,7 @@ func expFast(l level, dst, x []float32) int {
 	n := whole(l, len(x))
 	switch {
 	case n == 0:
-	case l == levelAVX512:
+	case l >= levelAVX512:
 		expAVX512(n, &x[0], &dst[0], &constants[0])
 	default:
 		expAVX2(n, &x[0], &dst[0], &constants[0])
@@ -230,7 +237,7 @@ func tanhFast(l level, dst, x []float32) int {
 	n := whole(l, len(x))
 	switch {
 	case n == 0:
-	case l == levelAVX512:
+	case l >= levelAVX512:
 		tanhAVX512(n, &x[0], &dst[0], &constants[0])
 	default:
 		tanhAVX2(n, &x[0], &dst[0], &constants[0])
@@ -242,7 +249,7 @@ func sigmoidFast(l level, dst, x []float32) int {
 	n := whole(l, len(x))
 	switch {
 	case n == 0:
-	case l == levelAVX512:
+	case l >= levelAVX512:
 		sigmoidAVX512(n, &x[0], &dst[0], &constants[0])
 	default:
 		sigmoidAVX2(n, &x[0], &dst[0], &constants[0])
@@ -254,7 +261,7 @@ func adamWFast(l level, c *[7]float32, p, g, m, v []float32) int {
 	n := whole(l, len(p))
 	switch {
 	case n == 0:
-	case l == levelAVX512:
+	case l >= levelAVX512:
 		adamwAVX512(n, &p[0], &g[0], &m[0], &v[0], &c[0])
 	default:
 		adamwAVX2(n, &p[0], &g[0], &m[0], &v[0], &c[0])

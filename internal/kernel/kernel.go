@@ -1,9 +1,9 @@
 // Package kernel holds the inner loops of the engine: matrix products and functions of rows of float32 numbers.
 //
 // Every function exists in plain Go (plain.go), which says what it computes, and, where it counts, in assembly for the
-// instruction sets of amd64: AVX2 with FMA, and AVX-512. The variant is chosen once when the program starts, by what
-// the processor has and after a small test against the plain twin; XIAOYU_KERNEL=go, avx2 or avx512 chooses another,
-// and the build tag noasm leaves the assembly out. The assembly is written by the program in gen:
+// instruction sets of amd64: AVX2 with FMA, AVX-512, its dot products of int8 (VNNI), and the tiles of AMX. The variant
+// is chosen once when the program starts, by what the processor has and after a small test against the plain twin;
+// XIAOYU_KERNEL=go, avx2, avx512, vnni or amx chooses another, and the build tag noasm leaves the assembly out. The assembly is written by the program in gen:
 //
 // The functions run in the calling goroutine and allocate nothing; whoever calls them splits the work. They check
 // lengths and panic on slices that are too short, which only a faulty caller can cause.
@@ -17,16 +17,19 @@ import (
 	"os"
 )
 
-// level is a variant; higher ones need more of the processor.
+// level is a variant; higher ones need more of the processor, and use what lower ones have where they bring nothing of
+// their own: compare with >=.
 type level int32
 
 const (
 	levelGo level = iota
 	levelAVX2
 	levelAVX512
+	levelVNNI // AVX-512 with dot products of int8
+	levelAMX  // and tiles for bf16 and int8
 )
 
-func (l level) String() string { return [...]string{"go", "avx2", "avx512"}[l] }
+func (l level) String() string { return [...]string{"go", "avx2", "avx512", "vnni", "amx"}[l] }
 
 // Variant is a set of implementations.
 type Variant struct {
@@ -39,7 +42,7 @@ type Variant struct {
 // current is the variant in use. It is set before main and by tests alone.
 var current, variants = choose(os.Getenv("XIAOYU_KERNEL"))
 
-// Name returns the name of the variant in use: go, avx2 or avx512.
+// Name returns the name of the variant in use: go, avx2, avx512, vnni or amx.
 func Name() string { return current.String() }
 
 // Variants returns all variants that this program was built with, and why one was chosen.
@@ -52,7 +55,7 @@ func choose(wanted string) (level, []Variant) {
 	for l := levelGo; l <= highest; l++ {
 		v := Variant{Name: l.String(), Available: true}
 		if why := missing(l); why != "" {
-			v.Available, v.Why = false, "the processor lacks "+why
+			v.Available, v.Why = false, "there is no "+why
 		} else if err := selfTest(l); err != nil {
 			v.Available, v.Why = false, err.Error()
 		} else {
