@@ -8,7 +8,14 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-const highest = levelAMX
+const (
+	levelAVX2 level = iota + 1
+	levelAVX512
+	levelVNNI // AVX-512 with dot products of int8
+	levelAMX  // and tiles for bf16 and int8
+)
+
+var levelNames = [...]string{"go", "avx2", "avx512", "vnni", "amx"}
 
 // missing names what a variant needs and the processor or the system lacks.
 func missing(l level) string {

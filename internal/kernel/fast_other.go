@@ -1,10 +1,10 @@
-//go:build !amd64 || noasm
+//go:build (!amd64 && !arm64) || noasm
 
 package kernel
 
 // There is no assembly here: the functions of rows do nothing and leave all to their plain twins.
 
-const highest = levelGo
+var levelNames = [...]string{"go"}
 
 func missing(level) string              { return "" }
 func panelWidth(_ level, n int) int     { return n }

@@ -1,14 +1,15 @@
 // Package kernel holds the inner loops of the engine: matrix products and functions of rows of float32 numbers.
 //
 // Every function exists in plain Go (plain.go), which says what it computes, and, where it counts, in assembly for the
-// instruction sets of amd64: AVX2 with FMA, AVX-512, its dot products of int8 (VNNI), and the tiles of AMX. The variant
-// is chosen once when the program starts, by what the processor has and after a small test against the plain twin;
-// XIAOYU_KERNEL=go, avx2, avx512, vnni or amx chooses another, and the build tag noasm leaves the assembly out. The assembly is written by the program in gen:
+// instruction sets of amd64 (AVX2 with FMA, AVX-512, its dot products of int8, called VNNI, and the tiles of AMX) and of
+// arm64 (NEON). The variant is chosen once when the program starts, by what the processor has and after a small test
+// against the plain twin; XIAOYU_KERNEL=go, avx2, avx512, vnni, amx or neon chooses another, and the build tag noasm
+// leaves the assembly out. The assembly is written by the programs in gen:
 //
 // The functions run in the calling goroutine and allocate nothing; whoever calls them splits the work. They check
 // lengths and panic on slices that are too short, which only a faulty caller can cause.
 //
-//go:generate sh -c "cd gen && go run . -part gemm -out ../gemm_amd64.s -stubs ../gemm_stub_amd64.go -pkg kernel && go run . -part rows -out ../rows_amd64.s -stubs ../rows_stub_amd64.go -pkg kernel"
+//go:generate sh -c "cd gen && go run . -part gemm -out ../gemm_amd64.s -stubs ../gemm_stub_amd64.go -pkg kernel && go run . -part rows -out ../rows_amd64.s -stubs ../rows_stub_amd64.go -pkg kernel && go run ./neon -dir .."
 package kernel
 
 import (
@@ -18,18 +19,12 @@ import (
 )
 
 // level is a variant; higher ones need more of the processor, and use what lower ones have where they bring nothing of
-// their own: compare with >=.
+// their own: compare with >=. Those of assembly stand in fast_amd64.go and fast_arm64.go, with the names of all.
 type level int32
 
-const (
-	levelGo level = iota
-	levelAVX2
-	levelAVX512
-	levelVNNI // AVX-512 with dot products of int8
-	levelAMX  // and tiles for bf16 and int8
-)
+const levelGo level = 0
 
-func (l level) String() string { return [...]string{"go", "avx2", "avx512", "vnni", "amx"}[l] }
+func (l level) String() string { return levelNames[l] }
 
 // Variant is a set of implementations.
 type Variant struct {
@@ -42,7 +37,7 @@ type Variant struct {
 // current is the variant in use. It is set before main and by tests alone.
 var current, variants = choose(os.Getenv("XIAOYU_KERNEL"))
 
-// Name returns the name of the variant in use: go, avx2, avx512, vnni or amx.
+// Name returns the name of the variant in use: go, avx2, avx512, vnni, amx or neon.
 func Name() string { return current.String() }
 
 // Variants returns all variants that this program was built with, and why one was chosen.
@@ -52,7 +47,7 @@ func Variants() []Variant { return variants }
 func choose(wanted string) (level, []Variant) {
 	best := levelGo
 	var list []Variant
-	for l := levelGo; l <= highest; l++ {
+	for l := levelGo; int(l) < len(levelNames); l++ {
 		v := Variant{Name: l.String(), Available: true}
 		if why := missing(l); why != "" {
 			v.Available, v.Why = false, "there is no "+why

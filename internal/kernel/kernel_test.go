@@ -378,6 +378,17 @@ func TestNothingIsAllocatedWhenWarm(t *testing.T) {
 	})
 }
 
+// At start a variant that computes wrongly is set aside, and the other tests skip it; here that is a failure.
+func TestEveryVariantOfThisProcessorTestsItselfWithoutFault(t *testing.T) {
+	for l := range level(len(levelNames)) {
+		if missing(l) == "" {
+			if err := selfTest(l); err != nil {
+				t.Errorf("%v: %v", l, err)
+			}
+		}
+	}
+}
+
 func TestAVariantThatIsMissingIsSetAside(t *testing.T) {
 	l, list := choose("mmx")
 	if l != current || list[l].Why == "" {

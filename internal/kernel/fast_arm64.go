@@ -1,0 +1,168 @@
+//go:build arm64 && !noasm
+
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+const levelNEON level = 1
+
+var levelNames = [...]string{"go", "neon"}
+
+// missing names what a variant needs and the processor or the system lacks.
+func missing(l level) string {
+	if l == levelNEON && !cpu.ARM64.HasASIMD {
+		return "NEON (Advanced SIMD)"
+	}
+	return ""
+}
+
+// panelWidth is the number of columns of a panel of B: two vectors.
+func panelWidth(l level, n int) int { return [...]int{n, 8}[l] }
+
+// tileRows is the number of rows of C that a tile holds in registers.
+func tileRows(l level) int { return [...]int{maxRows, 8}[l] }
+
+// run multiplies the rows with one panel of B, of which cols columns count, into C. The assembly stores whole vectors:
+// the last panel goes through a tile of its own.
+func (t *tile) run(b, c []float32, cols int) {
+	if cols == 8 {
+		acc := 0
+		if t.acc {
+			acc = 1
+		}
+		t.neon(&b[0], &c[0], 4*t.ldc, acc)
+		return
+	}
+	var whole [8 * 8]float32
+	t.neon(&b[0], &whole[0], 4*8, 0)
+	for r := range t.rows {
+		dst, src := c[r*t.ldc:r*t.ldc+cols], whole[r*8:]
+		if t.acc {
+			plainAdd(dst, src[:cols])
+		} else {
+			copy(dst, src)
+		}
+	}
+}
+
+func (t *tile) neon(b, c *float32, ldc, acc int) {
+	k, a, rs, cs := t.k, &t.a[0], 4*t.rs, 4*t.cs
+	switch t.rows {
+	case 1:
+		gemm1x8NEON(k, a, rs, cs, b, c, ldc, acc)
+	case 2:
+		gemm2x8NEON(k, a, rs, cs, b, c, ldc, acc)
+	case 3:
+		gemm3x8NEON(k, a, rs, cs, b, c, ldc, acc)
+	case 4:
+		gemm4x8NEON(k, a, rs, cs, b, c, ldc, acc)
+	case 5:
+		gemm5x8NEON(k, a, rs, cs, b, c, ldc, acc)
+	case 6:
+		gemm6x8NEON(k, a, rs, cs, b, c, ldc, acc)
+	case 7:
+		gemm7x8NEON(k, a, rs, cs, b, c, ldc, acc)
+	case 8:
+		gemm8x8NEON(k, a, rs, cs, b, c, ldc, acc)
+	}
+}
+
+// whole returns how many of n numbers fill whole vectors; the rest is done in plain Go.
+func whole(l level, n int) int {
+	if l == levelGo {
+		return 0
+	}
+	return n &^ 3
+}
+
+func dotFast(l level, x, y []float32) (float32, int) {
+	n := whole(l, len(x))
+	if n == 0 {
+		return 0, 0
+	}
+	var sums [4]float32
+	dotNEON(n, &x[0], &y[0], &sums[0])
+	return (sums[0] + sums[2]) + (sums[1] + sums[3]), n
+}
+
+func squaresFast(l level, x []float32) (float32, int) {
+	n := whole(l, len(x))
+	if n == 0 {
+		return 0, 0
+	}
+	var sums [4]float32
+	squaresNEON(n, &x[0], &sums[0])
+	return (sums[0] + sums[2]) + (sums[1] + sums[3]), n
+}
+
+func axpyFast(l level, alpha float32, x, y []float32) int {
+	n := whole(l, len(x))
+	if n > 0 {
+		axpyNEON(n, alpha, &x[0], &y[0])
+	}
+	return n
+}
+
+func scaleFast(l level, alpha float32, x []float32) int {
+	n := whole(l, len(x))
+	if n > 0 {
+		scaleNEON(n, alpha, &x[0])
+	}
+	return n
+}
+
+func addFast(l level, dst, x []float32) int {
+	n := whole(l, len(x))
+	if n > 0 {
+		addNEON(n, &x[0], &dst[0])
+	}
+	return n
+}
+
+func mulFast(l level, dst, x, y []float32) int {
+	n := whole(l, len(dst))
+	if n > 0 {
+		mulNEON(n, &x[0], &y[0], &dst[0])
+	}
+	return n
+}
+
+func mulAddFast(l level, dst, x, y []float32) int {
+	n := whole(l, len(dst))
+	if n > 0 {
+		mulAddNEON(n, &x[0], &y[0], &dst[0])
+	}
+	return n
+}
+
+func expFast(l level, dst, x []float32) int {
+	n := whole(l, len(x))
+	if n > 0 {
+		expNEON(n, &x[0], &dst[0])
+	}
+	return n
+}
+
+func tanhFast(l level, dst, x []float32) int {
+	n := whole(l, len(x))
+	if n > 0 {
+		tanhNEON(n, &x[0], &dst[0])
+	}
+	return n
+}
+
+func sigmoidFast(l level, dst, x []float32) int {
+	n := whole(l, len(x))
+	if n > 0 {
+		sigmoidNEON(n, &x[0], &dst[0])
+	}
+	return n
+}
+
+func adamWFast(l level, c *[7]float32, p, g, m, v []float32) int {
+	n := whole(l, len(p))
+	if n > 0 {
+		adamwNEON(n, &p[0], &g[0], &m[0], &v[0], &c[0])
+	}
+	return n
+}
