@@ -85,13 +85,13 @@ func (m *transformer) Forward(t *nn.Tape, in *Input) Hidden {
 			places[offsets[s]+i] = i
 		}
 	}
-	drop := func(x *nn.Var) *nn.Var { return t.Dropout(x, float32(c.Dropout)) }
+	drop := float32(c.Dropout)
 	x = t.Add(x, t.Embedding(m.positions, places)) // [tokens, hidden]
 	for _, l := range m.layers {
 		qkv := t.Linear(l.norm1.forward(t, x), l.qkv, l.bQKV, nn.Identity)
-		x = t.Add(x, drop(t.Linear(t.Attention(qkv, offsets, c.Heads), l.out, l.bOut, nn.Identity)))
+		x = t.LinearAdd(x, t.Attention(qkv, offsets, c.Heads), l.out, l.bOut, drop)
 		up := t.Linear(l.norm2.forward(t, x), l.up, l.bUp, m.activation)
-		x = t.Add(x, drop(t.Linear(up, l.down, l.bDown, nn.Identity)))
+		x = t.LinearAdd(x, up, l.down, l.bDown, drop)
 	}
 	x = m.norm.forward(t, x)
 	if c.Head == TokensHead {

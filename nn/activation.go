@@ -37,10 +37,9 @@ func (t *Tape) Activate(x *Var, a Activation) *Var {
 	y := t.value(x.Rows, x.Cols)
 	a.Apply(y.Data, x.Data)
 	if t.training() {
-		t.record(func() {
-			dx := t.arena.Raw(len(x.Data))
-			a.Grad(dx, y.Grad, x.Data, y.Data)
-			kernel.Add(x.Grad, dx)
+		t.record(y, nil, func() {
+			a.Grad(y.Grad, y.Grad, x.Data, y.Data)
+			x.addGradient(y.Grad)
 		})
 	}
 	return y

@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 )
@@ -10,60 +11,129 @@ import (
 // Attention is scaled dot-product attention with so many heads within each sequence (Vaswani et al. 2017). qkv is
 // [tokens, 3·dim] packed by offsets: queries, keys and values side by side, each split evenly among the heads. The
 // result is [tokens, dim].
+//
+// Scores live for one tile of queries at a time, and the backward computes them again from the logarithm of each row's
+// sum (Dao et al. 2022, "FlashAttention"): memory grows with the tokens and not with their square.
 func (t *Tape) Attention(qkv *Var, offsets []int32, heads int) *Var {
 	dim := qkv.Cols / 3
 	if qkv.Cols%3 != 0 || dim%heads != 0 {
 		panic(fmt.Sprintf("nn: attention of %d heads on rows of %d", heads, qkv.Cols))
 	}
-	n, size := max(len(offsets)-1, 0), dim/heads
 	y := t.value(qkv.Rows, dim)
-	scale := float32(1 / math.Sqrt(float64(size)))
-	starts := make([]int, n+1) // of each sequence's probabilities, [heads, length, length]
-	for s := range n {
-		l := int(offsets[s+1] - offsets[s])
-		starts[s+1] = starts[s] + heads*l*l
-	}
-	probs := t.arena.Raw(starts[n])
-	each := func(f func(q, k, v, p []float32, l, from, head int)) func(lo, hi int) {
-		return func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				s, h := i/heads, i%heads
-				from, l := int(offsets[s]), int(offsets[s+1]-offsets[s])
-				if l == 0 {
-					continue
-				}
-				rows := qkv.Data[from*3*dim:]
-				f(rows[h*size:], rows[dim+h*size:], rows[2*dim+h*size:], probs[starts[s]+h*l*l:starts[s]+(h+1)*l*l], l, from, h)
-			}
+	a := attention{qkv: qkv.Data, offsets: offsets, y: y.Data, heads: heads, dim: dim, size: dim / heads, precision: t.Precision}
+	a.scale = float32(1 / math.Sqrt(float64(a.size)))
+	n := max(len(offsets)-1, 0) * heads
+	if !t.training() {
+		if t.pool.Workers() == 1 {
+			a.forward(0, n)
+		} else {
+			t.pool.For(n, 1, func(lo, hi int) { a.forward(lo, hi) })
 		}
+		return y
 	}
-	t.pool.For(n*heads, 1, each(func(q, k, v, p []float32, l, from, head int) {
-		kernel.GemmNT(kernel.F32, l, l, size, q, 3*dim, k, 3*dim, p, l, false)
-		for i := range l {
-			row := p[i*l : (i+1)*l]
-			kernel.Scale(scale, row)
-			kernel.Softmax(row, row)
-		}
-		kernel.GemmNN(kernel.F32, l, size, l, p, l, v, 3*dim, y.Data[from*dim+head*size:], dim, false)
-	}))
-	if t.training() {
-		t.record(func() {
-			t.pool.For(n*heads, 1, each(func(q, k, v, p []float32, l, from, head int) {
-				dy, d := y.Grad[from*dim+head*size:], qkv.Grad[from*3*dim+head*size:]
-				kernel.GemmTN(kernel.F32, l, size, l, p, l, dy, dim, d[2*dim:], 3*dim, true)
-				dp := make([]float32, l*l)
-				kernel.GemmNT(kernel.F32, l, l, size, dy, dim, v, 3*dim, dp, l, false)
-				for i := range l {
-					row, pr := dp[i*l:(i+1)*l], p[i*l:(i+1)*l]
-					along := kernel.Dot(row, pr)
-					for j := range row {
-						row[j] = scale * pr[j] * (row[j] - along)
-					}
-				}
-				kernel.GemmNN(kernel.F32, l, size, l, dp, l, k, 3*dim, d, 3*dim, true)
-				kernel.GemmTN(kernel.F32, l, size, l, dp, l, q, 3*dim, d[dim:], 3*dim, true)
-			}))
-		})
-	}
+	a.sums = t.arena.Raw(qkv.Rows * heads)
+	t.pool.For(n, 1, func(lo, hi int) { a.forward(lo, hi) })
+	t.record(y, nil, func() {
+		dqkv, fresh := qkv.gradient()
+		t.pool.For(n, 1, func(lo, hi int) { a.backward(lo, hi, y.Grad, dqkv, !fresh) })
+	})
 	return y
+}
+
+// attention is one operation: what its workers share.
+type attention struct {
+	qkv, y           []float32 // [tokens, 3·dim] and [tokens, dim]
+	sums             []float32 // while training: [heads, tokens] of each sequence, the logarithms of the rows' sums
+	offsets          []int32
+	heads, dim, size int
+	scale            float32
+	precision        kernel.Precision
+}
+
+// tileQueries is how many queries are done at once.
+const tileQueries = 64
+
+// attentionScratch is the memory of one worker.
+type attentionScratch struct {
+	keys, values, keysT kernel.PackedB
+	scores, grad        []float32 // [tileQueries, length]
+}
+
+var attentionScratches = sync.Pool{New: func() any { return new(attentionScratch) }}
+
+// reserve makes room for tiles of so many numbers.
+func (s *attentionScratch) reserve(n int) {
+	if len(s.scores) < n {
+		s.scores, s.grad = make([]float32, n), make([]float32, n)
+	}
+}
+
+// head returns a sequence's first token and length, and where its head begins in a row of dim numbers. Pairs are
+// numbered sequence by sequence.
+func (a *attention) head(i int) (from, length, at int) {
+	s, h := i/a.heads, i%a.heads
+	return int(a.offsets[s]), int(a.offsets[s+1] - a.offsets[s]), h * a.size
+}
+
+// forward does the heads [lo, hi).
+func (a *attention) forward(lo, hi int) {
+	w := attentionScratches.Get().(*attentionScratch)
+	defer attentionScratches.Put(w)
+	for i := lo; i < hi; i++ {
+		from, length, at := a.head(i)
+		if length == 0 {
+			continue
+		}
+		stride := 3 * a.dim
+		q, k, v := a.qkv[from*stride+at:], a.qkv[from*stride+a.dim+at:], a.qkv[from*stride+2*a.dim+at:]
+		w.reserve(tileQueries * length)
+		w.keys.PackT(a.precision, a.size, length, k, stride)
+		w.values.Pack(a.precision, length, a.size, v, stride)
+		for first := 0; first < length; first += tileQueries {
+			rows := min(tileQueries, length-first)
+			scores := w.scores[:rows*length]
+			kernel.GemmPacked(rows, q[first*stride:], stride, &w.keys, scores, length, kernel.Epilogue{})
+			var sums []float32
+			if a.sums != nil {
+				sums = a.sums[from*a.heads+i%a.heads*length+first:][:rows]
+			}
+			kernel.SoftmaxRows(scores, rows, length, a.scale, sums)
+			kernel.GemmPacked(rows, scores, length, &w.values, a.y[(from+first)*a.dim+at:], a.dim, kernel.Epilogue{})
+		}
+	}
+}
+
+// backward adds the gradients of the heads [lo, hi) to dqkv, or sets them.
+func (a *attention) backward(lo, hi int, dy, dqkv []float32, add bool) {
+	w := attentionScratches.Get().(*attentionScratch)
+	defer attentionScratches.Put(w)
+	stride := 3 * a.dim
+	for i := lo; i < hi; i++ {
+		from, length, at := a.head(i)
+		if length == 0 {
+			continue
+		}
+		q, k, v := a.qkv[from*stride+at:], a.qkv[from*stride+a.dim+at:], a.qkv[from*stride+2*a.dim+at:]
+		dq, dk, dv := dqkv[from*stride+at:], dqkv[from*stride+a.dim+at:], dqkv[from*stride+2*a.dim+at:]
+		w.reserve(tileQueries * length)
+		w.keysT.PackT(a.precision, a.size, length, k, stride)
+		w.keys.Pack(a.precision, length, a.size, k, stride)
+		w.values.PackT(a.precision, a.size, length, v, stride)
+		for first := 0; first < length; first += tileQueries {
+			rows := min(tileQueries, length-first)
+			p, d := w.scores[:rows*length], w.grad[:rows*length]
+			out, dout := a.y[(from+first)*a.dim+at:], dy[(from+first)*a.dim+at:]
+			kernel.GemmPacked(rows, q[first*stride:], stride, &w.keysT, p, length, kernel.Epilogue{})
+			sums := a.sums[from*a.heads+i%a.heads*length+first:][:rows]
+			kernel.SoftmaxAgain(p, rows, length, a.scale, sums)
+			kernel.GemmPacked(rows, dout, a.dim, &w.values, d, length, kernel.Epilogue{})
+			for r := range rows {
+				along := kernel.Dot(dout[r*a.dim:r*a.dim+a.size], out[r*a.dim:r*a.dim+a.size])
+				kernel.SoftmaxGrad(d[r*length:(r+1)*length], p[r*length:(r+1)*length], along, a.scale)
+			}
+			kernel.GemmPacked(rows, d, length, &w.keys, dq[first*stride:], stride, kernel.Epilogue{Accumulate: add})
+			kernel.GemmTN(a.precision, length, a.size, rows, p, length, dout, a.dim, dv, stride, add || first > 0)
+			kernel.GemmTN(a.precision, length, a.size, rows, d, length, q[first*stride:], stride, dk, stride, add || first > 0)
+		}
+	}
 }

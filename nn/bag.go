@@ -47,7 +47,7 @@ func (t *Tape) bag(table *Param, bags *tensor.Packed, ids []int32, scale func(n 
 		}
 	})
 	if t.training() && !table.Frozen {
-		t.record(func() {
+		t.record(y, nil, func() {
 			for _, id := range ids {
 				if id != dropped {
 					table.Rows.Insert(id)
@@ -83,10 +83,11 @@ func (t *Tape) PairFeatures(x *Var) *Var {
 		}
 	}
 	if t.training() {
-		t.record(func() {
+		t.record(y, nil, func() {
+			dx := x.Gradient()
 			for i := range n {
 				u, v, d := x.Row(2*i), x.Row(2*i+1), y.Grad[i*4*dim:(i+1)*4*dim]
-				du, dv := x.Grad[2*i*dim:(2*i+1)*dim], x.Grad[(2*i+1)*dim:(2*i+2)*dim]
+				du, dv := dx[2*i*dim:(2*i+1)*dim], dx[(2*i+1)*dim:(2*i+2)*dim]
 				for j := range dim {
 					sign := d[2*dim+j]
 					switch {
@@ -113,9 +114,9 @@ func (t *Tape) Add(x, y *Var) *Var {
 	copy(z.Data, x.Data)
 	kernel.Add(z.Data, y.Data)
 	if t.training() {
-		t.record(func() {
-			kernel.Add(x.Grad, z.Grad)
-			kernel.Add(y.Grad, z.Grad)
+		t.record(z, nil, func() {
+			x.addGradient(z.Grad)
+			y.addGradient(z.Grad)
 		})
 	}
 	return z

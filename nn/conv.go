@@ -52,7 +52,7 @@ func (t *Tape) ConvMax(x *Var, offsets []int32, convs []Conv, a Activation) *Var
 	}
 	a.Apply(f.y.Data, f.pre)
 	if t.training() {
-		t.record(func() { t.convMaxBackward(f, convs) })
+		t.record(f.y, nil, func() { t.convMaxBackward(f, convs) })
 	}
 	return f.y
 }
@@ -149,7 +149,7 @@ func (f *convForward) short(c Conv, packed *kernel.PackedB, at, s int, scratch [
 
 func (t *Tape) convMaxBackward(f *convForward, convs []Conv) {
 	x, y, dim := f.x, f.y, f.x.Cols
-	d := y.Grad
+	d, dx := y.Grad, x.Gradient()
 	f.act.Grad(d, d, f.pre, y.Data)
 	// stretch returns the window that won column col of sequence s, as a range of x.
 	stretch := func(s, col, width int) (from, to int) {
@@ -164,7 +164,7 @@ func (t *Tape) convMaxBackward(f *convForward, convs []Conv) {
 					if g := d[s*y.Cols+at+i]; g != 0 {
 						from, to := stretch(s, at+i, c.width())
 						w := c.W.Data[i*c.W.Width():]
-						kernel.Axpy(g, w[:to-from], x.Grad[from:to])
+						kernel.Axpy(g, w[:to-from], dx[from:to])
 					}
 				}
 				at += c.filters()

@@ -33,10 +33,11 @@ func (t *Tape) ConvSame(x *Var, offsets []int32, c Conv, a Activation) *Var {
 	}
 	each(func(window, row, at int) { copy(windows.Row(window)[at:at+dim], x.Row(row)) })
 	if t.training() {
-		t.record(func() {
+		t.record(windows, nil, func() {
+			dx := x.Gradient()
 			each(func(window, row, at int) {
 				d := windows.Grad[window*width*dim+at:]
-				kernel.Add(x.Grad[row*dim:(row+1)*dim], d[:dim])
+				kernel.Add(dx[row*dim:(row+1)*dim], d[:dim])
 			})
 		})
 	}
@@ -65,7 +66,8 @@ func (t *Tape) DepthwiseConv(x *Var, offsets []int32, w, b *Param) *Var {
 		}
 	})
 	if t.training() {
-		t.record(func() {
+		t.record(y, nil, func() {
+			dx := x.Gradient()
 			// Workers share the columns, so that each weight's sum has one owner and one order.
 			t.pool.For(dim, 16, func(lo, hi int) {
 				for s := range n {
@@ -76,7 +78,7 @@ func (t *Tape) DepthwiseConv(x *Var, offsets []int32, w, b *Param) *Var {
 						for j := max(first, from); j < min(first+width, to); j++ {
 							at := (j - first) * dim
 							kernel.MulAdd(w.Grad[at+lo:at+hi], d, x.Data[j*dim+lo:j*dim+hi])
-							kernel.MulAdd(x.Grad[j*dim+lo:j*dim+hi], d, w.Data[at+lo:at+hi])
+							kernel.MulAdd(dx[j*dim+lo:j*dim+hi], d, w.Data[at+lo:at+hi])
 						}
 					}
 				}

@@ -33,6 +33,10 @@ func (t *Tape) CRFLoss(emissions *Var, offsets, tags []int32, c CRF) *Var {
 	if c.Transitions.Shape[0] != k {
 		panic(fmt.Sprintf("nn: CRF of %d tags on emissions of width %d", c.Transitions.Shape[0], k))
 	}
+	var grad []float32
+	if t.training() {
+		grad = emissions.Gradient()
+	}
 	blocks := max(1, min(t.pool.Workers(), len(offsets)-1))
 	chains := make([]*chain, blocks)
 	t.pool.For(blocks, 1, func(lo, hi int) {
@@ -48,7 +52,7 @@ func (t *Tape) CRFLoss(emissions *Var, offsets, tags []int32, c CRF) *Var {
 				ch.loss += ch.logZ - c.score(emissions.Data[from*k:to*k], tags[from:to])
 				if t.training() {
 					ch.backward()
-					ch.collect(emissions.Grad[from*k:to*k], tags[from:to], 1/float32(n))
+					ch.collect(grad[from*k:to*k], tags[from:to], 1/float32(n))
 				}
 			}
 		}
@@ -61,10 +65,10 @@ func (t *Tape) CRFLoss(emissions *Var, offsets, tags []int32, c CRF) *Var {
 	loss.Data[0] = float32(total / float64(n))
 	if t.training() {
 		// The gradient was computed beside the loss, for a gradient of 1 of the loss itself.
-		t.record(func() {
+		t.record(loss, nil, func() {
 			scale := loss.Grad[0]
 			if scale != 1 {
-				kernel.Scale(scale, emissions.Grad)
+				kernel.Scale(scale, grad)
 			}
 			for _, ch := range chains {
 				addScaled(c.Transitions, ch.dTransitions, float64(scale)/float64(n))

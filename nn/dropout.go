@@ -10,12 +10,11 @@ func (t *Tape) Dropout(x *Var, p float32) *Var {
 		return x
 	}
 	y := t.value(x.Rows, x.Cols)
-	t.streams++
-	mask := dropoutMask{key: mix(t.seed ^ t.streams), limit: uint64(math.Round(float64(p) * (1 << 16)))}
-	mask.scale = 1 / (1 - float32(mask.limit)/(1<<16))
+	mask := t.dropoutMask(p)
 	t.pool.For(len(x.Data), 1<<14, func(lo, hi int) { mask.apply(y.Data, x.Data, lo, hi, false) })
-	t.record(func() {
-		t.pool.For(len(x.Data), 1<<14, func(lo, hi int) { mask.apply(x.Grad, y.Grad, lo, hi, true) })
+	t.record(y, nil, func() {
+		dx, fresh := x.gradient()
+		t.pool.For(len(x.Data), 1<<14, func(lo, hi int) { mask.apply(dx, y.Grad, lo, hi, !fresh) })
 	})
 	return y
 }
@@ -25,6 +24,14 @@ type dropoutMask struct {
 	key   uint64
 	limit uint64 // of 65,536; positions that draw less are dropped
 	scale float32
+}
+
+// dropoutMask returns the next mask of this step.
+func (t *Tape) dropoutMask(p float32) dropoutMask {
+	t.streams++
+	m := dropoutMask{key: mix(t.seed ^ t.streams), limit: uint64(math.Round(float64(p) * (1 << 16)))}
+	m.scale = 1 / (1 - float32(m.limit)/(1<<16))
+	return m
 }
 
 // apply sets, or adds to, dst[lo:hi] the masked src[lo:hi].

@@ -14,7 +14,7 @@ func (t *Tape) Embedding(table *Param, ids []int32) *Var {
 		}
 	})
 	if t.training() && !table.Frozen {
-		t.record(func() {
+		t.record(y, nil, func() {
 			for _, id := range ids {
 				if int(id) >= table.Still {
 					table.Rows.Insert(id)

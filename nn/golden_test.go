@@ -36,7 +36,7 @@ func tapes(t *testing.T, f func(t *testing.T, tape *Tape)) {
 // backward propagates the case's output gradient from y.
 func backward(tape *Tape, c *golden.Case, y *Var) {
 	g, _ := c.Floats("g.out")
-	copy(y.Grad, g)
+	copy(y.Gradient(), g)
 	tape.BackwardFrom()
 }
 
@@ -181,7 +181,7 @@ func TestRecurrentMatchesPyTorch(t *testing.T) {
 				want, wantShape := c.Floats("out")
 				golden.Close(t, "output", y.Data, pack(want, wantShape, lengths), toleranceRNN)
 				g, gShape := c.Floats("g.out")
-				copy(y.Grad, pack(g, gShape, lengths))
+				copy(y.Gradient(), pack(g, gShape, lengths))
 				tape.BackwardFrom()
 				gx, _ := c.Floats("g.in.x")
 				golden.Close(t, "gradient of the input", in.Grad, pack(gx, shape, lengths), toleranceRNN)

@@ -58,6 +58,12 @@ var networks = map[string]network{
 			return t.Attention(t.Linear(x, w, nil, Identity), o, 2)
 		}
 	},
+	"linear added": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w, b := ps.Add("w", Xavier, 5, 5), ps.Add("b", Uniform(0.5), 5)
+		return func(t *Tape, x *Var, _ []int32) *Var {
+			return t.LinearAdd(t.LinearAdd(x, t.Activate(x, Tanh), w, b, 0.3), x, w, nil, 0)
+		}
+	},
 	"pair features": func(ps *Params) func(*Tape, *Var, []int32) *Var {
 		return func(t *Tape, x *Var, _ []int32) *Var { return t.Add(t.PairFeatures(x), t.PairFeatures(x)) }
 	},
@@ -131,8 +137,8 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 					for i, v := range y.Data {
 						total += float64(v) * weightOf(i)
 					}
-					for i := range y.Grad {
-						y.Grad[i] = float32(weightOf(i))
+					for i := range y.Data {
+						y.Gradient()[i] = float32(weightOf(i))
 					}
 					return in, total
 				}
@@ -232,8 +238,8 @@ func TestSparseLinearEqualsDense(t *testing.T) {
 	tape := NewTape(nil)
 	tape.Begin(Training, 1, 1)
 	y := tape.SparseLinear(x, w, b)
-	for i := range y.Grad {
-		y.Grad[i] = float32(weightOf(i))
+	for i := range y.Data {
+		y.Gradient()[i] = float32(weightOf(i))
 	}
 	tape.BackwardFrom()
 	for r := range 3 {

@@ -9,52 +9,125 @@ import (
 // Linear computes a(x·wᵀ + b): x is [rows, in], w is [out, in] as PyTorch keeps it, b is [out] or nil, the result
 // is [rows, out].
 func (t *Tape) Linear(x *Var, w, b *Param, a Activation) *Var {
-	in, out := x.Cols, w.Shape[0]
-	if w.Width() != in {
-		panic(fmt.Sprintf("nn: linear %s of %v on input of width %d", w.Name, w.Shape, in))
-	}
-	y := t.value(x.Rows, out)
+	y := t.value(x.Rows, checkLinear(x, w))
+	e := kernel.Epilogue{Bias: dataOf(b), Activation: a}
 	pre := y.Data
 	if t.training() && a.FromInput() {
 		pre = t.arena.Raw(len(y.Data))
+		e.Pre = pre
 	}
-	packed := t.packedT(w)
-	t.pool.For(x.Rows, grain(in*out), func(lo, hi int) {
-		rows := pre[lo*out : hi*out]
-		kernel.GemmPacked(hi-lo, x.Data[lo*in:], in, packed, rows, out, kernel.Epilogue{})
-		if b != nil {
-			kernel.AddBias(rows, hi-lo, out, b.Data)
-		}
-		a.Apply(y.Data[lo*out:hi*out], rows)
-	})
+	t.multiply(x.Data, x.Rows, t.packedT(w), y.Data, e)
 	if t.training() {
-		t.record(func() { t.linearBackward(x, w, b, a, y, pre) })
+		t.recordLinear(x, w, b, a, y, pre)
 	}
 	return y
 }
 
-func (t *Tape) linearBackward(x *Var, w, b *Param, a Activation, y *Var, pre []float32) {
-	in, out := x.Cols, y.Cols
-	d := y.Grad // becomes the gradient before the activation
-	a.Grad(d, d, pre, y.Data)
-	if b != nil && !b.Frozen {
-		addRows(b.Grad, d, y.Rows, out)
-	}
-	if !w.Frozen {
-		t.pool.For(out, grain(x.Rows*in), func(lo, hi int) {
-			kernel.GemmTN(kernel.F32, hi-lo, in, x.Rows, d[lo:], out, x.Data, in, w.Grad[lo*in:], in, true)
-		})
-	}
-	t.addProduct(x.Grad, d, w, x.Rows)
+func (t *Tape) recordLinear(x *Var, w, b *Param, a Activation, y *Var, pre []float32) {
+	t.record(y, nil, func() {
+		d := y.Grad // becomes the gradient before the activation
+		if a != Identity {
+			t.pool.For(x.Rows, grain(4*y.Cols), func(lo, hi int) {
+				lo, hi = lo*y.Cols, hi*y.Cols
+				a.Grad(d[lo:hi], d[lo:hi], pre[lo:hi], y.Data[lo:hi])
+			})
+		}
+		t.linearBackward(x, d, w, b)
+	})
 }
 
-// addProduct computes dx += d·w for d of [rows, out] and w of [out, in].
-func (t *Tape) addProduct(dx, d []float32, w *Param, rows int) {
-	in, out := w.Width(), w.Shape[0]
-	packed := t.pack()
-	packed.Pack(kernel.F32, out, in, w.Data, in)
+// LinearAdd computes residual + dropout(x·wᵀ + b), dropping with probability p while training. In inference the result
+// takes the place of residual, which must not be used any more.
+func (t *Tape) LinearAdd(residual, x *Var, w, b *Param, p float32) *Var {
+	out := checkLinear(x, w)
+	if residual.Rows != x.Rows || residual.Cols != out {
+		panic(fmt.Sprintf("nn: linear %s of %d rows added to [%d, %d]", w.Name, x.Rows, residual.Rows, residual.Cols))
+	}
+	if !t.training() {
+		if b != nil {
+			kernel.AddBias(residual.Data, residual.Rows, out, b.Data)
+		}
+		t.multiply(x.Data, x.Rows, t.packedT(w), residual.Data, kernel.Epilogue{Accumulate: true})
+		return residual
+	}
+	y := t.value(x.Rows, out)
+	e := kernel.Epilogue{Bias: dataOf(b)}
+	if p == 0 {
+		e.Residual = residual.Data
+	}
+	t.multiply(x.Data, x.Rows, t.packedT(w), y.Data, e)
+	mask := t.dropoutMask(p)
+	if p > 0 {
+		t.pool.For(x.Rows, grain(4*out), func(lo, hi int) {
+			mask.apply(y.Data, y.Data, lo*out, hi*out, false)
+			kernel.Add(y.Data[lo*out:hi*out], residual.Data[lo*out:hi*out])
+		})
+	}
+	t.record(y, nil, func() {
+		residual.addGradient(y.Grad)
+		if p > 0 {
+			t.pool.For(x.Rows, grain(4*out), func(lo, hi int) { mask.apply(y.Grad, y.Grad, lo*out, hi*out, false) })
+		}
+		t.linearBackward(x, y.Grad, w, b)
+	})
+	return y
+}
+
+func checkLinear(x *Var, w *Param) (out int) {
+	if w.Width() != x.Cols {
+		panic(fmt.Sprintf("nn: linear %s of %v on input of width %d", w.Name, w.Shape, x.Cols))
+	}
+	return w.Shape[0]
+}
+
+func dataOf(p *Param) []float32 {
+	if p == nil {
+		return nil
+	}
+	return p.Data
+}
+
+// multiply computes y = x·b with an epilogue, over all workers: x is [rows, in].
+func (t *Tape) multiply(x []float32, rows int, b *kernel.PackedB, y []float32, e kernel.Epilogue) {
+	if t.pool.Workers() == 1 {
+		kernel.GemmPacked(rows, x, b.Rows(), b, y, b.Cols(), e)
+		return
+	}
+	in, out := b.Rows(), b.Cols()
 	t.pool.For(rows, grain(in*out), func(lo, hi int) {
-		kernel.GemmPacked(hi-lo, d[lo*out:], out, packed, dx[lo*in:], in, kernel.Epilogue{Accumulate: true})
+		part := e
+		if e.Pre != nil {
+			part.Pre = e.Pre[lo*out:]
+		}
+		if e.Residual != nil {
+			part.Residual = e.Residual[lo*out:]
+		}
+		kernel.GemmPacked(hi-lo, x[lo*in:], in, b, y[lo*out:], out, part)
+	})
+}
+
+// linearBackward adds what the gradient d of x·wᵀ + b is to w, b and x.
+func (t *Tape) linearBackward(x *Var, d []float32, w, b *Param) {
+	in, out := x.Cols, w.Shape[0]
+	if b != nil && !b.Frozen {
+		t.addColumns(b.Grad, d, x.Rows)
+	}
+	if !w.Frozen {
+		t.addWeightGradient(w.Grad, d, out, x.Data, in, x.Rows)
+	}
+	packed := t.pack()
+	packed.Pack(t.Precision, out, in, w.Data, in)
+	dx, fresh := x.gradient()
+	t.multiply(d, x.Rows, packed, dx, kernel.Epilogue{Accumulate: !fresh})
+}
+
+// addWeightGradient adds dᵀ·x to dw, [out, in], for d of [rows, out] and x of [rows, in]. Workers share the columns, so
+// that each packs its own part of x.
+func (t *Tape) addWeightGradient(dw, d []float32, out int, x []float32, in, rows int) {
+	const panel = 32
+	t.pool.For((in+panel-1)/panel, grain(rows*out*panel), func(lo, hi int) {
+		lo, hi = lo*panel, min(hi*panel, in)
+		kernel.GemmTN(t.Precision, out, hi-lo, rows, d, out, x[lo:], in, dw[lo:], in, true)
 	})
 }
 
@@ -64,15 +137,18 @@ func (t *Tape) packedT(w *Param) *kernel.PackedB {
 		return w.packed
 	}
 	p := t.pack()
-	p.PackT(kernel.F32, w.Width(), w.Shape[0], w.Data, w.Width())
+	p.PackT(t.Precision, w.Width(), w.Shape[0], w.Data, w.Width())
 	return p
 }
 
-// addRows adds every row of x, [rows, len(dst)], to dst.
-func addRows(dst, x []float32, rows, cols int) {
-	for r := range rows {
-		kernel.Add(dst, x[r*cols:(r+1)*cols])
-	}
+// addColumns adds the sums of the columns of x, [rows, len(dst)], to dst. Workers share the columns.
+func (t *Tape) addColumns(dst, x []float32, rows int) {
+	cols := len(dst)
+	t.pool.For(cols, grain(rows), func(lo, hi int) {
+		for r := range rows {
+			kernel.Add(dst[lo:hi], x[r*cols+lo:r*cols+hi])
+		}
+	})
 }
 
 // Concat puts values of equal height side by side: the result is [rows, sum of widths].
@@ -93,11 +169,12 @@ func (t *Tape) Concat(parts ...*Var) *Var {
 		at += p.Cols
 	}
 	if t.training() {
-		t.record(func() {
+		t.record(y, nil, func() {
 			at := 0
 			for _, p := range parts {
+				dp := p.Gradient()
 				for r := range rows {
-					kernel.Add(p.Grad[r*p.Cols:(r+1)*p.Cols], y.Grad[r*cols+at:r*cols+at+p.Cols])
+					kernel.Add(dp[r*p.Cols:(r+1)*p.Cols], y.Grad[r*cols+at:r*cols+at+p.Cols])
 				}
 				at += p.Cols
 			}

@@ -53,10 +53,11 @@ func (t *Tape) CrossEntropy(logits *Var, targets []int32, o CrossEntropy) *Var {
 	loss := t.value(1, 1)
 	loss.Data[0] = float32(total / norm)
 	if t.training() {
-		t.record(func() {
+		t.record(loss, nil, func() {
+			grad := logits.Gradient()
 			scale := float64(loss.Grad[0]) / norm
 			for r := range rows {
-				p, d, target := probs[r*k:(r+1)*k], logits.Grad[r*k:(r+1)*k], int(targets[r])
+				p, d, target := probs[r*k:(r+1)*k], grad[r*k:(r+1)*k], int(targets[r])
 				hard, soft := weight(target)*float64(1-o.Smoothing), float64(o.Smoothing)/float64(k)
 				for c := range d {
 					d[c] += float32(scale * (hard + soft*weights) * float64(p[c]))
@@ -101,11 +102,12 @@ func (t *Tape) SquaredHinge(logits *Var, targets []int32, weights []float32) *Va
 	loss := t.value(1, 1)
 	loss.Data[0] = float32(total / norm)
 	if t.training() {
-		t.record(func() {
+		t.record(loss, nil, func() {
+			grad := logits.Gradient()
 			for r := range rows {
 				scale := float32(2 * weight(r) / norm * float64(loss.Grad[0]))
 				for c := range k {
-					logits.Grad[r*k+c] -= scale * margin(r, c)
+					grad[r*k+c] -= scale * margin(r, c)
 				}
 			}
 		})

@@ -31,9 +31,10 @@ func (t *Tape) focal(logits *Var, targets []int32, o CrossEntropy) *Var {
 	loss := t.value(1, 1)
 	loss.Data[0] = float32(total / norm)
 	if t.training() {
-		t.record(func() {
+		t.record(loss, nil, func() {
+			grad := logits.Gradient()
 			for r, target := range targets {
-				p, d := probs[r*k:(r+1)*k], logits.Grad[r*k:(r+1)*k]
+				p, d := probs[r*k:(r+1)*k], grad[r*k:(r+1)*k]
 				logP := float64(logits.Row(r)[target]) - logSumExp(logits.Row(r))
 				miss := max(-math.Expm1(logP), 1e-12)
 				pt := 1 - miss
@@ -85,14 +86,15 @@ func (t *Tape) BinaryCrossEntropy(logits *Var, targets *tensor.Packed, weights [
 	loss := t.value(1, 1)
 	loss.Data[0] = float32(total / n)
 	if t.training() {
-		t.record(func() {
+		t.record(loss, nil, func() {
+			grad := logits.Gradient()
 			scale := float64(loss.Grad[0]) / n
 			for i, v := range logits.Data {
 				p := 1 / (1 + math.Exp(-float64(v)))
 				if truth[i] == 1 {
-					logits.Grad[i] -= float32(scale * weight(i) * (1 - p))
+					grad[i] -= float32(scale * weight(i) * (1 - p))
 				} else {
-					logits.Grad[i] += float32(scale * p)
+					grad[i] += float32(scale * p)
 				}
 			}
 		})
@@ -125,7 +127,7 @@ func (t *Tape) Regression(outputs *Var, targets []float32, delta float32) *Var {
 	loss := t.value(1, 1)
 	loss.Data[0] = float32(total / n)
 	if t.training() {
-		t.record(func() { kernel.Axpy(float32(float64(loss.Grad[0])/n), slope, outputs.Grad) })
+		t.record(loss, nil, func() { kernel.Axpy(float32(float64(loss.Grad[0])/n), slope, outputs.Gradient()) })
 	}
 	return loss
 }
@@ -166,7 +168,8 @@ func (t *Tape) Divergence(logits *Var, binary bool) *Var {
 	loss := t.value(1, 1)
 	loss.Data[0] = float32(total / (2 * n))
 	if t.training() {
-		t.record(func() {
+		t.record(loss, nil, func() {
+			grad := logits.Gradient()
 			scale := float64(loss.Grad[0]) / (2 * n)
 			for r := range half {
 				a, b := r*k, (r+half)*k
@@ -180,12 +183,12 @@ func (t *Tape) Divergence(logits *Var, binary bool) *Var {
 					p, q := float64(probs[a+c]), float64(probs[b+c])
 					gap := logs[a+c] - logs[b+c]
 					if binary {
-						logits.Grad[a+c] += float32(scale * (p*(1-p)*gap + p - q))
-						logits.Grad[b+c] -= float32(scale * (q*(1-q)*gap + p - q))
+						grad[a+c] += float32(scale * (p*(1-p)*gap + p - q))
+						grad[b+c] -= float32(scale * (q*(1-q)*gap + p - q))
 						continue
 					}
-					logits.Grad[a+c] += float32(scale * (p*(gap-gapA) + p - q))
-					logits.Grad[b+c] -= float32(scale * (q*(gap+gapB) + p - q))
+					grad[a+c] += float32(scale * (p*(gap-gapA) + p - q))
+					grad[b+c] -= float32(scale * (q*(gap+gapB) + p - q))
 				}
 			}
 		})
@@ -198,9 +201,9 @@ func (t *Tape) Sum(a, b *Var, scale float32) *Var {
 	s := t.value(1, 1)
 	s.Data[0] = a.Data[0] + scale*b.Data[0]
 	if t.training() {
-		t.record(func() {
-			a.Grad[0] += s.Grad[0]
-			b.Grad[0] += scale * s.Grad[0]
+		t.record(s, nil, func() {
+			a.Gradient()[0] += s.Grad[0]
+			b.Gradient()[0] += scale * s.Grad[0]
 		})
 	}
 	return s

@@ -28,11 +28,12 @@ func (t *Tape) LayerNorm(x *Var, gain, bias *Param, eps float32) *Var {
 		}
 	})
 	if t.training() {
-		t.record(func() {
+		t.record(y, nil, func() {
+			sum := x.Gradient()
 			t.pool.For(x.Rows, grain(8*dim), func(lo, hi int) {
 				g := make([]float32, dim)
 				for r := lo; r < hi; r++ {
-					s, dx := scaled[r*dim:(r+1)*dim], x.Grad[r*dim:(r+1)*dim]
+					s, dx := scaled[r*dim:(r+1)*dim], sum[r*dim:(r+1)*dim]
 					kernel.Mul(g, y.Grad[r*dim:(r+1)*dim], gain.Data)
 					mean, along := kernel.Sum(g)/float32(dim), kernel.Dot(g, s)/float32(dim)
 					inv := inverse[r]

@@ -41,7 +41,7 @@ func (t *Tape) Pool(x *Var, offsets []int32, how Pooling) *Var {
 		poolRows(y.Row(s), x, int(offsets[s]), int(offsets[s+1]), how, arg, s*x.Cols)
 	}
 	if t.training() {
-		t.record(func() { poolBackward(x, y, offsets, how, arg) })
+		t.record(y, nil, func() { poolBackward(x, y, offsets, how, arg) })
 	}
 	return y
 }
@@ -87,7 +87,7 @@ func maxRow(best []float32, arg []int32, row []float32, from int32) {
 }
 
 func poolBackward(x, y *Var, offsets []int32, how Pooling, arg []int32) {
-	dim := x.Cols
+	dim, dx := x.Cols, x.Gradient()
 	for s := range y.Rows {
 		from, to := int(offsets[s]), int(offsets[s+1])
 		if from == to {
@@ -97,13 +97,13 @@ func poolBackward(x, y *Var, offsets []int32, how Pooling, arg []int32) {
 		switch how {
 		case MeanPool:
 			for i := from; i < to; i++ {
-				kernel.Axpy(1/float32(to-from), dy, x.Grad[i*dim:(i+1)*dim])
+				kernel.Axpy(1/float32(to-from), dy, dx[i*dim:(i+1)*dim])
 			}
 		case LastPool:
-			kernel.Add(x.Grad[(to-1)*dim:to*dim], dy)
+			kernel.Add(dx[(to-1)*dim:to*dim], dy)
 		case MaxPool:
 			for c, g := range dy {
-				x.Grad[int(arg[s*dim+c])*dim+c] += g
+				dx[int(arg[s*dim+c])*dim+c] += g
 			}
 		}
 	}

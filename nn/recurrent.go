@@ -58,7 +58,7 @@ func (t *Tape) Recurrent(cell Cell, x *Var, offsets []int32, directions []Recurr
 		}
 	})
 	if t.training() {
-		t.record(func() { t.recurrentBackward(runs, x, states, final) })
+		t.record(states, final, func() { t.recurrentBackward(runs, x, states, final) })
 	}
 	return states, final
 }
@@ -66,7 +66,7 @@ func (t *Tape) Recurrent(cell Cell, x *Var, offsets []int32, directions []Recurr
 func (t *Tape) recurrentBackward(runs []*recurrence, x, states, final *Var) {
 	for _, r := range runs {
 		r.whhBack = t.pack()
-		r.whhBack.Pack(kernel.F32, r.gateWidth, r.hidden, r.layer.WHH.Data, r.hidden)
+		r.whhBack.Pack(t.Precision, r.gateWidth, r.hidden, r.layer.WHH.Data, r.hidden)
 		r.prepareBackward(t)
 	}
 	t.pool.For(len(runs), 1, func(lo, hi int) {
@@ -343,20 +343,17 @@ func (r *recurrence) gruBackward(i int, dh, scratch []float32) {
 func (r *recurrence) collect(t *Tape, x *Var) {
 	rows, h, w, in := len(r.token), r.hidden, r.gateWidth, x.Cols
 	l := r.layer
-	t.pool.For(w, grain(rows*in), func(lo, hi int) {
-		kernel.GemmTN(kernel.F32, hi-lo, in, rows, r.gates[lo:], w, r.input, in, l.WIH.Grad[lo*in:], in, true)
-		kernel.GemmTN(kernel.F32, hi-lo, h, rows, r.dgatesH[lo:], w, r.hPrev, h, l.WHH.Grad[lo*h:], h, true)
-	})
-	addRows(l.BIH.Grad, r.gates, rows, w)
-	addRows(l.BHH.Grad, r.dgatesH, rows, w)
+	t.addWeightGradient(l.WIH.Grad, r.gates, w, r.input, in, rows)
+	t.addWeightGradient(l.WHH.Grad, r.dgatesH, w, r.hPrev, h, rows)
+	t.addColumns(l.BIH.Grad, r.gates, rows)
+	t.addColumns(l.BHH.Grad, r.dgatesH, rows)
+	sum := x.Gradient()
 	dx := r.input // its content is used up
 	packed := t.pack()
-	packed.Pack(kernel.F32, w, in, l.WIH.Data, in)
-	t.pool.For(rows, grain(in*w), func(lo, hi int) {
-		kernel.GemmPacked(hi-lo, r.gates[lo*w:], w, packed, dx[lo*in:], in, kernel.Epilogue{})
-	})
+	packed.Pack(t.Precision, w, in, l.WIH.Data, in)
+	t.multiply(r.gates, rows, packed, dx, kernel.Epilogue{})
 	for i := range rows {
-		kernel.Add(x.Grad[int(r.token[i])*in:][:in], dx[i*in:(i+1)*in])
+		kernel.Add(sum[int(r.token[i])*in:][:in], dx[i*in:(i+1)*in])
 	}
 }
 

@@ -27,7 +27,7 @@ func TestCRFMatchesReference(t *testing.T) {
 		want, _ := c.Floats("out")
 		sum := float32(len(lengths)) // the reference adds up sequences, ours is their mean
 		golden.Close(t, "loss", []float32{sum * loss.Data[0]}, want, tolerance)
-		loss.Grad[0] = sum
+		loss.Gradient()[0] = sum
 		tape.BackwardFrom()
 		g, _ := c.Floats("g.in.emissions")
 		golden.Close(t, "gradient of the emissions", in.Grad, pack(g, shape, lengths), toleranceRNN)
@@ -170,7 +170,7 @@ func TestTransformerLayerMatchesPyTorch(t *testing.T) {
 		want, _ := c.Floats("out")
 		golden.Close(t, "output", y.Data, pack(want, shape, lengths), toleranceRNN)
 		g, _ := c.Floats("g.out")
-		copy(y.Grad, pack(g, shape, lengths))
+		copy(y.Gradient(), pack(g, shape, lengths))
 		tape.BackwardFrom()
 		gx, _ := c.Floats("g.in.x")
 		golden.Close(t, "gradient of the input", in.Grad, pack(gx, shape, lengths), toleranceRNN)

@@ -37,8 +37,8 @@ func (t *Tape) SparseLinear(x *Sparse, w, b *Param) *Var {
 		}
 	})
 	if t.training() {
-		t.record(func() {
-			addRows(b.Grad, y.Grad, y.Rows, out)
+		t.record(y, nil, func() {
+			t.addColumns(b.Grad, y.Grad, y.Rows)
 			if w.Frozen {
 				return
 			}

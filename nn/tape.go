@@ -35,12 +35,41 @@ const (
 	Training              // gradients are recorded
 )
 
-// Var is a value on a tape: a matrix of [Rows, Cols] in row-major order, and the gradient of the loss with respect
-// to it while training. It lives until the tape's next Begin.
+// Var is a value on a tape: a matrix of [Rows, Cols] in row-major order, and in the backward pass the gradient of the
+// loss with respect to it. It lives until the tape's next Begin; the gradient of what an operation made, until that
+// operation's backward has used it.
 type Var struct {
 	Rows, Cols int
 	Data       []float32
-	Grad       []float32 // nil in inference
+	Grad       []float32 // nil until something flows back
+	tape       *Tape
+}
+
+// Gradient returns the gradient to add to: zeros at first.
+func (v *Var) Gradient() []float32 {
+	g, fresh := v.gradient()
+	if fresh {
+		clear(g)
+	}
+	return g
+}
+
+// gradient returns the gradient, and whether this is the first to flow into it: then its content is undefined, and has
+// to be set and not added to.
+func (v *Var) gradient() (g []float32, fresh bool) {
+	if v.Grad == nil {
+		v.Grad, fresh = v.tape.gradients.take(len(v.Data)), true
+	}
+	return v.Grad, fresh
+}
+
+// addGradient adds g.
+func (v *Var) addGradient(g []float32) {
+	if sum, fresh := v.gradient(); fresh {
+		copy(sum, g)
+	} else {
+		kernel.Add(sum, g)
+	}
 }
 
 // Row returns row i of the data.
@@ -48,16 +77,26 @@ func (v *Var) Row(i int) []float32 { return v.Data[i*v.Cols : (i+1)*v.Cols] }
 
 // Tape records a forward pass. It belongs to one goroutine; its operations spread over its pool of workers.
 type Tape struct {
-	arena    tensor.Arena
-	pool     *parallel.Pool
-	mode     Mode
-	seed     uint64 // of dropout, for this step
-	streams  uint64 // dropout masks drawn in this step
-	backward []func()
-	vars     []*Var
-	used     int // of vars
-	packs    []*kernel.PackedB
-	packed   int // packs in use
+	// Precision of the products while training; Params.Freeze decides it for prediction.
+	Precision kernel.Precision
+
+	arena     tensor.Arena
+	pool      *parallel.Pool
+	mode      Mode
+	seed      uint64 // of dropout, for this step
+	streams   uint64 // dropout masks drawn in this step
+	nodes     []node
+	vars      []*Var
+	used      int // of vars
+	gradients buffers
+	packs     []*kernel.PackedB
+	packed    int // packs in use
+}
+
+// node is an operation of a training pass: its results and its backward.
+type node struct {
+	results  [2]*Var
+	backward func()
 }
 
 // NewTape returns a tape whose operations run on pool; nil means the calling goroutine alone.
@@ -70,8 +109,12 @@ func (t *Tape) Begin(mode Mode, seed uint64, step int) {
 	t.mode = mode
 	t.seed = mix(seed ^ mix(uint64(step)))
 	t.streams = 0
-	clear(t.backward)
-	t.backward = t.backward[:0]
+	clear(t.nodes)
+	t.nodes = t.nodes[:0]
+	for _, v := range t.vars[:t.used] {
+		t.gradients.put(v.Grad)
+		v.Grad = nil
+	}
 	t.used, t.packed = 0, 0
 }
 
@@ -80,14 +123,30 @@ func (t *Tape) Backward(loss *Var) {
 	if loss.Rows != 1 || loss.Cols != 1 {
 		panic(fmt.Sprintf("nn: backward from a [%d, %d] value, not from a loss", loss.Rows, loss.Cols))
 	}
-	loss.Grad[0] = 1
+	loss.Gradient()[0] = 1
 	t.BackwardFrom()
 }
 
-// BackwardFrom runs the recorded backwards after the caller has set the gradients of some values himself.
+// BackwardFrom runs the recorded backwards after the caller has set the gradients of some values himself. Operations
+// whose results have no gradient are passed over.
 func (t *Tape) BackwardFrom() {
-	for i := len(t.backward) - 1; i >= 0; i-- {
-		t.backward[i]()
+	for i := len(t.nodes) - 1; i >= 0; i-- {
+		n := &t.nodes[i]
+		if n.results[0].Grad == nil && (n.results[1] == nil || n.results[1].Grad == nil) {
+			continue
+		}
+		for _, v := range n.results {
+			if v != nil {
+				v.Gradient()
+			}
+		}
+		n.backward()
+		for _, v := range n.results {
+			if v != nil {
+				t.gradients.put(v.Grad)
+				v.Grad = nil
+			}
+		}
 	}
 }
 
@@ -100,14 +159,16 @@ func (t *Tape) Input(data []float32, rows, cols int) *Var {
 }
 
 // Bytes returns the scratch memory that the tape holds.
-func (t *Tape) Bytes() int64 { return t.arena.Bytes() }
+func (t *Tape) Bytes() int64 { return t.arena.Bytes() + t.gradients.bytes() }
 
 func (t *Tape) training() bool { return t.mode == Training }
 
-// record remembers how to propagate gradients through the operation that was just done.
-func (t *Tape) record(backward func()) { t.backward = append(t.backward, backward) }
+// record remembers how to propagate gradients through the operation that made y, and perhaps a second result.
+func (t *Tape) record(y, second *Var, backward func()) {
+	t.nodes = append(t.nodes, node{[2]*Var{y, second}, backward})
+}
 
-// value returns a new value of undefined content, with a zero gradient while training.
+// value returns a new value of undefined content.
 func (t *Tape) value(rows, cols int) *Var { return t.wrap(t.arena.Raw(rows*cols), rows, cols) }
 
 func (t *Tape) wrap(data []float32, rows, cols int) *Var {
@@ -116,10 +177,7 @@ func (t *Tape) wrap(data []float32, rows, cols int) *Var {
 	}
 	v := t.vars[t.used]
 	t.used++
-	*v = Var{Rows: rows, Cols: cols, Data: data}
-	if t.training() {
-		v.Grad = t.arena.Floats(rows * cols)
-	}
+	*v = Var{Rows: rows, Cols: cols, Data: data, tape: t}
 	return v
 }
 

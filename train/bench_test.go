@@ -11,7 +11,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
-// BenchmarkStep times training steps of 64 texts of 64 tokens over a vocabulary of 21,128, on one processor; bench/peers
+// BenchmarkStep times training steps of texts of 64 tokens over a vocabulary of 21,128, on one processor; bench/peers
 // compares the same with PyTorch.
 func BenchmarkStep(b *testing.B) {
 	var chars strings.Builder
@@ -22,13 +22,20 @@ func BenchmarkStep(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, c := range []model.Config{
-		{Family: "cnn", Filters: 100, Widths: []int{3, 4, 5}, Activation: "relu"},
-		{Family: "lstm", Hidden: 128, Layers: 1, Bidirectional: true, Pooling: "max"},
-		{Family: "gru", Hidden: 128, Layers: 1, Bidirectional: true, Pooling: "max"},
+	for _, w := range []struct {
+		name  string
+		batch int
+		model.Config
+	}{
+		{"mini", 32, model.Config{Family: "transformer", EmbedDim: 256, Hidden: 256, Layers: 4, Heads: 4, FeedForward: 1024, Activation: "gelu", Pooling: "mean"}},
+		{"minilm", 16, model.Config{Family: "transformer", EmbedDim: 384, Hidden: 384, Layers: 6, Heads: 12, FeedForward: 1536, Activation: "gelu", Pooling: "mean"}},
+		{"cnn", 64, model.Config{Family: "cnn", EmbedDim: 128, Layers: 1, Filters: 100, Widths: []int{3, 4, 5}, Activation: "relu"}},
+		{"lstm", 64, model.Config{Family: "lstm", EmbedDim: 128, Hidden: 128, Layers: 1, Bidirectional: true, Pooling: "max"}},
+		{"gru", 64, model.Config{Family: "gru", EmbedDim: 128, Hidden: 128, Layers: 1, Bidirectional: true, Pooling: "max"}},
 	} {
-		b.Run(c.Family, func(b *testing.B) {
-			c.MaxTokens, c.EmbedDim = 64, 128
+		b.Run(w.name, func(b *testing.B) {
+			c := w.Config
+			c.MaxTokens = 64
 			m, err := model.New(c, text.CleanConfig{}, tok, []string{"a", "b"}, 1, nil)
 			if err != nil {
 				b.Fatal(err)
@@ -36,7 +43,7 @@ func BenchmarkStep(b *testing.B) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			var set, none Set
 			ids := make([]int32, 64)
-			for range 16 * 64 {
+			for range 16 * w.batch {
 				for i := range ids {
 					ids[i] = int32(2 + rng.IntN(21126))
 				}
@@ -44,7 +51,7 @@ func BenchmarkStep(b *testing.B) {
 				set.Targets.Classes = append(set.Targets.Classes, int32(rng.IntN(2)))
 				set.Add()
 			}
-			tr, err := New(m, &set, &none, Config{Epochs: 100_000, BatchSize: 64, Optimizer: "adamw", LearningRate: 1e-3, WeightDecay: 0.01, Schedule: "constant", Threads: 1})
+			tr, err := New(m, &set, &none, Config{Epochs: 100_000, BatchSize: w.batch, Optimizer: "adamw", LearningRate: 1e-3, WeightDecay: 0.01, Schedule: "constant", Threads: 1})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -101,6 +101,10 @@ type PackedB struct {
 	scales      []float32 // of INT8, [n]
 }
 
+// Rows returns k and Cols returns n of a packed B of [k, n].
+func (p *PackedB) Rows() int { return p.k }
+func (p *PackedB) Cols() int { return p.n }
+
 // Pack takes B of [k, n]; the memory of an earlier one is reused.
 func (p *PackedB) Pack(prec Precision, k, n int, b []float32, ldb int) {
 	check("B", b, k, n, ldb)
