@@ -58,14 +58,7 @@ func (t *tile) run(b, c []float32, cols int) {
 	// AVX2 stores whole vectors: the last panel goes through a tile of its own.
 	var whole [6 * 16]float32
 	t.avx2(&b[0], &whole[0], 4*16, 0)
-	for r := range t.rows {
-		dst, src := c[r*t.ldc:r*t.ldc+cols], whole[r*16:]
-		if t.acc {
-			plainAdd(dst, src[:cols])
-		} else {
-			copy(dst, src)
-		}
-	}
+	storeWhole(whole[:], 16, t.rows, c, t.ldc, cols, t.acc)
 }
 
 func (t *tile) avx512(b, c *float32, acc int, mask uint32) {
@@ -119,6 +112,11 @@ func (t *tile) avx2(b, c *float32, ldc, acc int) {
 		gemm6x16AVX2(k, a, rs, cs, b, c, ldc, acc, 0)
 	}
 }
+
+// dots tells whether products of INT8 run in assembly, which nothing does here so far.
+func (*PackedB) dots() bool                                                         { return false }
+func (*PackedB) packDots(_, _ int, _ []float32, _, _ int)                           {}
+func (*PackedB) multiplyDots(_ int, _ []float32, _ int, _ []float32, _ int, _ bool) {}
 
 // whole returns how many of n numbers fill whole vectors of a variant; the rest is done in plain Go.
 func whole(l level, n int) int { return n &^ [...]int{-1, 7, 15}[min(l, levelAVX512)] }

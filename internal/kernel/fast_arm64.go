@@ -35,14 +35,7 @@ func (t *tile) run(b, c []float32, cols int) {
 	}
 	var whole [8 * 8]float32
 	t.neon(&b[0], &whole[0], 4*8, 0)
-	for r := range t.rows {
-		dst, src := c[r*t.ldc:r*t.ldc+cols], whole[r*8:]
-		if t.acc {
-			plainAdd(dst, src[:cols])
-		} else {
-			copy(dst, src)
-		}
-	}
+	storeWhole(whole[:], 8, t.rows, c, t.ldc, cols, t.acc)
 }
 
 func (t *tile) neon(b, c *float32, ldc, acc int) {

@@ -11,6 +11,10 @@ func panelWidth(_ level, n int) int     { return n }
 func tileRows(level) int                { return maxRows }
 func (*tile) run(_, _ []float32, _ int) {}
 
+func (*PackedB) dots() bool                                                         { return false }
+func (*PackedB) packDots(_, _ int, _ []float32, _, _ int)                           {}
+func (*PackedB) multiplyDots(_ int, _ []float32, _ int, _ []float32, _ int, _ bool) {}
+
 func dotFast(level, []float32, []float32) (float32, int)         { return 0, 0 }
 func squaresFast(level, []float32) (float32, int)                { return 0, 0 }
 func axpyFast(level, float32, []float32, []float32) int          { return 0 }

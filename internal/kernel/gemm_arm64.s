@@ -7,10 +7,10 @@
 // func gemm1x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
 TEXT ·gemm1x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
-	MOVD rs+16(FP), R1
-	MOVD cs+24(FP), R2
-	MOVD b+32(FP), R3
-	MOVD a+8(FP), R4
+	MOVD a+8(FP), R1
+	MOVD rs+16(FP), R2
+	MOVD cs+24(FP), R3
+	MOVD b+32(FP), R4
 	MOVD $0, R5
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -23,39 +23,39 @@ TEXT ·gemm1x8NEON(SB), NOSPLIT, $0-64
 	SUBS $4, R0, R0
 	BLT tail
 unrolled:
-	FLDPQ 0(R3), (F8, F9)
-	FMOVS (R4)(R5), F10
-	ADD R2, R5, R5
+	FLDPQ 0(R4), (F8, F9)
+	FMOVS (R1)(R5), F10
+	ADD R3, R5, R5
 	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
-	FLDPQ 32(R3), (F8, F9)
-	FMOVS (R4)(R5), F10
-	ADD R2, R5, R5
+	FLDPQ 32(R4), (F8, F9)
+	FMOVS (R1)(R5), F10
+	ADD R3, R5, R5
 	WORD $0x4f8a1102 // fmla v2.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1123 // fmla v3.4s, v9.4s, v10.s[0]
-	FLDPQ 64(R3), (F8, F9)
-	FMOVS (R4)(R5), F10
-	ADD R2, R5, R5
+	FLDPQ 64(R4), (F8, F9)
+	FMOVS (R1)(R5), F10
+	ADD R3, R5, R5
 	WORD $0x4f8a1104 // fmla v4.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1125 // fmla v5.4s, v9.4s, v10.s[0]
-	FLDPQ 96(R3), (F8, F9)
-	FMOVS (R4)(R5), F10
-	ADD R2, R5, R5
+	FLDPQ 96(R4), (F8, F9)
+	FMOVS (R1)(R5), F10
+	ADD R3, R5, R5
 	WORD $0x4f8a1106 // fmla v6.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1127 // fmla v7.4s, v9.4s, v10.s[0]
-	ADD $128, R3, R3
+	ADD $128, R4, R4
 	SUBS $4, R0, R0
 	BGE unrolled
 tail:
 	ADDS $4, R0, R0
 	BEQ sum
 single:
-	FLDPQ 0(R3), (F8, F9)
-	FMOVS (R4)(R5), F10
-	ADD R2, R5, R5
+	FLDPQ 0(R4), (F8, F9)
+	FMOVS (R1)(R5), F10
+	ADD R3, R5, R5
 	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
-	ADD $32, R3, R3
+	ADD $32, R4, R4
 	SUBS $1, R0, R0
 	BNE single
 sum:
@@ -82,11 +82,11 @@ write:
 // func gemm2x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
 TEXT ·gemm2x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
-	MOVD rs+16(FP), R1
-	MOVD cs+24(FP), R2
-	MOVD b+32(FP), R3
-	MOVD a+8(FP), R4
-	ADD R1, R4, R5
+	MOVD a+8(FP), R1
+	MOVD rs+16(FP), R2
+	MOVD cs+24(FP), R3
+	MOVD b+32(FP), R4
+	ADD R2, R1, R5
 	MOVD $0, R6
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -107,54 +107,54 @@ TEXT ·gemm2x8NEON(SB), NOSPLIT, $0-64
 	SUBS $4, R0, R0
 	BLT tail
 unrolled:
-	FLDPQ 0(R3), (F16, F17)
-	FMOVS (R4)(R6), F18
+	FLDPQ 0(R4), (F16, F17)
+	FMOVS (R1)(R6), F18
 	FMOVS (R5)(R6), F19
-	ADD R2, R6, R6
+	ADD R3, R6, R6
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
 	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
-	FLDPQ 32(R3), (F16, F17)
-	FMOVS (R4)(R6), F18
+	FLDPQ 32(R4), (F16, F17)
+	FMOVS (R1)(R6), F18
 	FMOVS (R5)(R6), F19
-	ADD R2, R6, R6
+	ADD R3, R6, R6
 	WORD $0x4f921204 // fmla v4.4s, v16.4s, v18.s[0]
 	WORD $0x4f921225 // fmla v5.4s, v17.4s, v18.s[0]
 	WORD $0x4f931206 // fmla v6.4s, v16.4s, v19.s[0]
 	WORD $0x4f931227 // fmla v7.4s, v17.4s, v19.s[0]
-	FLDPQ 64(R3), (F16, F17)
-	FMOVS (R4)(R6), F18
+	FLDPQ 64(R4), (F16, F17)
+	FMOVS (R1)(R6), F18
 	FMOVS (R5)(R6), F19
-	ADD R2, R6, R6
+	ADD R3, R6, R6
 	WORD $0x4f921208 // fmla v8.4s, v16.4s, v18.s[0]
 	WORD $0x4f921229 // fmla v9.4s, v17.4s, v18.s[0]
 	WORD $0x4f93120a // fmla v10.4s, v16.4s, v19.s[0]
 	WORD $0x4f93122b // fmla v11.4s, v17.4s, v19.s[0]
-	FLDPQ 96(R3), (F16, F17)
-	FMOVS (R4)(R6), F18
+	FLDPQ 96(R4), (F16, F17)
+	FMOVS (R1)(R6), F18
 	FMOVS (R5)(R6), F19
-	ADD R2, R6, R6
+	ADD R3, R6, R6
 	WORD $0x4f92120c // fmla v12.4s, v16.4s, v18.s[0]
 	WORD $0x4f92122d // fmla v13.4s, v17.4s, v18.s[0]
 	WORD $0x4f93120e // fmla v14.4s, v16.4s, v19.s[0]
 	WORD $0x4f93122f // fmla v15.4s, v17.4s, v19.s[0]
-	ADD $128, R3, R3
+	ADD $128, R4, R4
 	SUBS $4, R0, R0
 	BGE unrolled
 tail:
 	ADDS $4, R0, R0
 	BEQ sum
 single:
-	FLDPQ 0(R3), (F16, F17)
-	FMOVS (R4)(R6), F18
+	FLDPQ 0(R4), (F16, F17)
+	FMOVS (R1)(R6), F18
 	FMOVS (R5)(R6), F19
-	ADD R2, R6, R6
+	ADD R3, R6, R6
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
 	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
-	ADD $32, R3, R3
+	ADD $32, R4, R4
 	SUBS $1, R0, R0
 	BNE single
 sum:
@@ -193,12 +193,12 @@ write:
 // func gemm3x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
 TEXT ·gemm3x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
-	MOVD rs+16(FP), R1
-	MOVD cs+24(FP), R2
-	MOVD b+32(FP), R3
-	MOVD a+8(FP), R4
-	ADD R1, R4, R5
-	ADD R1, R5, R6
+	MOVD a+8(FP), R1
+	MOVD rs+16(FP), R2
+	MOVD cs+24(FP), R3
+	MOVD b+32(FP), R4
+	ADD R2, R1, R5
+	ADD R2, R5, R6
 	MOVD $0, R7
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -215,69 +215,69 @@ TEXT ·gemm3x8NEON(SB), NOSPLIT, $0-64
 	SUBS $4, R0, R0
 	BLT tail
 unrolled:
-	FLDPQ 0(R3), (F12, F13)
-	FMOVS (R4)(R7), F14
+	FLDPQ 0(R4), (F12, F13)
+	FMOVS (R1)(R7), F14
 	FMOVS (R5)(R7), F15
 	FMOVS (R6)(R7), F16
-	ADD R2, R7, R7
+	ADD R3, R7, R7
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
 	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	FLDPQ 32(R3), (F12, F13)
-	FMOVS (R4)(R7), F14
+	FLDPQ 32(R4), (F12, F13)
+	FMOVS (R1)(R7), F14
 	FMOVS (R5)(R7), F15
 	FMOVS (R6)(R7), F16
-	ADD R2, R7, R7
+	ADD R3, R7, R7
 	WORD $0x4f8e1186 // fmla v6.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a7 // fmla v7.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
 	WORD $0x4f90118a // fmla v10.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
-	FLDPQ 64(R3), (F12, F13)
-	FMOVS (R4)(R7), F14
+	FLDPQ 64(R4), (F12, F13)
+	FMOVS (R1)(R7), F14
 	FMOVS (R5)(R7), F15
 	FMOVS (R6)(R7), F16
-	ADD R2, R7, R7
+	ADD R3, R7, R7
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
 	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	FLDPQ 96(R3), (F12, F13)
-	FMOVS (R4)(R7), F14
+	FLDPQ 96(R4), (F12, F13)
+	FMOVS (R1)(R7), F14
 	FMOVS (R5)(R7), F15
 	FMOVS (R6)(R7), F16
-	ADD R2, R7, R7
+	ADD R3, R7, R7
 	WORD $0x4f8e1186 // fmla v6.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a7 // fmla v7.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
 	WORD $0x4f90118a // fmla v10.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
-	ADD $128, R3, R3
+	ADD $128, R4, R4
 	SUBS $4, R0, R0
 	BGE unrolled
 tail:
 	ADDS $4, R0, R0
 	BEQ sum
 single:
-	FLDPQ 0(R3), (F12, F13)
-	FMOVS (R4)(R7), F14
+	FLDPQ 0(R4), (F12, F13)
+	FMOVS (R1)(R7), F14
 	FMOVS (R5)(R7), F15
 	FMOVS (R6)(R7), F16
-	ADD R2, R7, R7
+	ADD R3, R7, R7
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
 	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	ADD $32, R3, R3
+	ADD $32, R4, R4
 	SUBS $1, R0, R0
 	BNE single
 sum:
@@ -316,13 +316,13 @@ write:
 // func gemm4x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
 TEXT ·gemm4x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
-	MOVD rs+16(FP), R1
-	MOVD cs+24(FP), R2
-	MOVD b+32(FP), R3
-	MOVD a+8(FP), R4
-	ADD R1, R4, R5
-	ADD R1, R5, R6
-	ADD R1, R6, R7
+	MOVD a+8(FP), R1
+	MOVD rs+16(FP), R2
+	MOVD cs+24(FP), R3
+	MOVD b+32(FP), R4
+	ADD R2, R1, R5
+	ADD R2, R5, R6
+	ADD R2, R6, R7
 	MOVD $0, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -343,12 +343,12 @@ TEXT ·gemm4x8NEON(SB), NOSPLIT, $0-64
 	SUBS $4, R0, R0
 	BLT tail
 unrolled:
-	FLDPQ 0(R3), (F16, F17)
-	FMOVS (R4)(R8), F18
+	FLDPQ 0(R4), (F16, F17)
+	FMOVS (R1)(R8), F18
 	FMOVS (R5)(R8), F19
 	FMOVS (R6)(R8), F20
 	FMOVS (R7)(R8), F21
-	ADD R2, R8, R8
+	ADD R3, R8, R8
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
@@ -357,12 +357,12 @@ unrolled:
 	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
 	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
 	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
-	FLDPQ 32(R3), (F16, F17)
-	FMOVS (R4)(R8), F18
+	FLDPQ 32(R4), (F16, F17)
+	FMOVS (R1)(R8), F18
 	FMOVS (R5)(R8), F19
 	FMOVS (R6)(R8), F20
 	FMOVS (R7)(R8), F21
-	ADD R2, R8, R8
+	ADD R3, R8, R8
 	WORD $0x4f921208 // fmla v8.4s, v16.4s, v18.s[0]
 	WORD $0x4f921229 // fmla v9.4s, v17.4s, v18.s[0]
 	WORD $0x4f93120a // fmla v10.4s, v16.4s, v19.s[0]
@@ -371,12 +371,12 @@ unrolled:
 	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
 	WORD $0x4f95120e // fmla v14.4s, v16.4s, v21.s[0]
 	WORD $0x4f95122f // fmla v15.4s, v17.4s, v21.s[0]
-	FLDPQ 64(R3), (F16, F17)
-	FMOVS (R4)(R8), F18
+	FLDPQ 64(R4), (F16, F17)
+	FMOVS (R1)(R8), F18
 	FMOVS (R5)(R8), F19
 	FMOVS (R6)(R8), F20
 	FMOVS (R7)(R8), F21
-	ADD R2, R8, R8
+	ADD R3, R8, R8
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
@@ -385,12 +385,12 @@ unrolled:
 	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
 	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
 	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
-	FLDPQ 96(R3), (F16, F17)
-	FMOVS (R4)(R8), F18
+	FLDPQ 96(R4), (F16, F17)
+	FMOVS (R1)(R8), F18
 	FMOVS (R5)(R8), F19
 	FMOVS (R6)(R8), F20
 	FMOVS (R7)(R8), F21
-	ADD R2, R8, R8
+	ADD R3, R8, R8
 	WORD $0x4f921208 // fmla v8.4s, v16.4s, v18.s[0]
 	WORD $0x4f921229 // fmla v9.4s, v17.4s, v18.s[0]
 	WORD $0x4f93120a // fmla v10.4s, v16.4s, v19.s[0]
@@ -399,19 +399,19 @@ unrolled:
 	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
 	WORD $0x4f95120e // fmla v14.4s, v16.4s, v21.s[0]
 	WORD $0x4f95122f // fmla v15.4s, v17.4s, v21.s[0]
-	ADD $128, R3, R3
+	ADD $128, R4, R4
 	SUBS $4, R0, R0
 	BGE unrolled
 tail:
 	ADDS $4, R0, R0
 	BEQ sum
 single:
-	FLDPQ 0(R3), (F16, F17)
-	FMOVS (R4)(R8), F18
+	FLDPQ 0(R4), (F16, F17)
+	FMOVS (R1)(R8), F18
 	FMOVS (R5)(R8), F19
 	FMOVS (R6)(R8), F20
 	FMOVS (R7)(R8), F21
-	ADD R2, R8, R8
+	ADD R3, R8, R8
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
@@ -420,7 +420,7 @@ single:
 	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
 	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
 	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
-	ADD $32, R3, R3
+	ADD $32, R4, R4
 	SUBS $1, R0, R0
 	BNE single
 sum:
@@ -467,14 +467,14 @@ write:
 // func gemm5x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
 TEXT ·gemm5x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
-	MOVD rs+16(FP), R1
-	MOVD cs+24(FP), R2
-	MOVD b+32(FP), R3
-	MOVD a+8(FP), R4
-	ADD R1, R4, R5
-	ADD R1, R5, R6
-	ADD R1, R6, R7
-	ADD R1, R7, R8
+	MOVD a+8(FP), R1
+	MOVD rs+16(FP), R2
+	MOVD cs+24(FP), R3
+	MOVD b+32(FP), R4
+	ADD R2, R1, R5
+	ADD R2, R5, R6
+	ADD R2, R6, R7
+	ADD R2, R7, R8
 	MOVD $0, R9
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -489,13 +489,13 @@ TEXT ·gemm5x8NEON(SB), NOSPLIT, $0-64
 	SUBS $4, R0, R0
 	BLT tail
 unrolled:
-	FLDPQ 0(R3), (F10, F11)
-	FMOVS (R4)(R9), F12
+	FLDPQ 0(R4), (F10, F11)
+	FMOVS (R1)(R9), F12
 	FMOVS (R5)(R9), F13
 	FMOVS (R6)(R9), F14
 	FMOVS (R7)(R9), F15
 	FMOVS (R8)(R9), F16
-	ADD R2, R9, R9
+	ADD R3, R9, R9
 	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
 	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
@@ -506,13 +506,13 @@ unrolled:
 	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
 	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
 	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
-	FLDPQ 32(R3), (F10, F11)
-	FMOVS (R4)(R9), F12
+	FLDPQ 32(R4), (F10, F11)
+	FMOVS (R1)(R9), F12
 	FMOVS (R5)(R9), F13
 	FMOVS (R6)(R9), F14
 	FMOVS (R7)(R9), F15
 	FMOVS (R8)(R9), F16
-	ADD R2, R9, R9
+	ADD R3, R9, R9
 	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
 	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
@@ -523,13 +523,13 @@ unrolled:
 	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
 	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
 	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
-	FLDPQ 64(R3), (F10, F11)
-	FMOVS (R4)(R9), F12
+	FLDPQ 64(R4), (F10, F11)
+	FMOVS (R1)(R9), F12
 	FMOVS (R5)(R9), F13
 	FMOVS (R6)(R9), F14
 	FMOVS (R7)(R9), F15
 	FMOVS (R8)(R9), F16
-	ADD R2, R9, R9
+	ADD R3, R9, R9
 	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
 	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
@@ -540,13 +540,13 @@ unrolled:
 	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
 	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
 	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
-	FLDPQ 96(R3), (F10, F11)
-	FMOVS (R4)(R9), F12
+	FLDPQ 96(R4), (F10, F11)
+	FMOVS (R1)(R9), F12
 	FMOVS (R5)(R9), F13
 	FMOVS (R6)(R9), F14
 	FMOVS (R7)(R9), F15
 	FMOVS (R8)(R9), F16
-	ADD R2, R9, R9
+	ADD R3, R9, R9
 	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
 	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
@@ -557,20 +557,20 @@ unrolled:
 	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
 	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
 	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
-	ADD $128, R3, R3
+	ADD $128, R4, R4
 	SUBS $4, R0, R0
 	BGE unrolled
 tail:
 	ADDS $4, R0, R0
 	BEQ sum
 single:
-	FLDPQ 0(R3), (F10, F11)
-	FMOVS (R4)(R9), F12
+	FLDPQ 0(R4), (F10, F11)
+	FMOVS (R1)(R9), F12
 	FMOVS (R5)(R9), F13
 	FMOVS (R6)(R9), F14
 	FMOVS (R7)(R9), F15
 	FMOVS (R8)(R9), F16
-	ADD R2, R9, R9
+	ADD R3, R9, R9
 	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
 	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
@@ -581,7 +581,7 @@ single:
 	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
 	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
 	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
-	ADD $32, R3, R3
+	ADD $32, R4, R4
 	SUBS $1, R0, R0
 	BNE single
 sum:
@@ -626,15 +626,15 @@ write:
 // func gemm6x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
 TEXT ·gemm6x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
-	MOVD rs+16(FP), R1
-	MOVD cs+24(FP), R2
-	MOVD b+32(FP), R3
-	MOVD a+8(FP), R4
-	ADD R1, R4, R5
-	ADD R1, R5, R6
-	ADD R1, R6, R7
-	ADD R1, R7, R8
-	ADD R1, R8, R9
+	MOVD a+8(FP), R1
+	MOVD rs+16(FP), R2
+	MOVD cs+24(FP), R3
+	MOVD b+32(FP), R4
+	ADD R2, R1, R5
+	ADD R2, R5, R6
+	ADD R2, R6, R7
+	ADD R2, R7, R8
+	ADD R2, R8, R9
 	MOVD $0, R10
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -651,14 +651,14 @@ TEXT ·gemm6x8NEON(SB), NOSPLIT, $0-64
 	SUBS $4, R0, R0
 	BLT tail
 unrolled:
-	FLDPQ 0(R3), (F12, F13)
-	FMOVS (R4)(R10), F14
+	FLDPQ 0(R4), (F12, F13)
+	FMOVS (R1)(R10), F14
 	FMOVS (R5)(R10), F15
 	FMOVS (R6)(R10), F16
 	FMOVS (R7)(R10), F17
 	FMOVS (R8)(R10), F18
 	FMOVS (R9)(R10), F19
-	ADD R2, R10, R10
+	ADD R3, R10, R10
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
@@ -671,14 +671,14 @@ unrolled:
 	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
 	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
 	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
-	FLDPQ 32(R3), (F12, F13)
-	FMOVS (R4)(R10), F14
+	FLDPQ 32(R4), (F12, F13)
+	FMOVS (R1)(R10), F14
 	FMOVS (R5)(R10), F15
 	FMOVS (R6)(R10), F16
 	FMOVS (R7)(R10), F17
 	FMOVS (R8)(R10), F18
 	FMOVS (R9)(R10), F19
-	ADD R2, R10, R10
+	ADD R3, R10, R10
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
@@ -691,14 +691,14 @@ unrolled:
 	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
 	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
 	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
-	FLDPQ 64(R3), (F12, F13)
-	FMOVS (R4)(R10), F14
+	FLDPQ 64(R4), (F12, F13)
+	FMOVS (R1)(R10), F14
 	FMOVS (R5)(R10), F15
 	FMOVS (R6)(R10), F16
 	FMOVS (R7)(R10), F17
 	FMOVS (R8)(R10), F18
 	FMOVS (R9)(R10), F19
-	ADD R2, R10, R10
+	ADD R3, R10, R10
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
@@ -711,14 +711,14 @@ unrolled:
 	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
 	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
 	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
-	FLDPQ 96(R3), (F12, F13)
-	FMOVS (R4)(R10), F14
+	FLDPQ 96(R4), (F12, F13)
+	FMOVS (R1)(R10), F14
 	FMOVS (R5)(R10), F15
 	FMOVS (R6)(R10), F16
 	FMOVS (R7)(R10), F17
 	FMOVS (R8)(R10), F18
 	FMOVS (R9)(R10), F19
-	ADD R2, R10, R10
+	ADD R3, R10, R10
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
@@ -731,21 +731,21 @@ unrolled:
 	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
 	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
 	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
-	ADD $128, R3, R3
+	ADD $128, R4, R4
 	SUBS $4, R0, R0
 	BGE unrolled
 tail:
 	ADDS $4, R0, R0
 	BEQ sum
 single:
-	FLDPQ 0(R3), (F12, F13)
-	FMOVS (R4)(R10), F14
+	FLDPQ 0(R4), (F12, F13)
+	FMOVS (R1)(R10), F14
 	FMOVS (R5)(R10), F15
 	FMOVS (R6)(R10), F16
 	FMOVS (R7)(R10), F17
 	FMOVS (R8)(R10), F18
 	FMOVS (R9)(R10), F19
-	ADD R2, R10, R10
+	ADD R3, R10, R10
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
@@ -758,7 +758,7 @@ single:
 	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
 	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
 	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
-	ADD $32, R3, R3
+	ADD $32, R4, R4
 	SUBS $1, R0, R0
 	BNE single
 sum:
@@ -809,16 +809,16 @@ write:
 // func gemm7x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
 TEXT ·gemm7x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
-	MOVD rs+16(FP), R1
-	MOVD cs+24(FP), R2
-	MOVD b+32(FP), R3
-	MOVD a+8(FP), R4
-	ADD R1, R4, R5
-	ADD R1, R5, R6
-	ADD R1, R6, R7
-	ADD R1, R7, R8
-	ADD R1, R8, R9
-	ADD R1, R9, R10
+	MOVD a+8(FP), R1
+	MOVD rs+16(FP), R2
+	MOVD cs+24(FP), R3
+	MOVD b+32(FP), R4
+	ADD R2, R1, R5
+	ADD R2, R5, R6
+	ADD R2, R6, R7
+	ADD R2, R7, R8
+	ADD R2, R8, R9
+	ADD R2, R9, R10
 	MOVD $0, R11
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -837,15 +837,15 @@ TEXT ·gemm7x8NEON(SB), NOSPLIT, $0-64
 	SUBS $4, R0, R0
 	BLT tail
 unrolled:
-	FLDPQ 0(R3), (F14, F15)
-	FMOVS (R4)(R11), F16
+	FLDPQ 0(R4), (F14, F15)
+	FMOVS (R1)(R11), F16
 	FMOVS (R5)(R11), F17
 	FMOVS (R6)(R11), F18
 	FMOVS (R7)(R11), F19
 	FMOVS (R8)(R11), F20
 	FMOVS (R9)(R11), F21
 	FMOVS (R10)(R11), F22
-	ADD R2, R11, R11
+	ADD R3, R11, R11
 	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
 	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
 	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
@@ -860,15 +860,15 @@ unrolled:
 	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
 	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
 	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
-	FLDPQ 32(R3), (F14, F15)
-	FMOVS (R4)(R11), F16
+	FLDPQ 32(R4), (F14, F15)
+	FMOVS (R1)(R11), F16
 	FMOVS (R5)(R11), F17
 	FMOVS (R6)(R11), F18
 	FMOVS (R7)(R11), F19
 	FMOVS (R8)(R11), F20
 	FMOVS (R9)(R11), F21
 	FMOVS (R10)(R11), F22
-	ADD R2, R11, R11
+	ADD R3, R11, R11
 	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
 	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
 	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
@@ -883,15 +883,15 @@ unrolled:
 	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
 	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
 	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
-	FLDPQ 64(R3), (F14, F15)
-	FMOVS (R4)(R11), F16
+	FLDPQ 64(R4), (F14, F15)
+	FMOVS (R1)(R11), F16
 	FMOVS (R5)(R11), F17
 	FMOVS (R6)(R11), F18
 	FMOVS (R7)(R11), F19
 	FMOVS (R8)(R11), F20
 	FMOVS (R9)(R11), F21
 	FMOVS (R10)(R11), F22
-	ADD R2, R11, R11
+	ADD R3, R11, R11
 	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
 	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
 	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
@@ -906,15 +906,15 @@ unrolled:
 	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
 	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
 	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
-	FLDPQ 96(R3), (F14, F15)
-	FMOVS (R4)(R11), F16
+	FLDPQ 96(R4), (F14, F15)
+	FMOVS (R1)(R11), F16
 	FMOVS (R5)(R11), F17
 	FMOVS (R6)(R11), F18
 	FMOVS (R7)(R11), F19
 	FMOVS (R8)(R11), F20
 	FMOVS (R9)(R11), F21
 	FMOVS (R10)(R11), F22
-	ADD R2, R11, R11
+	ADD R3, R11, R11
 	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
 	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
 	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
@@ -929,22 +929,22 @@ unrolled:
 	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
 	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
 	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
-	ADD $128, R3, R3
+	ADD $128, R4, R4
 	SUBS $4, R0, R0
 	BGE unrolled
 tail:
 	ADDS $4, R0, R0
 	BEQ sum
 single:
-	FLDPQ 0(R3), (F14, F15)
-	FMOVS (R4)(R11), F16
+	FLDPQ 0(R4), (F14, F15)
+	FMOVS (R1)(R11), F16
 	FMOVS (R5)(R11), F17
 	FMOVS (R6)(R11), F18
 	FMOVS (R7)(R11), F19
 	FMOVS (R8)(R11), F20
 	FMOVS (R9)(R11), F21
 	FMOVS (R10)(R11), F22
-	ADD R2, R11, R11
+	ADD R3, R11, R11
 	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
 	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
 	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
@@ -959,7 +959,7 @@ single:
 	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
 	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
 	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
-	ADD $32, R3, R3
+	ADD $32, R4, R4
 	SUBS $1, R0, R0
 	BNE single
 sum:
@@ -1016,17 +1016,17 @@ write:
 // func gemm8x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
 TEXT ·gemm8x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
-	MOVD rs+16(FP), R1
-	MOVD cs+24(FP), R2
-	MOVD b+32(FP), R3
-	MOVD a+8(FP), R4
-	ADD R1, R4, R5
-	ADD R1, R5, R6
-	ADD R1, R6, R7
-	ADD R1, R7, R8
-	ADD R1, R8, R9
-	ADD R1, R9, R10
-	ADD R1, R10, R11
+	MOVD a+8(FP), R1
+	MOVD rs+16(FP), R2
+	MOVD cs+24(FP), R3
+	MOVD b+32(FP), R4
+	ADD R2, R1, R5
+	ADD R2, R5, R6
+	ADD R2, R6, R7
+	ADD R2, R7, R8
+	ADD R2, R8, R9
+	ADD R2, R9, R10
+	ADD R2, R10, R11
 	MOVD $0, R12
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -1047,8 +1047,8 @@ TEXT ·gemm8x8NEON(SB), NOSPLIT, $0-64
 	SUBS $4, R0, R0
 	BLT tail
 unrolled:
-	FLDPQ 0(R3), (F16, F17)
-	FMOVS (R4)(R12), F18
+	FLDPQ 0(R4), (F16, F17)
+	FMOVS (R1)(R12), F18
 	FMOVS (R5)(R12), F19
 	FMOVS (R6)(R12), F20
 	FMOVS (R7)(R12), F21
@@ -1056,7 +1056,7 @@ unrolled:
 	FMOVS (R9)(R12), F23
 	FMOVS (R10)(R12), F24
 	FMOVS (R11)(R12), F25
-	ADD R2, R12, R12
+	ADD R3, R12, R12
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
@@ -1073,8 +1073,8 @@ unrolled:
 	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
 	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
 	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
-	FLDPQ 32(R3), (F16, F17)
-	FMOVS (R4)(R12), F18
+	FLDPQ 32(R4), (F16, F17)
+	FMOVS (R1)(R12), F18
 	FMOVS (R5)(R12), F19
 	FMOVS (R6)(R12), F20
 	FMOVS (R7)(R12), F21
@@ -1082,7 +1082,7 @@ unrolled:
 	FMOVS (R9)(R12), F23
 	FMOVS (R10)(R12), F24
 	FMOVS (R11)(R12), F25
-	ADD R2, R12, R12
+	ADD R3, R12, R12
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
@@ -1099,8 +1099,8 @@ unrolled:
 	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
 	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
 	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
-	FLDPQ 64(R3), (F16, F17)
-	FMOVS (R4)(R12), F18
+	FLDPQ 64(R4), (F16, F17)
+	FMOVS (R1)(R12), F18
 	FMOVS (R5)(R12), F19
 	FMOVS (R6)(R12), F20
 	FMOVS (R7)(R12), F21
@@ -1108,7 +1108,7 @@ unrolled:
 	FMOVS (R9)(R12), F23
 	FMOVS (R10)(R12), F24
 	FMOVS (R11)(R12), F25
-	ADD R2, R12, R12
+	ADD R3, R12, R12
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
@@ -1125,8 +1125,8 @@ unrolled:
 	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
 	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
 	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
-	FLDPQ 96(R3), (F16, F17)
-	FMOVS (R4)(R12), F18
+	FLDPQ 96(R4), (F16, F17)
+	FMOVS (R1)(R12), F18
 	FMOVS (R5)(R12), F19
 	FMOVS (R6)(R12), F20
 	FMOVS (R7)(R12), F21
@@ -1134,7 +1134,7 @@ unrolled:
 	FMOVS (R9)(R12), F23
 	FMOVS (R10)(R12), F24
 	FMOVS (R11)(R12), F25
-	ADD R2, R12, R12
+	ADD R3, R12, R12
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
@@ -1151,15 +1151,15 @@ unrolled:
 	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
 	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
 	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
-	ADD $128, R3, R3
+	ADD $128, R4, R4
 	SUBS $4, R0, R0
 	BGE unrolled
 tail:
 	ADDS $4, R0, R0
 	BEQ sum
 single:
-	FLDPQ 0(R3), (F16, F17)
-	FMOVS (R4)(R12), F18
+	FLDPQ 0(R4), (F16, F17)
+	FMOVS (R1)(R12), F18
 	FMOVS (R5)(R12), F19
 	FMOVS (R6)(R12), F20
 	FMOVS (R7)(R12), F21
@@ -1167,7 +1167,7 @@ single:
 	FMOVS (R9)(R12), F23
 	FMOVS (R10)(R12), F24
 	FMOVS (R11)(R12), F25
-	ADD R2, R12, R12
+	ADD R3, R12, R12
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
@@ -1184,7 +1184,7 @@ single:
 	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
 	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
 	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
-	ADD $32, R3, R3
+	ADD $32, R4, R4
 	SUBS $1, R0, R0
 	BNE single
 sum:

@@ -22,6 +22,10 @@ func QuantizeRow(dst []int8, x []float32) (scale float32) {
 
 // packInt8 keeps each column of B as a row of whole numbers with a scale.
 func (p *PackedB) packInt8(k, n int, b []float32, rs, cs int) {
+	if p.dots() {
+		p.packDots(k, n, b, rs, cs)
+		return
+	}
 	p.k, p.n = k, n
 	p.ints, p.scales = make([]int8, n*k), make([]float32, n)
 	column := make([]float32, k)
@@ -35,6 +39,10 @@ func (p *PackedB) packInt8(k, n int, b []float32, rs, cs int) {
 
 // multiplyInt8 quantises each row of A and multiplies whole numbers.
 func (p *PackedB) multiplyInt8(m int, a []float32, lda int, c []float32, ldc int, acc bool) {
+	if p.dots() && p.k > 0 {
+		p.multiplyDots(m, a, lda, c, ldc, acc)
+		return
+	}
 	row := make([]int8, p.k)
 	for r := range m {
 		scale := QuantizeRow(row, a[r*lda:r*lda+p.k])

@@ -49,17 +49,20 @@ var (
 	fcvtns      = op{"fcvtns" + two, 0x4e21a800} // to whole numbers, ties to even
 	scvtf       = op{"scvtf" + two, 0x4e21d800}  // from whole numbers
 	fmulElement = op{"fmul" + element, 0x4f809000}
-	fmlaElement = op{"fmla" + element, 0x4f801000} // d += n·m[0]
+	fmlaElement = op{"fmla" + element, 0x4f801000}                           // d += n·m[0]
+	sdotElement = op{"sdot v%[1]d.4s, v%[2]d.16b, v%[3]d.4b[0]", 0x4f80e000} // d += dot products of fours of n with m[0]
 	bic         = op{"bic v%[1]d.16b, v%[2]d.16b, v%[3]d.16b", 0x4e601c00}
 
-	fmla  = op{text: "VFMLA V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"} // d += n·m
-	fmls  = op{text: "VFMLS V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"} // d -= n·m
-	add   = op{text: "VADD V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"}
-	shl23 = op{text: "VSHL $23, V%[2]d.S4, V%[1]d.S4"}
-	bit   = op{text: "VBIT V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"} // d = n where m is set
-	zero  = op{text: "VEOR V%[1]d.B16, V%[1]d.B16, V%[1]d.B16"}
-	dup   = op{text: "VDUP V%[2]d.S[0], V%[1]d.S4"}
-	mov   = op{text: "VMOV V%[2]d.B16, V%[1]d.B16"}
+	fmla      = op{text: "VFMLA V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"} // d += n·m
+	fmls      = op{text: "VFMLS V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"} // d -= n·m
+	add       = op{text: "VADD V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"}
+	shl23     = op{text: "VSHL $23, V%[2]d.S4, V%[1]d.S4"}
+	bit       = op{text: "VBIT V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"} // d = n where m is set
+	zero      = op{text: "VEOR V%[1]d.B16, V%[1]d.B16, V%[1]d.B16"}
+	dup       = op{text: "VDUP V%[2]d.S[0], V%[1]d.S4"}
+	lowHalves = op{text: "VUZP1 V%[3]d.H8, V%[2]d.H8, V%[1]d.H8"} // of the lanes of n, then of m
+	lowBytes  = op{text: "VUZP1 V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"}
+	mov       = op{text: "VMOV V%[2]d.B16, V%[1]d.B16"}
 )
 
 // function is a function of assembly that is being written.

@@ -14,7 +14,7 @@ import (
 func main() {
 	dir := flag.String("dir", "", "where the files go")
 	flag.Parse()
-	for part, write := range map[string]func(f *file){"gemm": gemm, "rows": rows} {
+	for part, write := range map[string]func(f *file){"gemm": gemm, "int8": ints, "rows": rows} {
 		f := new(file)
 		write(f)
 		if err := f.save(*dir, part); err != nil {
