@@ -42,25 +42,32 @@ func GemmTN(prec Precision, m, n, k int, a []float32, lda int, b []float32, ldb 
 func GemmPacked(m int, a []float32, lda int, b *PackedB, c []float32, ldc int, e Epilogue) {
 	check("A", a, m, b.k, lda)
 	check("C", c, m, b.n, ldc)
+	if b.tiled() {
+		b.multiplyTiles(m, a, lda, 1, c, ldc, &e)
+		return
+	}
 	if e.empty() {
-		b.product(m, a, lda, c, ldc, e.Accumulate)
+		b.product(m, a, lda, 1, c, ldc, e.Accumulate)
 		return
 	}
 	for lo := 0; lo < m; lo += epilogueRows {
 		hi := min(lo+epilogueRows, m)
-		b.product(hi-lo, a[lo*lda:], lda, c[lo*ldc:], ldc, false)
+		b.product(hi-lo, a[lo*lda:], lda, 1, c[lo*ldc:], ldc, false)
 		e.apply(lo, hi, b.n, c, ldc)
 	}
 }
 
-func (p *PackedB) product(m int, a []float32, lda int, c []float32, ldc int, acc bool) {
-	switch p.precision {
-	case F32:
-		p.multiply(m, a, lda, 1, c, ldc, acc)
-	case BF16:
-		p.multiplyBF16(m, a, lda, 1, c, ldc, acc)
+// product computes C = A·B, or C += A·B, in the precision of B. The element of A in row r and column p is a[r*rs+p*cs].
+func (p *PackedB) product(m int, a []float32, rs, cs int, c []float32, ldc int, acc bool) {
+	switch {
+	case p.tiled():
+		p.multiplyTiles(m, a, rs, cs, c, ldc, &Epilogue{Accumulate: acc})
+	case p.precision == F32:
+		p.multiply(m, a, rs, cs, c, ldc, acc)
+	case p.precision == BF16:
+		p.multiplyBF16(m, a, rs, cs, c, ldc, acc)
 	default:
-		p.multiplyInt8(m, a, lda, c, ldc, acc)
+		p.multiplyInt8(m, a, rs, c, ldc, acc)
 	}
 }
 
@@ -82,11 +89,7 @@ func product(prec Precision, m, n, k int, a []float32, rsa, csa int, b []float32
 	p := scratch.Get().(*PackedB)
 	p.level = current
 	p.packAs(prec, k, n, b, rsb, csb)
-	if prec == BF16 {
-		p.multiplyBF16(m, a, rsa, csa, c, ldc, acc)
-	} else {
-		p.multiply(m, a, rsa, csa, c, ldc, acc)
-	}
+	p.product(m, a, rsa, csa, c, ldc, acc)
 	scratch.Put(p)
 }
 
@@ -99,6 +102,7 @@ type PackedB struct {
 	data        []float32
 	ints        []int8    // of INT8
 	scales      []float32 // of INT8, [n]
+	tiles       []byte    // of BF16 and INT8 where the processor has tiles, in their place
 }
 
 // Rows returns k and Cols returns n of a packed B of [k, n].
@@ -121,6 +125,10 @@ func (p *PackedB) PackT(prec Precision, k, n int, b []float32, ldb int) {
 
 func (p *PackedB) packAs(prec Precision, k, n int, b []float32, rs, cs int) {
 	p.precision = prec
+	if p.tiled() {
+		p.packTiles(k, n, b, rs, cs)
+		return
+	}
 	if prec == INT8 {
 		p.packInt8(k, n, b, rs, cs)
 		return

@@ -9,7 +9,7 @@
 // The functions run in the calling goroutine and allocate nothing; whoever calls them splits the work. They check
 // lengths and panic on slices that are too short, which only a faulty caller can cause.
 //
-//go:generate sh -c "cd gen && go run . -part gemm -out ../gemm_amd64.s -stubs ../gemm_stub_amd64.go -pkg kernel && go run . -part rows -out ../rows_amd64.s -stubs ../rows_stub_amd64.go -pkg kernel && go run ./neon -dir .."
+//go:generate sh -c "cd gen && go run . -part gemm -out ../gemm_amd64.s -stubs ../gemm_stub_amd64.go -pkg kernel && go run . -part rows -out ../rows_amd64.s -stubs ../rows_stub_amd64.go -pkg kernel && go run . -part amx -out ../amx_amd64.s -stubs ../amx_stub_amd64.go -pkg kernel && go run ./neon -dir .."
 package kernel
 
 import (
@@ -35,7 +35,12 @@ type Variant struct {
 }
 
 // current is the variant in use. It is set before main and by tests alone.
-var current, variants = choose(os.Getenv("XIAOYU_KERNEL"))
+var (
+	current  level
+	variants []Variant
+)
+
+func init() { current, variants = choose(os.Getenv("XIAOYU_KERNEL")) }
 
 // Name returns the name of the variant in use: go, avx2, avx512, vnni, amx or neon.
 func Name() string { return current.String() }
@@ -93,6 +98,9 @@ func selfTest(l level) error {
 	if got != want { // small whole numbers: exact
 		return fmt.Errorf("its matrix product is wrong on this processor")
 	}
+	if err := selfTestReduced(l); err != nil {
+		return err
+	}
 	x := b[:64]
 	var y, z [64]float32
 	for i, f := range []struct{ fast, plain func(dst, x []float32) }{
@@ -104,6 +112,36 @@ func selfTest(l level) error {
 			if math.Abs(float64(y[j]-z[j])) > 1e-5*(1+math.Abs(float64(z[j]))) {
 				return fmt.Errorf("its function %d is wrong on this processor", i)
 			}
+		}
+	}
+	return nil
+}
+
+// selfTestReduced compares products of reduced precision on whole numbers that it holds exactly, for many rows and for one.
+func selfTestReduced(l level) error {
+	const m, n, k = 18, 67, 33
+	var a [m * k]float32
+	var b [k * n]float32
+	for i := range a {
+		a[i] = float32(i%11) - 5
+	}
+	for i := range b {
+		b[i] = float32(i%7) - 3
+	}
+	for _, prec := range []Precision{BF16, INT8} {
+		var got, want [m * n]float32
+		plain, p := PackedB{level: levelGo}, PackedB{level: l}
+		plain.packAs(prec, k, n, b[:], n, 1)
+		plain.product(m, a[:], k, 1, want[:], n, false)
+		p.packAs(prec, k, n, b[:], n, 1)
+		p.product(m, a[:], k, 1, got[:], n, false)
+		if got != want {
+			return fmt.Errorf("its product of many rows in %v is wrong on this processor", prec)
+		}
+		clear(got[:n])
+		p.product(1, a[:], k, 1, got[:], n, false)
+		if got != want {
+			return fmt.Errorf("its product of one row in %v is wrong on this processor", prec)
 		}
 	}
 	return nil

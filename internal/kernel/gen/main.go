@@ -28,13 +28,22 @@ var (
 )
 
 func main() {
-	part := flag.String("part", "", "gemm or rows")
+	part := flag.String("part", "", "gemm, amx or rows")
 	// avo reads its own flags (-out, -stubs, -pkg) in Generate, from the same command line.
 	flag.Parse()
 	ConstraintExpr("amd64")
 	ConstraintExpr("!noasm")
+	if *part == "amx" {
+		amx()
+	} else {
+		vectorSets(*part)
+	}
+	Generate()
+}
+
+func vectorSets(part string) {
 	for _, s := range []set{avx2, avx512} {
-		if *part == "gemm" {
+		if part == "gemm" {
 			for mr := 1; mr <= s.rows; mr++ {
 				tile(s, mr)
 			}
@@ -42,7 +51,6 @@ func main() {
 		}
 		rows(s)
 	}
-	Generate()
 }
 
 // bytes returns the size of a vector.

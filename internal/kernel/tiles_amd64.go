@@ -1,0 +1,284 @@
+//go:build !noasm
+
+package kernel
+
+import (
+	"sync"
+	"unsafe"
+)
+
+// Products in the tiles of AMX, which hold 16 rows of 64 bytes. Both factors lie in blocks of 2 KB, two tiles (gen/amx.go
+// says how); C is made 32 rows at a time, and what an epilogue does with them follows at once.
+
+const (
+	tileRowCount = 32   // rows of C of a call, and columns of a panel of B
+	tileBlock    = 2048 // bytes of two tiles
+	tileDepth    = 32   // bf16 numbers of a row of a tile
+	tileBlocks   = 16   // blocks of A that are multiplied with all panels before the next ones, so that they stay in L1
+)
+
+// tileShapes is the operand of LDTILECFG.
+type tileShapes struct {
+	palette, start byte
+	_              [14]byte
+	rowBytes       [16]uint16
+	rows           [16]uint8
+}
+
+// shapesOf has the shapes for each number of rows: up to 16 the tiles 0 to 3 are sums and 4 is A, beyond 0 to 3 are two by
+// two sums and 4 and 5 are A. The others are B.
+var shapesOf = func() (all [tileRowCount + 1]tileShapes) {
+	for m := range all {
+		s := &all[m]
+		s.palette = 1
+		low := uint8(max(m-16, 0))
+		rows := [8]uint8{16, 16, low, low, 16, low, 16, 16}
+		if m <= 16 {
+			top := uint8(m)
+			rows = [8]uint8{top, top, top, top, top, 16, 16, 16}
+		}
+		for t, r := range rows {
+			s.rows[t], s.rowBytes[t] = r, 64
+		}
+	}
+	return all
+}()
+
+func (s *tileShapes) pointer() *byte { return (*byte)(unsafe.Pointer(s)) }
+
+// pairOrder lays the halves of a vector of 32 numbers of 16 bits in pairs.
+var pairOrder = func() (order [32]uint16) {
+	for i := range order {
+		order[i] = uint16(i/2 + i%2*16)
+	}
+	return order
+}()
+
+// tileScratch is what a product needs beside its factors.
+type tileScratch struct {
+	a    [2][]byte                  // rows of A in blocks: those being multiplied and the next
+	edge [32 * tileRowCount]float32 // the last columns of C, or a corner of a factor filled up with zeros
+	rows []float32                  // the last rows of a transposed B, filled up with zeros
+}
+
+var tileScratches = sync.Pool{New: func() any { return new(tileScratch) }}
+
+// aligned returns size bytes from b's memory or from new memory, at an address that is a multiple of 64.
+func aligned(b []byte, size int) []byte {
+	if cap(b) < size {
+		b = make([]byte, size+63)
+		off := -uintptr(unsafe.Pointer(&b[0])) & 63
+		b = b[off : off+uintptr(size)]
+	}
+	return b[:size]
+}
+
+// tiled says whether the factors are kept for tiles.
+func (p *PackedB) tiled() bool { return p.level >= levelAMX && p.precision == BF16 }
+
+func (p *PackedB) kBlocks() int { return (p.k + tileDepth - 1) / tileDepth }
+
+// maskOf has a bit for each of n numbers.
+func maskOf(n int) uint32 { return uint32(1<<n - 1) }
+
+// lastMask is that of the numbers in the last block of k.
+func lastMask(k int) uint32 { return maskOf((k-1)%tileDepth + 1) }
+
+// packTiles rounds B into panels of 32 columns, an even number of them.
+func (p *PackedB) packTiles(k, n int, b []float32, rs, cs int) {
+	p.k, p.n = k, n
+	size := p.kBlocks() * tileBlock
+	panels := (n + 63) / 64 * 2
+	p.tiles = aligned(p.tiles, panels*size)
+	if size == 0 || n == 0 {
+		return
+	}
+	s := tileScratches.Get().(*tileScratch)
+	for j := range panels {
+		dst := p.tiles[j*size : (j+1)*size]
+		cols := min(max(n-32*j, 0), 32)
+		switch {
+		case cols == 0:
+			clear(dst)
+		case cs == 1:
+			s.packRows(dst, k, cols, b[32*j:], rs)
+		default:
+			for half := range 2 {
+				s.packColumns(dst[1024*half:], k, min(max(cols-16*half, 0), 16), b, (32*j+16*half)*cs, cs)
+			}
+		}
+	}
+	tileScratches.Put(s)
+}
+
+// packRows packs a panel of B that lies as it is.
+func (s *tileScratch) packRows(dst []byte, k, cols int, b []float32, ldb int) {
+	whole := k / tileDepth
+	if whole > 0 {
+		pairRows(whole, &b[0], 4*ldb, &dst[0], maskOf(cols), &pairOrder[0])
+	}
+	if k%tileDepth > 0 {
+		s.corner(b[whole*tileDepth*ldb:], ldb, k%tileDepth, cols)
+		pairRows(1, &s.edge[0], 4*32, &dst[whole*tileBlock], maskOf(cols), &pairOrder[0])
+	}
+}
+
+// corner copies some rows into the square of 32 by 32 numbers, which is filled up with zeros.
+func (s *tileScratch) corner(x []float32, stride, rows, cols int) {
+	clear(s.edge[:])
+	for i := range rows {
+		copy(s.edge[32*i:32*i+cols], x[i*stride:])
+	}
+}
+
+// packColumns packs up to 16 columns of a panel of B that lies transposed, from b[first] on.
+func (s *tileScratch) packColumns(dst []byte, k, cols int, b []float32, first, ldb int) {
+	if cols == 16 {
+		turnRows((k+tileDepth-1)/tileDepth, &b[first], 4*ldb, &dst[0], lastMask(k))
+		return
+	}
+	s.rows = append(s.rows[:0], make([]float32, 16*k)...)
+	for c := range cols {
+		copy(s.rows[c*k:(c+1)*k], b[first+c*ldb:])
+	}
+	turnRows((k+tileDepth-1)/tileDepth, &s.rows[0], 4*k, &dst[0], lastMask(k))
+}
+
+// round rounds rows of A, whose elements lie rs apart along a column and cs along a row, into blocks.
+func (s *tileScratch) round(dst []byte, k, rows int, a []float32, rs, cs int) {
+	if cs == 1 {
+		roundRows(rows, (k+tileDepth-1)/tileDepth, &a[0], 4*rs, &dst[0], lastMask(k))
+		return
+	}
+	whole := k / tileDepth
+	for r := 0; r < rows; r += 16 {
+		mask := maskOf(min(16, rows-r))
+		if whole > 0 {
+			turnColumns(whole, &a[r], 4*cs, &dst[64*r], mask, &pairOrder[0])
+		}
+		if k%tileDepth > 0 {
+			s.corner(a[whole*tileDepth*cs+r:], cs, k%tileDepth, min(16, rows-r))
+			turnColumns(1, &s.edge[0], 4*32, &dst[whole*tileBlock+64*r], mask, &pairOrder[0])
+		}
+	}
+}
+
+// multiplyTiles computes C = A·B and what e says. The element of A in row r and column p is a[r*rs+p*cs].
+func (p *PackedB) multiplyTiles(m int, a []float32, rs, cs int, c []float32, ldc int, e *Epilogue) {
+	if m == 0 || p.n == 0 {
+		return
+	}
+	s := tileScratches.Get().(*tileScratch)
+	if p.k > 0 {
+		for i := range s.a {
+			s.a[i] = aligned(s.a[i], p.kBlocks()*tileBlock)
+		}
+		s.round(s.a[0], p.k, min(tileRowCount, m), a, rs, cs)
+	}
+	for lo := 0; lo < m; lo += tileRowCount {
+		hi := min(lo+tileRowCount, m)
+		t := tileRows32{p: p, s: s, m: hi - lo, c: c[lo*ldc:], ldc: ldc, acc: e.Accumulate}
+		if hi < m {
+			t.next, t.nextRows, t.rs, t.cs = a[hi*rs:], min(tileRowCount, m-hi), rs, cs
+		}
+		t.run()
+		s.a[0], s.a[1] = s.a[1], s.a[0]
+		if !e.empty() {
+			e.apply(lo, hi, p.n, c, ldc)
+		}
+	}
+	tileScratches.Put(s)
+}
+
+// tileRows32 is up to 32 rows of a product, and those of A that come next.
+type tileRows32 struct {
+	p        *PackedB
+	s        *tileScratch
+	m        int
+	c        []float32
+	ldc      int
+	acc      bool
+	next     []float32
+	nextRows int
+	rs, cs   int
+}
+
+func (t *tileRows32) run() {
+	kb := t.p.kBlocks()
+	switch {
+	case kb == 0:
+		for i := range t.m {
+			if !t.acc {
+				clear(t.c[i*t.ldc : i*t.ldc+t.p.n])
+			}
+		}
+		return
+	case t.m <= 16:
+		t.narrow(kb)
+	default:
+		t.square(kb)
+	}
+}
+
+// square multiplies more than 16 rows, tileBlocks at a time.
+func (t *tileRows32) square(kb int) {
+	p, s := t.p, t.s
+	panels := p.n / 32
+	ahead := t.nextRows > 0 && t.cs == 1 && panels > 0
+	parts := (kb + tileBlocks - 1) / tileBlocks
+	for part := range parts {
+		if panels == 0 {
+			break
+		}
+		b0, b1 := kb*part/parts, kb*(part+1)/parts
+		var src *float32
+		rows, mask := 0, maskOf(tileDepth)
+		if ahead {
+			src, rows = &t.next[b0*tileDepth], t.nextRows
+			if b1 == kb {
+				mask = lastMask(p.k)
+			}
+		}
+		tilesBF16(panels, b1-b0, &s.a[0][b0*tileBlock], &p.tiles[b0*tileBlock], (kb-(b1-b0))*tileBlock, &t.c[0], 4*t.ldc, flag(t.acc || part > 0),
+			shapesOf[t.m].pointer(), src, 4*t.rs, &s.a[1][b0*tileBlock], rows, (rows+panels-1)/panels, mask)
+	}
+	if t.nextRows > 0 && !ahead {
+		s.round(s.a[1], p.k, t.nextRows, t.next, t.rs, t.cs)
+	}
+	if rest := p.n % 32; rest > 0 {
+		tilesBF16(1, kb, &s.a[0][0], &p.tiles[panels*kb*tileBlock], 0, &s.edge[0], 4*32, 0, shapesOf[t.m].pointer(), nil, 0, nil, 0, 0, 0)
+		t.finish(32*panels, rest, 32)
+	}
+}
+
+// narrow multiplies up to 16 rows, which are the last.
+func (t *tileRows32) narrow(kb int) {
+	p, s := t.p, t.s
+	pairs, size := p.n/64, kb*tileBlock
+	if pairs > 0 {
+		tilesBF16Wide(pairs, kb, &s.a[0][0], &p.tiles[0], size, &t.c[0], 4*t.ldc, flag(t.acc), shapesOf[t.m].pointer())
+	}
+	if rest := p.n % 64; rest > 0 {
+		tilesBF16Wide(1, kb, &s.a[0][0], &p.tiles[2*pairs*size], size, &s.edge[0], 4*64, 0, shapesOf[t.m].pointer())
+		t.finish(64*pairs, rest, 64)
+	}
+}
+
+// finish moves the last columns of C from where whole tiles were stored.
+func (t *tileRows32) finish(first, cols, stride int) {
+	for r := range t.m {
+		dst, src := t.c[r*t.ldc+first:][:cols], t.s.edge[r*stride:][:cols]
+		if t.acc {
+			plainAdd(dst, src)
+		} else {
+			copy(dst, src)
+		}
+	}
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
