@@ -339,6 +339,24 @@ func TestRareNGramsAreExplained(t *testing.T) {
 	}
 }
 
+// TestForwardAllocatesNothing: once its memory has grown, a pass over a batch allocates nothing, for any family.
+func TestForwardAllocatesNothing(t *testing.T) {
+	for _, family := range Families() {
+		m := small(t, family)
+		m.Params.Freeze()
+		w := m.worker()
+		for _, s := range texts {
+			m.Encode(&w.batch, &w.sample, s, "")
+		}
+		for range 3 {
+			m.logits(w)
+		}
+		if n := testing.AllocsPerRun(20, func() { m.logits(w) }); n != 0 {
+			t.Errorf("%s: %v allocations a pass", family, n)
+		}
+	}
+}
+
 func BenchmarkPredict(b *testing.B) {
 	for _, family := range Families() {
 		m := small(b, family)

@@ -47,11 +47,10 @@ func (m *ngram) declare(ps *nn.Params) shape {
 // Forward weights the features of each text: in holds feature numbers, as often as they occur.
 func (m *ngram) Forward(t *nn.Tape, input *Input) Hidden {
 	in := &input.Tokens
-	x := &nn.Sparse{Cols: m.features, Offsets: make([]int32, 1, in.Len()+1)}
+	x := t.NewSparse(m.features)
 	idf := m.idfParam.Data
-	var sorted []int32
 	for s := range in.Len() {
-		sorted = append(sorted[:0], in.Sequence(s)...)
+		sorted := t.Ints(in.Sequence(s))
 		slices.Sort(sorted)
 		first, sum := len(x.Value), 0.0
 		for i := 0; i < len(sorted); {

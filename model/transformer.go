@@ -79,19 +79,15 @@ func (m *transformer) Forward(t *nn.Tape, in *Input) Hidden {
 		x = t.Linear(x, m.project, nil, nn.Identity)
 	}
 	offsets := in.Tokens.Offsets
-	places := make([]int32, x.Rows)
-	for s := range in.Tokens.Len() {
-		for i := range offsets[s+1] - offsets[s] {
-			places[offsets[s]+i] = i
-		}
-	}
 	drop := float32(c.Dropout)
-	x = t.Add(x, t.Embedding(m.positions, places)) // [tokens, hidden]
+	x = t.Add(x, t.Embedding(m.positions, t.Positions(offsets))) // [tokens, hidden]
 	for _, l := range m.layers {
+		begin := t.Mark()
 		qkv := t.Linear(l.norm1.forward(t, x), l.qkv, l.bQKV, nn.Identity)
 		x = t.LinearAdd(x, t.Attention(qkv, offsets, c.Heads), l.out, l.bOut, drop)
 		up := t.Linear(l.norm2.forward(t, x), l.up, l.bUp, m.activation)
 		x = t.LinearAdd(x, up, l.down, l.bDown, drop)
+		t.Rewind(begin) // x has the memory it had
 	}
 	x = m.norm.forward(t, x)
 	if c.Head == TokensHead {

@@ -20,23 +20,24 @@ func (t *Tape) Attention(qkv *Var, offsets []int32, heads int) *Var {
 		panic(fmt.Sprintf("nn: attention of %d heads on rows of %d", heads, qkv.Cols))
 	}
 	y := t.value(qkv.Rows, dim)
-	a := attention{qkv: qkv.Data, offsets: offsets, y: y.Data, heads: heads, dim: dim, size: dim / heads, precision: t.Precision}
+	a := t.attends.next()
+	*a = attention{qkv: qkv.Data, offsets: offsets, y: y.Data, heads: heads, dim: dim, size: dim / heads, precision: t.Precision}
 	a.scale = float32(1 / math.Sqrt(float64(a.size)))
-	n := max(len(offsets)-1, 0) * heads
-	if !t.training() {
-		if t.pool.Workers() == 1 {
-			a.forward(0, n)
-		} else {
-			t.pool.For(n, 1, func(lo, hi int) { a.forward(lo, hi) })
-		}
-		return y
+	if t.training() {
+		a.sums = t.arena.Raw(qkv.Rows * heads)
 	}
-	a.sums = t.arena.Raw(qkv.Rows * heads)
-	t.pool.For(n, 1, func(lo, hi int) { a.forward(lo, hi) })
-	t.record(y, nil, func() {
-		dqkv, fresh := qkv.gradient()
-		t.pool.For(n, 1, func(lo, hi int) { a.backward(lo, hi, y.Grad, dqkv, !fresh) })
-	})
+	n := max(len(offsets)-1, 0) * heads
+	if t.serial() {
+		a.forward(0, n)
+	} else {
+		t.pool.For(n, 1, a.forward)
+	}
+	if t.training() {
+		t.record(y, nil, func() {
+			dqkv, fresh := qkv.gradient()
+			t.pool.For(n, 1, func(lo, hi int) { a.backward(lo, hi, y.Grad, dqkv, !fresh) })
+		})
+	}
 	return y
 }
 

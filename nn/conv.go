@@ -30,7 +30,8 @@ func (t *Tape) ConvMax(x *Var, offsets []int32, convs []Conv, a Activation) *Var
 		}
 		filters += c.filters()
 	}
-	f := &convForward{x: x, offsets: offsets, act: a, y: t.value(n, filters), win: t.arena.Ints(n * filters)}
+	f := t.convs.next()
+	*f = convForward{x: x, offsets: offsets, act: a, y: t.value(n, filters), win: t.arena.RawInts(n * filters)}
 	f.pre = f.y.Data
 	if a.FromInput() {
 		f.pre = t.arena.Raw(n * filters)
@@ -38,16 +39,18 @@ func (t *Tape) ConvMax(x *Var, offsets []int32, convs []Conv, a Activation) *Var
 	at := 0
 	for _, c := range convs {
 		packed := t.packedT(c.W)
-		blocks := t.pool.Workers()
-		scratch := make([][]float32, blocks)
-		for i := range scratch {
-			scratch[i] = t.arena.Raw(2 * convRows * c.filters())
+		blocks, room := t.pool.Workers(), 2*convRows*c.filters()+c.width()*x.Cols
+		scratch := t.arena.Raw(blocks * room)
+		if t.serial() {
+			f.run(c, packed, at, 0, n, scratch)
+		} else {
+			first := at
+			t.pool.For(blocks, 1, func(lo, hi int) {
+				for i := lo; i < hi; i++ {
+					f.run(c, packed, first, n*i/blocks, n*(i+1)/blocks, scratch[i*room:(i+1)*room])
+				}
+			})
 		}
-		t.pool.For(blocks, 1, func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				f.run(c, packed, at, n*i/blocks, n*(i+1)/blocks, scratch[i])
-			}
-		})
 		at += c.filters()
 	}
 	a.Apply(f.y.Data, f.pre)
@@ -96,8 +99,7 @@ func (f *convForward) run(c Conv, packed *kernel.PackedB, at, lo, hi int, scratc
 		for from := first; from < end; from += convRows {
 			rows := min(convRows, end-from)
 			out := scratch[:rows*nf]
-			kernel.GemmPacked(rows, f.x.Data[from*dim:], dim, packed, out, nf, kernel.Epilogue{})
-			kernel.AddBias(out, rows, nf, c.B.Data)
+			kernel.GemmPacked(rows, f.x.Data[from*dim:], dim, packed, out, nf, kernel.Epilogue{Bias: c.B.Data})
 			score := out
 			if !monotone(f.act) {
 				score = scratch[rows*nf : 2*rows*nf]
@@ -137,11 +139,10 @@ func (f *convForward) keep(at int, score, pre []float32, tok int32) {
 func (f *convForward) short(c Conv, packed *kernel.PackedB, at, s int, scratch []float32) {
 	from, to := int(f.offsets[s]), int(f.offsets[s+1])
 	dim, nf := f.x.Cols, c.filters()
-	window := make([]float32, c.width()*dim)
-	copy(window, f.x.Data[from*dim:to*dim])
+	window := scratch[len(scratch)-c.width()*dim:]
+	clear(window[copy(window, f.x.Data[from*dim:to*dim]):])
 	row := f.pre[s*f.y.Cols+at : s*f.y.Cols+at+nf]
-	kernel.GemmPacked(1, window, len(window), packed, row, nf, kernel.Epilogue{})
-	kernel.Add(row, c.B.Data)
+	kernel.GemmPacked(1, window, len(window), packed, row, nf, kernel.Epilogue{Bias: c.B.Data})
 	for i := range nf {
 		f.win[s*f.y.Cols+at+i] = int32(from)
 	}

@@ -53,18 +53,11 @@ func (t *Tape) DepthwiseConv(x *Var, offsets []int32, w, b *Param) *Var {
 	}
 	n := max(len(offsets)-1, 0)
 	y := t.value(x.Rows, dim)
-	t.pool.For(n, 1, func(lo, hi int) {
-		for s := lo; s < hi; s++ {
-			from, to := int(offsets[s]), int(offsets[s+1])
-			for i := from; i < to; i++ {
-				out, first := y.Row(i), i-(width-1)/2
-				copy(out, b.Data)
-				for j := max(first, from); j < min(first+width, to); j++ {
-					kernel.MulAdd(out, x.Row(j), w.Data[(j-first)*dim:(j-first+1)*dim])
-				}
-			}
-		}
-	})
+	if t.serial() {
+		depthwise(y, x, offsets, w, b, 0, n)
+	} else {
+		t.pool.For(n, 1, func(lo, hi int) { depthwise(y, x, offsets, w, b, lo, hi) })
+	}
 	if t.training() {
 		t.record(y, nil, func() {
 			dx := x.Gradient()
@@ -86,4 +79,19 @@ func (t *Tape) DepthwiseConv(x *Var, offsets []int32, w, b *Param) *Var {
 		})
 	}
 	return y
+}
+
+// depthwise computes the sequences [lo, hi) of y.
+func depthwise(y, x *Var, offsets []int32, w, b *Param, lo, hi int) {
+	dim, width := x.Cols, w.Shape[0]
+	for s := lo; s < hi; s++ {
+		from, to := int(offsets[s]), int(offsets[s+1])
+		for i := from; i < to; i++ {
+			out, first := y.Row(i), i-(width-1)/2
+			copy(out, b.Data)
+			for j := max(first, from); j < min(first+width, to); j++ {
+				kernel.MulAdd(out, x.Row(j), w.Data[(j-first)*dim:(j-first+1)*dim])
+			}
+		}
+	}
 }

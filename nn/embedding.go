@@ -7,12 +7,11 @@ import "github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 func (t *Tape) Embedding(table *Param, ids []int32) *Var {
 	dim := table.Width()
 	y := t.value(len(ids), dim)
-	t.pool.For(len(ids), grain(dim), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			row := int(ids[i]) * dim
-			copy(y.Data[i*dim:(i+1)*dim], table.Data[row:row+dim])
-		}
-	})
+	if t.serial() {
+		lookUp(y, table, ids, 0, len(ids))
+	} else {
+		t.pool.For(len(ids), grain(dim), func(lo, hi int) { lookUp(y, table, ids, lo, hi) })
+	}
 	if t.training() && !table.Frozen {
 		t.record(y, nil, func() {
 			for _, id := range ids {
@@ -33,4 +32,13 @@ func (t *Tape) Embedding(table *Param, ids []int32) *Var {
 		})
 	}
 	return y
+}
+
+// lookUp fills the rows [lo, hi) of y.
+func lookUp(y *Var, table *Param, ids []int32, lo, hi int) {
+	dim := y.Cols
+	for i := lo; i < hi; i++ {
+		row := int(ids[i]) * dim
+		copy(y.Data[i*dim:(i+1)*dim], table.Data[row:row+dim])
+	}
 }

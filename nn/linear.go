@@ -89,7 +89,7 @@ func dataOf(p *Param) []float32 {
 
 // multiply computes y = x·b with an epilogue, over all workers: x is [rows, in].
 func (t *Tape) multiply(x []float32, rows int, b *kernel.PackedB, y []float32, e kernel.Epilogue) {
-	if t.pool.Workers() == 1 {
+	if t.serial() {
 		kernel.GemmPacked(rows, x, b.Rows(), b, y, b.Cols(), e)
 		return
 	}

@@ -32,31 +32,38 @@ func (r Recurrent) hidden() int { return r.WHH.Shape[1] }
 //
 // Sequences are sorted by length and laid out step by step, so that the states of one step are one block of memory,
 // the sequences still running are a prefix of it, and no step computes on padding.
-func (t *Tape) Recurrent(cell Cell, x *Var, offsets []int32, directions []Recurrent) (states, final *Var) {
+func (t *Tape) Recurrent(cell Cell, x *Var, offsets []int32, directions []Recurrent) (_, _ *Var) {
 	hidden, n := directions[0].hidden(), max(len(offsets)-1, 0)
 	width := hidden * len(directions)
-	states, final = t.value(x.Rows, width), t.value(n, width)
+	states, final := t.value(x.Rows, width), t.value(n, width)
 	clear(final.Data) // empty sequences have no last step
 	// Independent parts: each direction, and where there are more workers than directions, groups of sequences.
 	groups := max(1, min(t.pool.Workers()/len(directions), n/8))
-	var runs []*recurrence
+	first := t.runs.used
 	for d, layer := range directions {
 		if layer.WIH.Shape[1] != x.Cols {
 			panic(fmt.Sprintf("nn: recurrent %s of %v on input of width %d", layer.WIH.Name, layer.WIH.Shape, x.Cols))
 		}
 		wih, whh := t.packedT(layer.WIH), t.packedT(layer.WHH)
 		for g := range groups {
-			r := newRecurrence(t, cell, layer, offsets, n*g/groups, n*(g+1)/groups, d == 1)
+			r := t.runs.next()
+			r.prepare(t, cell, layer, offsets, n*g/groups, n*(g+1)/groups, d == 1)
 			r.wih, r.whh, r.column = wih, whh, d*hidden
 			r.project(t, x)
-			runs = append(runs, r)
 		}
 	}
-	t.pool.For(len(runs), 1, func(lo, hi int) {
-		for _, r := range runs[lo:hi] {
+	runs := t.runs.list[first:t.runs.used]
+	if t.serial() {
+		for _, r := range runs {
 			r.forward(states, final)
 		}
-	})
+	} else {
+		t.pool.For(len(runs), 1, func(lo, hi int) {
+			for _, r := range runs[lo:hi] {
+				r.forward(states, final)
+			}
+		})
+	}
 	if t.training() {
 		t.record(states, final, func() { t.recurrentBackward(runs, x, states, final) })
 	}
@@ -101,18 +108,18 @@ type recurrence struct {
 	dh, dc  []float32 // [sequences, hidden] running gradients of the state and the cell
 }
 
-func newRecurrence(t *Tape, cell Cell, layer Recurrent, offsets []int32, lo, hi int, reverse bool) *recurrence {
-	r := &recurrence{cell: cell, layer: layer, hidden: layer.hidden(), gateWidth: cell.gates() * layer.hidden()}
+// prepare orders the rows of the sequences [lo, hi); the memory of an earlier use serves again.
+func (r *recurrence) prepare(t *Tape, cell Cell, layer Recurrent, offsets []int32, lo, hi int, reverse bool) {
+	*r = recurrence{cell: cell, layer: layer, hidden: layer.hidden(), gateWidth: cell.gates() * layer.hidden(), order: r.order[:0], starts: r.starts[:0]}
 	length := func(s int32) int { return int(offsets[s+1] - offsets[s]) }
 	for s := lo; s < hi; s++ {
-		r.order = append(r.order, int32(s))
+		if length(int32(s)) > 0 {
+			r.order = append(r.order, int32(s))
+		}
 	}
 	slices.SortStableFunc(r.order, func(a, b int32) int { return length(b) - length(a) })
-	for len(r.order) > 0 && length(r.order[len(r.order)-1]) == 0 {
-		r.order = r.order[:len(r.order)-1]
-	}
 	rows := int(offsets[hi] - offsets[lo])
-	r.token = t.arena.Ints(rows)
+	r.token = t.arena.RawInts(rows)
 	r.starts = append(r.starts, 0)
 	active := len(r.order)
 	for at, step := 0, 0; at < rows; step++ {
@@ -133,7 +140,6 @@ func newRecurrence(t *Tape, cell Cell, layer Recurrent, offsets []int32, lo, hi 
 	if cell == LSTM {
 		r.tanhC = t.arena.Raw(rows * r.hidden)
 	}
-	return r
 }
 
 func (r *recurrence) steps() int { return len(r.starts) - 1 }
@@ -143,19 +149,25 @@ func (r *recurrence) project(t *Tape, x *Var) {
 	rows, in := len(r.token), x.Cols
 	r.input = t.arena.Raw(rows * in)
 	r.gates = t.arena.Raw(rows * r.gateWidth)
-	t.pool.For(rows, grain(in*r.gateWidth), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			copy(r.input[i*in:(i+1)*in], x.Row(int(r.token[i])))
-		}
-		out := r.gates[lo*r.gateWidth : hi*r.gateWidth]
-		kernel.GemmPacked(hi-lo, r.input[lo*in:], in, r.wih, out, r.gateWidth, kernel.Epilogue{})
-		kernel.AddBias(out, hi-lo, r.gateWidth, r.layer.BIH.Data)
-		if r.cell != GRU {
-			kernel.AddBias(out, hi-lo, r.gateWidth, r.layer.BHH.Data)
-		}
-	})
+	if t.serial() {
+		r.projectRows(x, 0, rows)
+	} else {
+		t.pool.For(rows, grain(in*r.gateWidth), func(lo, hi int) { r.projectRows(x, lo, hi) })
+	}
 	if r.cell == GRU {
 		r.dgatesH = t.arena.Raw(rows * r.gateWidth) // in forward: the state's product
+	}
+}
+
+func (r *recurrence) projectRows(x *Var, lo, hi int) {
+	in := x.Cols
+	for i := lo; i < hi; i++ {
+		copy(r.input[i*in:(i+1)*in], x.Row(int(r.token[i])))
+	}
+	out := r.gates[lo*r.gateWidth : hi*r.gateWidth]
+	kernel.GemmPacked(hi-lo, r.input[lo*in:], in, r.wih, out, r.gateWidth, kernel.Epilogue{Bias: r.layer.BIH.Data})
+	if r.cell != GRU {
+		kernel.AddBias(out, hi-lo, r.gateWidth, r.layer.BHH.Data)
 	}
 }
 

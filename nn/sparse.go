@@ -16,6 +16,13 @@ type Sparse struct {
 	Value   []float32
 }
 
+// NewSparse returns a matrix without rows, whose memory serves again after the next Begin.
+func (t *Tape) NewSparse(cols int) *Sparse {
+	s := t.sparses.next()
+	*s = Sparse{Cols: cols, Offsets: append(s.Offsets[:0], 0), Index: s.Index[:0], Value: s.Value[:0]}
+	return s
+}
+
 // Rows returns the number of rows.
 func (s *Sparse) Rows() int { return max(len(s.Offsets)-1, 0) }
 
@@ -27,15 +34,11 @@ func (t *Tape) SparseLinear(x *Sparse, w, b *Param) *Var {
 		panic(fmt.Sprintf("nn: sparse linear %s of %v on input of width %d", w.Name, w.Shape, x.Cols))
 	}
 	y := t.value(x.Rows(), out)
-	t.pool.For(x.Rows(), grain(256*out), func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			row := y.Row(r)
-			copy(row, b.Data)
-			for j := x.Offsets[r]; j < x.Offsets[r+1]; j++ {
-				kernel.ShortAxpy(x.Value[j], w.Data[int(x.Index[j])*out:int(x.Index[j]+1)*out], row)
-			}
-		}
-	})
+	if t.serial() {
+		sparseRows(y, x, w, b, 0, x.Rows())
+	} else {
+		t.pool.For(x.Rows(), grain(256*out), func(lo, hi int) { sparseRows(y, x, w, b, lo, hi) })
+	}
 	if t.training() {
 		t.record(y, nil, func() {
 			t.addColumns(b.Grad, y.Grad, y.Rows)
@@ -52,6 +55,18 @@ func (t *Tape) SparseLinear(x *Sparse, w, b *Param) *Var {
 		})
 	}
 	return y
+}
+
+// sparseRows computes the rows [lo, hi) of y = x·w + b.
+func sparseRows(y *Var, x *Sparse, w, b *Param, lo, hi int) {
+	out := y.Cols
+	for r := lo; r < hi; r++ {
+		row := y.Row(r)
+		copy(row, b.Data)
+		for j := x.Offsets[r]; j < x.Offsets[r+1]; j++ {
+			kernel.ShortAxpy(x.Value[j], w.Data[int(x.Index[j])*out:int(x.Index[j]+1)*out], row)
+		}
+	}
 }
 
 // SparseDropout leaves each number of x out with probability p and scales the others by 1/(1-p); in inference it

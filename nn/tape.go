@@ -89,8 +89,12 @@ type Tape struct {
 	vars      []*Var
 	used      int // of vars
 	gradients buffers
-	packs     []*kernel.PackedB
-	packed    int // packs in use
+	packs     reused[kernel.PackedB]
+	attends   reused[attention]
+	norms     reused[layerNorm]
+	sparses   reused[Sparse]
+	convs     reused[convForward]
+	runs      reused[recurrence]
 }
 
 // node is an operation of a training pass: its results and its backward.
@@ -115,7 +119,13 @@ func (t *Tape) Begin(mode Mode, seed uint64, step int) {
 		t.gradients.put(v.Grad)
 		v.Grad = nil
 	}
-	t.used, t.packed = 0, 0
+	t.used = 0
+	t.packs.reset()
+	t.attends.reset()
+	t.norms.reset()
+	t.sparses.reset()
+	t.convs.reset()
+	t.runs.reset()
 }
 
 // Backward adds the gradient of loss, a single number, to the gradients of all parameters it came from.
@@ -182,14 +192,62 @@ func (t *Tape) wrap(data []float32, rows, cols int) *Var {
 }
 
 // pack returns scratch for a packed matrix that lives until the next Begin.
-func (t *Tape) pack() *kernel.PackedB {
-	if t.packed == len(t.packs) {
-		t.packs = append(t.packs, new(kernel.PackedB))
+func (t *Tape) pack() *kernel.PackedB { return t.packs.next() }
+
+// serial tells that there is one worker. Operations then call their loop as it is: a function handed to other
+// goroutines would have to be allocated.
+func (t *Tape) serial() bool { return t.pool.Workers() == 1 }
+
+// Mark is a place in the tape's memory.
+type Mark struct{ arena tensor.Mark }
+
+// Mark returns the present place, for Rewind.
+func (t *Tape) Mark() Mark { return Mark{t.arena.Mark()} }
+
+// Rewind frees in inference what was made since the mark, so that one layer after the other works in the same memory,
+// still in cache. While training it does nothing: the backward needs it all.
+func (t *Tape) Rewind(m Mark) {
+	if !t.training() {
+		t.arena.Rewind(m.arena)
 	}
-	p := t.packs[t.packed]
-	t.packed++
-	return p
 }
+
+// Ints returns a copy of x that lives until the next Begin.
+func (t *Tape) Ints(x []int32) []int32 {
+	out := t.arena.RawInts(len(x))
+	copy(out, x)
+	return out
+}
+
+// Positions returns the place of each token in its sequence, [tokens].
+func (t *Tape) Positions(offsets []int32) []int32 {
+	if len(offsets) == 0 {
+		return nil
+	}
+	places := t.arena.RawInts(int(offsets[len(offsets)-1]))
+	for s := range len(offsets) - 1 {
+		for i := offsets[s]; i < offsets[s+1]; i++ {
+			places[i] = i - offsets[s]
+		}
+	}
+	return places
+}
+
+// reused are objects that live until the next Begin and serve again after it.
+type reused[T any] struct {
+	list []*T
+	used int
+}
+
+func (r *reused[T]) next() *T {
+	if r.used == len(r.list) {
+		r.list = append(r.list, new(T))
+	}
+	r.used++
+	return r.list[r.used-1]
+}
+
+func (r *reused[T]) reset() { r.used = 0 }
 
 // grain returns how many rows make a part worth handing to another worker, where a row costs so many operations.
 func grain(opsPerRow int) int { return 1 + (1<<17)/max(opsPerRow, 1) }

@@ -24,6 +24,21 @@ func (a *Arena) Ints(n int) []int32 {
 	return s
 }
 
+// RawInts returns n integers of undefined content.
+func (a *Arena) RawInts(n int) []int32 { return a.ints.take(n) }
+
+// Mark is a place up to which an arena is in use.
+type Mark struct{ floats, ints int }
+
+// Mark returns the present place.
+func (a *Arena) Mark() Mark { return Mark{a.floats.used, a.ints.used} }
+
+// Rewind takes back what was handed out since m.
+func (a *Arena) Rewind(m Mark) {
+	a.floats.rewind(m.floats)
+	a.ints.rewind(m.ints)
+}
+
 // Reset takes everything back: slices handed out before must not be used any more.
 func (a *Arena) Reset() {
 	a.floats.reset()
@@ -39,32 +54,39 @@ const align = 16
 // slab is one block of memory filled from the front, and the blocks that a round needed beyond it.
 type slab[T float32 | int32] struct {
 	block []T
-	used  int // of block
+	used  int // of the block, or beyond its end
+	most  int // that was used since the last reset
 	spill [][]T
-	extra int // elements in spill
 }
 
 func (s *slab[T]) take(n int) []T {
 	want := (n + align - 1) / align * align
-	if s.used+want <= len(s.block) {
-		out := s.block[s.used : s.used+n : s.used+want]
-		s.used += want
-		return out
+	at := s.used
+	s.used += want
+	s.most = max(s.most, s.used)
+	if s.used <= len(s.block) {
+		return s.block[at : at+n : at+want]
 	}
 	out := make([]T, want)
 	s.spill = append(s.spill, out)
-	s.extra += want
 	return out[:n:want]
 }
 
-// reset grows the block to what the last round needed in all.
+func (s *slab[T]) rewind(to int) { s.used = to }
+
+// reset grows the block to what the last round needed.
 func (s *slab[T]) reset() {
-	if s.extra > 0 {
-		need := s.used + s.extra
-		s.block = make([]T, need+need/4)
-		s.spill, s.extra = nil, 0
+	if s.most > len(s.block) {
+		s.block = make([]T, s.most+s.most/4)
+		s.spill = nil
 	}
-	s.used = 0
+	s.used, s.most = 0, 0
 }
 
-func (s *slab[T]) held() int { return len(s.block) + s.extra }
+func (s *slab[T]) held() int {
+	n := len(s.block)
+	for _, b := range s.spill {
+		n += len(b)
+	}
+	return n
+}
