@@ -17,6 +17,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
 // CurveOptions are what a learning curve needs beside the configuration.
@@ -179,7 +180,7 @@ func (k *curve) train(ctx context.Context, n int, seed uint64, at string) error 
 	}
 	t.Observer = silent{}
 	t.trainer.Finish()
-	t.model.Params.Freeze()
+	t.model.Params.Freeze(nn.F32)
 	if err := t.calibrate(ctx); err != nil {
 		return err
 	}

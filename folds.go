@@ -14,6 +14,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
 // CrossValidation is how well models trained on parts of the training part do on the rest of it: what to expect of the
@@ -106,7 +107,7 @@ func (t *training) fold(ctx context.Context, cv *CrossValidation, folds [][]data
 	if err != nil {
 		return err
 	}
-	f.model.Params.Freeze()
+	f.model.Params.Freeze(nn.F32)
 	report, err := f.judge(ctx)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
 // refit trains the model anew on the training and the validation part together, for as many epochs as were best when
@@ -42,7 +43,7 @@ func (t *training) refit(ctx context.Context) error {
 		}
 	}
 	t.trainer.Finish()
-	t.model.Params.Freeze()
+	t.model.Params.Freeze(nn.F32)
 	t.model.Config.Temperature, t.model.Config.Thresholds = chosen.Temperature, chosen.Thresholds
 	return nil
 }

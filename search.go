@@ -284,7 +284,7 @@ func (t *training) cost(ctx context.Context, objective string, seconds float64, 
 // validation texts (training texts, where a refit has used those up), the least of three rounds, so that other work on
 // the machine counts little.
 func (t *training) latency(ctx context.Context) (float64, error) {
-	t.model.Params.Freeze()
+	t.model.Params.Freeze(nn.F32)
 	rows := t.set.Parts[data.Validation]
 	if len(rows) == 0 {
 		rows = t.set.Parts[data.Train]

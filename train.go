@@ -18,6 +18,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 	"github.com/xiaoyu-slm/xiaoyu/track"
 	"github.com/xiaoyu-slm/xiaoyu/train"
@@ -283,7 +284,7 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	t.trainer.Finish()
-	t.model.Params.Freeze()
+	t.model.Params.Freeze(nn.F32)
 	if err := t.calibrate(ctx); err != nil {
 		return nil, err
 	}

@@ -33,6 +33,8 @@ type Model struct {
 	Ensemble  *Ensemble // in place of network and head, for family ensemble; nil for all others
 	Package   *Package  // where it was loaded from; nil for a new model
 
+	precision nn.Precision // of predictions; see SetPrecision
+
 	direct  *nn.Param // [features.buckets, tags] scores of token features, nil for none
 	cleaner *text.Cleaner
 	workers sync.Pool // of *worker, see predict.go
@@ -146,6 +148,19 @@ func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
 		logits = t.Add(logits, t.EmbeddingSum(m.direct, &in.Direct, float32(m.Config.Dropout)))
 	}
 	return logits
+}
+
+// SetPrecision chooses how exactly predictions multiply: nn.F32, which is how a model opens, nn.BF16 or nn.INT8, which
+// are faster where the processor has instructions for them. No prediction may be under way.
+func (m *Model) SetPrecision(p nn.Precision) {
+	m.precision = p
+	if m.Ensemble != nil {
+		for _, member := range m.Ensemble.Members {
+			member.SetPrecision(p)
+		}
+		return
+	}
+	m.Params.Freeze(p)
 }
 
 // Vocabulary returns the number of different ids that Encode yields.

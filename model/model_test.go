@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
@@ -270,7 +271,7 @@ func FuzzConfig(f *testing.F) {
 
 func TestPredictKeepsTheOrderFromManyGoroutines(t *testing.T) {
 	m := small(t, "gru")
-	m.Params.Freeze()
+	m.Params.Freeze(nn.F32)
 	var many []string
 	for i := range 500 {
 		many = append(many, fmt.Sprint(texts[i%len(texts)], i%13))
@@ -343,7 +344,7 @@ func TestRareNGramsAreExplained(t *testing.T) {
 func TestForwardAllocatesNothing(t *testing.T) {
 	for _, family := range Families() {
 		m := small(t, family)
-		m.Params.Freeze()
+		m.Params.Freeze(nn.F32)
 		w := m.worker()
 		for _, s := range texts {
 			m.Encode(&w.batch, &w.sample, s, "")
@@ -360,7 +361,7 @@ func TestForwardAllocatesNothing(t *testing.T) {
 func BenchmarkPredict(b *testing.B) {
 	for _, family := range Families() {
 		m := small(b, family)
-		m.Params.Freeze()
+		m.Params.Freeze(nn.F32)
 		b.Run(family, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

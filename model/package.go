@@ -18,6 +18,7 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
@@ -398,7 +399,7 @@ func load(p *Package) (*Model, error) {
 		return nil, err
 	}
 	p.file, m.Package = file, p
-	m.Params.Freeze()
+	m.Params.Freeze(nn.F32)
 	return m, nil
 }
 

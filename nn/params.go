@@ -155,15 +155,43 @@ func (ps *Params) ZeroGradients() {
 	}
 }
 
-// Freeze packs the matrices that linear layers multiply with for prediction. Call it once when no weight will change
-// any more; the parameters are then safe for any number of tapes at once.
-func (ps *Params) Freeze() {
+// Precision is that of matrix products: F32, BF16 or INT8 (see kernel.Precision). Sums, activations and norms are
+// float32 in each.
+type Precision = kernel.Precision
+
+const (
+	F32  = kernel.F32
+	BF16 = kernel.BF16
+	INT8 = kernel.INT8
+)
+
+// ParsePrecision returns the precision of that name: f32, bf16 or int8.
+func ParsePrecision(name string) (Precision, error) {
+	for p := F32; p <= INT8; p++ {
+		if p.String() == name {
+			return p, nil
+		}
+	}
+	return F32, fmt.Errorf("unknown precision %q; there are f32, bf16 and int8", name)
+}
+
+// smallest is the least number of rows and of columns of a matrix that is worth less than float32: what is smaller,
+// such as a layer of a few labels, costs no time and decides much.
+const smallest = 16
+
+// Freeze packs the matrices that layers multiply with, for predictions in a precision. Call it when no weight will
+// change any more; the parameters are then safe for any number of tapes at once.
+func (ps *Params) Freeze(precision Precision) {
 	for _, p := range ps.list {
 		if len(p.Shape) < 2 || p.sparse {
 			continue
 		}
+		use := precision
+		if p.Shape[0] < smallest || p.Width() < smallest {
+			use = F32
+		}
 		p.packed = new(kernel.PackedB)
-		p.packed.PackT(kernel.F32, p.Width(), p.Shape[0], p.Data, p.Width())
+		p.packed.PackT(use, p.Width(), p.Shape[0], p.Data, p.Width())
 	}
 }
 

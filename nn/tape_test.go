@@ -111,7 +111,7 @@ func TestInferenceEqualsTrainingForward(t *testing.T) {
 	if !equal(trained, run(Inference)) {
 		t.Error("inference differs from training")
 	}
-	ps.Freeze()
+	ps.Freeze(F32)
 	if !equal(trained, run(Inference)) {
 		t.Error("frozen weights give another result")
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
@@ -160,7 +161,7 @@ func TestEveryHeadLearnsOnEveryFamily(t *testing.T) {
 				if best < k.least {
 					t.Errorf("%s %.3f", MainMetric(k.head), best)
 				}
-				m.Params.Freeze()
+				m.Params.Freeze(nn.F32)
 				survives(t, m, queries)
 			})
 		}

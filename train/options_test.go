@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
 // options are the ways of training beside the usual one.
@@ -183,7 +184,7 @@ func TestRegressionIsScaledToItsNumbers(t *testing.T) {
 	}
 	run(t, tr, nil)
 	tr.Finish()
-	m.Params.Freeze()
+	m.Params.Freeze(nn.F32)
 	p, err := m.PredictQueries(context.Background(), queries[:1])
 	if err != nil || p[0].Score < 80 || p[0].Score > 120 {
 		t.Errorf("%v, %v", fmt.Sprint(p), err)

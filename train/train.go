@@ -120,6 +120,9 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 	m.Params.AllocateGradients()
 	tr := &Trainer{model: m, config: c, train: train, valid: valid, pool: parallel.New(c.Threads)}
 	tr.tape = nn.NewTape(tr.pool)
+	if c.Precision == "bf16" {
+		tr.tape.Precision = nn.BF16
+	}
 	tr.loss = c.lossOf(train, len(m.Labels))
 	m.SetScale(train.Targets.Scores)
 	if c.Optimizer == "dual" {

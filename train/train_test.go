@@ -245,7 +245,7 @@ func TestEveryFamilyLearnsAndSurvivesItsPackage(t *testing.T) {
 				if best < 0.95 {
 					t.Errorf("validation accuracy %.3f", best)
 				}
-				m.Params.Freeze()
+				m.Params.Freeze(nn.F32)
 				want, err := m.Predict(context.Background(), texts)
 				if err != nil {
 					t.Fatal(err)
@@ -450,7 +450,7 @@ func TestTransformersThatShareLayersLearn(t *testing.T) {
 	}
 	run(t, tr, nil)
 	tr.Finish()
-	m.Params.Freeze()
+	m.Params.Freeze(nn.F32)
 	s, _, err := Evaluate(context.Background(), m, valid, nn.NewTape(nil))
 	if err != nil || s.Main < 0.9 {
 		t.Errorf("%+v, %v", s, err)

@@ -12,6 +12,7 @@ import (
 
 // evalFlags say what is judged, and what is made of it.
 type evalFlags struct {
+	precision     precision
 	columns       columnFlags
 	curve         curveFlags
 	html, against string
@@ -40,6 +41,7 @@ With --curve it also trains on parts of the model's own training data, as ` + "`
 	}
 	f.columns.add(cmd, true)
 	f.curve.add(cmd)
+	f.precision.add(cmd)
 	cmd.Flags().StringVar(&f.against, "against", "", "another model, to be judged on the same rows and compared")
 	cmd.Flags().StringArrayVar(&f.slices, "slice", nil, "a column by whose values the figures are told apart as well; may be given again")
 	cmd.Flags().StringVar(&f.html, "html", "", "write the report as a web page to this file")
@@ -57,7 +59,7 @@ func (f *evalFlags) run(ctx context.Context, term *terminal, dir string) error {
 		return err
 	}
 	c.Eval.Mistakes, c.Data.Slices = f.mistakes, f.slices
-	m, err := xiaoyu.Open(dir)
+	m, err := f.precision.open(dir)
 	if err != nil {
 		return err
 	}

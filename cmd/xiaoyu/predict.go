@@ -28,6 +28,7 @@ func predictCommand(term *terminal) *cobra.Command {
 	var columns columnFlags
 	var format string
 	var top int
+	var exact precision
 	cmd := &cobra.Command{
 		Use:   "predict MODEL [TEXT…]",
 		Short: "Predict texts: arguments, lines of standard input, or a column of a file",
@@ -40,7 +41,7 @@ lines with a tab between the two texts.`,
 			if top < 0 {
 				return usageError{hint.Errorf("pass 0 for all labels", "--top %d is negative", top)}
 			}
-			m, err := xiaoyu.Open(args[0])
+			m, err := exact.open(args[0])
 			if err != nil {
 				return err
 			}
@@ -62,6 +63,7 @@ lines with a tab between the two texts.`,
 		},
 	}
 	columns.add(cmd, false)
+	exact.add(cmd)
 	cmd.Flags().StringVar(&format, "format", "", "jsonl, csv or text; text for arguments, jsonl otherwise")
 	cmd.Flags().IntVar(&top, "top", 0, "how many labels with their probabilities; 0 for all")
 	return cmd

@@ -65,7 +65,11 @@ Without flags it uses sample reviews that come with the program. With your own f
 			if sample {
 				samples = examples.ToTry(lang)
 			}
-			return serveModel(cmd.Context(), term, dir, addr, samples)
+			m, err := xiaoyu.Open(dir)
+			if err != nil {
+				return err
+			}
+			return serveModel(cmd.Context(), term, m, addr, samples)
 		},
 	}
 	columns.add(cmd, true)
@@ -119,12 +123,8 @@ func sampleFile(lang string) (string, error) {
 	return f.Name(), errors.Join(err, f.Close())
 }
 
-// serveModel opens a package and serves it until ctx ends.
-func serveModel(ctx context.Context, term *terminal, dir, addr string, samples []string) error {
-	m, err := xiaoyu.Open(dir)
-	if err != nil {
-		return err
-	}
+// serveModel serves a model until ctx ends, and closes it.
+func serveModel(ctx context.Context, term *terminal, m *xiaoyu.Model, addr string, samples []string) error {
 	defer m.Close()
 	l, err := serve.Listen(addr)
 	if err != nil {

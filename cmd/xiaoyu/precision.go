@@ -1,0 +1,36 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+)
+
+// precision is the flag --precision of commands that predict.
+type precision struct{ nn.Precision }
+
+func (p *precision) add(cmd *cobra.Command) {
+	cmd.Flags().Var(p, "precision", "how exactly to multiply: f32, bf16 or int8; less is faster where the processor has instructions for it")
+}
+
+// Set and Type make it a flag.
+func (p *precision) Set(name string) error {
+	var err error
+	if p.Precision, err = nn.ParsePrecision(name); err != nil {
+		return hint.Errorf("pass f32, bf16 or int8", "%v", err)
+	}
+	return nil
+}
+
+func (p *precision) Type() string { return "name" }
+
+// open opens a model that predicts in it.
+func (p *precision) open(dir string) (*xiaoyu.Model, error) {
+	m, err := xiaoyu.Open(dir)
+	if err == nil && p.Precision != nn.F32 {
+		m.SetPrecision(p.Precision)
+	}
+	return m, err
+}
