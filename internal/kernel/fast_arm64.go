@@ -60,12 +60,12 @@ func (t *tile) neon(b, c *float32, ldc, acc int) {
 	}
 }
 
-// whole returns how many of n numbers fill whole vectors; the rest is done in plain Go.
+// whole returns how many of n numbers assembly works on: all, or none in plain Go.
 func whole(l level, n int) int {
 	if l == levelGo {
 		return 0
 	}
-	return n &^ 3
+	return n
 }
 
 func dotFast(l level, x, y []float32) (float32, int) {
@@ -73,9 +73,7 @@ func dotFast(l level, x, y []float32) (float32, int) {
 	if n == 0 {
 		return 0, 0
 	}
-	var sums [4]float32
-	dotNEON(n, &x[0], &y[0], &sums[0])
-	return (sums[0] + sums[2]) + (sums[1] + sums[3]), n
+	return dotNEON(n, &x[0], &y[0]), n
 }
 
 func squaresFast(l level, x []float32) (float32, int) {
@@ -83,9 +81,7 @@ func squaresFast(l level, x []float32) (float32, int) {
 	if n == 0 {
 		return 0, 0
 	}
-	var sums [4]float32
-	squaresNEON(n, &x[0], &sums[0])
-	return (sums[0] + sums[2]) + (sums[1] + sums[3]), n
+	return squaresNEON(n, &x[0]), n
 }
 
 func axpyFast(l level, alpha float32, x, y []float32) int {

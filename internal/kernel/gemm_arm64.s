@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func gemm1x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+// func gemm1x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 TEXT ·gemm1x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -79,7 +79,7 @@ write:
 	ADD R7, R6, R6
 	RET
 
-// func gemm2x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+// func gemm2x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 TEXT ·gemm2x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -190,7 +190,7 @@ write:
 	ADD R8, R7, R7
 	RET
 
-// func gemm3x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+// func gemm3x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 TEXT ·gemm3x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -313,7 +313,7 @@ write:
 	ADD R9, R8, R8
 	RET
 
-// func gemm4x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+// func gemm4x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 TEXT ·gemm4x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -464,7 +464,7 @@ write:
 	ADD R10, R9, R9
 	RET
 
-// func gemm5x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+// func gemm5x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 TEXT ·gemm5x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -623,7 +623,7 @@ write:
 	ADD R11, R10, R10
 	RET
 
-// func gemm6x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+// func gemm6x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 TEXT ·gemm6x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -806,7 +806,7 @@ write:
 	ADD R12, R11, R11
 	RET
 
-// func gemm7x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+// func gemm7x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 TEXT ·gemm7x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -1013,7 +1013,7 @@ write:
 	ADD R13, R12, R12
 	RET
 
-// func gemm8x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+// func gemm8x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 TEXT ·gemm8x8NEON(SB), NOSPLIT, $0-64
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1

@@ -7,39 +7,39 @@ package kernel
 // gemm1x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 1 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm1x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+func gemm1x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 
 // gemm2x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 2 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm2x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+func gemm2x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 
 // gemm3x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 3 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm3x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+func gemm3x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 
 // gemm4x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 4 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm4x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+func gemm4x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 
 // gemm5x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 5 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm5x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+func gemm5x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 
 // gemm6x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 6 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm6x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+func gemm6x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 
 // gemm7x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 7 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm7x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+func gemm7x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
 
 // gemm8x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 8 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm8x8NEON(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int)
+func gemm8x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)

@@ -4,48 +4,60 @@
 
 #include "textflag.h"
 
-// func absMaxNEON(n int, x *float32, out *float32)
-TEXT ·absMaxNEON(SB), NOSPLIT, $0-24
+// func absMaxNEON(n int, x *float32) float32
+TEXT ·absMaxNEON(SB), NOSPLIT, $0-20
 	MOVD n+0(FP), R0
 	MOVD x+8(FP), R1
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	SUBS $16, R0, R0
-	BLT rest
-several:
-	FMOVQ 0(R1), F4
+	MOVD R1, R3
+	SUBS $16, R0, R2
+	BLT one1
+several4:
+	FMOVQ 0(R3), F4
 	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	FMOVQ 16(R1), F4
+	FMOVQ 16(R3), F4
 	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
 	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 32(R1), F4
+	FMOVQ 32(R3), F4
 	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	FMOVQ 48(R1), F4
+	FMOVQ 48(R3), F4
 	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $64, R1, R1
-	SUBS $16, R0, R0
-	BGE several
-rest:
-	ADDS $16, R0, R0
-	BEQ done
-loop:
-	FMOVQ 0(R1), F4
+	ADD $64, R3, R3
+	SUBS $16, R2, R2
+	BGE several4
+one1:
+	ADDS $12, R2, R2
+	BLT rest2
+vector5:
+	FMOVQ 0(R3), F4
 	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	ADD $16, R1, R1
-	SUBS $4, R0, R0
-	BNE loop
-done:
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	ADD $16, R3, R3
+	SUBS $4, R2, R2
+	BGE vector5
+rest2:
+	ADDS $4, R2, R2
+	BEQ done3
+single6:
+	FMOVS (R3), F4
+	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	ADD $4, R3, R3
+	SUBS $1, R2, R2
+	BNE single6
+done3:
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	MOVD out+16(FP), R2
-	FMOVQ F0, 0(R2)
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e20f401 // fmaxp v1.4s, v0.4s, v0.4s
+	WORD $0x6e21f420 // fmaxp v0.4s, v1.4s, v1.4s
+	FMOVS F0, ret+16(FP)
 	RET
 
 // func quantizeNEON(n int, inverse float32, x *float32, y *int8)
@@ -54,23 +66,23 @@ TEXT ·quantizeNEON(SB), NOSPLIT, $0-32
 	MOVD x+16(FP), R1
 	MOVD y+24(FP), R2
 	FMOVS inverse+8(FP), F0
-	VDUP V0.S[0], V0.S4
+	VDUP V0.S[0], V1.S4
 loop:
-	FMOVQ 0(R1), F1
-	WORD $0x6e20dc22 // fmul v2.4s, v1.4s, v0.4s
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	FMOVQ 0(R1), F0
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	WORD $0x4e21a840 // fcvtns v0.4s, v2.4s
 	FMOVQ 16(R1), F2
-	WORD $0x6e20dc43 // fmul v3.4s, v2.4s, v0.4s
+	WORD $0x6e21dc43 // fmul v3.4s, v2.4s, v1.4s
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	FMOVQ 32(R1), F3
-	WORD $0x6e20dc64 // fmul v4.4s, v3.4s, v0.4s
+	WORD $0x6e21dc64 // fmul v4.4s, v3.4s, v1.4s
 	WORD $0x4e21a883 // fcvtns v3.4s, v4.4s
 	FMOVQ 48(R1), F4
-	WORD $0x6e20dc85 // fmul v5.4s, v4.4s, v0.4s
+	WORD $0x6e21dc85 // fmul v5.4s, v4.4s, v1.4s
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	VUZP1 V2.H8, V1.H8, V5.H8
-	VUZP1 V4.H8, V3.H8, V1.H8
-	VUZP1 V1.B16, V5.B16, V2.B16
+	VUZP1 V2.H8, V0.H8, V5.H8
+	VUZP1 V4.H8, V3.H8, V0.H8
+	VUZP1 V0.B16, V5.B16, V2.B16
 	FMOVQ F2, 0(R2)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
@@ -78,7 +90,7 @@ loop:
 	BNE loop
 	RET
 
-// func dot1x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+// func dot1x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 TEXT ·dot1x8NEON(SB), NOSPLIT, $0-72
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -162,7 +174,7 @@ write:
 	ADD R8, R7, R7
 	RET
 
-// func dot2x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+// func dot2x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 TEXT ·dot2x8NEON(SB), NOSPLIT, $0-72
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -289,7 +301,7 @@ write:
 	ADD R9, R8, R8
 	RET
 
-// func dot3x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+// func dot3x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 TEXT ·dot3x8NEON(SB), NOSPLIT, $0-72
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -435,7 +447,7 @@ write:
 	ADD R10, R9, R9
 	RET
 
-// func dot4x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+// func dot4x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 TEXT ·dot4x8NEON(SB), NOSPLIT, $0-72
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -616,7 +628,7 @@ write:
 	ADD R11, R10, R10
 	RET
 
-// func dot5x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+// func dot5x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 TEXT ·dot5x8NEON(SB), NOSPLIT, $0-72
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -812,7 +824,7 @@ write:
 	ADD R12, R11, R11
 	RET
 
-// func dot6x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+// func dot6x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 TEXT ·dot6x8NEON(SB), NOSPLIT, $0-72
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -1039,7 +1051,7 @@ write:
 	ADD R13, R12, R12
 	RET
 
-// func dot7x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+// func dot7x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 TEXT ·dot7x8NEON(SB), NOSPLIT, $0-72
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
@@ -1297,7 +1309,7 @@ write:
 	ADD R14, R13, R13
 	RET
 
-// func dot8x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+// func dot8x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 TEXT ·dot8x8NEON(SB), NOSPLIT, $0-72
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1

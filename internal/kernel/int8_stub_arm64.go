@@ -4,10 +4,10 @@
 
 package kernel
 
-// absMaxNEON computes the largest |x| of each lane for n numbers, a multiple of 4 and not 0.
+// absMaxNEON computes the largest |x|, NaN if one is.
 //
 //go:noescape
-func absMaxNEON(n int, x *float32, out *float32)
+func absMaxNEON(n int, x *float32) float32
 
 // quantizeNEON computes y = x·inverse, rounded, for n numbers, a multiple of 16 and not 0.
 //
@@ -17,39 +17,39 @@ func quantizeNEON(n int, inverse float32, x *float32, y *int8)
 // dot1x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 1 rows, with k counted in fours. Distances are in bytes.
 //
 //go:noescape
-func dot1x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+func dot1x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 
 // dot2x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 2 rows, with k counted in fours. Distances are in bytes.
 //
 //go:noescape
-func dot2x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+func dot2x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 
 // dot3x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 3 rows, with k counted in fours. Distances are in bytes.
 //
 //go:noescape
-func dot3x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+func dot3x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 
 // dot4x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 4 rows, with k counted in fours. Distances are in bytes.
 //
 //go:noescape
-func dot4x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+func dot4x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 
 // dot5x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 5 rows, with k counted in fours. Distances are in bytes.
 //
 //go:noescape
-func dot5x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+func dot5x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 
 // dot6x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 6 rows, with k counted in fours. Distances are in bytes.
 //
 //go:noescape
-func dot6x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+func dot6x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 
 // dot7x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 7 rows, with k counted in fours. Distances are in bytes.
 //
 //go:noescape
-func dot7x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+func dot7x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 
 // dot8x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 8 rows, with k counted in fours. Distances are in bytes.
 //
 //go:noescape
-func dot8x8NEON(k int, a *int8, rs int, b *int8, scales *float32, columns *float32, c *float32, ldc int, acc int)
+func dot8x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)

@@ -4,30 +4,30 @@
 
 #include "textflag.h"
 
-DATA constants<>+0(SB)/8, $0xc2aeac4fc2aeac4f // -87.33654
-DATA constants<>+8(SB)/8, $0xc2aeac4fc2aeac4f
-DATA constants<>+16(SB)/8, $0x42b1721742b17217 // 88.72283
-DATA constants<>+24(SB)/8, $0x42b1721742b17217
-DATA constants<>+32(SB)/8, $0x3fb8aa3b3fb8aa3b // 1.442695
-DATA constants<>+40(SB)/8, $0x3fb8aa3b3fb8aa3b
-DATA constants<>+48(SB)/8, $0x3f3172003f317200 // 0.69314575
-DATA constants<>+56(SB)/8, $0x3f3172003f317200
-DATA constants<>+64(SB)/8, $0x35bfbe8e35bfbe8e // 1.4286068e-06
-DATA constants<>+72(SB)/8, $0x35bfbe8e35bfbe8e
-DATA constants<>+80(SB)/8, $0x3ab60b613ab60b61 // 0.0013888889
-DATA constants<>+88(SB)/8, $0x3ab60b613ab60b61
-DATA constants<>+96(SB)/8, $0x3c0888893c088889 // 0.008333334
-DATA constants<>+104(SB)/8, $0x3c0888893c088889
-DATA constants<>+112(SB)/8, $0x3d2aaaab3d2aaaab // 0.041666668
-DATA constants<>+120(SB)/8, $0x3d2aaaab3d2aaaab
-DATA constants<>+128(SB)/8, $0x3e2aaaab3e2aaaab // 0.16666667
-DATA constants<>+136(SB)/8, $0x3e2aaaab3e2aaaab
-DATA constants<>+144(SB)/8, $0x3f0000003f000000 // 0.5
-DATA constants<>+152(SB)/8, $0x3f0000003f000000
-DATA constants<>+160(SB)/8, $0x3f8000003f800000 // 1
-DATA constants<>+168(SB)/8, $0x3f8000003f800000
-DATA constants<>+176(SB)/8, $0x7f8000007f800000 // +Inf
-DATA constants<>+184(SB)/8, $0x7f8000007f800000
+DATA constants<>+0(SB)/8, $0x3fb8aa3b3fb8aa3b // 1.442695
+DATA constants<>+8(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA constants<>+16(SB)/8, $0x3f3172003f317200 // 0.69314575
+DATA constants<>+24(SB)/8, $0x3f3172003f317200
+DATA constants<>+32(SB)/8, $0x35bfbe8e35bfbe8e // 1.4286068e-06
+DATA constants<>+40(SB)/8, $0x35bfbe8e35bfbe8e
+DATA constants<>+48(SB)/8, $0x3ab60b613ab60b61 // 0.0013888889
+DATA constants<>+56(SB)/8, $0x3ab60b613ab60b61
+DATA constants<>+64(SB)/8, $0x3c0888893c088889 // 0.008333334
+DATA constants<>+72(SB)/8, $0x3c0888893c088889
+DATA constants<>+80(SB)/8, $0x3d2aaaab3d2aaaab // 0.041666668
+DATA constants<>+88(SB)/8, $0x3d2aaaab3d2aaaab
+DATA constants<>+96(SB)/8, $0x3e2aaaab3e2aaaab // 0.16666667
+DATA constants<>+104(SB)/8, $0x3e2aaaab3e2aaaab
+DATA constants<>+112(SB)/8, $0x3f0000003f000000 // 0.5
+DATA constants<>+120(SB)/8, $0x3f0000003f000000
+DATA constants<>+128(SB)/8, $0x3f8000003f800000 // 1
+DATA constants<>+136(SB)/8, $0x3f8000003f800000
+DATA constants<>+144(SB)/8, $0xc2aeac4fc2aeac4f // -87.33654
+DATA constants<>+152(SB)/8, $0xc2aeac4fc2aeac4f
+DATA constants<>+160(SB)/8, $0x7f8000007f800000 // +Inf
+DATA constants<>+168(SB)/8, $0x7f8000007f800000
+DATA constants<>+176(SB)/8, $0x42b1721742b17217 // 88.72283
+DATA constants<>+184(SB)/8, $0x42b1721742b17217
 DATA constants<>+192(SB)/8, $0x4000000040000000 // 2
 DATA constants<>+200(SB)/8, $0x4000000040000000
 DATA constants<>+208(SB)/8, $0xbbbaf0eabbbaf0ea // -0.0057049887
@@ -44,92 +44,63 @@ DATA constants<>+288(SB)/8, $0x3f2000003f200000 // 0.625
 DATA constants<>+296(SB)/8, $0x3f2000003f200000
 GLOBL constants<>(SB), RODATA|NOPTR, $304
 
-// func addNEON(n int, x *float32, y *float32)
-TEXT ·addNEON(SB), NOSPLIT, $0-24
-	MOVD n+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD y+16(FP), R2
-	SUBS $16, R0, R0
-	BLT rest
-several:
-	FMOVQ 0(R1), F0
-	FMOVQ 0(R2), F1
-	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 0(R2)
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F1
-	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 16(R2)
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F1
-	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 32(R2)
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F1
-	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 48(R2)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUBS $16, R0, R0
-	BGE several
-rest:
-	ADDS $16, R0, R0
-	BEQ done
-loop:
-	FMOVQ 0(R1), F0
-	FMOVQ 0(R2), F1
-	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 0(R2)
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUBS $4, R0, R0
-	BNE loop
-done:
-	RET
-
-// func axpyNEON(n int, alpha float32, x *float32, y *float32)
+// func axpyNEON(n int, alpha float32, x, y *float32)
 TEXT ·axpyNEON(SB), NOSPLIT, $0-32
 	MOVD n+0(FP), R0
 	MOVD x+16(FP), R1
 	MOVD y+24(FP), R2
 	FMOVS alpha+8(FP), F0
-	VDUP V0.S[0], V0.S4
-	SUBS $16, R0, R0
-	BLT rest
-several:
-	FMOVQ 0(R2), F1
-	FMOVQ 0(R1), F2
-	VFMLA V0.S4, V2.S4, V1.S4
-	FMOVQ F1, 0(R2)
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R1), F2
-	VFMLA V0.S4, V2.S4, V1.S4
-	FMOVQ F1, 16(R2)
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R1), F2
-	VFMLA V0.S4, V2.S4, V1.S4
-	FMOVQ F1, 32(R2)
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R1), F2
-	VFMLA V0.S4, V2.S4, V1.S4
-	FMOVQ F1, 48(R2)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUBS $16, R0, R0
-	BGE several
-rest:
-	ADDS $16, R0, R0
-	BEQ done
-loop:
-	FMOVQ 0(R2), F1
-	FMOVQ 0(R1), F2
-	VFMLA V0.S4, V2.S4, V1.S4
-	FMOVQ F1, 0(R2)
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUBS $4, R0, R0
-	BNE loop
-done:
+	VDUP V0.S[0], V1.S4
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $16, R0, R3
+	BLT one1
+several4:
+	FMOVQ 0(R4), F0
+	FMOVQ 0(R5), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 0(R5)
+	FMOVQ 16(R4), F0
+	FMOVQ 16(R5), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 16(R5)
+	FMOVQ 32(R4), F0
+	FMOVQ 32(R5), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 32(R5)
+	FMOVQ 48(R4), F0
+	FMOVQ 48(R5), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 48(R5)
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUBS $16, R3, R3
+	BGE several4
+one1:
+	ADDS $12, R3, R3
+	BLT rest2
+vector5:
+	FMOVQ 0(R4), F0
+	FMOVQ 0(R5), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 0(R5)
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	SUBS $4, R3, R3
+	BGE vector5
+rest2:
+	ADDS $4, R3, R3
+	BEQ done3
+single6:
+	FMOVS (R4), F0
+	FMOVS (R5), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVS F2, (R5)
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUBS $1, R3, R3
+	BNE single6
+done3:
 	RET
 
 // func scaleNEON(n int, alpha float32, x *float32)
@@ -137,137 +108,238 @@ TEXT ·scaleNEON(SB), NOSPLIT, $0-24
 	MOVD n+0(FP), R0
 	MOVD x+16(FP), R1
 	FMOVS alpha+8(FP), F0
-	VDUP V0.S[0], V0.S4
-	SUBS $16, R0, R0
-	BLT rest
-several:
-	FMOVQ 0(R1), F1
-	WORD $0x6e20dc22 // fmul v2.4s, v1.4s, v0.4s
-	FMOVQ F2, 0(R1)
-	FMOVQ 16(R1), F1
-	WORD $0x6e20dc22 // fmul v2.4s, v1.4s, v0.4s
-	FMOVQ F2, 16(R1)
-	FMOVQ 32(R1), F1
-	WORD $0x6e20dc22 // fmul v2.4s, v1.4s, v0.4s
-	FMOVQ F2, 32(R1)
-	FMOVQ 48(R1), F1
-	WORD $0x6e20dc22 // fmul v2.4s, v1.4s, v0.4s
-	FMOVQ F2, 48(R1)
-	ADD $64, R1, R1
-	SUBS $16, R0, R0
-	BGE several
-rest:
-	ADDS $16, R0, R0
-	BEQ done
-loop:
-	FMOVQ 0(R1), F1
-	WORD $0x6e20dc22 // fmul v2.4s, v1.4s, v0.4s
-	FMOVQ F2, 0(R1)
-	ADD $16, R1, R1
-	SUBS $4, R0, R0
-	BNE loop
-done:
+	VDUP V0.S[0], V1.S4
+	MOVD R1, R3
+	SUBS $16, R0, R2
+	BLT one1
+several4:
+	FMOVQ 0(R3), F0
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 0(R3)
+	FMOVQ 16(R3), F0
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 16(R3)
+	FMOVQ 32(R3), F0
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 32(R3)
+	FMOVQ 48(R3), F0
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 48(R3)
+	ADD $64, R3, R3
+	SUBS $16, R2, R2
+	BGE several4
+one1:
+	ADDS $12, R2, R2
+	BLT rest2
+vector5:
+	FMOVQ 0(R3), F0
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 0(R3)
+	ADD $16, R3, R3
+	SUBS $4, R2, R2
+	BGE vector5
+rest2:
+	ADDS $4, R2, R2
+	BEQ done3
+single6:
+	FMOVS (R3), F0
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVS F2, (R3)
+	ADD $4, R3, R3
+	SUBS $1, R2, R2
+	BNE single6
+done3:
 	RET
 
-// func mulNEON(n int, x *float32, y *float32, z *float32)
+// func addNEON(n int, x, y *float32)
+TEXT ·addNEON(SB), NOSPLIT, $0-24
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $16, R0, R3
+	BLT one1
+several4:
+	FMOVQ 0(R4), F0
+	FMOVQ 0(R5), F1
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 0(R5)
+	FMOVQ 16(R4), F0
+	FMOVQ 16(R5), F1
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 16(R5)
+	FMOVQ 32(R4), F0
+	FMOVQ 32(R5), F1
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 32(R5)
+	FMOVQ 48(R4), F0
+	FMOVQ 48(R5), F1
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 48(R5)
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUBS $16, R3, R3
+	BGE several4
+one1:
+	ADDS $12, R3, R3
+	BLT rest2
+vector5:
+	FMOVQ 0(R4), F0
+	FMOVQ 0(R5), F1
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 0(R5)
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	SUBS $4, R3, R3
+	BGE vector5
+rest2:
+	ADDS $4, R3, R3
+	BEQ done3
+single6:
+	FMOVS (R4), F0
+	FMOVS (R5), F1
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	FMOVS F2, (R5)
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUBS $1, R3, R3
+	BNE single6
+done3:
+	RET
+
+// func mulNEON(n int, x, y, z *float32)
 TEXT ·mulNEON(SB), NOSPLIT, $0-32
 	MOVD n+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD y+16(FP), R2
 	MOVD z+24(FP), R3
-	SUBS $16, R0, R0
-	BLT rest
-several:
-	FMOVQ 0(R1), F0
-	FMOVQ 0(R2), F1
+	MOVD R1, R5
+	MOVD R2, R6
+	MOVD R3, R7
+	SUBS $16, R0, R4
+	BLT one1
+several4:
+	FMOVQ 0(R5), F0
+	FMOVQ 0(R6), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 0(R3)
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F1
+	FMOVQ F2, 0(R7)
+	FMOVQ 16(R5), F0
+	FMOVQ 16(R6), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 16(R3)
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F1
+	FMOVQ F2, 16(R7)
+	FMOVQ 32(R5), F0
+	FMOVQ 32(R6), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 32(R3)
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F1
+	FMOVQ F2, 32(R7)
+	FMOVQ 48(R5), F0
+	FMOVQ 48(R6), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 48(R3)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUBS $16, R0, R0
-	BGE several
-rest:
-	ADDS $16, R0, R0
-	BEQ done
-loop:
-	FMOVQ 0(R1), F0
-	FMOVQ 0(R2), F1
+	FMOVQ F2, 48(R7)
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	ADD $64, R7, R7
+	SUBS $16, R4, R4
+	BGE several4
+one1:
+	ADDS $12, R4, R4
+	BLT rest2
+vector5:
+	FMOVQ 0(R5), F0
+	FMOVQ 0(R6), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 0(R3)
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	ADD $16, R3, R3
-	SUBS $4, R0, R0
-	BNE loop
-done:
+	FMOVQ F2, 0(R7)
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	SUBS $4, R4, R4
+	BGE vector5
+rest2:
+	ADDS $4, R4, R4
+	BEQ done3
+single6:
+	FMOVS (R5), F0
+	FMOVS (R6), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVS F2, (R7)
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	SUBS $1, R4, R4
+	BNE single6
+done3:
 	RET
 
-// func mulAddNEON(n int, x *float32, y *float32, z *float32)
+// func mulAddNEON(n int, x, y, z *float32)
 TEXT ·mulAddNEON(SB), NOSPLIT, $0-32
 	MOVD n+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD y+16(FP), R2
 	MOVD z+24(FP), R3
-	SUBS $16, R0, R0
-	BLT rest
-several:
-	FMOVQ 0(R3), F0
-	FMOVQ 0(R1), F1
-	FMOVQ 0(R2), F2
-	VFMLA V2.S4, V1.S4, V0.S4
-	FMOVQ F0, 0(R3)
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	VFMLA V2.S4, V1.S4, V0.S4
-	FMOVQ F0, 16(R3)
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	VFMLA V2.S4, V1.S4, V0.S4
-	FMOVQ F0, 32(R3)
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R1), F1
-	FMOVQ 48(R2), F2
-	VFMLA V2.S4, V1.S4, V0.S4
-	FMOVQ F0, 48(R3)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUBS $16, R0, R0
-	BGE several
-rest:
-	ADDS $16, R0, R0
-	BEQ done
-loop:
-	FMOVQ 0(R3), F0
-	FMOVQ 0(R1), F1
-	FMOVQ 0(R2), F2
-	VFMLA V2.S4, V1.S4, V0.S4
-	FMOVQ F0, 0(R3)
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	ADD $16, R3, R3
-	SUBS $4, R0, R0
-	BNE loop
-done:
+	MOVD R1, R5
+	MOVD R2, R6
+	MOVD R3, R7
+	SUBS $16, R0, R4
+	BLT one1
+several4:
+	FMOVQ 0(R5), F0
+	FMOVQ 0(R6), F1
+	FMOVQ 0(R7), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 0(R7)
+	FMOVQ 16(R5), F0
+	FMOVQ 16(R6), F1
+	FMOVQ 16(R7), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 16(R7)
+	FMOVQ 32(R5), F0
+	FMOVQ 32(R6), F1
+	FMOVQ 32(R7), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 32(R7)
+	FMOVQ 48(R5), F0
+	FMOVQ 48(R6), F1
+	FMOVQ 48(R7), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 48(R7)
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	ADD $64, R7, R7
+	SUBS $16, R4, R4
+	BGE several4
+one1:
+	ADDS $12, R4, R4
+	BLT rest2
+vector5:
+	FMOVQ 0(R5), F0
+	FMOVQ 0(R6), F1
+	FMOVQ 0(R7), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 0(R7)
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	SUBS $4, R4, R4
+	BGE vector5
+rest2:
+	ADDS $4, R4, R4
+	BEQ done3
+single6:
+	FMOVS (R5), F0
+	FMOVS (R6), F1
+	FMOVS (R7), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVS F2, (R7)
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	SUBS $1, R4, R4
+	BNE single6
+done3:
 	RET
 
-// func dotNEON(n int, x *float32, y *float32, out *float32)
-TEXT ·dotNEON(SB), NOSPLIT, $0-32
+// func dotNEON(n int, x, y *float32) float32
+TEXT ·dotNEON(SB), NOSPLIT, $0-28
 	MOVD n+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD y+16(FP), R2
@@ -275,255 +347,439 @@ TEXT ·dotNEON(SB), NOSPLIT, $0-32
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	SUBS $16, R0, R0
-	BLT rest
-several:
-	FMOVQ 0(R1), F4
-	FMOVQ 0(R2), F5
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $16, R0, R3
+	BLT one1
+several4:
+	FMOVQ 0(R4), F4
+	FMOVQ 0(R5), F5
 	VFMLA V5.S4, V4.S4, V0.S4
-	FMOVQ 16(R1), F4
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
 	VFMLA V5.S4, V4.S4, V1.S4
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F5
 	VFMLA V5.S4, V4.S4, V2.S4
-	FMOVQ 48(R1), F4
-	FMOVQ 48(R2), F5
+	FMOVQ 48(R4), F4
+	FMOVQ 48(R5), F5
 	VFMLA V5.S4, V4.S4, V3.S4
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUBS $16, R0, R0
-	BGE several
-rest:
-	ADDS $16, R0, R0
-	BEQ done
-loop:
-	FMOVQ 0(R1), F4
-	FMOVQ 0(R2), F5
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUBS $16, R3, R3
+	BGE several4
+one1:
+	ADDS $12, R3, R3
+	BLT rest2
+vector5:
+	FMOVQ 0(R4), F4
+	FMOVQ 0(R5), F5
 	VFMLA V5.S4, V4.S4, V0.S4
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUBS $4, R0, R0
-	BNE loop
-done:
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	SUBS $4, R3, R3
+	BGE vector5
+rest2:
+	ADDS $4, R3, R3
+	BEQ done3
+single6:
+	FMOVS (R4), F4
+	FMOVS (R5), F5
+	VFMLA V5.S4, V4.S4, V0.S4
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUBS $1, R3, R3
+	BNE single6
+done3:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	MOVD out+24(FP), R3
-	FMOVQ F0, 0(R3)
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d401 // faddp v1.4s, v0.4s, v0.4s
+	WORD $0x6e21d420 // faddp v0.4s, v1.4s, v1.4s
+	FMOVS F0, ret+24(FP)
 	RET
 
-// func squaresNEON(n int, x *float32, out *float32)
-TEXT ·squaresNEON(SB), NOSPLIT, $0-24
+// func squaresNEON(n int, x *float32) float32
+TEXT ·squaresNEON(SB), NOSPLIT, $0-20
 	MOVD n+0(FP), R0
 	MOVD x+8(FP), R1
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	SUBS $16, R0, R0
-	BLT rest
-several:
-	FMOVQ 0(R1), F4
-	VFMLA V4.S4, V4.S4, V0.S4
-	FMOVQ 16(R1), F4
-	VFMLA V4.S4, V4.S4, V1.S4
-	FMOVQ 32(R1), F4
-	VFMLA V4.S4, V4.S4, V2.S4
-	FMOVQ 48(R1), F4
-	VFMLA V4.S4, V4.S4, V3.S4
-	ADD $64, R1, R1
-	SUBS $16, R0, R0
-	BGE several
-rest:
-	ADDS $16, R0, R0
-	BEQ done
-loop:
-	FMOVQ 0(R1), F4
-	VFMLA V4.S4, V4.S4, V0.S4
-	ADD $16, R1, R1
-	SUBS $4, R0, R0
-	BNE loop
-done:
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	MOVD out+16(FP), R2
-	FMOVQ F0, 0(R2)
-	RET
-
-// func expNEON(n int, x *float32, y *float32)
-TEXT ·expNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>(SB), R3
-	MOVD n+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD y+16(FP), R2
-loop:
-	FMOVQ 0(R1), F0
-	FMOVQ 0(R3), F1
-	FMOVQ 16(R3), F2
-	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
-	WORD $0x4e21f464 // fmax v4.4s, v3.4s, v1.4s
-	FMOVQ 32(R3), F3
-	WORD $0x6e23dc85 // fmul v5.4s, v4.4s, v3.4s
-	WORD $0x4e21a8a3 // fcvtns v3.4s, v5.4s
-	WORD $0x4e21d865 // scvtf v5.4s, v3.4s
-	FMOVQ 48(R3), F6
-	VFMLS V6.S4, V5.S4, V4.S4
-	FMOVQ 64(R3), F6
-	VFMLS V6.S4, V5.S4, V4.S4
-	FMOVQ 80(R3), F5
-	FMOVQ 96(R3), F6
-	VFMLA V4.S4, V5.S4, V6.S4
-	FMOVQ 112(R3), F5
-	VFMLA V4.S4, V6.S4, V5.S4
-	FMOVQ 128(R3), F6
-	VFMLA V4.S4, V5.S4, V6.S4
-	FMOVQ 144(R3), F5
-	VFMLA V4.S4, V6.S4, V5.S4
-	FMOVQ 160(R3), F6
-	VFMLA V4.S4, V5.S4, V6.S4
-	FMOVQ 160(R3), F5
-	VFMLA V4.S4, V6.S4, V5.S4
-	VSHL $23, V3.S4, V4.S4
-	VADD V4.S4, V5.S4, V3.S4
-	WORD $0x6ea0e424 // fcmgt v4.4s, v1.4s, v0.4s
-	WORD $0x4e641c61 // bic v1.16b, v3.16b, v4.16b
-	FMOVQ 176(R3), F3
-	WORD $0x6ea2e404 // fcmgt v4.4s, v0.4s, v2.4s
-	VBIT V4.B16, V3.B16, V1.B16
-	FMOVQ F1, 0(R2)
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUBS $4, R0, R0
-	BNE loop
-done:
-	RET
-
-// func sigmoidNEON(n int, x *float32, y *float32)
-TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>(SB), R3
-	MOVD n+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD y+16(FP), R2
-loop:
-	FMOVQ 0(R1), F0
-	FMOVQ 160(R3), F1
-	WORD $0x6ea0f802 // fneg v2.4s, v0.4s
-	FMOVQ 0(R3), F0
-	FMOVQ 16(R3), F3
-	WORD $0x4ea3f444 // fmin v4.4s, v2.4s, v3.4s
-	WORD $0x4e20f485 // fmax v5.4s, v4.4s, v0.4s
-	FMOVQ 32(R3), F4
-	WORD $0x6e24dca6 // fmul v6.4s, v5.4s, v4.4s
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	WORD $0x4e21d886 // scvtf v6.4s, v4.4s
-	FMOVQ 48(R3), F7
-	VFMLS V7.S4, V6.S4, V5.S4
-	FMOVQ 64(R3), F7
-	VFMLS V7.S4, V6.S4, V5.S4
-	FMOVQ 80(R3), F6
-	FMOVQ 96(R3), F7
-	VFMLA V5.S4, V6.S4, V7.S4
-	FMOVQ 112(R3), F6
-	VFMLA V5.S4, V7.S4, V6.S4
-	FMOVQ 128(R3), F7
-	VFMLA V5.S4, V6.S4, V7.S4
-	FMOVQ 144(R3), F6
-	VFMLA V5.S4, V7.S4, V6.S4
-	FMOVQ 160(R3), F7
-	VFMLA V5.S4, V6.S4, V7.S4
-	FMOVQ 160(R3), F6
-	VFMLA V5.S4, V7.S4, V6.S4
-	VSHL $23, V4.S4, V5.S4
-	VADD V5.S4, V6.S4, V4.S4
-	WORD $0x6ea2e405 // fcmgt v5.4s, v0.4s, v2.4s
-	WORD $0x4e651c80 // bic v0.16b, v4.16b, v5.16b
-	FMOVQ 176(R3), F4
-	WORD $0x6ea3e445 // fcmgt v5.4s, v2.4s, v3.4s
-	VBIT V5.B16, V4.B16, V0.B16
-	WORD $0x4e20d422 // fadd v2.4s, v1.4s, v0.4s
-	WORD $0x6e22fc20 // fdiv v0.4s, v1.4s, v2.4s
-	FMOVQ F0, 0(R2)
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUBS $4, R0, R0
-	BNE loop
-done:
-	RET
-
-// func tanhNEON(n int, x *float32, y *float32)
-TEXT ·tanhNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>(SB), R3
-	MOVD n+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD y+16(FP), R2
-loop:
-	FMOVQ 0(R1), F0
-	FMOVQ 160(R3), F1
-	FMOVQ 192(R3), F2
-	WORD $0x4e20d403 // fadd v3.4s, v0.4s, v0.4s
+	MOVD R1, R3
+	SUBS $16, R0, R2
+	BLT one1
+several4:
 	FMOVQ 0(R3), F4
-	FMOVQ 16(R3), F5
-	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
-	WORD $0x4e24f4c7 // fmax v7.4s, v6.4s, v4.4s
-	FMOVQ 32(R3), F6
-	WORD $0x6e26dce8 // fmul v8.4s, v7.4s, v6.4s
-	WORD $0x4e21a906 // fcvtns v6.4s, v8.4s
-	WORD $0x4e21d8c8 // scvtf v8.4s, v6.4s
-	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V8.S4, V7.S4
-	FMOVQ 64(R3), F9
-	VFMLS V9.S4, V8.S4, V7.S4
-	FMOVQ 80(R3), F8
-	FMOVQ 96(R3), F9
-	VFMLA V7.S4, V8.S4, V9.S4
-	FMOVQ 112(R3), F8
-	VFMLA V7.S4, V9.S4, V8.S4
-	FMOVQ 128(R3), F9
-	VFMLA V7.S4, V8.S4, V9.S4
-	FMOVQ 144(R3), F8
-	VFMLA V7.S4, V9.S4, V8.S4
-	FMOVQ 160(R3), F9
-	VFMLA V7.S4, V8.S4, V9.S4
-	FMOVQ 160(R3), F8
-	VFMLA V7.S4, V9.S4, V8.S4
-	VSHL $23, V6.S4, V7.S4
-	VADD V7.S4, V8.S4, V6.S4
-	WORD $0x6ea3e487 // fcmgt v7.4s, v4.4s, v3.4s
-	WORD $0x4e671cc4 // bic v4.16b, v6.16b, v7.16b
-	FMOVQ 176(R3), F6
-	WORD $0x6ea5e467 // fcmgt v7.4s, v3.4s, v5.4s
-	VBIT V7.B16, V6.B16, V4.B16
-	WORD $0x4e24d423 // fadd v3.4s, v1.4s, v4.4s
+	VFMLA V4.S4, V4.S4, V0.S4
+	FMOVQ 16(R3), F4
+	VFMLA V4.S4, V4.S4, V1.S4
+	FMOVQ 32(R3), F4
+	VFMLA V4.S4, V4.S4, V2.S4
+	FMOVQ 48(R3), F4
+	VFMLA V4.S4, V4.S4, V3.S4
+	ADD $64, R3, R3
+	SUBS $16, R2, R2
+	BGE several4
+one1:
+	ADDS $12, R2, R2
+	BLT rest2
+vector5:
+	FMOVQ 0(R3), F4
+	VFMLA V4.S4, V4.S4, V0.S4
+	ADD $16, R3, R3
+	SUBS $4, R2, R2
+	BGE vector5
+rest2:
+	ADDS $4, R2, R2
+	BEQ done3
+single6:
+	FMOVS (R3), F4
+	VFMLA V4.S4, V4.S4, V0.S4
+	ADD $4, R3, R3
+	SUBS $1, R2, R2
+	BNE single6
+done3:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d401 // faddp v1.4s, v0.4s, v0.4s
+	WORD $0x6e21d420 // faddp v0.4s, v1.4s, v1.4s
+	FMOVS F0, ret+16(FP)
+	RET
+
+// func expNEON(n int, x, y *float32)
+TEXT ·expNEON(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R6
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $4, R0, R3
+	BLT rest2
+vector4:
+	FMOVQ 0(R4), F0
+	FMOVQ 0(R6), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
+	VMOV V0.B16, V3.B16
+	FMOVQ 16(R6), F4
+	VFMLS V4.S4, V2.S4, V3.S4
+	FMOVQ 32(R6), F4
+	VFMLS V4.S4, V2.S4, V3.S4
+	FMOVQ 48(R6), F2
+	FMOVQ 64(R6), F4
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ 80(R6), F2
+	VFMLA V3.S4, V4.S4, V2.S4
+	FMOVQ 96(R6), F4
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ 112(R6), F2
+	VFMLA V3.S4, V4.S4, V2.S4
+	FMOVQ 128(R6), F4
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ 128(R6), F2
+	VFMLA V3.S4, V4.S4, V2.S4
+	VSHL $23, V1.S4, V3.S4
+	VADD V3.S4, V2.S4, V1.S4
+	FMOVQ 144(R6), F2
+	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
+	WORD $0x4e631c22 // bic v2.16b, v1.16b, v3.16b
+	FMOVQ 160(R6), F1
+	FMOVQ 176(R6), F3
+	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
+	VBIT V4.B16, V1.B16, V2.B16
+	FMOVQ F2, 0(R5)
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	SUBS $4, R3, R3
+	BGE vector4
+rest2:
+	ADDS $4, R3, R3
+	BEQ done3
+single5:
+	FMOVS (R4), F0
+	FMOVQ 0(R6), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
+	VMOV V0.B16, V3.B16
+	FMOVQ 16(R6), F4
+	VFMLS V4.S4, V2.S4, V3.S4
+	FMOVQ 32(R6), F4
+	VFMLS V4.S4, V2.S4, V3.S4
+	FMOVQ 48(R6), F2
+	FMOVQ 64(R6), F4
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ 80(R6), F2
+	VFMLA V3.S4, V4.S4, V2.S4
+	FMOVQ 96(R6), F4
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ 112(R6), F2
+	VFMLA V3.S4, V4.S4, V2.S4
+	FMOVQ 128(R6), F4
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ 128(R6), F2
+	VFMLA V3.S4, V4.S4, V2.S4
+	VSHL $23, V1.S4, V3.S4
+	VADD V3.S4, V2.S4, V1.S4
+	FMOVQ 144(R6), F2
+	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
+	WORD $0x4e631c22 // bic v2.16b, v1.16b, v3.16b
+	FMOVQ 160(R6), F1
+	FMOVQ 176(R6), F3
+	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
+	VBIT V4.B16, V1.B16, V2.B16
+	FMOVS F2, (R5)
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUBS $1, R3, R3
+	BNE single5
+done3:
+	RET
+
+// func tanhNEON(n int, x, y *float32)
+TEXT ·tanhNEON(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R6
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $4, R0, R3
+	BLT rest2
+vector4:
+	FMOVQ 0(R4), F0
+	FMOVQ 128(R6), F1
+	FMOVQ 192(R6), F2
+	WORD $0x4e20d403 // fadd v3.4s, v0.4s, v0.4s
+	FMOVQ 0(R6), F4
+	WORD $0x6e24dc65 // fmul v5.4s, v3.4s, v4.4s
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	VMOV V3.B16, V6.B16
+	FMOVQ 16(R6), F7
+	VFMLS V7.S4, V5.S4, V6.S4
+	FMOVQ 32(R6), F7
+	VFMLS V7.S4, V5.S4, V6.S4
+	FMOVQ 48(R6), F5
+	FMOVQ 64(R6), F7
+	VFMLA V6.S4, V5.S4, V7.S4
+	FMOVQ 80(R6), F5
+	VFMLA V6.S4, V7.S4, V5.S4
+	FMOVQ 96(R6), F7
+	VFMLA V6.S4, V5.S4, V7.S4
+	FMOVQ 112(R6), F5
+	VFMLA V6.S4, V7.S4, V5.S4
+	FMOVQ 128(R6), F7
+	VFMLA V6.S4, V5.S4, V7.S4
+	FMOVQ 128(R6), F5
+	VFMLA V6.S4, V7.S4, V5.S4
+	VSHL $23, V4.S4, V6.S4
+	VADD V6.S4, V5.S4, V4.S4
+	FMOVQ 144(R6), F5
+	WORD $0x6ea3e4a6 // fcmgt v6.4s, v5.4s, v3.4s
+	WORD $0x4e661c85 // bic v5.16b, v4.16b, v6.16b
+	FMOVQ 160(R6), F4
+	FMOVQ 176(R6), F6
+	WORD $0x6ea6e467 // fcmgt v7.4s, v3.4s, v6.4s
+	VBIT V7.B16, V4.B16, V5.B16
+	WORD $0x4e25d423 // fadd v3.4s, v1.4s, v5.4s
 	WORD $0x6e23fc44 // fdiv v4.4s, v2.4s, v3.4s
 	WORD $0x4ea4d422 // fsub v2.4s, v1.4s, v4.4s
 	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
-	FMOVQ 208(R3), F3
-	FMOVQ 224(R3), F4
-	VFMLA V1.S4, V3.S4, V4.S4
-	FMOVQ 240(R3), F3
-	VFMLA V1.S4, V4.S4, V3.S4
-	FMOVQ 256(R3), F4
-	VFMLA V1.S4, V3.S4, V4.S4
-	FMOVQ 272(R3), F3
-	VFMLA V1.S4, V4.S4, V3.S4
-	VMOV V0.B16, V4.B16
-	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
-	VFMLA V0.S4, V5.S4, V4.S4
-	FMOVQ 288(R3), F1
-	WORD $0x4ea0f803 // fabs v3.4s, v0.4s
-	WORD $0x6ea3e420 // fcmgt v0.4s, v1.4s, v3.4s
-	VBIT V0.B16, V4.B16, V2.B16
-	FMOVQ F2, 0(R2)
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUBS $4, R0, R0
-	BNE loop
-done:
+	VMOV V0.B16, V3.B16
+	FMOVQ 208(R6), F4
+	FMOVQ 224(R6), F5
+	VFMLA V1.S4, V4.S4, V5.S4
+	FMOVQ 240(R6), F4
+	VFMLA V1.S4, V5.S4, V4.S4
+	FMOVQ 256(R6), F5
+	VFMLA V1.S4, V4.S4, V5.S4
+	FMOVQ 272(R6), F4
+	VFMLA V1.S4, V5.S4, V4.S4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLA V0.S4, V5.S4, V3.S4
+	FMOVQ 288(R6), F1
+	WORD $0x4ea0f804 // fabs v4.4s, v0.4s
+	WORD $0x6ea4e420 // fcmgt v0.4s, v1.4s, v4.4s
+	VBIT V0.B16, V3.B16, V2.B16
+	FMOVQ F2, 0(R5)
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	SUBS $4, R3, R3
+	BGE vector4
+rest2:
+	ADDS $4, R3, R3
+	BEQ done3
+single5:
+	FMOVS (R4), F0
+	FMOVQ 128(R6), F1
+	FMOVQ 192(R6), F2
+	WORD $0x4e20d403 // fadd v3.4s, v0.4s, v0.4s
+	FMOVQ 0(R6), F4
+	WORD $0x6e24dc65 // fmul v5.4s, v3.4s, v4.4s
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	VMOV V3.B16, V6.B16
+	FMOVQ 16(R6), F7
+	VFMLS V7.S4, V5.S4, V6.S4
+	FMOVQ 32(R6), F7
+	VFMLS V7.S4, V5.S4, V6.S4
+	FMOVQ 48(R6), F5
+	FMOVQ 64(R6), F7
+	VFMLA V6.S4, V5.S4, V7.S4
+	FMOVQ 80(R6), F5
+	VFMLA V6.S4, V7.S4, V5.S4
+	FMOVQ 96(R6), F7
+	VFMLA V6.S4, V5.S4, V7.S4
+	FMOVQ 112(R6), F5
+	VFMLA V6.S4, V7.S4, V5.S4
+	FMOVQ 128(R6), F7
+	VFMLA V6.S4, V5.S4, V7.S4
+	FMOVQ 128(R6), F5
+	VFMLA V6.S4, V7.S4, V5.S4
+	VSHL $23, V4.S4, V6.S4
+	VADD V6.S4, V5.S4, V4.S4
+	FMOVQ 144(R6), F5
+	WORD $0x6ea3e4a6 // fcmgt v6.4s, v5.4s, v3.4s
+	WORD $0x4e661c85 // bic v5.16b, v4.16b, v6.16b
+	FMOVQ 160(R6), F4
+	FMOVQ 176(R6), F6
+	WORD $0x6ea6e467 // fcmgt v7.4s, v3.4s, v6.4s
+	VBIT V7.B16, V4.B16, V5.B16
+	WORD $0x4e25d423 // fadd v3.4s, v1.4s, v5.4s
+	WORD $0x6e23fc44 // fdiv v4.4s, v2.4s, v3.4s
+	WORD $0x4ea4d422 // fsub v2.4s, v1.4s, v4.4s
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	VMOV V0.B16, V3.B16
+	FMOVQ 208(R6), F4
+	FMOVQ 224(R6), F5
+	VFMLA V1.S4, V4.S4, V5.S4
+	FMOVQ 240(R6), F4
+	VFMLA V1.S4, V5.S4, V4.S4
+	FMOVQ 256(R6), F5
+	VFMLA V1.S4, V4.S4, V5.S4
+	FMOVQ 272(R6), F4
+	VFMLA V1.S4, V5.S4, V4.S4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLA V0.S4, V5.S4, V3.S4
+	FMOVQ 288(R6), F1
+	WORD $0x4ea0f804 // fabs v4.4s, v0.4s
+	WORD $0x6ea4e420 // fcmgt v0.4s, v1.4s, v4.4s
+	VBIT V0.B16, V3.B16, V2.B16
+	FMOVS F2, (R5)
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUBS $1, R3, R3
+	BNE single5
+done3:
 	RET
 
-// func adamwNEON(n int, p *float32, grad *float32, m *float32, v *float32, table *float32)
+// func sigmoidNEON(n int, x, y *float32)
+TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R6
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $4, R0, R3
+	BLT rest2
+vector4:
+	FMOVQ 0(R4), F0
+	FMOVQ 128(R6), F1
+	WORD $0x6ea0f802 // fneg v2.4s, v0.4s
+	FMOVQ 0(R6), F0
+	WORD $0x6e20dc43 // fmul v3.4s, v2.4s, v0.4s
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x4e21d803 // scvtf v3.4s, v0.4s
+	VMOV V2.B16, V4.B16
+	FMOVQ 16(R6), F5
+	VFMLS V5.S4, V3.S4, V4.S4
+	FMOVQ 32(R6), F5
+	VFMLS V5.S4, V3.S4, V4.S4
+	FMOVQ 48(R6), F3
+	FMOVQ 64(R6), F5
+	VFMLA V4.S4, V3.S4, V5.S4
+	FMOVQ 80(R6), F3
+	VFMLA V4.S4, V5.S4, V3.S4
+	FMOVQ 96(R6), F5
+	VFMLA V4.S4, V3.S4, V5.S4
+	FMOVQ 112(R6), F3
+	VFMLA V4.S4, V5.S4, V3.S4
+	FMOVQ 128(R6), F5
+	VFMLA V4.S4, V3.S4, V5.S4
+	FMOVQ 128(R6), F3
+	VFMLA V4.S4, V5.S4, V3.S4
+	VSHL $23, V0.S4, V4.S4
+	VADD V4.S4, V3.S4, V0.S4
+	FMOVQ 144(R6), F3
+	WORD $0x6ea2e464 // fcmgt v4.4s, v3.4s, v2.4s
+	WORD $0x4e641c03 // bic v3.16b, v0.16b, v4.16b
+	FMOVQ 160(R6), F0
+	FMOVQ 176(R6), F4
+	WORD $0x6ea4e445 // fcmgt v5.4s, v2.4s, v4.4s
+	VBIT V5.B16, V0.B16, V3.B16
+	WORD $0x4e23d420 // fadd v0.4s, v1.4s, v3.4s
+	WORD $0x6e20fc22 // fdiv v2.4s, v1.4s, v0.4s
+	FMOVQ F2, 0(R5)
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	SUBS $4, R3, R3
+	BGE vector4
+rest2:
+	ADDS $4, R3, R3
+	BEQ done3
+single5:
+	FMOVS (R4), F0
+	FMOVQ 128(R6), F1
+	WORD $0x6ea0f802 // fneg v2.4s, v0.4s
+	FMOVQ 0(R6), F0
+	WORD $0x6e20dc43 // fmul v3.4s, v2.4s, v0.4s
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x4e21d803 // scvtf v3.4s, v0.4s
+	VMOV V2.B16, V4.B16
+	FMOVQ 16(R6), F5
+	VFMLS V5.S4, V3.S4, V4.S4
+	FMOVQ 32(R6), F5
+	VFMLS V5.S4, V3.S4, V4.S4
+	FMOVQ 48(R6), F3
+	FMOVQ 64(R6), F5
+	VFMLA V4.S4, V3.S4, V5.S4
+	FMOVQ 80(R6), F3
+	VFMLA V4.S4, V5.S4, V3.S4
+	FMOVQ 96(R6), F5
+	VFMLA V4.S4, V3.S4, V5.S4
+	FMOVQ 112(R6), F3
+	VFMLA V4.S4, V5.S4, V3.S4
+	FMOVQ 128(R6), F5
+	VFMLA V4.S4, V3.S4, V5.S4
+	FMOVQ 128(R6), F3
+	VFMLA V4.S4, V5.S4, V3.S4
+	VSHL $23, V0.S4, V4.S4
+	VADD V4.S4, V3.S4, V0.S4
+	FMOVQ 144(R6), F3
+	WORD $0x6ea2e464 // fcmgt v4.4s, v3.4s, v2.4s
+	WORD $0x4e641c03 // bic v3.16b, v0.16b, v4.16b
+	FMOVQ 160(R6), F0
+	FMOVQ 176(R6), F4
+	WORD $0x6ea4e445 // fcmgt v5.4s, v2.4s, v4.4s
+	VBIT V5.B16, V0.B16, V3.B16
+	WORD $0x4e23d420 // fadd v0.4s, v1.4s, v3.4s
+	WORD $0x6e20fc22 // fdiv v2.4s, v1.4s, v0.4s
+	FMOVS F2, (R5)
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUBS $1, R3, R3
+	BNE single5
+done3:
+	RET
+
+// func adamwNEON(n int, p, grad, m, v, table *float32)
 TEXT ·adamwNEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD p+8(FP), R1
@@ -532,44 +788,79 @@ TEXT ·adamwNEON(SB), NOSPLIT, $0-48
 	MOVD v+32(FP), R4
 	MOVD table+40(FP), R5
 	FMOVS 0(R5), F0
-	VDUP V0.S[0], V0.S4
-	FMOVS 4(R5), F1
-	VDUP V1.S[0], V1.S4
-	FMOVS 8(R5), F2
-	VDUP V2.S[0], V2.S4
-	FMOVS 12(R5), F3
-	VDUP V3.S[0], V3.S4
-	FMOVS 16(R5), F4
-	VDUP V4.S[0], V4.S4
-	FMOVS 20(R5), F5
-	VDUP V5.S[0], V5.S4
-	FMOVS 24(R5), F6
-	VDUP V6.S[0], V6.S4
-loop:
-	FMOVQ 0(R2), F7
-	FMOVQ 0(R3), F8
-	WORD $0x4ea8d4e9 // fsub v9.4s, v7.4s, v8.4s
-	VFMLA V1.S4, V9.S4, V8.S4
-	FMOVQ F8, 0(R3)
-	WORD $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
-	WORD $0x6e23dd27 // fmul v7.4s, v9.4s, v3.4s
-	FMOVQ 0(R4), F9
-	VFMLA V2.S4, V9.S4, V7.S4
-	FMOVQ F7, 0(R4)
-	VMOV V6.B16, V9.B16
-	WORD $0x6ea1f8ea // fsqrt v10.4s, v7.4s
-	VFMLA V5.S4, V10.S4, V9.S4
-	WORD $0x6e24dd07 // fmul v7.4s, v8.4s, v4.4s
-	WORD $0x6e29fce8 // fdiv v8.4s, v7.4s, v9.4s
-	FMOVQ 0(R1), F7
-	WORD $0x6e20dce9 // fmul v9.4s, v7.4s, v0.4s
-	WORD $0x4ea8d527 // fsub v7.4s, v9.4s, v8.4s
-	FMOVQ F7, 0(R1)
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	ADD $16, R3, R3
-	ADD $16, R4, R4
-	SUBS $4, R0, R0
-	BNE loop
-done:
+	VDUP V0.S[0], V1.S4
+	FMOVS 4(R5), F0
+	VDUP V0.S[0], V2.S4
+	FMOVS 8(R5), F0
+	VDUP V0.S[0], V3.S4
+	FMOVS 12(R5), F0
+	VDUP V0.S[0], V4.S4
+	FMOVS 16(R5), F0
+	VDUP V0.S[0], V5.S4
+	FMOVS 20(R5), F0
+	VDUP V0.S[0], V6.S4
+	FMOVS 24(R5), F0
+	VDUP V0.S[0], V7.S4
+	MOVD R1, R7
+	MOVD R2, R8
+	MOVD R3, R9
+	MOVD R4, R10
+	SUBS $4, R0, R6
+	BLT rest2
+vector4:
+	FMOVQ 0(R8), F0
+	FMOVQ 0(R9), F8
+	FMOVQ 0(R10), F9
+	WORD $0x4ea8d40a // fsub v10.4s, v0.4s, v8.4s
+	VFMLA V2.S4, V10.S4, V8.S4
+	FMOVQ F8, 0(R9)
+	WORD $0x6e20dc0a // fmul v10.4s, v0.4s, v0.4s
+	WORD $0x6e24dd40 // fmul v0.4s, v10.4s, v4.4s
+	VFMLA V3.S4, V9.S4, V0.S4
+	FMOVQ F0, 0(R10)
+	VMOV V7.B16, V9.B16
+	WORD $0x6ea1f80a // fsqrt v10.4s, v0.4s
+	VFMLA V6.S4, V10.S4, V9.S4
+	WORD $0x6e25dd00 // fmul v0.4s, v8.4s, v5.4s
+	WORD $0x6e29fc08 // fdiv v8.4s, v0.4s, v9.4s
+	FMOVQ 0(R7), F0
+	WORD $0x6e21dc09 // fmul v9.4s, v0.4s, v1.4s
+	WORD $0x4ea8d520 // fsub v0.4s, v9.4s, v8.4s
+	FMOVQ F0, 0(R7)
+	ADD $16, R7, R7
+	ADD $16, R8, R8
+	ADD $16, R9, R9
+	ADD $16, R10, R10
+	SUBS $4, R6, R6
+	BGE vector4
+rest2:
+	ADDS $4, R6, R6
+	BEQ done3
+single5:
+	FMOVS (R8), F0
+	FMOVS (R9), F8
+	FMOVS (R10), F9
+	WORD $0x4ea8d40a // fsub v10.4s, v0.4s, v8.4s
+	VFMLA V2.S4, V10.S4, V8.S4
+	FMOVS F8, (R9)
+	WORD $0x6e20dc0a // fmul v10.4s, v0.4s, v0.4s
+	WORD $0x6e24dd40 // fmul v0.4s, v10.4s, v4.4s
+	VFMLA V3.S4, V9.S4, V0.S4
+	FMOVS F0, (R10)
+	VMOV V7.B16, V9.B16
+	WORD $0x6ea1f80a // fsqrt v10.4s, v0.4s
+	VFMLA V6.S4, V10.S4, V9.S4
+	WORD $0x6e25dd00 // fmul v0.4s, v8.4s, v5.4s
+	WORD $0x6e29fc08 // fdiv v8.4s, v0.4s, v9.4s
+	FMOVS (R7), F0
+	WORD $0x6e21dc09 // fmul v9.4s, v0.4s, v1.4s
+	WORD $0x4ea8d520 // fsub v0.4s, v9.4s, v8.4s
+	FMOVS F0, (R7)
+	ADD $4, R7, R7
+	ADD $4, R8, R8
+	ADD $4, R9, R9
+	ADD $4, R10, R10
+	SUBS $1, R6, R6
+	BNE single5
+done3:
 	RET

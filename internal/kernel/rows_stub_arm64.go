@@ -4,57 +4,57 @@
 
 package kernel
 
-// addNEON computes y += x for n numbers, a multiple of 4 and not 0.
+// axpyNEON computes y += alpha·x.
 //
 //go:noescape
-func addNEON(n int, x *float32, y *float32)
+func axpyNEON(n int, alpha float32, x, y *float32)
 
-// axpyNEON computes y += alpha·x for n numbers, a multiple of 4 and not 0.
-//
-//go:noescape
-func axpyNEON(n int, alpha float32, x *float32, y *float32)
-
-// scaleNEON computes x *= alpha for n numbers, a multiple of 4 and not 0.
+// scaleNEON computes x *= alpha.
 //
 //go:noescape
 func scaleNEON(n int, alpha float32, x *float32)
 
-// mulNEON computes z = x·y for n numbers, a multiple of 4 and not 0.
+// addNEON computes y += x.
 //
 //go:noescape
-func mulNEON(n int, x *float32, y *float32, z *float32)
+func addNEON(n int, x, y *float32)
 
-// mulAddNEON computes z += x·y for n numbers, a multiple of 4 and not 0.
+// mulNEON computes z = x·y.
 //
 //go:noescape
-func mulAddNEON(n int, x *float32, y *float32, z *float32)
+func mulNEON(n int, x, y, z *float32)
 
-// dotNEON computes Σ x·y for n numbers, a multiple of 4 and not 0.
+// mulAddNEON computes z += x·y.
 //
 //go:noescape
-func dotNEON(n int, x *float32, y *float32, out *float32)
+func mulAddNEON(n int, x, y, z *float32)
 
-// squaresNEON computes Σ x² for n numbers, a multiple of 4 and not 0.
+// dotNEON computes Σ x·y.
 //
 //go:noescape
-func squaresNEON(n int, x *float32, out *float32)
+func dotNEON(n int, x, y *float32) float32
 
-// expNEON computes y = eˣ for n numbers, a multiple of 4 and not 0.
+// squaresNEON computes Σ x².
 //
 //go:noescape
-func expNEON(n int, x *float32, y *float32)
+func squaresNEON(n int, x *float32) float32
 
-// sigmoidNEON computes y = 1/(1+e⁻ˣ) for n numbers, a multiple of 4 and not 0.
+// expNEON computes y = eˣ.
 //
 //go:noescape
-func sigmoidNEON(n int, x *float32, y *float32)
+func expNEON(n int, x, y *float32)
 
-// tanhNEON computes y = tanh x for n numbers, a multiple of 4 and not 0.
+// tanhNEON computes y = tanh x.
 //
 //go:noescape
-func tanhNEON(n int, x *float32, y *float32)
+func tanhNEON(n int, x, y *float32)
 
-// adamwNEON computes a step of AdamW for n numbers, a multiple of 4 and not 0.
+// sigmoidNEON computes y = 1/(1+e⁻ˣ).
 //
 //go:noescape
-func adamwNEON(n int, p *float32, grad *float32, m *float32, v *float32, table *float32)
+func sigmoidNEON(n int, x, y *float32)
+
+// adamwNEON computes a step of AdamW.
+//
+//go:noescape
+func adamwNEON(n int, p, grad, m, v, table *float32)

@@ -12,7 +12,7 @@ import (
 // file is a file of assembly and the Go declarations that belong to it.
 type file struct {
 	code, stubs strings.Builder
-	constants   []float32 // each stands four times in a table
+	constants   []uint32 // bits of float32; each stands four times in a table
 }
 
 // vec is a vector of four numbers. It gets a register when its function is complete.
@@ -42,6 +42,8 @@ var (
 	fdiv        = op{"fdiv" + same, 0x6e20fc00}
 	fmax        = op{"fmax" + same, 0x4e20f400} // NaN if either is
 	fmin        = op{"fmin" + same, 0x4ea0f400}
+	faddp       = op{"faddp" + same, 0x6e20d400} // sums of pairs of n, then of m
+	fmaxp       = op{"fmaxp" + same, 0x6e20f400}
 	fcmgt       = op{"fcmgt" + same, 0x6ea0e400} // all bits of a lane where n > m
 	fabs        = op{"fabs" + two, 0x4ea0f800}
 	fneg        = op{"fneg" + two, 0x6ea0f800}
@@ -62,20 +64,25 @@ var (
 	dup       = op{text: "VDUP V%[2]d.S[0], V%[1]d.S4"}
 	lowHalves = op{text: "VUZP1 V%[3]d.H8, V%[2]d.H8, V%[1]d.H8"} // of the lanes of n, then of m
 	lowBytes  = op{text: "VUZP1 V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"}
+	low       = op{text: "FMOVS F%[2]d, F%[1]d"} // the first lane, 0 in the others
 	mov       = op{text: "VMOV V%[2]d.B16, V%[1]d.B16"}
 )
 
 // function is a function of assembly that is being written.
 type function struct {
 	*file
-	name   string
-	params []param
-	args   int // bytes of the parameters
-	lines  []line
-	loops  [][2]int // ranges of lines
-	vecs   int
-	regs   int
-	table  reg // of constants; empty if there are none
+	name, signature string
+	params          []param
+	args            int // bytes of the parameters
+	result          int // place of a result, 0 if there is none
+	lines           []line
+	loops           [][2]int // ranges of lines
+	vecs            int
+	regs            int   // taken so far
+	free            []reg // given back
+	labels          int
+	table           reg // of constants; empty if there are none
+	hoisted         map[uint32]vec
 }
 
 type param struct {
@@ -88,25 +95,44 @@ type line struct {
 	vecs []vec
 }
 
-// begin starts a function; the parameters are written as in Go, each with its type.
-func (f *file) begin(name, doc string, params ...string) *function {
-	fn := &function{file: f, name: name}
-	for _, p := range params {
-		n, kind, _ := strings.Cut(p, " ")
+// begin starts a function; the signature is written as in Go: func(n int, x, y *float32) float32.
+func (f *file) begin(name, signature, doc string) *function {
+	fn := &function{file: f, name: name, signature: strings.TrimPrefix(signature, "func"), hoisted: map[uint32]vec{}}
+	list, result, _ := strings.Cut(strings.TrimPrefix(fn.signature, "("), ")")
+	kind := ""
+	for _, p := range slices.Backward(strings.Split(list, ", ")) { // a type holds for the names before it
+		n, k, typed := strings.Cut(p, " ")
+		if typed {
+			kind = k
+		}
+		fn.params = append(fn.params, param{name: n, kind: kind})
+	}
+	slices.Reverse(fn.params)
+	align := func(size int) { fn.args = (fn.args + size - 1) / size * size }
+	for i, p := range fn.params {
 		size := 8
-		if kind == "float32" {
+		if p.kind == "float32" || p.kind == "uint32" {
 			size = 4
 		}
-		fn.args = (fn.args + size - 1) / size * size
-		fn.params = append(fn.params, param{n, kind, fn.args})
+		align(size)
+		fn.params[i].offset = fn.args
 		fn.args += size
 	}
-	fmt.Fprintf(&f.stubs, "\n// %s %s\n//\n//go:noescape\nfunc %s(%s)\n", name, doc, name, strings.Join(params, ", "))
+	if result != "" {
+		align(8)
+		fn.result = fn.args
+		fn.args += 4
+	}
+	fmt.Fprintf(&f.stubs, "\n// %s %s.\n//\n//go:noescape\nfunc %s%s\n", name, doc, name, fn.signature)
 	return fn
 }
 
 func (f *function) param(name string) param {
-	return f.params[slices.IndexFunc(f.params, func(p param) bool { return p.name == name })]
+	i := slices.IndexFunc(f.params, func(p param) bool { return p.name == name })
+	if i < 0 {
+		panic(f.name + " has no parameter " + name)
+	}
+	return f.params[i]
 }
 
 // text writes an instruction or a label for Go's assembler.
@@ -116,6 +142,11 @@ func (f *function) text(format string, args ...any) {
 
 // reg takes a general register. R16 to R18 and those from R26 on have other uses.
 func (f *function) reg() reg {
+	if n := len(f.free); n > 0 {
+		r := f.free[n-1]
+		f.free = f.free[:n-1]
+		return r
+	}
 	n := f.regs
 	f.regs++
 	if n > 15 {
@@ -134,12 +165,23 @@ func (f *function) arg(name string) reg {
 	return r
 }
 
+// drop gives general registers back.
+func (f *function) drop(r ...reg) { f.free = append(f.free, r...) }
+
+// label returns a name that no other label of the function has.
+func (f *function) label(name string) string {
+	f.labels++
+	return fmt.Sprintf("%s%d", name, f.labels)
+}
+
 // broadcast loads a parameter that is a float32 into all lanes.
 func (f *function) broadcast(name string) vec {
-	v := f.vec()
-	f.on(op{text: fmt.Sprintf("FMOVS %s+%d(FP), F%%[1]d", name, f.param(name).offset)}, v)
-	f.on(dup, v, v)
-	return v
+	return f.do(dup, f.do(op{text: fmt.Sprintf("FMOVS %s+%d(FP), F%%[1]d", name, f.param(name).offset)}))
+}
+
+// giveBack stores the result of a function, the first lane of v.
+func (f *function) giveBack(v vec) {
+	f.on(op{text: fmt.Sprintf("FMOVS F%%[1]d, ret+%d(FP)", f.result)}, v)
 }
 
 func (f *function) vec() vec {
@@ -175,18 +217,41 @@ func (f *function) storePair(v [2]vec, base reg, offset int) {
 	f.on(op{text: fmt.Sprintf("FSTPQ (F%%[1]d, F%%[2]d), %d(%s)", offset, base)}, v[:]...)
 }
 
-// c loads a constant into all lanes of a new vector, which the caller may change.
+// c returns a vector that has a constant in all lanes and is only read.
 func (f *function) c(value float32) vec {
-	same := func(v float32) bool { return math.Float32bits(v) == math.Float32bits(value) }
-	i := slices.IndexFunc(f.constants, same)
+	if v, ok := f.hoisted[math.Float32bits(value)]; ok {
+		return v
+	}
+	return f.register(value)
+}
+
+// register loads a constant into all lanes of a new vector.
+func (f *function) register(value float32) vec {
+	bits := math.Float32bits(value)
+	if v, ok := f.hoisted[bits]; ok {
+		return f.do(mov, v)
+	}
+	if bits == 0 {
+		return f.do(zero)
+	}
+	i := slices.Index(f.constants, bits)
 	if i < 0 {
 		i = len(f.constants)
-		f.constants = append(f.constants, value)
+		f.constants = append(f.constants, bits)
 	}
 	if f.table == "" {
 		f.table = f.reg()
 	}
 	return f.load(f.table, 16*i)
+}
+
+// hoist keeps constants in registers from here on.
+func (f *function) hoist(values ...float32) {
+	for _, v := range values {
+		if _, ok := f.hoisted[math.Float32bits(v)]; !ok {
+			f.hoisted[math.Float32bits(v)] = f.register(v)
+		}
+	}
 }
 
 // loop writes a loop around body; again is the branch back to its start.
@@ -202,7 +267,7 @@ func (f *function) loop(label, again string, body func()) {
 func (f *function) end() {
 	f.text("RET")
 	w := &f.code
-	fmt.Fprintf(w, "\n// func %s(%s)\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", f.name, f.signature(), f.name, f.args)
+	fmt.Fprintf(w, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", f.name, f.signature, f.name, f.args)
 	if f.table != "" {
 		fmt.Fprintf(w, "\tMOVD $constants<>(SB), %s\n", f.table)
 	}
@@ -227,14 +292,6 @@ func (f *function) end() {
 			fmt.Fprintf(w, "\t%s\n", text)
 		}
 	}
-}
-
-func (f *function) signature() string {
-	var s []string
-	for _, p := range f.params {
-		s = append(s, p.name+" "+p.kind)
-	}
-	return strings.Join(s, ", ")
 }
 
 // allocate gives each vector the lowest register that is free from its first line to its last; what lives when a loop
@@ -277,8 +334,8 @@ const header = "// Code generated by gen/neon. DO NOT EDIT.\n\n//go:build arm64 
 func (f *file) save(dir, part string) error {
 	code := header + "#include \"textflag.h\"\n"
 	for i, v := range f.constants {
-		bits := uint64(math.Float32bits(v))
-		code += fmt.Sprintf("\nDATA constants<>+%d(SB)/8, $0x%016x // %v\nDATA constants<>+%d(SB)/8, $0x%016x", 16*i, bits<<32|bits, v, 16*i+8, bits<<32|bits)
+		bits := uint64(v)<<32 | uint64(v)
+		code += fmt.Sprintf("\nDATA constants<>+%d(SB)/8, $0x%016x // %v\nDATA constants<>+%d(SB)/8, $0x%016x", 16*i, bits, math.Float32frombits(v), 16*i+8, bits)
 	}
 	if len(f.constants) > 0 {
 		code += fmt.Sprintf("\nGLOBL constants<>(SB), RODATA|NOPTR, $%d\n", 16*len(f.constants))

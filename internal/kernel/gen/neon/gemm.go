@@ -14,16 +14,15 @@ func gemm(f *file) {
 // The element of A in row r and column p lies at a + r·rs + p·cs bytes, so that one kernel reads A as it is or
 // transposed, and rows may overlap. The panel of B is packed, [k][8]. All of the tile of C stays in registers.
 func tile(file *file, rows int) {
-	f := file.begin(fmt.Sprintf("gemm%dx8NEON", rows),
-		fmt.Sprintf("computes C = A·B, or C += A·B if acc is not 0, for a tile of C of %d rows. Distances are in bytes.", rows),
-		"k int", "a *float32", "rs int", "cs int", "b *float32", "c *float32", "ldc int", "acc int")
+	f := file.begin(fmt.Sprintf("gemm%dx8NEON", rows), "func(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)",
+		fmt.Sprintf("computes C = A·B, or C += A·B if acc is not 0, for a tile of C of %d rows. Distances are in bytes", rows))
 	sums := f.multiply(rows, f.arg("k"), f.arg("a"), f.arg("rs"), f.arg("cs"), f.arg("b"), fmlaElement, fadd)
 	f.storeTile(sums)
 }
 
 // ints writes the products of int8 matrices: what quantises a row, and the tiles, which need dot products (SDOT).
 func ints(f *file) {
-	absMax(f)
+	reduce(f, "absMax", "the largest |x|, NaN if one is", []string{"x"}, 0, fmax, fmaxp, func(v view, x []vec, top vec) { v.on(fmax, top, top, v.do(fabs, x[0])) })
 	quantize(f)
 	for rows := 1; rows <= 8; rows++ {
 		intTile(f, rows)
@@ -33,9 +32,8 @@ func ints(f *file) {
 // intTile is tile for int8: four columns of A and four rows of B, [k][8][4], meet in one dot product. The sums are
 // multiplied by the scale of their row times that of their column.
 func intTile(file *file, rows int) {
-	f := file.begin(fmt.Sprintf("dot%dx8NEON", rows),
-		fmt.Sprintf("computes C = A·B, or C += A·B if acc is not 0, for a tile of C of %d rows, with k counted in fours. Distances are in bytes.", rows),
-		"k int", "a *int8", "rs int", "b *int8", "scales *float32", "columns *float32", "c *float32", "ldc int", "acc int")
+	f := file.begin(fmt.Sprintf("dot%dx8NEON", rows), "func(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)",
+		fmt.Sprintf("computes C = A·B, or C += A·B if acc is not 0, for a tile of C of %d rows, with k counted in fours. Distances are in bytes", rows))
 	sums := f.multiply(rows, f.arg("k"), f.arg("a"), f.arg("rs"), "$4", f.arg("b"), sdotElement, add)
 	scales, columns := f.arg("scales"), f.loadPair(f.arg("columns"), 0)
 	for r := range rows {
@@ -128,26 +126,9 @@ func (f *function) storeTile(tile [][2]vec) {
 	f.end()
 }
 
-// absMax gives the largest magnitude of each lane, NaN if there is one.
-func absMax(file *file) {
-	f := file.row("absMax", "the largest |x| of each lane", "x *float32", "out *float32")
-	n, x := f.arg("n"), f.arg("x")
-	tops := [4]vec{f.do(zero), f.do(zero), f.do(zero), f.do(zero)}
-	f.vectors(n, len(tops), []reg{x}, func(at int) {
-		top := tops[at/16]
-		f.on(fmax, top, top, f.do(fabs, f.load(x, at)))
-	})
-	for _, t := range tops[1:] {
-		f.on(fmax, tops[0], tops[0], t)
-	}
-	f.store(tops[0], f.arg("out"), 0)
-	f.end()
-}
-
 // quantize rounds multiples of x, which are no larger than 127, so that the low bytes of the whole numbers hold all.
 func quantize(file *file) {
-	f := file.begin("quantizeNEON", "computes y = x·inverse, rounded, for n numbers, a multiple of 16 and not 0.",
-		"n int", "inverse float32", "x *float32", "y *int8")
+	f := file.begin("quantizeNEON", "func(n int, inverse float32, x *float32, y *int8)", "computes y = x·inverse, rounded, for n numbers, a multiple of 16 and not 0")
 	n, x, y := f.arg("n"), f.arg("x"), f.arg("y")
 	inverse := f.broadcast("inverse")
 	f.loop("loop", "BNE", func() {
