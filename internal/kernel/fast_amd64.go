@@ -117,6 +117,8 @@ func (t *tile) avx2(b, c *float32, ldc, acc int) {
 func (*PackedB) dots() bool                                                         { return false }
 func (*PackedB) packDots(_, _ int, _ []float32, _, _ int)                           {}
 func (*PackedB) multiplyDots(_ int, _ []float32, _ int, _ []float32, _ int, _ bool) {}
+func absMaxFast(level, []float32) (float32, int)                                    { return 0, 0 }
+func quantizeFast(level, []int8, []float32, float32) int                            { return 0 }
 
 // whole returns how many of n numbers fill whole vectors of a variant; the rest is done in plain Go.
 func whole(l level, n int) int { return n &^ [...]int{-1, 7, 15}[min(l, levelAVX512)] }

@@ -14,6 +14,8 @@ func (*tile) run(_, _ []float32, _ int) {}
 func (*PackedB) dots() bool                                                         { return false }
 func (*PackedB) packDots(_, _ int, _ []float32, _, _ int)                           {}
 func (*PackedB) multiplyDots(_ int, _ []float32, _ int, _ []float32, _ int, _ bool) {}
+func absMaxFast(level, []float32) (float32, int)                                    { return 0, 0 }
+func quantizeFast(level, []int8, []float32, float32) int                            { return 0 }
 
 func dotFast(level, []float32, []float32) (float32, int)         { return 0, 0 }
 func squaresFast(level, []float32) (float32, int)                { return 0, 0 }

@@ -5,8 +5,8 @@ import "math"
 // QuantizeRow turns x into whole numbers of [-127, 127] and returns their scale: x ≈ scale·dst. Ties round to even.
 func QuantizeRow(dst []int8, x []float32) (scale float32) {
 	dst = dst[:len(x)]
-	top := float32(0)
-	for _, v := range x {
+	top, n := absMaxFast(current, x)
+	for _, v := range x[n:] {
 		top = max(top, float32(math.Abs(float64(v))))
 	}
 	if top == 0 || top-top != 0 { // nothing, or not finite: scale carries it
@@ -14,8 +14,9 @@ func QuantizeRow(dst []int8, x []float32) (scale float32) {
 		return top
 	}
 	inverse := 127 / top
-	for i, v := range x {
-		dst[i] = int8(math.RoundToEven(float64(v * inverse)))
+	n = quantizeFast(current, dst, x, inverse)
+	for i := n; i < len(x); i++ {
+		dst[i] = int8(math.RoundToEven(float64(x[i] * inverse)))
 	}
 	return top / 127
 }
@@ -52,7 +53,7 @@ func (p *PackedB) multiplyInt8(m int, a []float32, lda int, c []float32, ldc int
 			for i, w := range p.ints[j*p.k : (j+1)*p.k] {
 				sum += int32(w) * int32(row[i])
 			}
-			v := float32(sum) * (scale * p.scales[j])
+			v := float32(float32(sum) * (scale * p.scales[j])) // rounded, or compilers may add C in one step with the product
 			if acc {
 				v += out[j]
 			}

@@ -16,6 +16,22 @@ func (p *PackedB) dots() bool { return p.level == levelNEON && cpu.ARM64.HasASIM
 
 func fours(k int) int { return (k + 3) / 4 }
 
+func absMaxFast(l level, x []float32) (float32, int) {
+	n := whole(l, len(x))
+	if n == 0 {
+		return 0, 0
+	}
+	return absMaxNEON(n, &x[0]), n
+}
+
+func quantizeFast(l level, dst []int8, x []float32, inverse float32) int {
+	n := whole(l, len(x)) &^ 15
+	if n > 0 {
+		quantizeNEON(n, inverse, &x[0], &dst[0])
+	}
+	return n
+}
+
 // packDots quantises the columns of B.
 func (p *PackedB) packDots(k, n int, b []float32, rs, cs int) {
 	panels := (n + 7) / 8
