@@ -10,6 +10,7 @@ import (
 type Config struct {
 	Epochs         int     `yaml:"epochs" json:"epochs" doc:"times that the training part is read, at most" default:"10" min:"1" max:"100000"`
 	BatchSize      int     `yaml:"batch_size" json:"batch_size" doc:"texts of one step" default:"32" min:"1" max:"65536"`
+	GroupByLength  bool    `yaml:"group_by_length" json:"group_by_length,omitempty" doc:"texts of about one length share a batch, and batches hold about equal numbers of tokens: faster for recurrent networks" default:"false"`
 	Optimizer      string  `yaml:"optimizer" json:"optimizer" doc:"adamw (decoupled weight decay), adam, or sgd with momentum; rows of embeddings that a batch does not use are left alone; dual solves a linear support vector machine by coordinate descent, without a learning rate (ngram)" default:"adamw" enum:"adamw|adam|sgd|dual"`
 	Cost           float64 `yaml:"cost" json:"cost,omitempty" doc:"what mistakes cost beside large weights (C of a support vector machine; optimizer dual), where there is no validation part; else the epochs double it, from a 16th of it on, and the best one is kept" default:"0.5" min:"0.000001" max:"1000000"`
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate" doc:"highest learning rate of the schedule" default:"0.001" min:"0" max:"1000"`

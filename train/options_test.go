@@ -21,6 +21,8 @@ var options = map[string]func(c *Config, m *model.Config){
 	"focal loss":     func(c *Config, _ *model.Config) { c.Loss, c.Focus = "focal", 2 },
 	"word dropout":   func(_ *Config, m *model.Config) { m.WordDropout = 0.1 },
 	"one cycle":      func(c *Config, _ *model.Config) { c.Schedule, c.Warmup = "one_cycle", 0.3 },
+	"by length":      func(c *Config, _ *model.Config) { c.GroupByLength = true },
+	"bf16":           func(c *Config, _ *model.Config) { c.Precision = "bf16" },
 	"all at once": func(c *Config, m *model.Config) {
 		c.Accumulate, c.RDrop, c.Adversarial, c.Average, m.WordDropout = 2, 0.2, 0.3, 0.9, 0.05
 	},

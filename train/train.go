@@ -88,6 +88,7 @@ type Trainer struct {
 	batch     model.Input
 	targets   model.Targets
 	order     []int32 // of the current epoch
+	ends      []int   // of its batches, in order, where texts are grouped by length
 	state     state
 	best      []float32 // weights of the best epoch; nil before the first
 	average   []float32 // moving average of the weights; nil without Config.Average
@@ -306,43 +307,6 @@ func (tr *Trainer) disturb() (undo func()) {
 			copy(p.Data[int(r)*w:int(r+1)*w], tr.saved[i*w:])
 		}
 	}
-}
-
-// fillBatch collects the next examples of the epoch, whose order follows from the seed and the epoch's number, and
-// returns how many they are. With Config.RDrop each is there twice.
-func (tr *Trainer) fillBatch() int {
-	n := tr.train.Len()
-	if len(tr.order) != n || tr.state.Position == 0 {
-		tr.order = permutation(tr.order[:0], n, tr.config.Seed, tr.state.Epoch)
-	}
-	tr.batch.Reset()
-	tr.targets.Reset()
-	batch := tr.order[tr.state.Position:min(tr.state.Position+tr.config.BatchSize, n)]
-	passes := 1
-	if tr.config.RDrop > 0 {
-		passes = 2
-	}
-	for range passes {
-		for _, i := range batch {
-			tr.model.AppendExample(&tr.batch, &tr.train.Input, int(i))
-			tr.targets.AppendExample(&tr.train.Targets, int(i))
-		}
-	}
-	return len(batch)
-}
-
-// permutation fills order with 0…n-1 shuffled (Fisher–Yates), by PCG-like draws that depend on seed and epoch alone.
-func permutation(order []int32, n int, seed uint64, epoch int) []int32 {
-	for i := range n {
-		order = append(order, int32(i))
-	}
-	state := seed*0x9e3779b97f4a7c15 + uint64(epoch+1)*0xd1342543de82ef95
-	for i := n - 1; i > 0; i-- {
-		state = state*6364136223846793005 + 1442695040888963407
-		j := int((state >> 33) * uint64(i+1) >> 31)
-		order[i], order[j] = order[j], order[i]
-	}
-	return order
 }
 
 func (tr *Trainer) endEpoch(ctx context.Context) (*Epoch, error) {
