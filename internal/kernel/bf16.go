@@ -38,7 +38,7 @@ func (p *PackedB) multiplyBF16(m int, a []float32, rs, cs int, c []float32, ldc 
 				dst[i] = RoundBF16(src[i*cs])
 			}
 		}
-		p.multiply(rows, *rounded, p.k, 1, c[lo*ldc:], ldc, acc)
+		p.multiply(rows, *rounded, p.k, 1, c[lo*ldc:], ldc, &Epilogue{Accumulate: acc})
 		floats.Put(rounded)
 	}
 }

@@ -20,17 +20,30 @@ func (e *Epilogue) empty() bool {
 
 // apply does it for the rows [lo, hi) of C.
 func (e *Epilogue) apply(lo, hi, n int, c []float32, ldc int) {
-	for r := lo; r < hi; r++ {
-		row := c[r*ldc : r*ldc+n]
-		if e.Bias != nil {
-			Add(row, e.Bias[:n])
+	if e.Bias != nil {
+		for r := lo; r < hi; r++ {
+			Add(c[r*ldc:r*ldc+n], e.Bias[:n])
 		}
+	}
+	e.finish(lo, hi, 0, n, c, ldc)
+}
+
+// finish does what comes after the bias, for the rows [lo, hi) and columns [from, to) of C.
+func (e *Epilogue) finish(lo, hi, from, to int, c []float32, ldc int) {
+	if e.Activation == Identity && e.Pre == nil && e.Residual == nil {
+		return
+	}
+	if to-from == ldc { // rows without gaps are one
+		lo, hi, from, to, ldc = 0, 1, lo*ldc, hi*ldc, 0
+	}
+	for r := lo; r < hi; r++ {
+		row := c[r*ldc+from : r*ldc+to]
 		if e.Pre != nil {
-			copy(e.Pre[r*ldc:r*ldc+n], row)
+			copy(e.Pre[r*ldc+from:r*ldc+to], row)
 		}
 		e.Activation.Apply(row, row)
 		if e.Residual != nil {
-			Add(row, e.Residual[r*ldc:r*ldc+n])
+			Add(row, e.Residual[r*ldc+from:r*ldc+to])
 		}
 	}
 }

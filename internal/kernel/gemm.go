@@ -42,7 +42,11 @@ func GemmTN(prec Precision, m, n, k int, a []float32, lda int, b []float32, ldb 
 func GemmPacked(m int, a []float32, lda int, b *PackedB, c []float32, ldc int, e Epilogue) {
 	check("A", a, m, b.k, lda)
 	check("C", c, m, b.n, ldc)
-	if b.tiled() {
+	switch {
+	case b.precision == F32:
+		b.multiply(m, a, lda, 1, c, ldc, &e)
+		return
+	case b.tiled():
 		b.multiplyTiles(m, a, lda, 1, c, ldc, &e)
 		return
 	}
@@ -63,7 +67,7 @@ func (p *PackedB) product(m int, a []float32, rs, cs int, c []float32, ldc int, 
 	case p.tiled():
 		p.multiplyTiles(m, a, rs, cs, c, ldc, &Epilogue{Accumulate: acc})
 	case p.precision == F32:
-		p.multiply(m, a, rs, cs, c, ldc, acc)
+		p.multiply(m, a, rs, cs, c, ldc, &Epilogue{Accumulate: acc})
 	case p.precision == BF16:
 		p.multiplyBF16(m, a, rs, cs, c, ldc, acc)
 	default:
@@ -86,6 +90,12 @@ func product(prec Precision, m, n, k int, a []float32, rsa, csa int, b []float32
 	if m == 0 || n == 0 {
 		return
 	}
+	if prec == F32 && csb == 1 && inPlace(current, m, n, rsb) {
+		width := panelWidth(current, n)
+		p := PackedB{k: k, n: n, panel: width, row: rsb, size: width, level: current, data: b}
+		p.multiply(m, a, rsa, csa, c, ldc, &Epilogue{Accumulate: acc})
+		return
+	}
 	p := scratch.Get().(*PackedB)
 	p.level = current
 	p.packAs(prec, k, n, b, rsb, csb)
@@ -93,185 +103,126 @@ func product(prec Precision, m, n, k int, a []float32, rsa, csa int, b []float32
 	scratch.Put(p)
 }
 
-// PackedB is a matrix B of [k, n] laid out for products, packed once and used many times: panels of as many columns as
-// a tile has, each [k][columns], the last one filled up with zeros. Plain Go keeps it row by row, as one panel.
-type PackedB struct {
-	k, n, panel int
-	level       level
-	precision   Precision
-	data        []float32
-	ints        []int8    // of INT8
-	scales      []float32 // of INT8, [n]
-	tiles       []byte    // of BF16 and INT8 where the processor has tiles, in their place
-}
-
-// Rows returns k and Cols returns n of a packed B of [k, n].
-func (p *PackedB) Rows() int { return p.k }
-func (p *PackedB) Cols() int { return p.n }
-
-// Pack takes B of [k, n]; the memory of an earlier one is reused.
-func (p *PackedB) Pack(prec Precision, k, n int, b []float32, ldb int) {
-	check("B", b, k, n, ldb)
-	p.level = current
-	p.packAs(prec, k, n, b, ldb, 1)
-}
-
-// PackT takes B as its transpose, [n, k].
-func (p *PackedB) PackT(prec Precision, k, n int, b []float32, ldb int) {
-	check("B", b, n, k, ldb)
-	p.level = current
-	p.packAs(prec, k, n, b, 1, ldb)
-}
-
-func (p *PackedB) packAs(prec Precision, k, n int, b []float32, rs, cs int) {
-	p.precision = prec
-	if p.tiled() {
-		p.packTiles(k, n, b, rs, cs)
-		return
-	}
-	if prec == INT8 {
-		p.packInt8(k, n, b, rs, cs)
-		return
-	}
-	p.pack(k, n, b, rs, cs)
-	if prec == BF16 {
-		for i, v := range p.data {
-			p.data[i] = RoundBF16(v)
-		}
-	}
-}
-
-// pack takes the element in row i and column j from b[i*rs+j*cs].
-func (p *PackedB) pack(k, n int, b []float32, rs, cs int) {
-	p.k, p.n, p.panel = k, n, panelWidth(p.level, n)
-	width := p.panel
-	panels := (n + max(width, 1) - 1) / max(width, 1)
-	if size := panels * k * width; cap(p.data) < size {
-		p.data = make([]float32, size)
-	} else {
-		p.data = p.data[:size]
-	}
-	for j := range panels {
-		first, cols := j*width, min(width, n-j*width)
-		dst := p.data[j*k*width : (j+1)*k*width]
-		if cols < width {
-			clear(dst)
-		}
-		if cs == 1 {
-			for i := range k {
-				copy(dst[i*width:i*width+cols], b[i*rs+first:i*rs+first+cols])
-			}
-			continue
-		}
-		packTransposed(dst, width, b[first*cs:], cs, k, cols, rs)
-	}
-}
-
-// packTransposed copies columns that lie contiguous (rs is 1) into a panel, eight rows of it at a time so that both
-// sides stay in cache.
-func packTransposed(dst []float32, width int, b []float32, cs, k, cols, rs int) {
-	const block = 8
-	for i0 := 0; i0 < k; i0 += block {
-		rows := min(block, k-i0)
-		for c := range cols {
-			src := b[c*cs+i0*rs:]
-			at := i0*width + c
-			if rows == block && rs == 1 {
-				s, d := src[:block], dst[at:at+(block-1)*width+1]
-				d[0], d[width], d[2*width], d[3*width] = s[0], s[1], s[2], s[3]
-				d[4*width], d[5*width], d[6*width], d[7*width] = s[4], s[5], s[6], s[7]
-				continue
-			}
-			for i := range rows {
-				dst[at+i*width] = src[i*rs]
-			}
-		}
-	}
-}
-
 const (
 	blockK      = 512 // rows of B that are multiplied before the next ones: a strip of A of this length stays in L1
 	blockPanels = 16  // panels of B that are multiplied by each strip of A in turn: they stay in L2
 	maxRows     = 14  // of a tile
+	blockStrips = 8   // strips of a transposed A that are packed at once, so that whole lines of it are read
 )
 
-// strip is a copy of rows of A, for matrices that would thrash the cache where they lie.
-type strip [(blockK + 16) * maxRows]float32
-
-var strips = sync.Pool{New: func() any { return new(strip) }}
-
-// multiply computes C = A·B, or C += A·B. The element of A in row r and column p is a[r*rs+p*cs].
-func (p *PackedB) multiply(m int, a []float32, rs, cs int, c []float32, ldc int, acc bool) {
+// multiply computes C = A·B with an epilogue. The element of A in row r and column p is a[r*rs+p*cs].
+func (p *PackedB) multiply(m int, a []float32, rs, cs int, c []float32, ldc int, e *Epilogue) {
 	if m == 0 || p.n == 0 {
 		return
 	}
-	if !acc && (p.k == 0 || p.level == levelGo) {
-		for i := range m {
-			clear(c[i*ldc : i*ldc+p.n])
+	if p.k == 0 || p.level == levelGo {
+		if !e.Accumulate {
+			for i := range m {
+				clear(c[i*ldc : i*ldc+p.n])
+			}
 		}
-	}
-	if p.k == 0 {
-		return
-	}
-	if p.level == levelGo {
-		plainGemm(m, p.n, p.k, a, rs, cs, p.data, p.n, c, ldc)
+		if p.k > 0 {
+			plainGemm(m, p.n, p.k, a, rs, cs, p.data, p.row, c, ldc)
+		}
+		e.apply(0, m, p.n, c, ldc)
 		return
 	}
 	rows := tileRows(p.level)
-	count := (m + rows - 1) / rows
+	rows = (m + (m+rows-1)/rows - 1) / ((m + rows - 1) / rows) // as many in each strip, but for the last
+	w := walk{p: p, m: m, rows: rows, a: a, rs: rs, cs: cs, c: c, ldc: ldc, e: e}
+	w.run()
+}
+
+// walk goes over the tiles of a product.
+type walk struct {
+	p      *PackedB
+	m      int
+	rows   int // of a strip
+	a      []float32
+	rs, cs int
+	c      []float32
+	ldc    int
+	e      *Epilogue
+}
+
+func (w *walk) run() {
+	p := w.p
 	blocks := (p.k + blockK - 1) / blockK
-	panels := (p.n + p.panel - 1) / p.panel
-	// Rows whose distance is a large power of two fall into one set of the cache and push each other out.
-	copies := rs%1024 == 0 && rs > 0 && cs == 1 && m > 4
-	var buffer *strip
-	if copies {
-		buffer = strips.Get().(*strip)
-		defer strips.Put(buffer)
+	group := w.m // rows between two copies of A
+	copies := w.copies()
+	if copies == copyTransposed {
+		group = blockStrips * w.rows
+	} else if copies == copySpread {
+		group = w.rows
 	}
+	var buffer []float32
+	if copies != copyNone {
+		length := (p.k+blocks-1)/blocks + 16
+		scratch := scratchFloats(length * ((group + w.rows - 1) / w.rows) * max(maxRows, stripWidth(p.level)))
+		defer floats.Put(scratch)
+		buffer = *scratch
+	}
+	width := blockPanels * p.panel
 	for block := range blocks {
 		k0, k1 := p.k*block/blocks, p.k*(block+1)/blocks
-		for j0 := 0; j0 < panels; j0 += blockPanels {
-			for i := range count {
-				r0, r1 := m*i/count, m*(i+1)/count
-				t := tile{level: p.level, rows: r1 - r0, k: k1 - k0, a: a[r0*rs+k0*cs:], rs: rs, cs: cs, ldc: ldc, acc: acc || block > 0}
-				if copies {
-					t.copyTo(buffer)
+		t := tile{level: p.level, k: k1 - k0, ldb: p.row, size: p.size, ldc: w.ldc, acc: w.e.Accumulate || block > 0}
+		for j0 := 0; j0 < p.n; j0 += width {
+			cols := min(width, p.n-j0)
+			if block == blocks-1 && w.e.Bias != nil {
+				t.bias = w.e.Bias[j0 : j0+cols]
+			}
+			for r0 := 0; r0 < w.m; r0 += w.rows {
+				t.rows = min(w.rows, w.m-r0)
+				switch a := w.a[r0*w.rs+k0*w.cs:]; {
+				case copies == copyNone:
+					t.a, t.rs, t.cs = a, w.rs, w.cs
+				case copies == copySpread:
+					t.a, t.rs, t.cs = buffer, t.k+16, 1
+					for r := range t.rows {
+						copy(buffer[r*t.rs:r*t.rs+t.k], a[r*w.rs:])
+					}
+				default:
+					strip := r0 % group / w.rows
+					v := stripWidth(t.level)
+					if strip == 0 {
+						copyPanels(t.level, t.k, min(group, w.m-r0), a, w.cs, w.rows, v, buffer, t.k*v)
+					}
+					t.a, t.rs, t.cs = buffer[strip*t.k*v:], 1, v
 				}
-				for j := j0; j < min(j0+blockPanels, panels); j++ {
-					t.run(p.data[(j*p.k+k0)*p.panel:], c[r0*ldc+j*p.panel:], min(p.panel, p.n-j*p.panel))
+				t.run(p.data[j0/p.panel*p.size+k0*p.row:], w.c[r0*w.ldc+j0:], cols)
+				if block == blocks-1 {
+					w.e.finish(r0, r0+t.rows, j0, j0+cols, w.c, w.ldc)
 				}
 			}
 		}
 	}
 }
 
+// How a strip of A is copied.
+const (
+	copyNone       = iota
+	copySpread     // rows whose distance is a large power of two fall into one set of the cache and push each other out
+	copyTransposed // [k][stripWidth]
+)
+
+func (w *walk) copies() int {
+	switch {
+	case w.cs == 1 && w.rs > 0 && w.rs%1024 == 0 && w.m > 4:
+		return copySpread
+	case w.rs == 1 && w.cs > 1 && w.p.n > w.p.panel && w.m > 1:
+		return copyTransposed
+	}
+	return copyNone
+}
+
 // tile is some rows of A, to be multiplied with panels of B.
 type tile struct {
-	level   level
-	rows, k int
-	a       []float32
-	rs, cs  int
-	ldc     int
-	acc     bool
-}
-
-// copyTo moves the rows of A to buffer, at a distance that is no power of two.
-func (t *tile) copyTo(buffer *strip) {
-	stride := t.k + 16
-	for r := range t.rows {
-		copy(buffer[r*stride:r*stride+t.k], t.a[r*t.rs:r*t.rs+t.k])
-	}
-	t.a, t.rs = buffer[:], stride
-}
-
-// storeWhole brings the columns that count from a whole tile, of the given width, into C.
-func storeWhole(whole []float32, width, rows int, c []float32, ldc, cols int, acc bool) {
-	for r := range rows {
-		dst, src := c[r*ldc:r*ldc+cols], whole[r*width:r*width+cols]
-		if acc {
-			plainAdd(dst, src)
-		} else {
-			copy(dst, src)
-		}
-	}
+	level     level
+	rows, k   int
+	a         []float32
+	rs, cs    int
+	ldb, size int // distances between the rows of a panel of B, and between panels
+	ldc       int
+	acc       bool
+	bias      []float32
 }

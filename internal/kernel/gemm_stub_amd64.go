@@ -4,102 +4,62 @@
 
 package kernel
 
-// gemm1x16AVX2 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 1 rows. Distances are in bytes.
+// gemmNarrowAVX2 computes C = A·B for a strip of rows and panels of 8 columns, of which the last vector counts
+// for last lanes. If acc is not 0, it adds to C; if there is a bias, it is added. Distances are in bytes.
 //
 //go:noescape
-func gemm1x16AVX2(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
+func gemmNarrowAVX2(rows int, k int, panels int, a *float32, rs int, cs int, b *float32, ldb int, size int, c *float32, ldc int, last int, acc int, bias *float32)
 
-// gemm2x16AVX2 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 2 rows. Distances are in bytes.
+// packNarrowAVX2 copies k rows into panels, row by row: whole vectors from src + row·stride + panel·step bytes to
+// dst + panel·size, where rows follow each other.
 //
 //go:noescape
-func gemm2x16AVX2(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
+func packNarrowAVX2(k int, panels int, src *float32, stride int, step int, dst *float32, size int)
 
-// gemm3x16AVX2 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 3 rows. Distances are in bytes.
+// gemmAVX2 computes C = A·B for a strip of rows and panels of 16 columns, of which the last vector counts
+// for last lanes. If acc is not 0, it adds to C; if there is a bias, it is added. Distances are in bytes.
 //
 //go:noescape
-func gemm3x16AVX2(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
+func gemmAVX2(rows int, k int, panels int, a *float32, rs int, cs int, b *float32, ldb int, size int, c *float32, ldc int, last int, acc int, bias *float32)
 
-// gemm4x16AVX2 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 4 rows. Distances are in bytes.
+// packAVX2 copies k rows into panels, row by row: whole vectors from src + row·stride + panel·step bytes to
+// dst + panel·size, where rows follow each other.
 //
 //go:noescape
-func gemm4x16AVX2(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
+func packAVX2(k int, panels int, src *float32, stride int, step int, dst *float32, size int)
 
-// gemm5x16AVX2 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 5 rows. Distances are in bytes.
+// transposeAVX2 writes the number in row r and column p, at src + rows[r] + 4·p bytes, to dst + p·stride + 4·r,
+// for as many rows as a vector has lanes, and blocks of as many columns.
 //
 //go:noescape
-func gemm5x16AVX2(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
+func transposeAVX2(blocks int, src *float32, rows *[16]int, dst *float32, stride int)
 
-// gemm6x16AVX2 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 6 rows. Distances are in bytes.
+// gemmNarrowAVX512 computes C = A·B for a strip of rows and panels of 16 columns, of which the last vector counts
+// for last lanes. If acc is not 0, it adds to C; if there is a bias, it is added. Distances are in bytes.
 //
 //go:noescape
-func gemm6x16AVX2(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
+func gemmNarrowAVX512(rows int, k int, panels int, a *float32, rs int, cs int, b *float32, ldb int, size int, c *float32, ldc int, last int, acc int, bias *float32)
 
-// gemm1x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 1 rows. Distances are in bytes.
+// packNarrowAVX512 copies k rows into panels, row by row: whole vectors from src + row·stride + panel·step bytes to
+// dst + panel·size, where rows follow each other.
 //
 //go:noescape
-func gemm1x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
+func packNarrowAVX512(k int, panels int, src *float32, stride int, step int, dst *float32, size int)
 
-// gemm2x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 2 rows. Distances are in bytes.
+// gemmAVX512 computes C = A·B for a strip of rows and panels of 32 columns, of which the last vector counts
+// for last lanes. If acc is not 0, it adds to C; if there is a bias, it is added. Distances are in bytes.
 //
 //go:noescape
-func gemm2x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
+func gemmAVX512(rows int, k int, panels int, a *float32, rs int, cs int, b *float32, ldb int, size int, c *float32, ldc int, last int, acc int, bias *float32)
 
-// gemm3x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 3 rows. Distances are in bytes.
+// packAVX512 copies k rows into panels, row by row: whole vectors from src + row·stride + panel·step bytes to
+// dst + panel·size, where rows follow each other.
 //
 //go:noescape
-func gemm3x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
+func packAVX512(k int, panels int, src *float32, stride int, step int, dst *float32, size int)
 
-// gemm4x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 4 rows. Distances are in bytes.
+// transposeAVX512 writes the number in row r and column p, at src + rows[r] + 4·p bytes, to dst + p·stride + 4·r,
+// for as many rows as a vector has lanes, and blocks of as many columns.
 //
 //go:noescape
-func gemm4x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
-
-// gemm5x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 5 rows. Distances are in bytes.
-//
-//go:noescape
-func gemm5x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
-
-// gemm6x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 6 rows. Distances are in bytes.
-//
-//go:noescape
-func gemm6x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
-
-// gemm7x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 7 rows. Distances are in bytes.
-//
-//go:noescape
-func gemm7x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
-
-// gemm8x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 8 rows. Distances are in bytes.
-//
-//go:noescape
-func gemm8x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
-
-// gemm9x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 9 rows. Distances are in bytes.
-//
-//go:noescape
-func gemm9x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
-
-// gemm10x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 10 rows. Distances are in bytes.
-//
-//go:noescape
-func gemm10x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
-
-// gemm11x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 11 rows. Distances are in bytes.
-//
-//go:noescape
-func gemm11x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
-
-// gemm12x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 12 rows. Distances are in bytes.
-//
-//go:noescape
-func gemm12x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
-
-// gemm13x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 13 rows. Distances are in bytes.
-//
-//go:noescape
-func gemm13x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
-
-// gemm14x32AVX512 computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 14 rows. Distances are in bytes.
-//
-//go:noescape
-func gemm14x32AVX512(k int, a *float32, rs int, cs int, b *float32, c *float32, ldc int, acc int, mask uint32)
+func transposeAVX512(blocks int, src *float32, rows *[16]int, dst *float32, stride int)

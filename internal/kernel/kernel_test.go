@@ -119,6 +119,7 @@ func TestGemmOnEveryRemainder(t *testing.T) {
 		}
 		if !testing.Short() {
 			gemmCase(t, rng, 30, 600, 1100, 3, false, true) // several blocks of rows and panels
+			gemmCase(t, rng, 250, 70, 600, 1, false, true)  // several copies of a transposed A
 			gemmCase(t, rng, 29, 33, 1024, 0, false, false) // a distance that is a power of two
 		}
 	})

@@ -2,8 +2,8 @@
 //
 //	go generate ./internal/kernel
 //
-// It is a module of its own, so that the generator's libraries are no dependency of the product. gemm.go holds the
-// matrix products, rows.go the functions of rows, each written once for both widths of vectors.
+// It is a module of its own, so that the generator's libraries are no dependency of the product. gemm.go and pack.go
+// hold the matrix products, rows.go the functions of rows, each written once for both widths of vectors.
 package main
 
 import (
@@ -44,9 +44,11 @@ func main() {
 func vectorSets(part string) {
 	for _, s := range []set{avx2, avx512} {
 		if part == "gemm" {
-			for mr := 1; mr <= s.rows; mr++ {
-				tile(s, mr)
+			for vectors := 1; vectors <= 2; vectors++ {
+				gemm(s, vectors)
+				pack(s, vectors)
 			}
+			transpose(s)
 			continue
 		}
 		rows(s)
@@ -59,12 +61,16 @@ func (s set) bytes() int { return 4 * s.lanes }
 // zero returns a vector of zeros.
 func (s set) zero() VecVirtual {
 	v := s.vec()
+	s.clear(v)
+	return v
+}
+
+func (s set) clear(v VecVirtual) {
 	if s.lanes == 16 {
 		VPXORQ(v, v, v)
 	} else {
 		VXORPS(v, v, v)
 	}
-	return v
 }
 
 // loop runs body on all vectors of n numbers, n being a multiple of the lanes; the pointers advance.
