@@ -1,65 +1,151 @@
-"""Training steps of small networks in PyTorch, timed on request.
-
-Reads lines "WORK MODE STEPS" from standard input, runs so many steps, and answers with one JSON list of their times in
-milliseconds. WORK is train-c (TextCNN) or train-d (bidirectional LSTM), MODE is eager or compiled. The sizes are those
-of main.go.
-"""
-import json
-import sys
+"""Products, training and prediction by PyTorch. Modes of networks: eager, compiled."""
+import itertools
 import time
 
+import numpy as np
 import torch
-from torch import nn
+from torch.nn import functional as F
 
-VOCAB, DIM, LABELS, BATCH, TOKENS = 21128, 128, 2, 64, 64
+from peer_common import encode, pad, serve, threads
+from peer_nets import build
 
-
-class TextCNN(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embedding = nn.Embedding(VOCAB, DIM)
-        self.convs = nn.ModuleList(nn.Conv1d(DIM, 100, width) for width in (3, 4, 5))
-        self.head = nn.Linear(300, LABELS)
-
-    def forward(self, ids):
-        x = self.embedding(ids).transpose(1, 2)
-        return self.head(torch.cat([conv(x).relu().amax(2) for conv in self.convs], 1))
+LEAST = 5  # tokens of a batch: the widest filter of TextCNN
 
 
-class BiLSTM(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embedding = nn.Embedding(VOCAB, DIM)
-        self.lstm = nn.LSTM(DIM, 128, batch_first=True, bidirectional=True)
-        self.head = nn.Linear(256, LABELS)
-
-    def forward(self, ids):
-        states, _ = self.lstm(self.embedding(ids))
-        return self.head(states.amax(1))
+def tensors(batch, ragged):
+    """ids, and where tokens are; that is None where they are everywhere."""
+    ids, lengths = pad(batch, LEAST)
+    valid = torch.from_numpy(np.arange(ids.shape[1])[None] < lengths[:, None]) if ragged else None
+    return torch.from_numpy(ids.astype(np.int64)), valid
 
 
-def main():
-    torch.set_num_threads(int(sys.argv[1]))
-    torch.manual_seed(1)
-    runs = {}
-    print(json.dumps({"peer": "PyTorch " + torch.__version__.split("+")[0]}), flush=True)
-    for line in sys.stdin:
-        work, mode, steps = line.split()
-        if (work, mode) not in runs:
-            net = {"train-c": TextCNN, "train-d": BiLSTM}[work]()
-            forward = torch.compile(net) if mode == "compiled" else net
-            runs[work, mode] = forward, torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
-        forward, optimizer = runs[work, mode]
-        times = []
-        for _ in range(int(steps)):
-            ids = torch.randint(2, VOCAB, (BATCH, TOKENS))
-            targets = torch.randint(0, LABELS, (BATCH,))
+def adamw(net, rate):
+    matrices = [p for p in net.parameters() if p.ndim > 1]
+    rest = [p for p in net.parameters() if p.ndim == 1]
+    return torch.optim.AdamW([{"params": matrices, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}], lr=rate, fused=True)
+
+
+def compiled(net, s):
+    return torch.compile(net, dynamic=s.get("ragged", False)) if s["mode"] == "compiled" else net
+
+
+def autocast(s):
+    return torch.autocast("cpu", torch.bfloat16, enabled=s["precision"] == "bf16")
+
+
+def precision(s):
+    if s["precision"] not in ("f32", "bf16"):
+        raise ValueError("PyTorch runs in f32 or bf16 here")
+
+
+def prepare_gemm(s):
+    m, k, n = s["m"], s["k"], s["n"]
+    kind = torch.bfloat16 if s["precision"] == "bf16" else torch.float32
+    a, b = torch.randn(m, k).to(kind), torch.randn(k, n).to(kind)
+    if s["order"] == "nt":
+        b = b.t().contiguous().t()
+    if s["order"] == "tn":
+        a = a.t().contiguous().t()
+    c = torch.empty(m, n, dtype=kind)
+    return lambda: torch.mm(a, b, out=c)
+
+
+def step(forward, net, optimizer, s, ids, valid, targets):
+    optimizer.zero_grad(set_to_none=True)
+    with autocast(s):
+        logits = forward(ids, valid)
+    F.cross_entropy(logits.float(), targets).backward()
+    optimizer.step()
+
+
+def prepare_train(s):
+    net = build(s)
+    forward, optimizer = compiled(net, s), adamw(net, 1e-3)
+    batches = [(*tensors(b, s.get("ragged")), torch.tensor(c)) for b, c in zip(s["batches"], s["classes"])]
+    cycle = itertools.cycle(batches)
+
+    def one():
+        with torch.enable_grad():
+            step(forward, net, optimizer, s, *next(cycle))
+    return one
+
+
+def predictor(s):
+    """A function of ids and valid. Weights are bf16 already where that is asked, so that no call converts them."""
+    net = build(s).eval()
+    if s["precision"] == "bf16":
+        net = net.to(torch.bfloat16)
+    return compiled(net, s)
+
+
+def prepare_infer(s):
+    forward = predictor(s)
+    cycle = itertools.cycle([tensors(b, s.get("ragged")) for b in s["batches"]])
+    return lambda: forward(*next(cycle)).float().numpy()
+
+
+def prepare_text(s):
+    from tokenizers import Tokenizer
+    tokenizer, forward = Tokenizer.from_file(s["tokenizer"]), predictor(s)
+    size = len(s["texts"]) // s["pass"]
+
+    def one():
+        for batch in encode(tokenizer, s["texts"], size, s["max_tokens"]):
+            forward(*tensors(batch, True)).float().numpy()
+    return one
+
+
+def prepare(s):
+    precision(s)
+    return {"gemm": prepare_gemm, "train": prepare_train, "infer": prepare_infer, "text": prepare_text}[s["kind"]](s)
+
+
+def accuracy(forward, judge, truth):
+    right = 0
+    with torch.inference_mode():
+        for at in range(0, len(judge), 64):
+            logits = forward(*tensors(judge[at:at + 64], True))
+            right += int((logits.argmax(1) == torch.tensor(truth[at:at + 64])).sum())
+    return right / len(judge)
+
+
+def fit(s):
+    """Trains from the start and judges twice an epoch; points of seconds of training and accuracy."""
+    torch.manual_seed(s["seed"])
+    net = build(s)
+    forward, optimizer = compiled(net, s), adamw(net, s["rate"])
+    batches = [(*tensors(b, True), torch.tensor(c)) for b, c in zip(s["batches"], s["classes"])]
+    steps, done, spent, curve = len(batches) * s["epochs"], 0, 0.0, []
+    for _ in range(s["epochs"]):
+        for i in torch.randperm(len(batches)).tolist():
             start = time.perf_counter()
-            optimizer.zero_grad(set_to_none=True)
-            nn.functional.cross_entropy(forward(ids), targets).backward()
-            optimizer.step()
-            times.append(1000 * (time.perf_counter() - start))
-        print(json.dumps(times), flush=True)
+            warm = max(steps // 10, 1)
+            scale = min((done + 1) / warm, (steps - done) / max(steps - warm, 1))
+            for group in optimizer.param_groups:
+                group["lr"] = s["rate"] * scale
+            step(forward, net, optimizer, s, *batches[i])
+            spent += time.perf_counter() - start
+            done += 1
+            if done % (len(batches) // 2) == 0:
+                curve.append({"seconds": spent, "accuracy": accuracy(net, s["judge"], s["truth"])})
+    return curve
 
 
-main()
+torch._dynamo.config.recompile_limit = 1000  # every network and mode counts
+torch.set_num_threads(threads())
+torch.set_num_interop_threads(1)
+torch.manual_seed(1)
+
+
+def guarded(s):
+    made = prepare(s)
+    if s["kind"] == "train":
+        return made
+
+    def one():
+        with torch.inference_mode():
+            return made()
+    return one
+
+
+serve("PyTorch " + torch.__version__.split("+")[0], guarded, fit)
