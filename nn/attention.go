@@ -123,15 +123,12 @@ func (a *attention) backward(lo, hi int, dy, dqkv []float32, add bool) {
 		for first := 0; first < length; first += tileQueries {
 			rows := min(tileQueries, length-first)
 			p, d := w.scores[:rows*length], w.grad[:rows*length]
-			out, dout := a.y[(from+first)*a.dim+at:], dy[(from+first)*a.dim+at:]
+			dout := dy[(from+first)*a.dim+at:]
 			kernel.GemmPacked(rows, q[first*stride:], stride, &w.keysT, p, length, kernel.Epilogue{})
 			sums := a.sums[from*a.heads+i%a.heads*length+first:][:rows]
 			kernel.SoftmaxAgain(p, rows, length, a.scale, sums)
 			kernel.GemmPacked(rows, dout, a.dim, &w.values, d, length, kernel.Epilogue{})
-			for r := range rows {
-				along := kernel.Dot(dout[r*a.dim:r*a.dim+a.size], out[r*a.dim:r*a.dim+a.size])
-				kernel.SoftmaxGrad(d[r*length:(r+1)*length], p[r*length:(r+1)*length], along, a.scale)
-			}
+			kernel.SoftmaxGrad(d, p, rows, length, a.scale)
 			kernel.GemmPacked(rows, d, length, &w.keys, dq[first*stride:], stride, kernel.Epilogue{Accumulate: add})
 			kernel.GemmTN(a.precision, length, a.size, rows, p, length, dout, a.dim, dv, stride, add || first > 0)
 			kernel.GemmTN(a.precision, length, a.size, rows, d, length, q[first*stride:], stride, dk, stride, add || first > 0)

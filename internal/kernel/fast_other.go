@@ -2,7 +2,7 @@
 
 package kernel
 
-// There is no assembly here: the functions of rows do nothing and leave all to their plain twins.
+// There is no assembly here.
 
 var levelNames = [...]string{"go"}
 
@@ -21,15 +21,3 @@ func quantizeFast(level, []int8, []float32, float32) int                        
 func inPlace(level, int, int, int) bool                                      { return true }
 func copyRows(level, int, int, []float32, int, int, int, []float32, int) int { return 0 }
 func transposeRows(level, int, int, []float32, int, []float32, int) int      { return 0 }
-
-func dotFast(level, []float32, []float32) (float32, int)         { return 0, 0 }
-func squaresFast(level, []float32) (float32, int)                { return 0, 0 }
-func axpyFast(level, float32, []float32, []float32) int          { return 0 }
-func scaleFast(level, float32, []float32) int                    { return 0 }
-func addFast(level, []float32, []float32) int                    { return 0 }
-func mulFast(_ level, _, _, _ []float32) int                     { return 0 }
-func mulAddFast(_ level, _, _, _ []float32) int                  { return 0 }
-func expFast(_ level, _, _ []float32) int                        { return 0 }
-func tanhFast(_ level, _, _ []float32) int                       { return 0 }
-func sigmoidFast(_ level, _, _ []float32) int                    { return 0 }
-func adamWFast(_ level, _ *[7]float32, _, _, _, _ []float32) int { return 0 }

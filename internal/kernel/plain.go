@@ -74,25 +74,18 @@ func plainMulAdd(dst, x, y []float32) {
 	}
 }
 
-// each computes dst = f(x); dst may be x.
-func each(dst, x []float32, f func(float64) float64) {
-	dst = dst[:len(x)]
-	for i, v := range x {
-		dst[i] = float32(f(float64(v)))
+func plainSum(x []float32) float64 {
+	s := 0.0
+	for _, v := range x {
+		s += float64(v)
 	}
+	return s
 }
 
-func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
-
-func plainExp(dst, x []float32)     { each(dst, x, math.Exp) }
-func plainTanh(dst, x []float32)    { each(dst, x, math.Tanh) }
-func plainSigmoid(dst, x []float32) { each(dst, x, sigmoid) }
-
-func plainAdamW(c *[7]float32, p, g, m, v []float32) {
-	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
-	for i, d := range g {
-		m[i] += c[1] * (d - m[i])
-		v[i] = c[2]*v[i] + c[3]*d*d
-		p[i] = p[i]*c[0] - c[4]*m[i]/(float32(math.Sqrt(float64(v[i])))*c[5]+c[6])
+func plainMax(x []float32) float32 {
+	m := float32(math.Inf(-1))
+	for _, v := range x {
+		m = max(m, v)
 	}
+	return m
 }

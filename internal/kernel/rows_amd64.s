@@ -8,410 +8,2388 @@
 // Requires: AVX, FMA3
 TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
-	MOVQ         x+16(FP), CX
-	MOVQ         y+24(FP), DX
-	VBROADCASTSS alpha+8(FP), Y0
+	MOVQ         AX, CX
+	ANDQ         $0x07, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks8<>+32(SB), DX
+	MOVQ         CX, BX
+	NEGQ         BX
+	VMOVUPS      (DX)(BX*4), Y0
+	MOVQ         x+16(FP), DX
+	MOVQ         y+24(FP), BX
+	VBROADCASTSS alpha+8(FP), Y1
+	XORQ         SI, SI
 
-loop:
-	CMPQ        AX, $0x08
-	JL          done
-	VMOVUPS     (CX), Y1
-	VMOVUPS     (DX), Y2
-	VFMADD231PS Y1, Y0, Y2
-	VMOVUPS     Y2, (DX)
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	SUBQ        $0x08, AX
-	JMP         loop
+loop2:
+	CMPQ        SI, AX
+	JGE         rest3
+	VMOVUPS     (DX)(SI*1), Y2
+	VMOVUPS     (BX)(SI*1), Y3
+	VFMADD231PS Y2, Y1, Y3
+	VMOVUPS     Y3, (BX)(SI*1)
+	ADDQ        $+32, SI
+	JMP         loop2
 
-done:
+rest3:
+	TESTQ       CX, CX
+	JZ          done4
+	VMASKMOVPS  (DX)(SI*1), Y0, Y2
+	VMASKMOVPS  (BX)(SI*1), Y0, Y3
+	VFMADD231PS Y2, Y1, Y3
+	VMASKMOVPS  Y3, Y0, (BX)(SI*1)
+
+done4:
+	VZEROUPPER
+	RET
+
+DATA masks8<>+0(SB)/4, $0xffffffff
+DATA masks8<>+4(SB)/4, $0xffffffff
+DATA masks8<>+8(SB)/4, $0xffffffff
+DATA masks8<>+12(SB)/4, $0xffffffff
+DATA masks8<>+16(SB)/4, $0xffffffff
+DATA masks8<>+20(SB)/4, $0xffffffff
+DATA masks8<>+24(SB)/4, $0xffffffff
+DATA masks8<>+28(SB)/4, $0xffffffff
+DATA masks8<>+32(SB)/4, $0x00000000
+DATA masks8<>+36(SB)/4, $0x00000000
+DATA masks8<>+40(SB)/4, $0x00000000
+DATA masks8<>+44(SB)/4, $0x00000000
+DATA masks8<>+48(SB)/4, $0x00000000
+DATA masks8<>+52(SB)/4, $0x00000000
+DATA masks8<>+56(SB)/4, $0x00000000
+DATA masks8<>+60(SB)/4, $0x00000000
+GLOBL masks8<>(SB), RODATA|NOPTR, $64
+
+// func scaleAVX2(n int, alpha float32, x *float32)
+// Requires: AVX
+TEXT ·scaleAVX2(SB), NOSPLIT, $0-24
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x07, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks8<>+32(SB), DX
+	MOVQ         CX, BX
+	NEGQ         BX
+	VMOVUPS      (DX)(BX*4), Y0
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS alpha+8(FP), Y1
+	XORQ         BX, BX
+
+loop6:
+	CMPQ    BX, AX
+	JGE     rest7
+	VMOVUPS (DX)(BX*1), Y2
+	VMULPS  Y2, Y1, Y2
+	VMOVUPS Y2, (DX)(BX*1)
+	ADDQ    $+32, BX
+	JMP     loop6
+
+rest7:
+	TESTQ      CX, CX
+	JZ         done8
+	VMASKMOVPS (DX)(BX*1), Y0, Y2
+	VMULPS     Y2, Y1, Y2
+	VMASKMOVPS Y2, Y0, (DX)(BX*1)
+
+done8:
 	VZEROUPPER
 	RET
 
 // func addAVX2(n int, x *float32, y *float32)
 // Requires: AVX
 TEXT ·addAVX2(SB), NOSPLIT, $0-24
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	XORQ    SI, SI
 
-loop:
-	CMPQ    AX, $0x08
-	JL      done
-	VMOVUPS (CX), Y0
-	VMOVUPS (DX), Y1
-	VADDPS  Y0, Y1, Y1
-	VMOVUPS Y1, (DX)
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, DX
-	SUBQ    $0x08, AX
-	JMP     loop
+loop10:
+	CMPQ    SI, AX
+	JGE     rest11
+	VMOVUPS (DX)(SI*1), Y1
+	VMOVUPS (BX)(SI*1), Y2
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (BX)(SI*1)
+	ADDQ    $+32, SI
+	JMP     loop10
 
-done:
-	VZEROUPPER
-	RET
+rest11:
+	TESTQ      CX, CX
+	JZ         done12
+	VMASKMOVPS (DX)(SI*1), Y0, Y1
+	VMASKMOVPS (BX)(SI*1), Y0, Y2
+	VADDPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (BX)(SI*1)
 
-// func scaleAVX2(n int, alpha float32, x *float32)
-// Requires: AVX
-TEXT ·scaleAVX2(SB), NOSPLIT, $0-24
-	MOVQ         n+0(FP), AX
-	MOVQ         x+16(FP), CX
-	VBROADCASTSS alpha+8(FP), Y0
-
-loop:
-	CMPQ    AX, $0x08
-	JL      done
-	VMULPS  (CX), Y0, Y1
-	VMOVUPS Y1, (CX)
-	ADDQ    $0x20, CX
-	SUBQ    $0x08, AX
-	JMP     loop
-
-done:
+done12:
 	VZEROUPPER
 	RET
 
 // func mulAVX2(n int, x *float32, y *float32, z *float32)
 // Requires: AVX
 TEXT ·mulAVX2(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ z+24(FP), BX
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	MOVQ    z+24(FP), SI
+	XORQ    DI, DI
 
-loop:
-	CMPQ    AX, $0x08
-	JL      done
-	VMOVUPS (CX), Y0
-	VMOVUPS (DX), Y1
-	VMULPS  Y0, Y1, Y0
-	VMOVUPS Y0, (BX)
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, DX
-	ADDQ    $0x20, BX
-	SUBQ    $0x08, AX
-	JMP     loop
+loop14:
+	CMPQ    DI, AX
+	JGE     rest15
+	VMOVUPS (DX)(DI*1), Y1
+	VMOVUPS (BX)(DI*1), Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (SI)(DI*1)
+	ADDQ    $+32, DI
+	JMP     loop14
 
-done:
+rest15:
+	TESTQ      CX, CX
+	JZ         done16
+	VMASKMOVPS (DX)(DI*1), Y0, Y1
+	VMASKMOVPS (BX)(DI*1), Y0, Y2
+	VMULPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (SI)(DI*1)
+
+done16:
 	VZEROUPPER
 	RET
 
 // func mulAddAVX2(n int, x *float32, y *float32, z *float32)
 // Requires: AVX, FMA3
 TEXT ·mulAddAVX2(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ z+24(FP), BX
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	MOVQ    z+24(FP), SI
+	XORQ    DI, DI
 
-loop:
-	CMPQ        AX, $0x08
-	JL          done
-	VMOVUPS     (CX), Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (BX), Y2
-	VFMADD231PS Y0, Y1, Y2
-	VMOVUPS     Y2, (BX)
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JMP         loop
+loop18:
+	CMPQ        DI, AX
+	JGE         rest19
+	VMOVUPS     (DX)(DI*1), Y1
+	VMOVUPS     (BX)(DI*1), Y2
+	VMOVUPS     (SI)(DI*1), Y3
+	VFMADD231PS Y1, Y2, Y3
+	VMOVUPS     Y3, (SI)(DI*1)
+	ADDQ        $+32, DI
+	JMP         loop18
 
-done:
+rest19:
+	TESTQ       CX, CX
+	JZ          done20
+	VMASKMOVPS  (DX)(DI*1), Y0, Y1
+	VMASKMOVPS  (BX)(DI*1), Y0, Y2
+	VMASKMOVPS  (SI)(DI*1), Y0, Y3
+	VFMADD231PS Y1, Y2, Y3
+	VMASKMOVPS  Y3, Y0, (SI)(DI*1)
+
+done20:
 	VZEROUPPER
 	RET
 
-// func dotAVX2(n int, x *float32, y *float32, out *float32)
+// func dotAVX2(n int, x *float32, y *float32) float32
 // Requires: AVX, FMA3
-TEXT ·dotAVX2(SB), NOSPLIT, $0-32
-	MOVQ   n+0(FP), AX
-	MOVQ   x+8(FP), CX
-	MOVQ   y+16(FP), DX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
+TEXT ·dotAVX2(SB), NOSPLIT, $0-28
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	XORQ    SI, SI
+	MOVQ    AX, DI
+	SUBQ    $+128, DI
+	JL      loop22
 
-four:
-	CMPQ        AX, $0x20
-	JL          loop
-	VMOVUPS     (CX), Y4
-	VFMADD231PS (DX), Y4, Y0
-	VMOVUPS     32(CX), Y4
-	VFMADD231PS 32(DX), Y4, Y1
-	VMOVUPS     64(CX), Y4
-	VFMADD231PS 64(DX), Y4, Y2
-	VMOVUPS     96(CX), Y4
-	VFMADD231PS 96(DX), Y4, Y3
-	ADDQ        $+128, CX
-	ADDQ        $+128, DX
-	SUBQ        $0x20, AX
-	JMP         four
+many21:
+	VMOVUPS     (DX)(SI*1), Y5
+	VMOVUPS     (BX)(SI*1), Y6
+	VFMADD231PS Y5, Y6, Y1
+	VMOVUPS     32(DX)(SI*1), Y5
+	VMOVUPS     32(BX)(SI*1), Y6
+	VFMADD231PS Y5, Y6, Y2
+	VMOVUPS     64(DX)(SI*1), Y5
+	VMOVUPS     64(BX)(SI*1), Y6
+	VFMADD231PS Y5, Y6, Y3
+	VMOVUPS     96(DX)(SI*1), Y5
+	VMOVUPS     96(BX)(SI*1), Y6
+	VFMADD231PS Y5, Y6, Y4
+	ADDQ        $+128, SI
+	CMPQ        SI, DI
+	JLE         many21
 
-loop:
-	CMPQ        AX, $0x08
-	JL          done
-	VMOVUPS     (CX), Y4
-	VFMADD231PS (DX), Y4, Y0
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	SUBQ        $0x08, AX
-	JMP         loop
+loop22:
+	CMPQ        SI, AX
+	JGE         rest23
+	VMOVUPS     (DX)(SI*1), Y5
+	VMOVUPS     (BX)(SI*1), Y6
+	VFMADD231PS Y5, Y6, Y1
+	ADDQ        $+32, SI
+	JMP         loop22
 
-done:
-	VADDPS  Y1, Y0, Y0
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y0, Y0
-	MOVQ    out+24(FP), AX
-	VMOVUPS Y0, (AX)
+rest23:
+	TESTQ       CX, CX
+	JZ          done24
+	VMASKMOVPS  (DX)(SI*1), Y0, Y5
+	VMASKMOVPS  (BX)(SI*1), Y0, Y0
+	VFMADD231PS Y5, Y0, Y1
+
+done24:
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y4, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VPERM2F128 $0x01, Y1, Y1, Y0
+	VADDPS     Y0, Y1, Y1
+	VSHUFPS    $0x4e, Y1, Y1, Y0
+	VADDPS     Y0, Y1, Y1
+	VSHUFPS    $0xb1, Y1, Y1, Y0
+	VADDPS     Y0, Y1, Y1
+	VMOVSS     X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
-// func squaresAVX2(n int, x *float32, out *float32)
+// func squaresAVX2(n int, x *float32) float32
 // Requires: AVX, FMA3
-TEXT ·squaresAVX2(SB), NOSPLIT, $0-24
-	MOVQ   n+0(FP), AX
-	MOVQ   x+8(FP), CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
+TEXT ·squaresAVX2(SB), NOSPLIT, $0-20
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	XORQ    BX, BX
+	MOVQ    AX, SI
+	SUBQ    $+128, SI
+	JL      loop26
 
-four:
-	CMPQ        AX, $0x20
-	JL          loop
-	VMOVUPS     (CX), Y4
-	VFMADD231PS Y4, Y4, Y0
-	VMOVUPS     32(CX), Y4
-	VFMADD231PS Y4, Y4, Y1
-	VMOVUPS     64(CX), Y4
-	VFMADD231PS Y4, Y4, Y2
-	VMOVUPS     96(CX), Y4
-	VFMADD231PS Y4, Y4, Y3
-	ADDQ        $+128, CX
-	SUBQ        $0x20, AX
-	JMP         four
+many25:
+	VMOVUPS     (DX)(BX*1), Y5
+	VFMADD231PS Y5, Y5, Y1
+	VMOVUPS     32(DX)(BX*1), Y5
+	VFMADD231PS Y5, Y5, Y2
+	VMOVUPS     64(DX)(BX*1), Y5
+	VFMADD231PS Y5, Y5, Y3
+	VMOVUPS     96(DX)(BX*1), Y5
+	VFMADD231PS Y5, Y5, Y4
+	ADDQ        $+128, BX
+	CMPQ        BX, SI
+	JLE         many25
 
-loop:
-	CMPQ        AX, $0x08
-	JL          done
-	VMOVUPS     (CX), Y4
-	VFMADD231PS Y4, Y4, Y0
-	ADDQ        $0x20, CX
-	SUBQ        $0x08, AX
-	JMP         loop
+loop26:
+	CMPQ        BX, AX
+	JGE         rest27
+	VMOVUPS     (DX)(BX*1), Y5
+	VFMADD231PS Y5, Y5, Y1
+	ADDQ        $+32, BX
+	JMP         loop26
 
-done:
-	VADDPS  Y1, Y0, Y0
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y0, Y0
-	MOVQ    out+16(FP), AX
-	VMOVUPS Y0, (AX)
+rest27:
+	TESTQ       CX, CX
+	JZ          done28
+	VMASKMOVPS  (DX)(BX*1), Y0, Y0
+	VFMADD231PS Y0, Y0, Y1
+
+done28:
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y4, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VPERM2F128 $0x01, Y1, Y1, Y0
+	VADDPS     Y0, Y1, Y1
+	VSHUFPS    $0x4e, Y1, Y1, Y0
+	VADDPS     Y0, Y1, Y1
+	VSHUFPS    $0xb1, Y1, Y1, Y0
+	VADDPS     Y0, Y1, Y1
+	VMOVSS     X1, ret+16(FP)
 	VZEROUPPER
 	RET
 
-// func expAVX2(n int, x *float32, y *float32, table *float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·expAVX2(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ table+24(FP), BX
+// func sumAVX2(n int, x *float32) float32
+// Requires: AVX
+TEXT ·sumAVX2(SB), NOSPLIT, $0-20
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	XORQ    BX, BX
+	MOVQ    AX, SI
+	SUBQ    $+128, SI
+	JL      loop30
 
-loop:
-	CMPQ         AX, $0x08
-	JL           done
-	VMOVUPS      (CX), Y0
-	VBROADCASTSS 4(BX), Y1
-	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS (BX), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS 8(BX), Y2
-	VMULPS       Y2, Y1, Y2
-	VCVTPS2DQ    Y2, Y3
-	VCVTDQ2PS    Y3, Y2
-	VMOVAPS      Y1, Y1
-	VBROADCASTSS 12(BX), Y4
-	VFNMADD231PS Y4, Y2, Y1
-	VBROADCASTSS 16(BX), Y4
-	VFNMADD231PS Y4, Y2, Y1
-	VBROADCASTSS 44(BX), Y2
-	VBROADCASTSS 48(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 52(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 56(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 60(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 64(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 68(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS (BX), Y1
-	VXORPS       Y3, Y3, Y3
-	VCMPPS       $0x01, Y1, Y0, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y2
-	VBROADCASTSS 4(BX), Y1
-	VBROADCASTSS 20(BX), Y3
-	VCMPPS       $0x0e, Y1, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y2
-	VMOVUPS      Y2, (DX)
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, DX
-	SUBQ         $0x08, AX
-	JMP          loop
+many29:
+	VMOVUPS (DX)(BX*1), Y5
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS 32(DX)(BX*1), Y5
+	VADDPS  Y5, Y2, Y2
+	VMOVUPS 64(DX)(BX*1), Y5
+	VADDPS  Y5, Y3, Y3
+	VMOVUPS 96(DX)(BX*1), Y5
+	VADDPS  Y5, Y4, Y4
+	ADDQ    $+128, BX
+	CMPQ    BX, SI
+	JLE     many29
 
-done:
+loop30:
+	CMPQ    BX, AX
+	JGE     rest31
+	VMOVUPS (DX)(BX*1), Y5
+	VADDPS  Y5, Y1, Y1
+	ADDQ    $+32, BX
+	JMP     loop30
+
+rest31:
+	TESTQ      CX, CX
+	JZ         done32
+	VMASKMOVPS (DX)(BX*1), Y0, Y0
+	VADDPS     Y0, Y1, Y1
+
+done32:
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y4, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VPERM2F128 $0x01, Y1, Y1, Y0
+	VADDPS     Y0, Y1, Y1
+	VSHUFPS    $0x4e, Y1, Y1, Y0
+	VADDPS     Y0, Y1, Y1
+	VSHUFPS    $0xb1, Y1, Y1, Y0
+	VADDPS     Y0, Y1, Y1
+	VMOVSS     X1, ret+16(FP)
 	VZEROUPPER
 	RET
 
-// func sigmoidAVX2(n int, x *float32, y *float32, table *float32)
+// func expAVX2(n int, x *float32, y *float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ table+24(FP), BX
+TEXT ·expAVX2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	XORQ    SI, SI
 
-loop:
-	CMPQ         AX, $0x08
-	JL           done
-	VMOVUPS      (CX), Y0
-	VBROADCASTSS 32(BX), Y1
-	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS 4(BX), Y1
-	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS (BX), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS 8(BX), Y2
-	VMULPS       Y2, Y1, Y2
-	VCVTPS2DQ    Y2, Y3
-	VCVTDQ2PS    Y3, Y2
-	VMOVAPS      Y1, Y1
-	VBROADCASTSS 12(BX), Y4
-	VFNMADD231PS Y4, Y2, Y1
-	VBROADCASTSS 16(BX), Y4
-	VFNMADD231PS Y4, Y2, Y1
-	VBROADCASTSS 44(BX), Y2
-	VBROADCASTSS 48(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 52(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 56(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 60(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 64(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 68(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS (BX), Y1
-	VXORPS       Y3, Y3, Y3
-	VCMPPS       $0x01, Y1, Y0, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y2
-	VBROADCASTSS 4(BX), Y1
-	VBROADCASTSS 20(BX), Y3
-	VCMPPS       $0x0e, Y1, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y2
-	VBROADCASTSS 24(BX), Y0
-	VADDPS       Y0, Y2, Y2
-	VBROADCASTSS 24(BX), Y0
-	VDIVPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (DX)
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, DX
-	SUBQ         $0x08, AX
-	JMP          loop
-
-done:
-	VZEROUPPER
-	RET
-
-// func tanhAVX2(n int, x *float32, y *float32, table *float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·tanhAVX2(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ table+24(FP), BX
-
-loop:
-	CMPQ         AX, $0x08
-	JL           done
-	VMOVUPS      (CX), Y0
-	VADDPS       Y0, Y0, Y1
-	VBROADCASTSS 4(BX), Y2
-	VMINPS       Y1, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS 8(BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VCVTPS2DQ    Y3, Y4
-	VCVTDQ2PS    Y4, Y3
-	VMOVAPS      Y2, Y2
-	VBROADCASTSS 12(BX), Y5
-	VFNMADD231PS Y5, Y3, Y2
-	VBROADCASTSS 16(BX), Y5
-	VFNMADD231PS Y5, Y3, Y2
-	VBROADCASTSS 44(BX), Y3
-	VBROADCASTSS 48(BX), Y5
-	VFMADD213PS  Y5, Y2, Y3
-	VBROADCASTSS 52(BX), Y5
-	VFMADD213PS  Y5, Y2, Y3
-	VBROADCASTSS 56(BX), Y5
-	VFMADD213PS  Y5, Y2, Y3
-	VBROADCASTSS 60(BX), Y5
-	VFMADD213PS  Y5, Y2, Y3
-	VBROADCASTSS 64(BX), Y5
-	VFMADD213PS  Y5, Y2, Y3
-	VBROADCASTSS 68(BX), Y5
-	VFMADD213PS  Y5, Y2, Y3
+loop34:
+	CMPQ         SI, AX
+	JGE          rest35
+	VMOVUPS      (DX)(SI*1), Y1
+	VMULPS       word3fb8aa3b<>+0(SB), Y1, Y2
+	VCVTPS2DQ    Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS word3f317200<>+0(SB), Y2, Y3
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y2, Y3
+	VBROADCASTSS word3c0830d8<>+0(SB), Y2
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y3, Y2
+	VFMADD213PS  word3e2aabda<>+0(SB), Y3, Y2
+	VFMADD213PS  word3efffefc<>+0(SB), Y3, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y2
 	VPSLLD       $0x17, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS (BX), Y2
-	VXORPS       Y4, Y4, Y4
-	VCMPPS       $0x01, Y2, Y1, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y3
-	VBROADCASTSS 4(BX), Y2
-	VBROADCASTSS 20(BX), Y4
-	VCMPPS       $0x0e, Y2, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y3
-	VBROADCASTSS 24(BX), Y1
-	VADDPS       Y1, Y3, Y3
-	VBROADCASTSS 28(BX), Y1
-	VDIVPS       Y3, Y1, Y1
-	VBROADCASTSS 24(BX), Y2
-	VSUBPS       Y1, Y2, Y3
-	VBROADCASTSS 72(BX), Y2
-	VMULPS       Y0, Y0, Y1
-	VBROADCASTSS 76(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 80(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 84(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VBROADCASTSS 88(BX), Y4
-	VFMADD213PS  Y4, Y1, Y2
-	VMULPS       Y1, Y2, Y2
-	VFMADD213PS  Y0, Y0, Y2
-	VBROADCASTSS 36(BX), Y1
-	VANDPS       Y1, Y0, Y0
-	VBROADCASTSS 40(BX), Y1
-	VCMPPS       $0x01, Y1, Y0, Y0
-	VBLENDVPS    Y0, Y2, Y3, Y3
-	VMOVUPS      Y3, (DX)
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, DX
-	SUBQ         $0x08, AX
-	JMP          loop
+	VPADDD       Y4, Y2, Y2
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y1, Y4
+	VANDNPS      Y2, Y4, Y2
+	VBROADCASTSS word7f800000<>+0(SB), Y3
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VMOVUPS      Y2, (BX)(SI*1)
+	ADDQ         $+32, SI
+	JMP          loop34
 
-done:
+rest35:
+	TESTQ        CX, CX
+	JZ           done36
+	VMASKMOVPS   (DX)(SI*1), Y0, Y1
+	VMULPS       word3fb8aa3b<>+0(SB), Y1, Y2
+	VCVTPS2DQ    Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS word3f317200<>+0(SB), Y2, Y3
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y2, Y3
+	VBROADCASTSS word3c0830d8<>+0(SB), Y2
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y3, Y2
+	VFMADD213PS  word3e2aabda<>+0(SB), Y3, Y2
+	VFMADD213PS  word3efffefc<>+0(SB), Y3, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y1, Y4
+	VANDNPS      Y2, Y4, Y2
+	VBROADCASTSS word7f800000<>+0(SB), Y3
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (BX)(SI*1)
+
+done36:
+	VZEROUPPER
+	RET
+
+DATA word3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+GLOBL word3fb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA word3f317200<>+0(SB)/4, $0x3f317200
+DATA word3f317200<>+4(SB)/4, $0x3f317200
+DATA word3f317200<>+8(SB)/4, $0x3f317200
+DATA word3f317200<>+12(SB)/4, $0x3f317200
+DATA word3f317200<>+16(SB)/4, $0x3f317200
+DATA word3f317200<>+20(SB)/4, $0x3f317200
+DATA word3f317200<>+24(SB)/4, $0x3f317200
+DATA word3f317200<>+28(SB)/4, $0x3f317200
+GLOBL word3f317200<>(SB), RODATA|NOPTR, $32
+
+DATA word35bfbe8e<>+0(SB)/4, $0x35bfbe8e
+DATA word35bfbe8e<>+4(SB)/4, $0x35bfbe8e
+DATA word35bfbe8e<>+8(SB)/4, $0x35bfbe8e
+DATA word35bfbe8e<>+12(SB)/4, $0x35bfbe8e
+DATA word35bfbe8e<>+16(SB)/4, $0x35bfbe8e
+DATA word35bfbe8e<>+20(SB)/4, $0x35bfbe8e
+DATA word35bfbe8e<>+24(SB)/4, $0x35bfbe8e
+DATA word35bfbe8e<>+28(SB)/4, $0x35bfbe8e
+GLOBL word35bfbe8e<>(SB), RODATA|NOPTR, $32
+
+DATA word3c0830d8<>+0(SB)/4, $0x3c0830d8
+DATA word3c0830d8<>+4(SB)/4, $0x3c0830d8
+DATA word3c0830d8<>+8(SB)/4, $0x3c0830d8
+DATA word3c0830d8<>+12(SB)/4, $0x3c0830d8
+DATA word3c0830d8<>+16(SB)/4, $0x3c0830d8
+DATA word3c0830d8<>+20(SB)/4, $0x3c0830d8
+DATA word3c0830d8<>+24(SB)/4, $0x3c0830d8
+DATA word3c0830d8<>+28(SB)/4, $0x3c0830d8
+GLOBL word3c0830d8<>(SB), RODATA|NOPTR, $32
+
+DATA word3d2b95e3<>+0(SB)/4, $0x3d2b95e3
+DATA word3d2b95e3<>+4(SB)/4, $0x3d2b95e3
+DATA word3d2b95e3<>+8(SB)/4, $0x3d2b95e3
+DATA word3d2b95e3<>+12(SB)/4, $0x3d2b95e3
+DATA word3d2b95e3<>+16(SB)/4, $0x3d2b95e3
+DATA word3d2b95e3<>+20(SB)/4, $0x3d2b95e3
+DATA word3d2b95e3<>+24(SB)/4, $0x3d2b95e3
+DATA word3d2b95e3<>+28(SB)/4, $0x3d2b95e3
+GLOBL word3d2b95e3<>(SB), RODATA|NOPTR, $32
+
+DATA word3e2aabda<>+0(SB)/4, $0x3e2aabda
+DATA word3e2aabda<>+4(SB)/4, $0x3e2aabda
+DATA word3e2aabda<>+8(SB)/4, $0x3e2aabda
+DATA word3e2aabda<>+12(SB)/4, $0x3e2aabda
+DATA word3e2aabda<>+16(SB)/4, $0x3e2aabda
+DATA word3e2aabda<>+20(SB)/4, $0x3e2aabda
+DATA word3e2aabda<>+24(SB)/4, $0x3e2aabda
+DATA word3e2aabda<>+28(SB)/4, $0x3e2aabda
+GLOBL word3e2aabda<>(SB), RODATA|NOPTR, $32
+
+DATA word3efffefc<>+0(SB)/4, $0x3efffefc
+DATA word3efffefc<>+4(SB)/4, $0x3efffefc
+DATA word3efffefc<>+8(SB)/4, $0x3efffefc
+DATA word3efffefc<>+12(SB)/4, $0x3efffefc
+DATA word3efffefc<>+16(SB)/4, $0x3efffefc
+DATA word3efffefc<>+20(SB)/4, $0x3efffefc
+DATA word3efffefc<>+24(SB)/4, $0x3efffefc
+DATA word3efffefc<>+28(SB)/4, $0x3efffefc
+GLOBL word3efffefc<>(SB), RODATA|NOPTR, $32
+
+DATA word3f800000<>+0(SB)/4, $0x3f800000
+DATA word3f800000<>+4(SB)/4, $0x3f800000
+DATA word3f800000<>+8(SB)/4, $0x3f800000
+DATA word3f800000<>+12(SB)/4, $0x3f800000
+DATA word3f800000<>+16(SB)/4, $0x3f800000
+DATA word3f800000<>+20(SB)/4, $0x3f800000
+DATA word3f800000<>+24(SB)/4, $0x3f800000
+DATA word3f800000<>+28(SB)/4, $0x3f800000
+GLOBL word3f800000<>(SB), RODATA|NOPTR, $32
+
+DATA wordc2aeac4f<>+0(SB)/4, $0xc2aeac4f
+DATA wordc2aeac4f<>+4(SB)/4, $0xc2aeac4f
+DATA wordc2aeac4f<>+8(SB)/4, $0xc2aeac4f
+DATA wordc2aeac4f<>+12(SB)/4, $0xc2aeac4f
+DATA wordc2aeac4f<>+16(SB)/4, $0xc2aeac4f
+DATA wordc2aeac4f<>+20(SB)/4, $0xc2aeac4f
+DATA wordc2aeac4f<>+24(SB)/4, $0xc2aeac4f
+DATA wordc2aeac4f<>+28(SB)/4, $0xc2aeac4f
+GLOBL wordc2aeac4f<>(SB), RODATA|NOPTR, $32
+
+DATA word42b17217<>+0(SB)/4, $0x42b17217
+DATA word42b17217<>+4(SB)/4, $0x42b17217
+DATA word42b17217<>+8(SB)/4, $0x42b17217
+DATA word42b17217<>+12(SB)/4, $0x42b17217
+DATA word42b17217<>+16(SB)/4, $0x42b17217
+DATA word42b17217<>+20(SB)/4, $0x42b17217
+DATA word42b17217<>+24(SB)/4, $0x42b17217
+DATA word42b17217<>+28(SB)/4, $0x42b17217
+GLOBL word42b17217<>(SB), RODATA|NOPTR, $32
+
+DATA word7f800000<>+0(SB)/4, $0x7f800000
+DATA word7f800000<>+4(SB)/4, $0x7f800000
+DATA word7f800000<>+8(SB)/4, $0x7f800000
+DATA word7f800000<>+12(SB)/4, $0x7f800000
+DATA word7f800000<>+16(SB)/4, $0x7f800000
+DATA word7f800000<>+20(SB)/4, $0x7f800000
+DATA word7f800000<>+24(SB)/4, $0x7f800000
+DATA word7f800000<>+28(SB)/4, $0x7f800000
+GLOBL word7f800000<>(SB), RODATA|NOPTR, $32
+
+// func tanhAVX2(n int, x *float32, y *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	XORQ    SI, SI
+
+loop38:
+	CMPQ         SI, AX
+	JGE          rest39
+	VMOVUPS      (DX)(SI*1), Y1
+	VBROADCASTSS word411051ec<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VBROADCASTSS wordc11051ec<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VFMADD231PS  word4038aa3b<>+0(SB), Y1, Y3
+	VPSLLD       $0x17, Y3, Y2
+	VSUBPS       word4b400000<>+0(SB), Y3, Y3
+	VFNMADD231PS word3eb17200<>+0(SB), Y3, Y1
+	VFNMADD231PS word353fbe8e<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Y4
+	VFMADD213PS  word3c091443<>+0(SB), Y1, Y4
+	VFMADD213PS  word3d2aab3b<>+0(SB), Y1, Y4
+	VFMADD213PS  word3e2aaa57<>+0(SB), Y1, Y4
+	VFMADD213PS  word3effffff<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VPADDD       word3f800000<>+0(SB), Y2, Y2
+	VSUBPS       word3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  Y3, Y2, Y4
+	VADDPS       word40000000<>+0(SB), Y4, Y3
+	VDIVPS       Y3, Y4, Y4
+	VMOVUPS      Y4, (BX)(SI*1)
+	ADDQ         $+32, SI
+	JMP          loop38
+
+rest39:
+	TESTQ        CX, CX
+	JZ           done40
+	VMASKMOVPS   (DX)(SI*1), Y0, Y1
+	VBROADCASTSS word411051ec<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VBROADCASTSS wordc11051ec<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS word4b400000<>+0(SB), Y3
+	VFMADD231PS  word4038aa3b<>+0(SB), Y1, Y3
+	VPSLLD       $0x17, Y3, Y2
+	VSUBPS       word4b400000<>+0(SB), Y3, Y3
+	VFNMADD231PS word3eb17200<>+0(SB), Y3, Y1
+	VFNMADD231PS word353fbe8e<>+0(SB), Y3, Y1
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Y4
+	VFMADD213PS  word3c091443<>+0(SB), Y1, Y4
+	VFMADD213PS  word3d2aab3b<>+0(SB), Y1, Y4
+	VFMADD213PS  word3e2aaa57<>+0(SB), Y1, Y4
+	VFMADD213PS  word3effffff<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VPADDD       word3f800000<>+0(SB), Y2, Y2
+	VSUBPS       word3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  Y3, Y2, Y4
+	VADDPS       word40000000<>+0(SB), Y4, Y3
+	VDIVPS       Y3, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (BX)(SI*1)
+
+done40:
+	VZEROUPPER
+	RET
+
+DATA word411051ec<>+0(SB)/4, $0x411051ec
+DATA word411051ec<>+4(SB)/4, $0x411051ec
+DATA word411051ec<>+8(SB)/4, $0x411051ec
+DATA word411051ec<>+12(SB)/4, $0x411051ec
+DATA word411051ec<>+16(SB)/4, $0x411051ec
+DATA word411051ec<>+20(SB)/4, $0x411051ec
+DATA word411051ec<>+24(SB)/4, $0x411051ec
+DATA word411051ec<>+28(SB)/4, $0x411051ec
+GLOBL word411051ec<>(SB), RODATA|NOPTR, $32
+
+DATA wordc11051ec<>+0(SB)/4, $0xc11051ec
+DATA wordc11051ec<>+4(SB)/4, $0xc11051ec
+DATA wordc11051ec<>+8(SB)/4, $0xc11051ec
+DATA wordc11051ec<>+12(SB)/4, $0xc11051ec
+DATA wordc11051ec<>+16(SB)/4, $0xc11051ec
+DATA wordc11051ec<>+20(SB)/4, $0xc11051ec
+DATA wordc11051ec<>+24(SB)/4, $0xc11051ec
+DATA wordc11051ec<>+28(SB)/4, $0xc11051ec
+GLOBL wordc11051ec<>(SB), RODATA|NOPTR, $32
+
+DATA word4b400000<>+0(SB)/4, $0x4b400000
+DATA word4b400000<>+4(SB)/4, $0x4b400000
+DATA word4b400000<>+8(SB)/4, $0x4b400000
+DATA word4b400000<>+12(SB)/4, $0x4b400000
+DATA word4b400000<>+16(SB)/4, $0x4b400000
+DATA word4b400000<>+20(SB)/4, $0x4b400000
+DATA word4b400000<>+24(SB)/4, $0x4b400000
+DATA word4b400000<>+28(SB)/4, $0x4b400000
+GLOBL word4b400000<>(SB), RODATA|NOPTR, $32
+
+DATA word4038aa3b<>+0(SB)/4, $0x4038aa3b
+DATA word4038aa3b<>+4(SB)/4, $0x4038aa3b
+DATA word4038aa3b<>+8(SB)/4, $0x4038aa3b
+DATA word4038aa3b<>+12(SB)/4, $0x4038aa3b
+DATA word4038aa3b<>+16(SB)/4, $0x4038aa3b
+DATA word4038aa3b<>+20(SB)/4, $0x4038aa3b
+DATA word4038aa3b<>+24(SB)/4, $0x4038aa3b
+DATA word4038aa3b<>+28(SB)/4, $0x4038aa3b
+GLOBL word4038aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA word3eb17200<>+0(SB)/4, $0x3eb17200
+DATA word3eb17200<>+4(SB)/4, $0x3eb17200
+DATA word3eb17200<>+8(SB)/4, $0x3eb17200
+DATA word3eb17200<>+12(SB)/4, $0x3eb17200
+DATA word3eb17200<>+16(SB)/4, $0x3eb17200
+DATA word3eb17200<>+20(SB)/4, $0x3eb17200
+DATA word3eb17200<>+24(SB)/4, $0x3eb17200
+DATA word3eb17200<>+28(SB)/4, $0x3eb17200
+GLOBL word3eb17200<>(SB), RODATA|NOPTR, $32
+
+DATA word353fbe8e<>+0(SB)/4, $0x353fbe8e
+DATA word353fbe8e<>+4(SB)/4, $0x353fbe8e
+DATA word353fbe8e<>+8(SB)/4, $0x353fbe8e
+DATA word353fbe8e<>+12(SB)/4, $0x353fbe8e
+DATA word353fbe8e<>+16(SB)/4, $0x353fbe8e
+DATA word353fbe8e<>+20(SB)/4, $0x353fbe8e
+DATA word353fbe8e<>+24(SB)/4, $0x353fbe8e
+DATA word353fbe8e<>+28(SB)/4, $0x353fbe8e
+GLOBL word353fbe8e<>(SB), RODATA|NOPTR, $32
+
+DATA word3ab5f5f7<>+0(SB)/4, $0x3ab5f5f7
+DATA word3ab5f5f7<>+4(SB)/4, $0x3ab5f5f7
+DATA word3ab5f5f7<>+8(SB)/4, $0x3ab5f5f7
+DATA word3ab5f5f7<>+12(SB)/4, $0x3ab5f5f7
+DATA word3ab5f5f7<>+16(SB)/4, $0x3ab5f5f7
+DATA word3ab5f5f7<>+20(SB)/4, $0x3ab5f5f7
+DATA word3ab5f5f7<>+24(SB)/4, $0x3ab5f5f7
+DATA word3ab5f5f7<>+28(SB)/4, $0x3ab5f5f7
+GLOBL word3ab5f5f7<>(SB), RODATA|NOPTR, $32
+
+DATA word3c091443<>+0(SB)/4, $0x3c091443
+DATA word3c091443<>+4(SB)/4, $0x3c091443
+DATA word3c091443<>+8(SB)/4, $0x3c091443
+DATA word3c091443<>+12(SB)/4, $0x3c091443
+DATA word3c091443<>+16(SB)/4, $0x3c091443
+DATA word3c091443<>+20(SB)/4, $0x3c091443
+DATA word3c091443<>+24(SB)/4, $0x3c091443
+DATA word3c091443<>+28(SB)/4, $0x3c091443
+GLOBL word3c091443<>(SB), RODATA|NOPTR, $32
+
+DATA word3d2aab3b<>+0(SB)/4, $0x3d2aab3b
+DATA word3d2aab3b<>+4(SB)/4, $0x3d2aab3b
+DATA word3d2aab3b<>+8(SB)/4, $0x3d2aab3b
+DATA word3d2aab3b<>+12(SB)/4, $0x3d2aab3b
+DATA word3d2aab3b<>+16(SB)/4, $0x3d2aab3b
+DATA word3d2aab3b<>+20(SB)/4, $0x3d2aab3b
+DATA word3d2aab3b<>+24(SB)/4, $0x3d2aab3b
+DATA word3d2aab3b<>+28(SB)/4, $0x3d2aab3b
+GLOBL word3d2aab3b<>(SB), RODATA|NOPTR, $32
+
+DATA word3e2aaa57<>+0(SB)/4, $0x3e2aaa57
+DATA word3e2aaa57<>+4(SB)/4, $0x3e2aaa57
+DATA word3e2aaa57<>+8(SB)/4, $0x3e2aaa57
+DATA word3e2aaa57<>+12(SB)/4, $0x3e2aaa57
+DATA word3e2aaa57<>+16(SB)/4, $0x3e2aaa57
+DATA word3e2aaa57<>+20(SB)/4, $0x3e2aaa57
+DATA word3e2aaa57<>+24(SB)/4, $0x3e2aaa57
+DATA word3e2aaa57<>+28(SB)/4, $0x3e2aaa57
+GLOBL word3e2aaa57<>(SB), RODATA|NOPTR, $32
+
+DATA word3effffff<>+0(SB)/4, $0x3effffff
+DATA word3effffff<>+4(SB)/4, $0x3effffff
+DATA word3effffff<>+8(SB)/4, $0x3effffff
+DATA word3effffff<>+12(SB)/4, $0x3effffff
+DATA word3effffff<>+16(SB)/4, $0x3effffff
+DATA word3effffff<>+20(SB)/4, $0x3effffff
+DATA word3effffff<>+24(SB)/4, $0x3effffff
+DATA word3effffff<>+28(SB)/4, $0x3effffff
+GLOBL word3effffff<>(SB), RODATA|NOPTR, $32
+
+DATA word40000000<>+0(SB)/4, $0x40000000
+DATA word40000000<>+4(SB)/4, $0x40000000
+DATA word40000000<>+8(SB)/4, $0x40000000
+DATA word40000000<>+12(SB)/4, $0x40000000
+DATA word40000000<>+16(SB)/4, $0x40000000
+DATA word40000000<>+20(SB)/4, $0x40000000
+DATA word40000000<>+24(SB)/4, $0x40000000
+DATA word40000000<>+28(SB)/4, $0x40000000
+GLOBL word40000000<>(SB), RODATA|NOPTR, $32
+
+// func sigmoidAVX2(n int, x *float32, y *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	XORQ    SI, SI
+
+loop42:
+	CMPQ         SI, AX
+	JGE          rest43
+	VMOVUPS      (DX)(SI*1), Y1
+	VXORPS       word80000000<>+0(SB), Y1, Y1
+	VMULPS       word3fb8aa3b<>+0(SB), Y1, Y2
+	VCVTPS2DQ    Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS word3f317200<>+0(SB), Y2, Y3
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y2, Y3
+	VBROADCASTSS word3c0830d8<>+0(SB), Y2
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y3, Y2
+	VFMADD213PS  word3e2aabda<>+0(SB), Y3, Y2
+	VFMADD213PS  word3efffefc<>+0(SB), Y3, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y1, Y4
+	VANDNPS      Y2, Y4, Y2
+	VBROADCASTSS word7f800000<>+0(SB), Y3
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y1
+	VADDPS       word3f800000<>+0(SB), Y2, Y2
+	VDIVPS       Y2, Y1, Y2
+	VMOVUPS      Y2, (BX)(SI*1)
+	ADDQ         $+32, SI
+	JMP          loop42
+
+rest43:
+	TESTQ        CX, CX
+	JZ           done44
+	VMASKMOVPS   (DX)(SI*1), Y0, Y1
+	VXORPS       word80000000<>+0(SB), Y1, Y1
+	VMULPS       word3fb8aa3b<>+0(SB), Y1, Y2
+	VCVTPS2DQ    Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS word3f317200<>+0(SB), Y2, Y3
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y2, Y3
+	VBROADCASTSS word3c0830d8<>+0(SB), Y2
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y3, Y2
+	VFMADD213PS  word3e2aabda<>+0(SB), Y3, Y2
+	VFMADD213PS  word3efffefc<>+0(SB), Y3, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y1, Y4
+	VANDNPS      Y2, Y4, Y2
+	VBROADCASTSS word7f800000<>+0(SB), Y3
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y1
+	VADDPS       word3f800000<>+0(SB), Y2, Y2
+	VDIVPS       Y2, Y1, Y2
+	VMASKMOVPS   Y2, Y0, (BX)(SI*1)
+
+done44:
+	VZEROUPPER
+	RET
+
+DATA word80000000<>+0(SB)/4, $0x80000000
+DATA word80000000<>+4(SB)/4, $0x80000000
+DATA word80000000<>+8(SB)/4, $0x80000000
+DATA word80000000<>+12(SB)/4, $0x80000000
+DATA word80000000<>+16(SB)/4, $0x80000000
+DATA word80000000<>+20(SB)/4, $0x80000000
+DATA word80000000<>+24(SB)/4, $0x80000000
+DATA word80000000<>+28(SB)/4, $0x80000000
+GLOBL word80000000<>(SB), RODATA|NOPTR, $32
+
+// func reluAVX2(n int, x *float32, y *float32)
+// Requires: AVX
+TEXT ·reluAVX2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	XORQ    SI, SI
+
+loop46:
+	CMPQ    SI, AX
+	JGE     rest47
+	VMOVUPS (DX)(SI*1), Y1
+	VXORPS  Y2, Y2, Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS Y1, (BX)(SI*1)
+	ADDQ    $+32, SI
+	JMP     loop46
+
+rest47:
+	TESTQ      CX, CX
+	JZ         done48
+	VMASKMOVPS (DX)(SI*1), Y0, Y1
+	VXORPS     Y2, Y2, Y2
+	VMAXPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (BX)(SI*1)
+
+done48:
+	VZEROUPPER
+	RET
+
+// func geluAVX2(n int, x *float32, y *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluAVX2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	XORQ    SI, SI
+
+loop50:
+	CMPQ         SI, AX
+	JGE          rest51
+	VMOVUPS      (DX)(SI*1), Y1
+	VANDPS       word7fffffff<>+0(SB), Y1, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VBROADCASTSS word3ecccccd<>+0(SB), Y4
+	VFMADD213PS  Y3, Y4, Y2
+	VDIVPS       Y2, Y3, Y2
+	VMULPS       Y1, Y1, Y3
+	VMULPS       wordbf000000<>+0(SB), Y3, Y3
+	VMULPS       word3fb8aa3b<>+0(SB), Y3, Y4
+	VCVTPS2DQ    Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS word3f317200<>+0(SB), Y4, Y5
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y4, Y5
+	VBROADCASTSS word3c0830d8<>+0(SB), Y4
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y5, Y4
+	VFMADD213PS  word3e2aabda<>+0(SB), Y5, Y4
+	VFMADD213PS  word3efffefc<>+0(SB), Y5, Y4
+	VFMADD213PS  word3f800000<>+0(SB), Y5, Y4
+	VFMADD213PS  word3f800000<>+0(SB), Y5, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y3, Y6
+	VANDNPS      Y4, Y6, Y4
+	VBROADCASTSS word7f800000<>+0(SB), Y5
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, Y5, Y4, Y4
+	VBROADCASTSS word3d55d1c8<>+0(SB), Y3
+	VFMADD213PS  wordbe747b98<>+0(SB), Y2, Y3
+	VFMADD213PS  word3ea1a672<>+0(SB), Y2, Y3
+	VFMADD213PS  word3cfde570<>+0(SB), Y2, Y3
+	VFMADD213PS  word3e3a8f75<>+0(SB), Y2, Y3
+	VFMADD213PS  word3e216e12<>+0(SB), Y2, Y3
+	VMULPS       Y2, Y3, Y3
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VSUBPS       Y3, Y2, Y2
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y2, (BX)(SI*1)
+	ADDQ         $+32, SI
+	JMP          loop50
+
+rest51:
+	TESTQ        CX, CX
+	JZ           done52
+	VMASKMOVPS   (DX)(SI*1), Y0, Y1
+	VANDPS       word7fffffff<>+0(SB), Y1, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VBROADCASTSS word3ecccccd<>+0(SB), Y4
+	VFMADD213PS  Y3, Y4, Y2
+	VDIVPS       Y2, Y3, Y2
+	VMULPS       Y1, Y1, Y3
+	VMULPS       wordbf000000<>+0(SB), Y3, Y3
+	VMULPS       word3fb8aa3b<>+0(SB), Y3, Y4
+	VCVTPS2DQ    Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS word3f317200<>+0(SB), Y4, Y5
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y4, Y5
+	VBROADCASTSS word3c0830d8<>+0(SB), Y4
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y5, Y4
+	VFMADD213PS  word3e2aabda<>+0(SB), Y5, Y4
+	VFMADD213PS  word3efffefc<>+0(SB), Y5, Y4
+	VFMADD213PS  word3f800000<>+0(SB), Y5, Y4
+	VFMADD213PS  word3f800000<>+0(SB), Y5, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y3, Y6
+	VANDNPS      Y4, Y6, Y4
+	VBROADCASTSS word7f800000<>+0(SB), Y5
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, Y5, Y4, Y4
+	VBROADCASTSS word3d55d1c8<>+0(SB), Y3
+	VFMADD213PS  wordbe747b98<>+0(SB), Y2, Y3
+	VFMADD213PS  word3ea1a672<>+0(SB), Y2, Y3
+	VFMADD213PS  word3cfde570<>+0(SB), Y2, Y3
+	VFMADD213PS  word3e3a8f75<>+0(SB), Y2, Y3
+	VFMADD213PS  word3e216e12<>+0(SB), Y2, Y3
+	VMULPS       Y2, Y3, Y3
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VSUBPS       Y3, Y2, Y2
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (BX)(SI*1)
+
+done52:
+	VZEROUPPER
+	RET
+
+DATA word7fffffff<>+0(SB)/4, $0x7fffffff
+DATA word7fffffff<>+4(SB)/4, $0x7fffffff
+DATA word7fffffff<>+8(SB)/4, $0x7fffffff
+DATA word7fffffff<>+12(SB)/4, $0x7fffffff
+DATA word7fffffff<>+16(SB)/4, $0x7fffffff
+DATA word7fffffff<>+20(SB)/4, $0x7fffffff
+DATA word7fffffff<>+24(SB)/4, $0x7fffffff
+DATA word7fffffff<>+28(SB)/4, $0x7fffffff
+GLOBL word7fffffff<>(SB), RODATA|NOPTR, $32
+
+DATA word3ecccccd<>+0(SB)/4, $0x3ecccccd
+DATA word3ecccccd<>+4(SB)/4, $0x3ecccccd
+DATA word3ecccccd<>+8(SB)/4, $0x3ecccccd
+DATA word3ecccccd<>+12(SB)/4, $0x3ecccccd
+DATA word3ecccccd<>+16(SB)/4, $0x3ecccccd
+DATA word3ecccccd<>+20(SB)/4, $0x3ecccccd
+DATA word3ecccccd<>+24(SB)/4, $0x3ecccccd
+DATA word3ecccccd<>+28(SB)/4, $0x3ecccccd
+GLOBL word3ecccccd<>(SB), RODATA|NOPTR, $32
+
+DATA wordbf000000<>+0(SB)/4, $0xbf000000
+DATA wordbf000000<>+4(SB)/4, $0xbf000000
+DATA wordbf000000<>+8(SB)/4, $0xbf000000
+DATA wordbf000000<>+12(SB)/4, $0xbf000000
+DATA wordbf000000<>+16(SB)/4, $0xbf000000
+DATA wordbf000000<>+20(SB)/4, $0xbf000000
+DATA wordbf000000<>+24(SB)/4, $0xbf000000
+DATA wordbf000000<>+28(SB)/4, $0xbf000000
+GLOBL wordbf000000<>(SB), RODATA|NOPTR, $32
+
+DATA word3d55d1c8<>+0(SB)/4, $0x3d55d1c8
+DATA word3d55d1c8<>+4(SB)/4, $0x3d55d1c8
+DATA word3d55d1c8<>+8(SB)/4, $0x3d55d1c8
+DATA word3d55d1c8<>+12(SB)/4, $0x3d55d1c8
+DATA word3d55d1c8<>+16(SB)/4, $0x3d55d1c8
+DATA word3d55d1c8<>+20(SB)/4, $0x3d55d1c8
+DATA word3d55d1c8<>+24(SB)/4, $0x3d55d1c8
+DATA word3d55d1c8<>+28(SB)/4, $0x3d55d1c8
+GLOBL word3d55d1c8<>(SB), RODATA|NOPTR, $32
+
+DATA wordbe747b98<>+0(SB)/4, $0xbe747b98
+DATA wordbe747b98<>+4(SB)/4, $0xbe747b98
+DATA wordbe747b98<>+8(SB)/4, $0xbe747b98
+DATA wordbe747b98<>+12(SB)/4, $0xbe747b98
+DATA wordbe747b98<>+16(SB)/4, $0xbe747b98
+DATA wordbe747b98<>+20(SB)/4, $0xbe747b98
+DATA wordbe747b98<>+24(SB)/4, $0xbe747b98
+DATA wordbe747b98<>+28(SB)/4, $0xbe747b98
+GLOBL wordbe747b98<>(SB), RODATA|NOPTR, $32
+
+DATA word3ea1a672<>+0(SB)/4, $0x3ea1a672
+DATA word3ea1a672<>+4(SB)/4, $0x3ea1a672
+DATA word3ea1a672<>+8(SB)/4, $0x3ea1a672
+DATA word3ea1a672<>+12(SB)/4, $0x3ea1a672
+DATA word3ea1a672<>+16(SB)/4, $0x3ea1a672
+DATA word3ea1a672<>+20(SB)/4, $0x3ea1a672
+DATA word3ea1a672<>+24(SB)/4, $0x3ea1a672
+DATA word3ea1a672<>+28(SB)/4, $0x3ea1a672
+GLOBL word3ea1a672<>(SB), RODATA|NOPTR, $32
+
+DATA word3cfde570<>+0(SB)/4, $0x3cfde570
+DATA word3cfde570<>+4(SB)/4, $0x3cfde570
+DATA word3cfde570<>+8(SB)/4, $0x3cfde570
+DATA word3cfde570<>+12(SB)/4, $0x3cfde570
+DATA word3cfde570<>+16(SB)/4, $0x3cfde570
+DATA word3cfde570<>+20(SB)/4, $0x3cfde570
+DATA word3cfde570<>+24(SB)/4, $0x3cfde570
+DATA word3cfde570<>+28(SB)/4, $0x3cfde570
+GLOBL word3cfde570<>(SB), RODATA|NOPTR, $32
+
+DATA word3e3a8f75<>+0(SB)/4, $0x3e3a8f75
+DATA word3e3a8f75<>+4(SB)/4, $0x3e3a8f75
+DATA word3e3a8f75<>+8(SB)/4, $0x3e3a8f75
+DATA word3e3a8f75<>+12(SB)/4, $0x3e3a8f75
+DATA word3e3a8f75<>+16(SB)/4, $0x3e3a8f75
+DATA word3e3a8f75<>+20(SB)/4, $0x3e3a8f75
+DATA word3e3a8f75<>+24(SB)/4, $0x3e3a8f75
+DATA word3e3a8f75<>+28(SB)/4, $0x3e3a8f75
+GLOBL word3e3a8f75<>(SB), RODATA|NOPTR, $32
+
+DATA word3e216e12<>+0(SB)/4, $0x3e216e12
+DATA word3e216e12<>+4(SB)/4, $0x3e216e12
+DATA word3e216e12<>+8(SB)/4, $0x3e216e12
+DATA word3e216e12<>+12(SB)/4, $0x3e216e12
+DATA word3e216e12<>+16(SB)/4, $0x3e216e12
+DATA word3e216e12<>+20(SB)/4, $0x3e216e12
+DATA word3e216e12<>+24(SB)/4, $0x3e216e12
+DATA word3e216e12<>+28(SB)/4, $0x3e216e12
+GLOBL word3e216e12<>(SB), RODATA|NOPTR, $32
+
+// func geluTanhAVX2(n int, x *float32, y *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluTanhAVX2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	XORQ    SI, SI
+
+loop54:
+	CMPQ         SI, AX
+	JGE          rest55
+	VMOVUPS      (DX)(SI*1), Y1
+	VBROADCASTSS wordbd922279<>+0(SB), Y3
+	VMULPS       Y1, Y1, Y2
+	VFMADD213PS  wordbfcc422a<>+0(SB), Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VMULPS       word3fb8aa3b<>+0(SB), Y3, Y2
+	VCVTPS2DQ    Y2, Y5
+	VCVTDQ2PS    Y5, Y2
+	VMOVAPS      Y3, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y2, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y2, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y2
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y2
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y2
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y2
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y3, Y5
+	VANDNPS      Y2, Y5, Y2
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VADDPS       word3f800000<>+0(SB), Y2, Y2
+	VDIVPS       Y2, Y1, Y2
+	VMOVUPS      Y2, (BX)(SI*1)
+	ADDQ         $+32, SI
+	JMP          loop54
+
+rest55:
+	TESTQ        CX, CX
+	JZ           done56
+	VMASKMOVPS   (DX)(SI*1), Y0, Y1
+	VBROADCASTSS wordbd922279<>+0(SB), Y3
+	VMULPS       Y1, Y1, Y2
+	VFMADD213PS  wordbfcc422a<>+0(SB), Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VMULPS       word3fb8aa3b<>+0(SB), Y3, Y2
+	VCVTPS2DQ    Y2, Y5
+	VCVTDQ2PS    Y5, Y2
+	VMOVAPS      Y3, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y2, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y2, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y2
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y2
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y2
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y2
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y3, Y5
+	VANDNPS      Y2, Y5, Y2
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VADDPS       word3f800000<>+0(SB), Y2, Y2
+	VDIVPS       Y2, Y1, Y2
+	VMASKMOVPS   Y2, Y0, (BX)(SI*1)
+
+done56:
+	VZEROUPPER
+	RET
+
+DATA wordbd922279<>+0(SB)/4, $0xbd922279
+DATA wordbd922279<>+4(SB)/4, $0xbd922279
+DATA wordbd922279<>+8(SB)/4, $0xbd922279
+DATA wordbd922279<>+12(SB)/4, $0xbd922279
+DATA wordbd922279<>+16(SB)/4, $0xbd922279
+DATA wordbd922279<>+20(SB)/4, $0xbd922279
+DATA wordbd922279<>+24(SB)/4, $0xbd922279
+DATA wordbd922279<>+28(SB)/4, $0xbd922279
+GLOBL wordbd922279<>(SB), RODATA|NOPTR, $32
+
+DATA wordbfcc422a<>+0(SB)/4, $0xbfcc422a
+DATA wordbfcc422a<>+4(SB)/4, $0xbfcc422a
+DATA wordbfcc422a<>+8(SB)/4, $0xbfcc422a
+DATA wordbfcc422a<>+12(SB)/4, $0xbfcc422a
+DATA wordbfcc422a<>+16(SB)/4, $0xbfcc422a
+DATA wordbfcc422a<>+20(SB)/4, $0xbfcc422a
+DATA wordbfcc422a<>+24(SB)/4, $0xbfcc422a
+DATA wordbfcc422a<>+28(SB)/4, $0xbfcc422a
+GLOBL wordbfcc422a<>(SB), RODATA|NOPTR, $32
+
+// func siluAVX2(n int, x *float32, y *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·siluAVX2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	XORQ    SI, SI
+
+loop58:
+	CMPQ         SI, AX
+	JGE          rest59
+	VMOVUPS      (DX)(SI*1), Y1
+	VXORPS       word80000000<>+0(SB), Y1, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y3, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y3
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y3
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y3
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y5
+	VANDNPS      Y3, Y5, Y3
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VADDPS       word3f800000<>+0(SB), Y3, Y3
+	VDIVPS       Y3, Y1, Y3
+	VMOVUPS      Y3, (BX)(SI*1)
+	ADDQ         $+32, SI
+	JMP          loop58
+
+rest59:
+	TESTQ        CX, CX
+	JZ           done60
+	VMASKMOVPS   (DX)(SI*1), Y0, Y1
+	VXORPS       word80000000<>+0(SB), Y1, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y3, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y3
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y3
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y3
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y5
+	VANDNPS      Y3, Y5, Y3
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VADDPS       word3f800000<>+0(SB), Y3, Y3
+	VDIVPS       Y3, Y1, Y3
+	VMASKMOVPS   Y3, Y0, (BX)(SI*1)
+
+done60:
+	VZEROUPPER
+	RET
+
+// func reluGradAVX2(n int, dy *float32, x *float32, dx *float32)
+// Requires: AVX
+TEXT ·reluGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    dy+8(FP), DX
+	MOVQ    x+16(FP), BX
+	MOVQ    dx+24(FP), SI
+	XORQ    DI, DI
+
+loop62:
+	CMPQ    DI, AX
+	JGE     rest63
+	VMOVUPS (DX)(DI*1), Y1
+	VMOVUPS (BX)(DI*1), Y2
+	VXORPS  Y3, Y3, Y3
+	VCMPPS  $0x0e, Y3, Y2, Y2
+	VANDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (SI)(DI*1)
+	ADDQ    $+32, DI
+	JMP     loop62
+
+rest63:
+	TESTQ      CX, CX
+	JZ         done64
+	VMASKMOVPS (DX)(DI*1), Y0, Y1
+	VMASKMOVPS (BX)(DI*1), Y0, Y2
+	VXORPS     Y3, Y3, Y3
+	VCMPPS     $0x0e, Y3, Y2, Y2
+	VANDPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (SI)(DI*1)
+
+done64:
+	VZEROUPPER
+	RET
+
+// func tanhGradAVX2(n int, dy *float32, x *float32, dx *float32)
+// Requires: AVX, FMA3
+TEXT ·tanhGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    dy+8(FP), DX
+	MOVQ    x+16(FP), BX
+	MOVQ    dx+24(FP), SI
+	XORQ    DI, DI
+
+loop66:
+	CMPQ         DI, AX
+	JGE          rest67
+	VMOVUPS      (DX)(DI*1), Y1
+	VMOVUPS      (BX)(DI*1), Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VFNMADD231PS Y2, Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (SI)(DI*1)
+	ADDQ         $+32, DI
+	JMP          loop66
+
+rest67:
+	TESTQ        CX, CX
+	JZ           done68
+	VMASKMOVPS   (DX)(DI*1), Y0, Y1
+	VMASKMOVPS   (BX)(DI*1), Y0, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VFNMADD231PS Y2, Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (SI)(DI*1)
+
+done68:
+	VZEROUPPER
+	RET
+
+// func sigmoidGradAVX2(n int, dy *float32, x *float32, dx *float32)
+// Requires: AVX, FMA3
+TEXT ·sigmoidGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    dy+8(FP), DX
+	MOVQ    x+16(FP), BX
+	MOVQ    dx+24(FP), SI
+	XORQ    DI, DI
+
+loop70:
+	CMPQ         DI, AX
+	JGE          rest71
+	VMOVUPS      (DX)(DI*1), Y1
+	VMOVUPS      (BX)(DI*1), Y2
+	VFNMADD213PS Y2, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y2, (SI)(DI*1)
+	ADDQ         $+32, DI
+	JMP          loop70
+
+rest71:
+	TESTQ        CX, CX
+	JZ           done72
+	VMASKMOVPS   (DX)(DI*1), Y0, Y1
+	VMASKMOVPS   (BX)(DI*1), Y0, Y2
+	VFNMADD213PS Y2, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (SI)(DI*1)
+
+done72:
+	VZEROUPPER
+	RET
+
+// func geluGradAVX2(n int, dy *float32, x *float32, dx *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    dy+8(FP), DX
+	MOVQ    x+16(FP), BX
+	MOVQ    dx+24(FP), SI
+	XORQ    DI, DI
+
+loop74:
+	CMPQ         DI, AX
+	JGE          rest75
+	VMOVUPS      (DX)(DI*1), Y1
+	VMOVUPS      (BX)(DI*1), Y2
+	VANDPS       word7fffffff<>+0(SB), Y2, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VBROADCASTSS word3ecccccd<>+0(SB), Y5
+	VFMADD213PS  Y4, Y5, Y3
+	VDIVPS       Y3, Y4, Y3
+	VMULPS       Y2, Y2, Y4
+	VMULPS       wordbf000000<>+0(SB), Y4, Y4
+	VMULPS       word3fb8aa3b<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS word3f317200<>+0(SB), Y5, Y6
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y5, Y6
+	VBROADCASTSS word3c0830d8<>+0(SB), Y5
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y6, Y5
+	VFMADD213PS  word3e2aabda<>+0(SB), Y6, Y5
+	VFMADD213PS  word3efffefc<>+0(SB), Y6, Y5
+	VFMADD213PS  word3f800000<>+0(SB), Y6, Y5
+	VFMADD213PS  word3f800000<>+0(SB), Y6, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y4, Y7
+	VANDNPS      Y5, Y7, Y5
+	VBROADCASTSS word7f800000<>+0(SB), Y6
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y5
+	VBROADCASTSS word3d55d1c8<>+0(SB), Y4
+	VFMADD213PS  wordbe747b98<>+0(SB), Y3, Y4
+	VFMADD213PS  word3ea1a672<>+0(SB), Y3, Y4
+	VFMADD213PS  word3cfde570<>+0(SB), Y3, Y4
+	VFMADD213PS  word3e3a8f75<>+0(SB), Y3, Y4
+	VFMADD213PS  word3e216e12<>+0(SB), Y3, Y4
+	VMULPS       Y3, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VSUBPS       Y4, Y3, Y3
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VMULPS       word3ecc422a<>+0(SB), Y5, Y5
+	VFMADD231PS  Y2, Y5, Y3
+	VMULPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (SI)(DI*1)
+	ADDQ         $+32, DI
+	JMP          loop74
+
+rest75:
+	TESTQ        CX, CX
+	JZ           done76
+	VMASKMOVPS   (DX)(DI*1), Y0, Y1
+	VMASKMOVPS   (BX)(DI*1), Y0, Y2
+	VANDPS       word7fffffff<>+0(SB), Y2, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VBROADCASTSS word3ecccccd<>+0(SB), Y5
+	VFMADD213PS  Y4, Y5, Y3
+	VDIVPS       Y3, Y4, Y3
+	VMULPS       Y2, Y2, Y4
+	VMULPS       wordbf000000<>+0(SB), Y4, Y4
+	VMULPS       word3fb8aa3b<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS word3f317200<>+0(SB), Y5, Y6
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y5, Y6
+	VBROADCASTSS word3c0830d8<>+0(SB), Y5
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y6, Y5
+	VFMADD213PS  word3e2aabda<>+0(SB), Y6, Y5
+	VFMADD213PS  word3efffefc<>+0(SB), Y6, Y5
+	VFMADD213PS  word3f800000<>+0(SB), Y6, Y5
+	VFMADD213PS  word3f800000<>+0(SB), Y6, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y4, Y7
+	VANDNPS      Y5, Y7, Y5
+	VBROADCASTSS word7f800000<>+0(SB), Y6
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y5
+	VBROADCASTSS word3d55d1c8<>+0(SB), Y4
+	VFMADD213PS  wordbe747b98<>+0(SB), Y3, Y4
+	VFMADD213PS  word3ea1a672<>+0(SB), Y3, Y4
+	VFMADD213PS  word3cfde570<>+0(SB), Y3, Y4
+	VFMADD213PS  word3e3a8f75<>+0(SB), Y3, Y4
+	VFMADD213PS  word3e216e12<>+0(SB), Y3, Y4
+	VMULPS       Y3, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VSUBPS       Y4, Y3, Y3
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VMULPS       word3ecc422a<>+0(SB), Y5, Y5
+	VFMADD231PS  Y2, Y5, Y3
+	VMULPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (SI)(DI*1)
+
+done76:
+	VZEROUPPER
+	RET
+
+DATA word3ecc422a<>+0(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+4(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+8(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+12(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+16(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+20(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+24(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+28(SB)/4, $0x3ecc422a
+GLOBL word3ecc422a<>(SB), RODATA|NOPTR, $32
+
+// func geluTanhGradAVX2(n int, dy *float32, x *float32, dx *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluTanhGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    dy+8(FP), DX
+	MOVQ    x+16(FP), BX
+	MOVQ    dx+24(FP), SI
+	XORQ    DI, DI
+
+loop78:
+	CMPQ         DI, AX
+	JGE          rest79
+	VMOVUPS      (DX)(DI*1), Y1
+	VMOVUPS      (BX)(DI*1), Y2
+	VBROADCASTSS word411e6666<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS wordc11e6666<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS wordbd922279<>+0(SB), Y4
+	VBROADCASTSS wordbe5b33b6<>+0(SB), Y5
+	VMULPS       Y2, Y2, Y3
+	VFMADD213PS  wordbfcc422a<>+0(SB), Y3, Y4
+	VFMADD213PS  wordbfcc422a<>+0(SB), Y3, Y5
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y2, Y5, Y5
+	VMULPS       word3fb8aa3b<>+0(SB), Y4, Y2
+	VCVTPS2DQ    Y2, Y6
+	VCVTDQ2PS    Y6, Y2
+	VMOVAPS      Y4, Y3
+	VFNMADD231PS word3f317200<>+0(SB), Y2, Y3
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y2, Y3
+	VBROADCASTSS word3c0830d8<>+0(SB), Y2
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y3, Y2
+	VFMADD213PS  word3e2aabda<>+0(SB), Y3, Y2
+	VFMADD213PS  word3efffefc<>+0(SB), Y3, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y2
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y4, Y6
+	VANDNPS      Y2, Y6, Y2
+	VBROADCASTSS word7f800000<>+0(SB), Y3
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y4, Y4
+	VBLENDVPS    Y4, Y3, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VADDPS       Y4, Y2, Y3
+	VDIVPS       Y3, Y4, Y3
+	VMULPS       Y3, Y2, Y2
+	VMULPS       Y5, Y2, Y2
+	VFNMADD213PS Y3, Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y2, (SI)(DI*1)
+	ADDQ         $+32, DI
+	JMP          loop78
+
+rest79:
+	TESTQ        CX, CX
+	JZ           done80
+	VMASKMOVPS   (DX)(DI*1), Y0, Y1
+	VMASKMOVPS   (BX)(DI*1), Y0, Y2
+	VBROADCASTSS word411e6666<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS wordc11e6666<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS wordbd922279<>+0(SB), Y4
+	VBROADCASTSS wordbe5b33b6<>+0(SB), Y5
+	VMULPS       Y2, Y2, Y3
+	VFMADD213PS  wordbfcc422a<>+0(SB), Y3, Y4
+	VFMADD213PS  wordbfcc422a<>+0(SB), Y3, Y5
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y2, Y5, Y5
+	VMULPS       word3fb8aa3b<>+0(SB), Y4, Y2
+	VCVTPS2DQ    Y2, Y6
+	VCVTDQ2PS    Y6, Y2
+	VMOVAPS      Y4, Y3
+	VFNMADD231PS word3f317200<>+0(SB), Y2, Y3
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y2, Y3
+	VBROADCASTSS word3c0830d8<>+0(SB), Y2
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y3, Y2
+	VFMADD213PS  word3e2aabda<>+0(SB), Y3, Y2
+	VFMADD213PS  word3efffefc<>+0(SB), Y3, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y2
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y4, Y6
+	VANDNPS      Y2, Y6, Y2
+	VBROADCASTSS word7f800000<>+0(SB), Y3
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y4, Y4
+	VBLENDVPS    Y4, Y3, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VADDPS       Y4, Y2, Y3
+	VDIVPS       Y3, Y4, Y3
+	VMULPS       Y3, Y2, Y2
+	VMULPS       Y5, Y2, Y2
+	VFNMADD213PS Y3, Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (SI)(DI*1)
+
+done80:
+	VZEROUPPER
+	RET
+
+DATA word411e6666<>+0(SB)/4, $0x411e6666
+DATA word411e6666<>+4(SB)/4, $0x411e6666
+DATA word411e6666<>+8(SB)/4, $0x411e6666
+DATA word411e6666<>+12(SB)/4, $0x411e6666
+DATA word411e6666<>+16(SB)/4, $0x411e6666
+DATA word411e6666<>+20(SB)/4, $0x411e6666
+DATA word411e6666<>+24(SB)/4, $0x411e6666
+DATA word411e6666<>+28(SB)/4, $0x411e6666
+GLOBL word411e6666<>(SB), RODATA|NOPTR, $32
+
+DATA wordc11e6666<>+0(SB)/4, $0xc11e6666
+DATA wordc11e6666<>+4(SB)/4, $0xc11e6666
+DATA wordc11e6666<>+8(SB)/4, $0xc11e6666
+DATA wordc11e6666<>+12(SB)/4, $0xc11e6666
+DATA wordc11e6666<>+16(SB)/4, $0xc11e6666
+DATA wordc11e6666<>+20(SB)/4, $0xc11e6666
+DATA wordc11e6666<>+24(SB)/4, $0xc11e6666
+DATA wordc11e6666<>+28(SB)/4, $0xc11e6666
+GLOBL wordc11e6666<>(SB), RODATA|NOPTR, $32
+
+DATA wordbe5b33b6<>+0(SB)/4, $0xbe5b33b6
+DATA wordbe5b33b6<>+4(SB)/4, $0xbe5b33b6
+DATA wordbe5b33b6<>+8(SB)/4, $0xbe5b33b6
+DATA wordbe5b33b6<>+12(SB)/4, $0xbe5b33b6
+DATA wordbe5b33b6<>+16(SB)/4, $0xbe5b33b6
+DATA wordbe5b33b6<>+20(SB)/4, $0xbe5b33b6
+DATA wordbe5b33b6<>+24(SB)/4, $0xbe5b33b6
+DATA wordbe5b33b6<>+28(SB)/4, $0xbe5b33b6
+GLOBL wordbe5b33b6<>(SB), RODATA|NOPTR, $32
+
+// func siluGradAVX2(n int, dy *float32, x *float32, dx *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·siluGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    dy+8(FP), DX
+	MOVQ    x+16(FP), BX
+	MOVQ    dx+24(FP), SI
+	XORQ    DI, DI
+
+loop82:
+	CMPQ         DI, AX
+	JGE          rest83
+	VMOVUPS      (DX)(DI*1), Y1
+	VMOVUPS      (BX)(DI*1), Y2
+	VBROADCASTSS word42aa0000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS wordc2aa0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VXORPS       word80000000<>+0(SB), Y2, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y3, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y3
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y3
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y3
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y5
+	VANDNPS      Y3, Y5, Y3
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y5
+	VBLENDVPS    Y5, Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y5, Y3, Y4
+	VDIVPS       Y4, Y5, Y4
+	VMULPS       Y4, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VFNMADD213PS Y4, Y4, Y3
+	VMULPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (SI)(DI*1)
+	ADDQ         $+32, DI
+	JMP          loop82
+
+rest83:
+	TESTQ        CX, CX
+	JZ           done84
+	VMASKMOVPS   (DX)(DI*1), Y0, Y1
+	VMASKMOVPS   (BX)(DI*1), Y0, Y2
+	VBROADCASTSS word42aa0000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS wordc2aa0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VXORPS       word80000000<>+0(SB), Y2, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y3, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y3
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y3
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y3
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y5
+	VANDNPS      Y3, Y5, Y3
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y5
+	VBLENDVPS    Y5, Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y5, Y3, Y4
+	VDIVPS       Y4, Y5, Y4
+	VMULPS       Y4, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VFNMADD213PS Y4, Y4, Y3
+	VMULPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (SI)(DI*1)
+
+done84:
+	VZEROUPPER
+	RET
+
+DATA word42aa0000<>+0(SB)/4, $0x42aa0000
+DATA word42aa0000<>+4(SB)/4, $0x42aa0000
+DATA word42aa0000<>+8(SB)/4, $0x42aa0000
+DATA word42aa0000<>+12(SB)/4, $0x42aa0000
+DATA word42aa0000<>+16(SB)/4, $0x42aa0000
+DATA word42aa0000<>+20(SB)/4, $0x42aa0000
+DATA word42aa0000<>+24(SB)/4, $0x42aa0000
+DATA word42aa0000<>+28(SB)/4, $0x42aa0000
+GLOBL word42aa0000<>(SB), RODATA|NOPTR, $32
+
+DATA wordc2aa0000<>+0(SB)/4, $0xc2aa0000
+DATA wordc2aa0000<>+4(SB)/4, $0xc2aa0000
+DATA wordc2aa0000<>+8(SB)/4, $0xc2aa0000
+DATA wordc2aa0000<>+12(SB)/4, $0xc2aa0000
+DATA wordc2aa0000<>+16(SB)/4, $0xc2aa0000
+DATA wordc2aa0000<>+20(SB)/4, $0xc2aa0000
+DATA wordc2aa0000<>+24(SB)/4, $0xc2aa0000
+DATA wordc2aa0000<>+28(SB)/4, $0xc2aa0000
+GLOBL wordc2aa0000<>(SB), RODATA|NOPTR, $32
+
+// func maxAVX2(n int, x *float32) float32
+// Requires: AVX
+TEXT ·maxAVX2(SB), NOSPLIT, $0-20
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x07, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks8<>+32(SB), DX
+	MOVQ         CX, BX
+	NEGQ         BX
+	VMOVUPS      (DX)(BX*4), Y0
+	MOVQ         x+8(FP), DX
+	VBROADCASTSS wordff800000<>+0(SB), Y1
+	VBROADCASTSS wordff800000<>+0(SB), Y2
+	VBROADCASTSS wordff800000<>+0(SB), Y3
+	VBROADCASTSS wordff800000<>+0(SB), Y4
+	VXORPS       Y5, Y5, Y5
+	XORQ         BX, BX
+	MOVQ         AX, SI
+	SUBQ         $+128, SI
+	JL           loop86
+
+many85:
+	VMOVUPS (DX)(BX*1), Y6
+	VCMPPS  $0x03, Y6, Y6, Y7
+	VORPS   Y7, Y5, Y5
+	VMAXPS  Y6, Y1, Y1
+	VMOVUPS 32(DX)(BX*1), Y6
+	VCMPPS  $0x03, Y6, Y6, Y7
+	VORPS   Y7, Y5, Y5
+	VMAXPS  Y6, Y2, Y2
+	VMOVUPS 64(DX)(BX*1), Y6
+	VCMPPS  $0x03, Y6, Y6, Y7
+	VORPS   Y7, Y5, Y5
+	VMAXPS  Y6, Y3, Y3
+	VMOVUPS 96(DX)(BX*1), Y6
+	VCMPPS  $0x03, Y6, Y6, Y7
+	VORPS   Y7, Y5, Y5
+	VMAXPS  Y6, Y4, Y4
+	ADDQ    $+128, BX
+	CMPQ    BX, SI
+	JLE     many85
+
+loop86:
+	CMPQ    BX, AX
+	JGE     rest87
+	VMOVUPS (DX)(BX*1), Y6
+	VCMPPS  $0x03, Y6, Y6, Y7
+	VORPS   Y7, Y5, Y5
+	VMAXPS  Y6, Y1, Y1
+	ADDQ    $+32, BX
+	JMP     loop86
+
+rest87:
+	TESTQ        CX, CX
+	JZ           done88
+	VMASKMOVPS   (DX)(BX*1), Y0, Y6
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VORPS        Y7, Y5, Y5
+	VBROADCASTSS wordff800000<>+0(SB), Y7
+	VBLENDVPS    Y0, Y6, Y7, Y6
+	VMAXPS       Y6, Y1, Y1
+
+done88:
+	VMAXPS     Y3, Y1, Y1
+	VMAXPS     Y4, Y2, Y2
+	VMAXPS     Y2, Y1, Y1
+	VPERM2F128 $0x01, Y1, Y1, Y0
+	VMAXPS     Y0, Y1, Y1
+	VSHUFPS    $0x4e, Y1, Y1, Y0
+	VMAXPS     Y0, Y1, Y1
+	VSHUFPS    $0xb1, Y1, Y1, Y0
+	VMAXPS     Y0, Y1, Y1
+	VPERM2F128 $0x01, Y5, Y5, Y0
+	VORPS      Y0, Y5, Y5
+	VSHUFPS    $0x4e, Y5, Y5, Y0
+	VORPS      Y0, Y5, Y5
+	VSHUFPS    $0xb1, Y5, Y5, Y0
+	VORPS      Y0, Y5, Y5
+	VORPS      Y5, Y1, Y1
+	VMOVSS     X1, ret+16(FP)
+	VZEROUPPER
+	RET
+
+DATA wordff800000<>+0(SB)/4, $0xff800000
+DATA wordff800000<>+4(SB)/4, $0xff800000
+DATA wordff800000<>+8(SB)/4, $0xff800000
+DATA wordff800000<>+12(SB)/4, $0xff800000
+DATA wordff800000<>+16(SB)/4, $0xff800000
+DATA wordff800000<>+20(SB)/4, $0xff800000
+DATA wordff800000<>+24(SB)/4, $0xff800000
+DATA wordff800000<>+28(SB)/4, $0xff800000
+GLOBL wordff800000<>(SB), RODATA|NOPTR, $32
+
+// func softmaxAVX2(rows int, cols int, scale float32, x *float32, dst *float32, sums *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxAVX2(SB), NOSPLIT, $0-48
+	MOVQ         cols+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x07, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks8<>+32(SB), BX
+	MOVQ         DX, SI
+	NEGQ         SI
+	VMOVUPS      (BX)(SI*4), Y0
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         x+24(FP), SI
+	MOVQ         dst+32(FP), DI
+	MOVQ         sums+40(FP), R8
+	VBROADCASTSS scale+16(FP), Y1
+
+row89:
+	DECQ         BX
+	JL           end90
+	VBROADCASTSS wordff800000<>+0(SB), Y2
+	VBROADCASTSS wordff800000<>+0(SB), Y3
+	VBROADCASTSS wordff800000<>+0(SB), Y4
+	VBROADCASTSS wordff800000<>+0(SB), Y5
+	XORQ         R9, R9
+	MOVQ         CX, R10
+	SUBQ         $+128, R10
+	JL           loop92
+
+many91:
+	VMOVUPS (SI)(R9*1), Y6
+	VMAXPS  Y6, Y2, Y2
+	VMOVUPS 32(SI)(R9*1), Y6
+	VMAXPS  Y6, Y3, Y3
+	VMOVUPS 64(SI)(R9*1), Y6
+	VMAXPS  Y6, Y4, Y4
+	VMOVUPS 96(SI)(R9*1), Y6
+	VMAXPS  Y6, Y5, Y5
+	ADDQ    $+128, R9
+	CMPQ    R9, R10
+	JLE     many91
+
+loop92:
+	CMPQ    R9, CX
+	JGE     rest93
+	VMOVUPS (SI)(R9*1), Y6
+	VMAXPS  Y6, Y2, Y2
+	ADDQ    $+32, R9
+	JMP     loop92
+
+rest93:
+	TESTQ        DX, DX
+	JZ           done94
+	VMASKMOVPS   (SI)(R9*1), Y0, Y6
+	VBROADCASTSS wordff800000<>+0(SB), Y7
+	VBLENDVPS    Y0, Y6, Y7, Y6
+	VMAXPS       Y6, Y2, Y2
+
+done94:
+	VMAXPS     Y4, Y2, Y2
+	VMAXPS     Y5, Y3, Y3
+	VMAXPS     Y3, Y2, Y2
+	VPERM2F128 $0x01, Y2, Y2, Y3
+	VMAXPS     Y3, Y2, Y2
+	VSHUFPS    $0x4e, Y2, Y2, Y3
+	VMAXPS     Y3, Y2, Y2
+	VSHUFPS    $0xb1, Y2, Y2, Y3
+	VMAXPS     Y3, Y2, Y2
+	VMULPS     Y1, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	XORQ       R9, R9
+
+loop96:
+	CMPQ         R9, CX
+	JGE          rest97
+	VMOVUPS      (SI)(R9*1), Y4
+	VFMSUB213PS  Y2, Y1, Y4
+	VMULPS       word3fb8aa3b<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS word3f317200<>+0(SB), Y5, Y6
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y5, Y6
+	VBROADCASTSS word3c0830d8<>+0(SB), Y5
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y6, Y5
+	VFMADD213PS  word3e2aabda<>+0(SB), Y6, Y5
+	VFMADD213PS  word3efffefc<>+0(SB), Y6, Y5
+	VFMADD213PS  word3f800000<>+0(SB), Y6, Y5
+	VFMADD213PS  word3f800000<>+0(SB), Y6, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y4, Y7
+	VANDNPS      Y5, Y7, Y5
+	VBROADCASTSS word7f800000<>+0(SB), Y6
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y5
+	VMOVUPS      Y5, (DI)(R9*1)
+	VADDPS       Y5, Y3, Y3
+	ADDQ         $+32, R9
+	JMP          loop96
+
+rest97:
+	TESTQ        DX, DX
+	JZ           done98
+	VMASKMOVPS   (SI)(R9*1), Y0, Y4
+	VFMSUB213PS  Y2, Y1, Y4
+	VMULPS       word3fb8aa3b<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS word3f317200<>+0(SB), Y5, Y6
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y5, Y6
+	VBROADCASTSS word3c0830d8<>+0(SB), Y5
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y6, Y5
+	VFMADD213PS  word3e2aabda<>+0(SB), Y6, Y5
+	VFMADD213PS  word3efffefc<>+0(SB), Y6, Y5
+	VFMADD213PS  word3f800000<>+0(SB), Y6, Y5
+	VFMADD213PS  word3f800000<>+0(SB), Y6, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y4, Y7
+	VANDNPS      Y5, Y7, Y5
+	VBROADCASTSS word7f800000<>+0(SB), Y6
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y5
+	VANDPS       Y0, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (DI)(R9*1)
+	VADDPS       Y5, Y3, Y3
+
+done98:
+	VPERM2F128   $0x01, Y3, Y3, Y4
+	VADDPS       Y4, Y3, Y3
+	VSHUFPS      $0x4e, Y3, Y3, Y4
+	VADDPS       Y4, Y3, Y3
+	VSHUFPS      $0xb1, Y3, Y3, Y4
+	VADDPS       Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VDIVPS       Y3, Y4, Y4
+	XORQ         R9, R9
+
+loop100:
+	CMPQ    R9, CX
+	JGE     rest101
+	VMOVUPS (DI)(R9*1), Y5
+	VMULPS  Y5, Y4, Y5
+	VMOVUPS Y5, (DI)(R9*1)
+	ADDQ    $+32, R9
+	JMP     loop100
+
+rest101:
+	TESTQ      DX, DX
+	JZ         done102
+	VMASKMOVPS (DI)(R9*1), Y0, Y5
+	VMULPS     Y5, Y4, Y5
+	VMASKMOVPS Y5, Y0, (DI)(R9*1)
+
+done102:
+	TESTQ        R8, R8
+	JZ           skip103
+	VBROADCASTSS word3f3504f3<>+0(SB), Y4
+	VPSUBD       Y4, Y3, Y4
+	VPSRAD       $0x17, Y4, Y4
+	VPSLLD       $0x17, Y4, Y5
+	VPSUBD       Y5, Y3, Y5
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       word3f800000<>+0(SB), Y5, Y5
+	VBROADCASTSS word3db1a1ba<>+0(SB), Y6
+	VFMADD213PS  wordbe134269<>+0(SB), Y5, Y6
+	VFMADD213PS  word3e1960e9<>+0(SB), Y5, Y6
+	VFMADD213PS  wordbe299e1c<>+0(SB), Y5, Y6
+	VFMADD213PS  word3e4c565d<>+0(SB), Y5, Y6
+	VFMADD213PS  wordbe80023c<>+0(SB), Y5, Y6
+	VFMADD213PS  word3eaaabc3<>+0(SB), Y5, Y6
+	VMULPS       Y5, Y5, Y7
+	VMULPS       Y5, Y6, Y6
+	VADDPS       wordbf000000<>+0(SB), Y6, Y6
+	VFMADD213PS  Y5, Y7, Y6
+	VFMADD231PS  word3f317218<>+0(SB), Y4, Y6
+	VSUBPS       Y3, Y3, Y5
+	VADDPS       Y5, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VMOVSS       X6, (R8)
+	ADDQ         $0x04, R8
+
+skip103:
+	ADDQ AX, SI
+	ADDQ AX, DI
+	JMP  row89
+
+end90:
+	VZEROUPPER
+	RET
+
+DATA word3f3504f3<>+0(SB)/4, $0x3f3504f3
+DATA word3f3504f3<>+4(SB)/4, $0x3f3504f3
+DATA word3f3504f3<>+8(SB)/4, $0x3f3504f3
+DATA word3f3504f3<>+12(SB)/4, $0x3f3504f3
+DATA word3f3504f3<>+16(SB)/4, $0x3f3504f3
+DATA word3f3504f3<>+20(SB)/4, $0x3f3504f3
+DATA word3f3504f3<>+24(SB)/4, $0x3f3504f3
+DATA word3f3504f3<>+28(SB)/4, $0x3f3504f3
+GLOBL word3f3504f3<>(SB), RODATA|NOPTR, $32
+
+DATA word3db1a1ba<>+0(SB)/4, $0x3db1a1ba
+DATA word3db1a1ba<>+4(SB)/4, $0x3db1a1ba
+DATA word3db1a1ba<>+8(SB)/4, $0x3db1a1ba
+DATA word3db1a1ba<>+12(SB)/4, $0x3db1a1ba
+DATA word3db1a1ba<>+16(SB)/4, $0x3db1a1ba
+DATA word3db1a1ba<>+20(SB)/4, $0x3db1a1ba
+DATA word3db1a1ba<>+24(SB)/4, $0x3db1a1ba
+DATA word3db1a1ba<>+28(SB)/4, $0x3db1a1ba
+GLOBL word3db1a1ba<>(SB), RODATA|NOPTR, $32
+
+DATA wordbe134269<>+0(SB)/4, $0xbe134269
+DATA wordbe134269<>+4(SB)/4, $0xbe134269
+DATA wordbe134269<>+8(SB)/4, $0xbe134269
+DATA wordbe134269<>+12(SB)/4, $0xbe134269
+DATA wordbe134269<>+16(SB)/4, $0xbe134269
+DATA wordbe134269<>+20(SB)/4, $0xbe134269
+DATA wordbe134269<>+24(SB)/4, $0xbe134269
+DATA wordbe134269<>+28(SB)/4, $0xbe134269
+GLOBL wordbe134269<>(SB), RODATA|NOPTR, $32
+
+DATA word3e1960e9<>+0(SB)/4, $0x3e1960e9
+DATA word3e1960e9<>+4(SB)/4, $0x3e1960e9
+DATA word3e1960e9<>+8(SB)/4, $0x3e1960e9
+DATA word3e1960e9<>+12(SB)/4, $0x3e1960e9
+DATA word3e1960e9<>+16(SB)/4, $0x3e1960e9
+DATA word3e1960e9<>+20(SB)/4, $0x3e1960e9
+DATA word3e1960e9<>+24(SB)/4, $0x3e1960e9
+DATA word3e1960e9<>+28(SB)/4, $0x3e1960e9
+GLOBL word3e1960e9<>(SB), RODATA|NOPTR, $32
+
+DATA wordbe299e1c<>+0(SB)/4, $0xbe299e1c
+DATA wordbe299e1c<>+4(SB)/4, $0xbe299e1c
+DATA wordbe299e1c<>+8(SB)/4, $0xbe299e1c
+DATA wordbe299e1c<>+12(SB)/4, $0xbe299e1c
+DATA wordbe299e1c<>+16(SB)/4, $0xbe299e1c
+DATA wordbe299e1c<>+20(SB)/4, $0xbe299e1c
+DATA wordbe299e1c<>+24(SB)/4, $0xbe299e1c
+DATA wordbe299e1c<>+28(SB)/4, $0xbe299e1c
+GLOBL wordbe299e1c<>(SB), RODATA|NOPTR, $32
+
+DATA word3e4c565d<>+0(SB)/4, $0x3e4c565d
+DATA word3e4c565d<>+4(SB)/4, $0x3e4c565d
+DATA word3e4c565d<>+8(SB)/4, $0x3e4c565d
+DATA word3e4c565d<>+12(SB)/4, $0x3e4c565d
+DATA word3e4c565d<>+16(SB)/4, $0x3e4c565d
+DATA word3e4c565d<>+20(SB)/4, $0x3e4c565d
+DATA word3e4c565d<>+24(SB)/4, $0x3e4c565d
+DATA word3e4c565d<>+28(SB)/4, $0x3e4c565d
+GLOBL word3e4c565d<>(SB), RODATA|NOPTR, $32
+
+DATA wordbe80023c<>+0(SB)/4, $0xbe80023c
+DATA wordbe80023c<>+4(SB)/4, $0xbe80023c
+DATA wordbe80023c<>+8(SB)/4, $0xbe80023c
+DATA wordbe80023c<>+12(SB)/4, $0xbe80023c
+DATA wordbe80023c<>+16(SB)/4, $0xbe80023c
+DATA wordbe80023c<>+20(SB)/4, $0xbe80023c
+DATA wordbe80023c<>+24(SB)/4, $0xbe80023c
+DATA wordbe80023c<>+28(SB)/4, $0xbe80023c
+GLOBL wordbe80023c<>(SB), RODATA|NOPTR, $32
+
+DATA word3eaaabc3<>+0(SB)/4, $0x3eaaabc3
+DATA word3eaaabc3<>+4(SB)/4, $0x3eaaabc3
+DATA word3eaaabc3<>+8(SB)/4, $0x3eaaabc3
+DATA word3eaaabc3<>+12(SB)/4, $0x3eaaabc3
+DATA word3eaaabc3<>+16(SB)/4, $0x3eaaabc3
+DATA word3eaaabc3<>+20(SB)/4, $0x3eaaabc3
+DATA word3eaaabc3<>+24(SB)/4, $0x3eaaabc3
+DATA word3eaaabc3<>+28(SB)/4, $0x3eaaabc3
+GLOBL word3eaaabc3<>(SB), RODATA|NOPTR, $32
+
+DATA word3f317218<>+0(SB)/4, $0x3f317218
+DATA word3f317218<>+4(SB)/4, $0x3f317218
+DATA word3f317218<>+8(SB)/4, $0x3f317218
+DATA word3f317218<>+12(SB)/4, $0x3f317218
+DATA word3f317218<>+16(SB)/4, $0x3f317218
+DATA word3f317218<>+20(SB)/4, $0x3f317218
+DATA word3f317218<>+24(SB)/4, $0x3f317218
+DATA word3f317218<>+28(SB)/4, $0x3f317218
+GLOBL word3f317218<>(SB), RODATA|NOPTR, $32
+
+// func softmaxAgainAVX2(rows int, cols int, scale float32, x *float32, sums *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxAgainAVX2(SB), NOSPLIT, $0-40
+	MOVQ         cols+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x07, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks8<>+32(SB), BX
+	MOVQ         DX, SI
+	NEGQ         SI
+	VMOVUPS      (BX)(SI*4), Y0
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         x+24(FP), SI
+	MOVQ         sums+32(FP), DI
+	VBROADCASTSS scale+16(FP), Y1
+
+row104:
+	DECQ         BX
+	JL           end105
+	VBROADCASTSS (DI), Y2
+	ADDQ         $0x04, DI
+	XORQ         R8, R8
+
+loop107:
+	CMPQ         R8, CX
+	JGE          rest108
+	VMOVUPS      (SI)(R8*1), Y3
+	VFMSUB213PS  Y2, Y1, Y3
+	VMULPS       word3fb8aa3b<>+0(SB), Y3, Y4
+	VCVTPS2DQ    Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS word3f317200<>+0(SB), Y4, Y5
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y4, Y5
+	VBROADCASTSS word3c0830d8<>+0(SB), Y4
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y5, Y4
+	VFMADD213PS  word3e2aabda<>+0(SB), Y5, Y4
+	VFMADD213PS  word3efffefc<>+0(SB), Y5, Y4
+	VFMADD213PS  word3f800000<>+0(SB), Y5, Y4
+	VFMADD213PS  word3f800000<>+0(SB), Y5, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y3, Y6
+	VANDNPS      Y4, Y6, Y4
+	VBROADCASTSS word7f800000<>+0(SB), Y5
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, Y5, Y4, Y4
+	VMOVUPS      Y4, (SI)(R8*1)
+	ADDQ         $+32, R8
+	JMP          loop107
+
+rest108:
+	TESTQ        DX, DX
+	JZ           done109
+	VMASKMOVPS   (SI)(R8*1), Y0, Y3
+	VFMSUB213PS  Y2, Y1, Y3
+	VMULPS       word3fb8aa3b<>+0(SB), Y3, Y2
+	VCVTPS2DQ    Y2, Y5
+	VCVTDQ2PS    Y5, Y2
+	VMOVAPS      Y3, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y2, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y2, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y2
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y2
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y2
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y2
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y2
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y3, Y5
+	VANDNPS      Y2, Y5, Y2
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (SI)(R8*1)
+
+done109:
+	ADDQ AX, SI
+	JMP  row104
+
+end105:
+	VZEROUPPER
+	RET
+
+// func softmaxGradAVX2(rows int, cols int, scale float32, p *float32, d *float32)
+// Requires: AVX, FMA3
+TEXT ·softmaxGradAVX2(SB), NOSPLIT, $0-40
+	MOVQ         cols+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x07, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks8<>+32(SB), BX
+	MOVQ         DX, SI
+	NEGQ         SI
+	VMOVUPS      (BX)(SI*4), Y0
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         p+24(FP), SI
+	MOVQ         d+32(FP), DI
+	VBROADCASTSS scale+16(FP), Y1
+
+row110:
+	DECQ   BX
+	JL     end111
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	XORQ   R8, R8
+	MOVQ   CX, R9
+	SUBQ   $+128, R9
+	JL     loop113
+
+many112:
+	VMOVUPS     (SI)(R8*1), Y6
+	VMOVUPS     (DI)(R8*1), Y7
+	VFMADD231PS Y6, Y7, Y2
+	VMOVUPS     32(SI)(R8*1), Y6
+	VMOVUPS     32(DI)(R8*1), Y7
+	VFMADD231PS Y6, Y7, Y3
+	VMOVUPS     64(SI)(R8*1), Y6
+	VMOVUPS     64(DI)(R8*1), Y7
+	VFMADD231PS Y6, Y7, Y4
+	VMOVUPS     96(SI)(R8*1), Y6
+	VMOVUPS     96(DI)(R8*1), Y7
+	VFMADD231PS Y6, Y7, Y5
+	ADDQ        $+128, R8
+	CMPQ        R8, R9
+	JLE         many112
+
+loop113:
+	CMPQ        R8, CX
+	JGE         rest114
+	VMOVUPS     (SI)(R8*1), Y6
+	VMOVUPS     (DI)(R8*1), Y7
+	VFMADD231PS Y6, Y7, Y2
+	ADDQ        $+32, R8
+	JMP         loop113
+
+rest114:
+	TESTQ       DX, DX
+	JZ          done115
+	VMASKMOVPS  (SI)(R8*1), Y0, Y6
+	VMASKMOVPS  (DI)(R8*1), Y0, Y7
+	VFMADD231PS Y6, Y7, Y2
+
+done115:
+	VADDPS     Y4, Y2, Y2
+	VADDPS     Y5, Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VPERM2F128 $0x01, Y2, Y2, Y3
+	VADDPS     Y3, Y2, Y2
+	VSHUFPS    $0x4e, Y2, Y2, Y3
+	VADDPS     Y3, Y2, Y2
+	VSHUFPS    $0xb1, Y2, Y2, Y3
+	VADDPS     Y3, Y2, Y2
+	XORQ       R8, R8
+
+loop117:
+	CMPQ    R8, CX
+	JGE     rest118
+	VMOVUPS (SI)(R8*1), Y3
+	VMOVUPS (DI)(R8*1), Y4
+	VSUBPS  Y2, Y4, Y4
+	VMULPS  Y1, Y3, Y3
+	VMULPS  Y3, Y4, Y4
+	VMOVUPS Y4, (DI)(R8*1)
+	ADDQ    $+32, R8
+	JMP     loop117
+
+rest118:
+	TESTQ      DX, DX
+	JZ         done119
+	VMASKMOVPS (SI)(R8*1), Y0, Y3
+	VMASKMOVPS (DI)(R8*1), Y0, Y4
+	VSUBPS     Y2, Y4, Y4
+	VMULPS     Y1, Y3, Y3
+	VMULPS     Y3, Y4, Y4
+	VMASKMOVPS Y4, Y0, (DI)(R8*1)
+
+done119:
+	ADDQ AX, SI
+	ADDQ AX, DI
+	JMP  row110
+
+end111:
 	VZEROUPPER
 	RET
 
@@ -419,47 +2397,75 @@ done:
 // Requires: AVX, FMA3
 TEXT ·adamwAVX2(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
-	MOVQ         p+8(FP), CX
-	MOVQ         grad+16(FP), DX
-	MOVQ         m+24(FP), BX
-	MOVQ         v+32(FP), SI
-	MOVQ         table+40(FP), DI
-	VBROADCASTSS (DI), Y0
-	VBROADCASTSS 4(DI), Y1
-	VBROADCASTSS 8(DI), Y2
-	VBROADCASTSS 12(DI), Y3
-	VBROADCASTSS 16(DI), Y4
-	VBROADCASTSS 20(DI), Y5
-	VBROADCASTSS 24(DI), Y6
+	MOVQ         AX, CX
+	ANDQ         $0x07, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks8<>+32(SB), DX
+	MOVQ         CX, BX
+	NEGQ         BX
+	VMOVUPS      (DX)(BX*4), Y0
+	MOVQ         p+8(FP), DX
+	MOVQ         grad+16(FP), BX
+	MOVQ         m+24(FP), SI
+	MOVQ         v+32(FP), DI
+	MOVQ         table+40(FP), R8
+	VBROADCASTSS (R8), Y1
+	VBROADCASTSS 4(R8), Y2
+	VBROADCASTSS 8(R8), Y3
+	VBROADCASTSS 12(R8), Y4
+	VBROADCASTSS 16(R8), Y5
+	VBROADCASTSS 20(R8), Y6
+	VBROADCASTSS 24(R8), Y7
+	XORQ         R8, R8
 
-loop:
-	CMPQ        AX, $0x08
-	JL          done
-	VMOVUPS     (DX), Y7
-	VMOVUPS     (BX), Y8
-	VSUBPS      Y8, Y7, Y9
-	VFMADD231PS Y1, Y9, Y8
-	VMOVUPS     Y8, (BX)
-	VMULPS      Y7, Y7, Y7
-	VMULPS      Y3, Y7, Y7
-	VMOVUPS     (SI), Y9
-	VFMADD213PS Y7, Y2, Y9
-	VMOVUPS     Y9, (SI)
-	VSQRTPS     Y9, Y9
-	VFMADD213PS Y6, Y5, Y9
-	VMULPS      Y4, Y8, Y8
-	VDIVPS      Y9, Y8, Y8
-	VMULPS      (CX), Y0, Y7
-	VSUBPS      Y8, Y7, Y7
-	VMOVUPS     Y7, (CX)
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	ADDQ        $0x20, BX
-	ADDQ        $0x20, SI
-	SUBQ        $0x08, AX
-	JMP         loop
+loop121:
+	CMPQ        R8, AX
+	JGE         rest122
+	VMOVUPS     (BX)(R8*1), Y9
+	VMOVUPS     (SI)(R8*1), Y10
+	VMOVUPS     (DI)(R8*1), Y11
+	VMOVUPS     (DX)(R8*1), Y12
+	VSUBPS      Y10, Y9, Y8
+	VFMADD231PS Y2, Y8, Y10
+	VMOVUPS     Y10, (SI)(R8*1)
+	VMULPS      Y9, Y9, Y9
+	VMULPS      Y4, Y9, Y9
+	VFMADD213PS Y9, Y3, Y11
+	VMOVUPS     Y11, (DI)(R8*1)
+	VSQRTPS     Y11, Y11
+	VFMADD213PS Y7, Y6, Y11
+	VMULPS      Y5, Y10, Y10
+	VDIVPS      Y11, Y10, Y10
+	VMULPS      Y12, Y1, Y12
+	VSUBPS      Y10, Y12, Y12
+	VMOVUPS     Y12, (DX)(R8*1)
+	ADDQ        $+32, R8
+	JMP         loop121
 
-done:
+rest122:
+	TESTQ       CX, CX
+	JZ          done123
+	VMASKMOVPS  (BX)(R8*1), Y0, Y9
+	VMASKMOVPS  (SI)(R8*1), Y0, Y10
+	VMASKMOVPS  (DI)(R8*1), Y0, Y11
+	VMASKMOVPS  (DX)(R8*1), Y0, Y12
+	VSUBPS      Y10, Y9, Y8
+	VFMADD231PS Y2, Y8, Y10
+	VMASKMOVPS  Y10, Y0, (SI)(R8*1)
+	VMULPS      Y9, Y9, Y9
+	VMULPS      Y4, Y9, Y9
+	VFMADD213PS Y9, Y3, Y11
+	VMASKMOVPS  Y11, Y0, (DI)(R8*1)
+	VSQRTPS     Y11, Y11
+	VFMADD213PS Y7, Y6, Y11
+	VMULPS      Y5, Y10, Y10
+	VDIVPS      Y11, Y10, Y10
+	VMULPS      Y12, Y1, Y12
+	VSUBPS      Y10, Y12, Y12
+	VMASKMOVPS  Y12, Y0, (DX)(R8*1)
+
+done123:
 	VZEROUPPER
 	RET
 
@@ -467,410 +2473,1919 @@ done:
 // Requires: AVX, AVX512F
 TEXT ·axpyAVX512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
-	MOVQ         x+16(FP), CX
-	MOVQ         y+24(FP), DX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         x+16(FP), DX
+	MOVQ         y+24(FP), BX
 	VBROADCASTSS alpha+8(FP), Z0
+	XORQ         SI, SI
 
-loop:
-	CMPQ        AX, $0x10
-	JL          done
-	VMOVUPS     (CX), Z1
-	VMOVUPS     (DX), Z2
+loop125:
+	CMPQ        SI, AX
+	JGE         rest126
+	VMOVUPS     (DX)(SI*1), Z1
+	VMOVUPS     (BX)(SI*1), Z2
 	VFMADD231PS Z1, Z0, Z2
-	VMOVUPS     Z2, (DX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
-	SUBQ        $0x10, AX
-	JMP         loop
+	VMOVUPS     Z2, (BX)(SI*1)
+	ADDQ        $+64, SI
+	JMP         loop125
 
-done:
+rest126:
+	TESTQ       CX, CX
+	JZ          done127
+	VMOVUPS.Z   (DX)(SI*1), K1, Z1
+	VMOVUPS.Z   (BX)(SI*1), K1, Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS     Z2, K1, (BX)(SI*1)
+
+done127:
+	VZEROUPPER
+	RET
+
+DATA masks16<>+0(SB)/4, $0x00000000
+DATA masks16<>+4(SB)/4, $0x00000001
+DATA masks16<>+8(SB)/4, $0x00000003
+DATA masks16<>+12(SB)/4, $0x00000007
+DATA masks16<>+16(SB)/4, $0x0000000f
+DATA masks16<>+20(SB)/4, $0x0000001f
+DATA masks16<>+24(SB)/4, $0x0000003f
+DATA masks16<>+28(SB)/4, $0x0000007f
+DATA masks16<>+32(SB)/4, $0x000000ff
+DATA masks16<>+36(SB)/4, $0x000001ff
+DATA masks16<>+40(SB)/4, $0x000003ff
+DATA masks16<>+44(SB)/4, $0x000007ff
+DATA masks16<>+48(SB)/4, $0x00000fff
+DATA masks16<>+52(SB)/4, $0x00001fff
+DATA masks16<>+56(SB)/4, $0x00003fff
+DATA masks16<>+60(SB)/4, $0x00007fff
+GLOBL masks16<>(SB), RODATA|NOPTR, $64
+
+// func scaleAVX512(n int, alpha float32, x *float32)
+// Requires: AVX, AVX512F
+TEXT ·scaleAVX512(SB), NOSPLIT, $0-24
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS alpha+8(FP), Z0
+	XORQ         BX, BX
+
+loop129:
+	CMPQ    BX, AX
+	JGE     rest130
+	VMOVUPS (DX)(BX*1), Z1
+	VMULPS  Z1, Z0, Z1
+	VMOVUPS Z1, (DX)(BX*1)
+	ADDQ    $+64, BX
+	JMP     loop129
+
+rest130:
+	TESTQ     CX, CX
+	JZ        done131
+	VMOVUPS.Z (DX)(BX*1), K1, Z1
+	VMULPS    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (DX)(BX*1)
+
+done131:
 	VZEROUPPER
 	RET
 
 // func addAVX512(n int, x *float32, y *float32)
 // Requires: AVX, AVX512F
 TEXT ·addAVX512(SB), NOSPLIT, $0-24
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
+	MOVQ  n+0(FP), AX
+	MOVQ  AX, CX
+	ANDQ  $0x0f, CX
+	SUBQ  CX, AX
+	SHLQ  $0x02, AX
+	LEAQ  masks16<>+0(SB), DX
+	KMOVW (DX)(CX*4), K1
+	MOVQ  x+8(FP), DX
+	MOVQ  y+16(FP), BX
+	XORQ  SI, SI
 
-loop:
-	CMPQ    AX, $0x10
-	JL      done
-	VMOVUPS (CX), Z0
-	VMOVUPS (DX), Z1
+loop133:
+	CMPQ    SI, AX
+	JGE     rest134
+	VMOVUPS (DX)(SI*1), Z0
+	VMOVUPS (BX)(SI*1), Z1
 	VADDPS  Z0, Z1, Z1
-	VMOVUPS Z1, (DX)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DX
-	SUBQ    $0x10, AX
-	JMP     loop
+	VMOVUPS Z1, (BX)(SI*1)
+	ADDQ    $+64, SI
+	JMP     loop133
 
-done:
-	VZEROUPPER
-	RET
+rest134:
+	TESTQ     CX, CX
+	JZ        done135
+	VMOVUPS.Z (DX)(SI*1), K1, Z0
+	VMOVUPS.Z (BX)(SI*1), K1, Z1
+	VADDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (BX)(SI*1)
 
-// func scaleAVX512(n int, alpha float32, x *float32)
-// Requires: AVX, AVX512F
-TEXT ·scaleAVX512(SB), NOSPLIT, $0-24
-	MOVQ         n+0(FP), AX
-	MOVQ         x+16(FP), CX
-	VBROADCASTSS alpha+8(FP), Z0
-
-loop:
-	CMPQ    AX, $0x10
-	JL      done
-	VMULPS  (CX), Z0, Z1
-	VMOVUPS Z1, (CX)
-	ADDQ    $0x40, CX
-	SUBQ    $0x10, AX
-	JMP     loop
-
-done:
+done135:
 	VZEROUPPER
 	RET
 
 // func mulAVX512(n int, x *float32, y *float32, z *float32)
 // Requires: AVX, AVX512F
 TEXT ·mulAVX512(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ z+24(FP), BX
+	MOVQ  n+0(FP), AX
+	MOVQ  AX, CX
+	ANDQ  $0x0f, CX
+	SUBQ  CX, AX
+	SHLQ  $0x02, AX
+	LEAQ  masks16<>+0(SB), DX
+	KMOVW (DX)(CX*4), K1
+	MOVQ  x+8(FP), DX
+	MOVQ  y+16(FP), BX
+	MOVQ  z+24(FP), SI
+	XORQ  DI, DI
 
-loop:
-	CMPQ    AX, $0x10
-	JL      done
-	VMOVUPS (CX), Z0
-	VMOVUPS (DX), Z1
-	VMULPS  Z0, Z1, Z0
-	VMOVUPS Z0, (BX)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DX
-	ADDQ    $0x40, BX
-	SUBQ    $0x10, AX
-	JMP     loop
+loop137:
+	CMPQ    DI, AX
+	JGE     rest138
+	VMOVUPS (DX)(DI*1), Z0
+	VMOVUPS (BX)(DI*1), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (SI)(DI*1)
+	ADDQ    $+64, DI
+	JMP     loop137
 
-done:
+rest138:
+	TESTQ     CX, CX
+	JZ        done139
+	VMOVUPS.Z (DX)(DI*1), K1, Z0
+	VMOVUPS.Z (BX)(DI*1), K1, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (SI)(DI*1)
+
+done139:
 	VZEROUPPER
 	RET
 
 // func mulAddAVX512(n int, x *float32, y *float32, z *float32)
 // Requires: AVX, AVX512F
 TEXT ·mulAddAVX512(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ z+24(FP), BX
+	MOVQ  n+0(FP), AX
+	MOVQ  AX, CX
+	ANDQ  $0x0f, CX
+	SUBQ  CX, AX
+	SHLQ  $0x02, AX
+	LEAQ  masks16<>+0(SB), DX
+	KMOVW (DX)(CX*4), K1
+	MOVQ  x+8(FP), DX
+	MOVQ  y+16(FP), BX
+	MOVQ  z+24(FP), SI
+	XORQ  DI, DI
 
-loop:
-	CMPQ        AX, $0x10
-	JL          done
-	VMOVUPS     (CX), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (BX), Z2
+loop141:
+	CMPQ        DI, AX
+	JGE         rest142
+	VMOVUPS     (DX)(DI*1), Z0
+	VMOVUPS     (BX)(DI*1), Z1
+	VMOVUPS     (SI)(DI*1), Z2
 	VFMADD231PS Z0, Z1, Z2
-	VMOVUPS     Z2, (BX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	SUBQ        $0x10, AX
-	JMP         loop
+	VMOVUPS     Z2, (SI)(DI*1)
+	ADDQ        $+64, DI
+	JMP         loop141
 
-done:
+rest142:
+	TESTQ       CX, CX
+	JZ          done143
+	VMOVUPS.Z   (DX)(DI*1), K1, Z0
+	VMOVUPS.Z   (BX)(DI*1), K1, Z1
+	VMOVUPS.Z   (SI)(DI*1), K1, Z2
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS     Z2, K1, (SI)(DI*1)
+
+done143:
 	VZEROUPPER
 	RET
 
-// func dotAVX512(n int, x *float32, y *float32, out *float32)
+// func dotAVX512(n int, x *float32, y *float32) float32
 // Requires: AVX, AVX512F
-TEXT ·dotAVX512(SB), NOSPLIT, $0-32
+TEXT ·dotAVX512(SB), NOSPLIT, $0-28
 	MOVQ   n+0(FP), AX
-	MOVQ   x+8(FP), CX
-	MOVQ   y+16(FP), DX
+	MOVQ   AX, CX
+	ANDQ   $0x0f, CX
+	SUBQ   CX, AX
+	SHLQ   $0x02, AX
+	LEAQ   masks16<>+0(SB), DX
+	KMOVW  (DX)(CX*4), K1
+	MOVQ   x+8(FP), DX
+	MOVQ   y+16(FP), BX
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
+	XORQ   SI, SI
+	MOVQ   AX, DI
+	SUBQ   $+256, DI
+	JL     loop145
 
-four:
-	CMPQ        AX, $0x40
-	JL          loop
-	VMOVUPS     (CX), Z4
-	VFMADD231PS (DX), Z4, Z0
-	VMOVUPS     64(CX), Z4
-	VFMADD231PS 64(DX), Z4, Z1
-	VMOVUPS     128(CX), Z4
-	VFMADD231PS 128(DX), Z4, Z2
-	VMOVUPS     192(CX), Z4
-	VFMADD231PS 192(DX), Z4, Z3
-	ADDQ        $+256, CX
-	ADDQ        $+256, DX
-	SUBQ        $0x40, AX
-	JMP         four
+many144:
+	VMOVUPS     (DX)(SI*1), Z4
+	VMOVUPS     (BX)(SI*1), Z5
+	VFMADD231PS Z4, Z5, Z0
+	VMOVUPS     64(DX)(SI*1), Z4
+	VMOVUPS     64(BX)(SI*1), Z5
+	VFMADD231PS Z4, Z5, Z1
+	VMOVUPS     128(DX)(SI*1), Z4
+	VMOVUPS     128(BX)(SI*1), Z5
+	VFMADD231PS Z4, Z5, Z2
+	VMOVUPS     192(DX)(SI*1), Z4
+	VMOVUPS     192(BX)(SI*1), Z5
+	VFMADD231PS Z4, Z5, Z3
+	ADDQ        $+256, SI
+	CMPQ        SI, DI
+	JLE         many144
 
-loop:
-	CMPQ        AX, $0x10
-	JL          done
-	VMOVUPS     (CX), Z4
-	VFMADD231PS (DX), Z4, Z0
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
-	SUBQ        $0x10, AX
-	JMP         loop
+loop145:
+	CMPQ        SI, AX
+	JGE         rest146
+	VMOVUPS     (DX)(SI*1), Z4
+	VMOVUPS     (BX)(SI*1), Z5
+	VFMADD231PS Z4, Z5, Z0
+	ADDQ        $+64, SI
+	JMP         loop145
 
-done:
-	VADDPS  Z1, Z0, Z0
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z0, Z0
-	MOVQ    out+24(FP), AX
-	VMOVUPS Z0, (AX)
+rest146:
+	TESTQ       CX, CX
+	JZ          done147
+	VMOVUPS.Z   (DX)(SI*1), K1, Z4
+	VMOVUPS.Z   (BX)(SI*1), K1, Z5
+	VFMADD231PS Z4, Z5, Z0
+
+done147:
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFF64X2 $0x4e, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFF64X2 $0xb1, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFPS    $0x4e, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFPS    $0xb1, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVSS     X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
-// func squaresAVX512(n int, x *float32, out *float32)
+// func squaresAVX512(n int, x *float32) float32
 // Requires: AVX, AVX512F
-TEXT ·squaresAVX512(SB), NOSPLIT, $0-24
+TEXT ·squaresAVX512(SB), NOSPLIT, $0-20
 	MOVQ   n+0(FP), AX
-	MOVQ   x+8(FP), CX
+	MOVQ   AX, CX
+	ANDQ   $0x0f, CX
+	SUBQ   CX, AX
+	SHLQ   $0x02, AX
+	LEAQ   masks16<>+0(SB), DX
+	KMOVW  (DX)(CX*4), K1
+	MOVQ   x+8(FP), DX
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
+	XORQ   BX, BX
+	MOVQ   AX, SI
+	SUBQ   $+256, SI
+	JL     loop149
 
-four:
-	CMPQ        AX, $0x40
-	JL          loop
-	VMOVUPS     (CX), Z4
+many148:
+	VMOVUPS     (DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z0
-	VMOVUPS     64(CX), Z4
+	VMOVUPS     64(DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z1
-	VMOVUPS     128(CX), Z4
+	VMOVUPS     128(DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z2
-	VMOVUPS     192(CX), Z4
+	VMOVUPS     192(DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z3
-	ADDQ        $+256, CX
-	SUBQ        $0x40, AX
-	JMP         four
+	ADDQ        $+256, BX
+	CMPQ        BX, SI
+	JLE         many148
 
-loop:
-	CMPQ        AX, $0x10
-	JL          done
-	VMOVUPS     (CX), Z4
+loop149:
+	CMPQ        BX, AX
+	JGE         rest150
+	VMOVUPS     (DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z0
-	ADDQ        $0x40, CX
-	SUBQ        $0x10, AX
-	JMP         loop
+	ADDQ        $+64, BX
+	JMP         loop149
 
-done:
-	VADDPS  Z1, Z0, Z0
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z0, Z0
-	MOVQ    out+16(FP), AX
-	VMOVUPS Z0, (AX)
+rest150:
+	TESTQ       CX, CX
+	JZ          done151
+	VMOVUPS.Z   (DX)(BX*1), K1, Z4
+	VFMADD231PS Z4, Z4, Z0
+
+done151:
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFF64X2 $0x4e, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFF64X2 $0xb1, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFPS    $0x4e, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFPS    $0xb1, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVSS     X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
-// func expAVX512(n int, x *float32, y *float32, table *float32)
+// func sumAVX512(n int, x *float32) float32
 // Requires: AVX, AVX512F
-TEXT ·expAVX512(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ table+24(FP), BX
+TEXT ·sumAVX512(SB), NOSPLIT, $0-20
+	MOVQ   n+0(FP), AX
+	MOVQ   AX, CX
+	ANDQ   $0x0f, CX
+	SUBQ   CX, AX
+	SHLQ   $0x02, AX
+	LEAQ   masks16<>+0(SB), DX
+	KMOVW  (DX)(CX*4), K1
+	MOVQ   x+8(FP), DX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	XORQ   BX, BX
+	MOVQ   AX, SI
+	SUBQ   $+256, SI
+	JL     loop153
 
-loop:
-	CMPQ         AX, $0x10
-	JL           done
-	VMOVUPS      (CX), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMINPS       Z0, Z1, Z1
-	VBROADCASTSS (BX), Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS 8(BX), Z2
-	VMULPS       Z2, Z1, Z2
-	VCVTPS2DQ    Z2, Z4
-	VCVTDQ2PS    Z4, Z2
+many152:
+	VMOVUPS (DX)(BX*1), Z4
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS 64(DX)(BX*1), Z4
+	VADDPS  Z4, Z1, Z1
+	VMOVUPS 128(DX)(BX*1), Z4
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 192(DX)(BX*1), Z4
+	VADDPS  Z4, Z3, Z3
+	ADDQ    $+256, BX
+	CMPQ    BX, SI
+	JLE     many152
+
+loop153:
+	CMPQ    BX, AX
+	JGE     rest154
+	VMOVUPS (DX)(BX*1), Z4
+	VADDPS  Z4, Z0, Z0
+	ADDQ    $+64, BX
+	JMP     loop153
+
+rest154:
+	TESTQ     CX, CX
+	JZ        done155
+	VMOVUPS.Z (DX)(BX*1), K1, Z4
+	VADDPS    Z4, Z0, Z0
+
+done155:
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFF64X2 $0x4e, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFF64X2 $0xb1, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFPS    $0x4e, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFPS    $0xb1, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVSS     X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func expAVX512(n int, x *float32, y *float32)
+// Requires: AVX, AVX512F
+TEXT ·expAVX512(SB), NOSPLIT, $0-24
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         x+8(FP), DX
+	MOVQ         y+16(FP), BX
+	VBROADCASTSS wordc2aeac4f<>+0(SB), Z0
+	VBROADCASTSS word42b20000<>+0(SB), Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word3f317200<>+0(SB), Z3
+	VBROADCASTSS word35bfbe8e<>+0(SB), Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VBROADCASTSS word3c0830d8<>+0(SB), Z6
+	VBROADCASTSS word3d2b95e3<>+0(SB), Z7
+	VBROADCASTSS word3e2aabda<>+0(SB), Z8
+	VBROADCASTSS word3efffefc<>+0(SB), Z9
+	VBROADCASTSS word3f800000<>+0(SB), Z10
+	XORQ         SI, SI
+
+loop157:
+	CMPQ         SI, AX
+	JGE          rest158
+	VMOVUPS      (DX)(SI*1), Z11
+	VMINPS       Z11, Z1, Z13
+	VMOVAPS      Z5, Z12
+	VFMADD231PS  Z2, Z13, Z12
+	VSUBPS       Z5, Z12, Z12
+	VFNMADD231PS Z3, Z12, Z13
+	VFNMADD231PS Z4, Z12, Z13
+	VMOVAPS      Z6, Z14
+	VFMADD213PS  Z7, Z13, Z14
+	VFMADD213PS  Z8, Z13, Z14
+	VFMADD213PS  Z9, Z13, Z14
+	VFMADD213PS  Z10, Z13, Z14
+	VFMADD213PS  Z10, Z13, Z14
+	VCMPPS       $0x05, Z0, Z11, K2
+	VSCALEFPS.Z  Z12, Z14, K2, Z14
+	VMOVUPS      Z14, (BX)(SI*1)
+	ADDQ         $+64, SI
+	JMP          loop157
+
+rest158:
+	TESTQ        CX, CX
+	JZ           done159
+	VMOVUPS.Z    (DX)(SI*1), K1, Z11
+	VMINPS       Z11, Z1, Z12
+	VMOVAPS      Z5, Z1
+	VFMADD231PS  Z2, Z12, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFNMADD231PS Z3, Z1, Z12
+	VFNMADD231PS Z4, Z1, Z12
+	VMOVAPS      Z6, Z2
+	VFMADD213PS  Z7, Z12, Z2
+	VFMADD213PS  Z8, Z12, Z2
+	VFMADD213PS  Z9, Z12, Z2
+	VFMADD213PS  Z10, Z12, Z2
+	VFMADD213PS  Z10, Z12, Z2
+	VCMPPS       $0x05, Z0, Z11, K2
+	VSCALEFPS.Z  Z1, Z2, K2, Z2
+	VMOVUPS      Z2, K1, (BX)(SI*1)
+
+done159:
+	VZEROUPPER
+	RET
+
+DATA word42b20000<>+0(SB)/4, $0x42b20000
+DATA word42b20000<>+4(SB)/4, $0x42b20000
+DATA word42b20000<>+8(SB)/4, $0x42b20000
+DATA word42b20000<>+12(SB)/4, $0x42b20000
+DATA word42b20000<>+16(SB)/4, $0x42b20000
+DATA word42b20000<>+20(SB)/4, $0x42b20000
+DATA word42b20000<>+24(SB)/4, $0x42b20000
+DATA word42b20000<>+28(SB)/4, $0x42b20000
+GLOBL word42b20000<>(SB), RODATA|NOPTR, $32
+
+// func tanhAVX512(n int, x *float32, y *float32)
+// Requires: AVX, AVX512F
+TEXT ·tanhAVX512(SB), NOSPLIT, $0-24
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         x+8(FP), DX
+	MOVQ         y+16(FP), BX
+	VBROADCASTSS word411051ec<>+0(SB), Z0
+	VBROADCASTSS wordc11051ec<>+0(SB), Z1
+	VBROADCASTSS word4038aa3b<>+0(SB), Z2
+	VBROADCASTSS word4b400000<>+0(SB), Z3
+	VBROADCASTSS word3eb17200<>+0(SB), Z4
+	VBROADCASTSS word353fbe8e<>+0(SB), Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VBROADCASTSS word40000000<>+0(SB), Z7
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Z8
+	VBROADCASTSS word3c091443<>+0(SB), Z9
+	VBROADCASTSS word3d2aab3b<>+0(SB), Z10
+	VBROADCASTSS word3e2aaa57<>+0(SB), Z11
+	VBROADCASTSS word3effffff<>+0(SB), Z12
+	XORQ         SI, SI
+
+loop161:
+	CMPQ         SI, AX
+	JGE          rest162
+	VMOVUPS      (DX)(SI*1), Z13
+	VMOVAPS      Z0, Z14
+	VMINPS       Z13, Z14, Z13
+	VMOVAPS      Z1, Z14
+	VMAXPS       Z13, Z14, Z13
+	VMOVAPS      Z3, Z15
+	VFMADD231PS  Z2, Z13, Z15
+	VPSLLD       $0x17, Z15, Z14
+	VSUBPS       Z3, Z15, Z15
+	VFNMADD231PS Z4, Z15, Z13
+	VFNMADD231PS Z5, Z15, Z13
+	VADDPS       Z13, Z13, Z13
+	VMOVAPS      Z8, Z16
+	VFMADD213PS  Z9, Z13, Z16
+	VFMADD213PS  Z10, Z13, Z16
+	VFMADD213PS  Z11, Z13, Z16
+	VFMADD213PS  Z12, Z13, Z16
+	VMULPS       Z13, Z13, Z15
+	VFMADD213PS  Z13, Z15, Z16
+	VPADDD       Z6, Z14, Z14
+	VSUBPS       Z6, Z14, Z15
+	VFMADD213PS  Z15, Z14, Z16
+	VADDPS       Z7, Z16, Z15
+	VDIVPS       Z15, Z16, Z16
+	VMOVUPS      Z16, (BX)(SI*1)
+	ADDQ         $+64, SI
+	JMP          loop161
+
+rest162:
+	TESTQ        CX, CX
+	JZ           done163
+	VMOVUPS.Z    (DX)(SI*1), K1, Z13
+	VMOVAPS      Z0, Z0
+	VMINPS       Z13, Z0, Z0
 	VMOVAPS      Z1, Z1
-	VBROADCASTSS 12(BX), Z5
-	VFNMADD231PS Z5, Z2, Z1
-	VBROADCASTSS 16(BX), Z5
-	VFNMADD231PS Z5, Z2, Z1
-	VBROADCASTSS 44(BX), Z2
-	VBROADCASTSS 48(BX), Z5
-	VFMADD213PS  Z5, Z1, Z2
-	VBROADCASTSS 52(BX), Z5
-	VFMADD213PS  Z5, Z1, Z2
-	VBROADCASTSS 56(BX), Z5
-	VFMADD213PS  Z5, Z1, Z2
-	VBROADCASTSS 60(BX), Z5
-	VFMADD213PS  Z5, Z1, Z2
-	VBROADCASTSS 64(BX), Z5
-	VFMADD213PS  Z5, Z1, Z2
-	VBROADCASTSS 68(BX), Z5
-	VFMADD213PS  Z5, Z1, Z2
-	VPSLLD       $0x17, Z4, Z4
-	VPADDD       Z4, Z2, Z2
-	VBROADCASTSS (BX), Z1
-	VPXORQ       Z3, Z3, Z3
-	VCMPPS       $0x01, Z1, Z0, K1
-	VMOVAPS      Z3, K1, Z2
-	VBROADCASTSS 4(BX), Z1
-	VBROADCASTSS 20(BX), Z4
-	VCMPPS       $0x0e, Z1, Z0, K1
-	VMOVAPS      Z4, K1, Z2
-	VMOVUPS      Z2, (DX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, DX
-	SUBQ         $0x10, AX
-	JMP          loop
-
-done:
-	VZEROUPPER
-	RET
-
-// func sigmoidAVX512(n int, x *float32, y *float32, table *float32)
-// Requires: AVX, AVX512F
-TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ table+24(FP), BX
-
-loop:
-	CMPQ         AX, $0x10
-	JL           done
-	VMOVUPS      (CX), Z0
-	VBROADCASTSS 32(BX), Z1
-	VMULPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMINPS       Z0, Z1, Z1
-	VBROADCASTSS (BX), Z3
-	VMAXPS       Z1, Z3, Z1
-	VBROADCASTSS 8(BX), Z3
-	VMULPS       Z3, Z1, Z3
-	VCVTPS2DQ    Z3, Z4
-	VCVTDQ2PS    Z4, Z3
-	VMOVAPS      Z1, Z1
-	VBROADCASTSS 12(BX), Z5
-	VFNMADD231PS Z5, Z3, Z1
-	VBROADCASTSS 16(BX), Z5
-	VFNMADD231PS Z5, Z3, Z1
-	VBROADCASTSS 44(BX), Z3
-	VBROADCASTSS 48(BX), Z5
-	VFMADD213PS  Z5, Z1, Z3
-	VBROADCASTSS 52(BX), Z5
-	VFMADD213PS  Z5, Z1, Z3
-	VBROADCASTSS 56(BX), Z5
-	VFMADD213PS  Z5, Z1, Z3
-	VBROADCASTSS 60(BX), Z5
-	VFMADD213PS  Z5, Z1, Z3
-	VBROADCASTSS 64(BX), Z5
-	VFMADD213PS  Z5, Z1, Z3
-	VBROADCASTSS 68(BX), Z5
-	VFMADD213PS  Z5, Z1, Z3
-	VPSLLD       $0x17, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBROADCASTSS (BX), Z1
-	VPXORQ       Z2, Z2, Z2
-	VCMPPS       $0x01, Z1, Z0, K1
-	VMOVAPS      Z2, K1, Z3
-	VBROADCASTSS 4(BX), Z1
-	VBROADCASTSS 20(BX), Z4
-	VCMPPS       $0x0e, Z1, Z0, K1
-	VMOVAPS      Z4, K1, Z3
-	VBROADCASTSS 24(BX), Z0
-	VADDPS       Z0, Z3, Z3
-	VBROADCASTSS 24(BX), Z0
-	VDIVPS       Z3, Z0, Z0
-	VMOVUPS      Z0, (DX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, DX
-	SUBQ         $0x10, AX
-	JMP          loop
-
-done:
-	VZEROUPPER
-	RET
-
-// func tanhAVX512(n int, x *float32, y *float32, table *float32)
-// Requires: AVX, AVX512F
-TEXT ·tanhAVX512(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ table+24(FP), BX
-
-loop:
-	CMPQ         AX, $0x10
-	JL           done
-	VMOVUPS      (CX), Z0
-	VADDPS       Z0, Z0, Z1
-	VBROADCASTSS 4(BX), Z2
-	VMINPS       Z1, Z2, Z2
-	VBROADCASTSS (BX), Z3
-	VMAXPS       Z2, Z3, Z2
-	VBROADCASTSS 8(BX), Z3
-	VMULPS       Z3, Z2, Z3
-	VCVTPS2DQ    Z3, Z5
-	VCVTDQ2PS    Z5, Z3
-	VMOVAPS      Z2, Z2
-	VBROADCASTSS 12(BX), Z6
-	VFNMADD231PS Z6, Z3, Z2
-	VBROADCASTSS 16(BX), Z6
-	VFNMADD231PS Z6, Z3, Z2
-	VBROADCASTSS 44(BX), Z3
-	VBROADCASTSS 48(BX), Z6
-	VFMADD213PS  Z6, Z2, Z3
-	VBROADCASTSS 52(BX), Z6
-	VFMADD213PS  Z6, Z2, Z3
-	VBROADCASTSS 56(BX), Z6
-	VFMADD213PS  Z6, Z2, Z3
-	VBROADCASTSS 60(BX), Z6
-	VFMADD213PS  Z6, Z2, Z3
-	VBROADCASTSS 64(BX), Z6
-	VFMADD213PS  Z6, Z2, Z3
-	VBROADCASTSS 68(BX), Z6
-	VFMADD213PS  Z6, Z2, Z3
-	VPSLLD       $0x17, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VBROADCASTSS (BX), Z2
-	VPXORQ       Z4, Z4, Z4
-	VCMPPS       $0x01, Z2, Z1, K1
-	VMOVAPS      Z4, K1, Z3
-	VBROADCASTSS 4(BX), Z2
-	VBROADCASTSS 20(BX), Z5
-	VCMPPS       $0x0e, Z2, Z1, K1
-	VMOVAPS      Z5, K1, Z3
-	VBROADCASTSS 24(BX), Z1
-	VADDPS       Z1, Z3, Z3
-	VBROADCASTSS 28(BX), Z1
-	VDIVPS       Z3, Z1, Z1
-	VBROADCASTSS 24(BX), Z2
-	VSUBPS       Z1, Z2, Z3
-	VBROADCASTSS 72(BX), Z2
+	VMAXPS       Z0, Z1, Z0
+	VMOVAPS      Z3, Z1
+	VFMADD231PS  Z2, Z0, Z1
+	VPSLLD       $0x17, Z1, Z2
+	VSUBPS       Z3, Z1, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFNMADD231PS Z5, Z1, Z0
+	VADDPS       Z0, Z0, Z0
+	VMOVAPS      Z8, Z3
+	VFMADD213PS  Z9, Z0, Z3
+	VFMADD213PS  Z10, Z0, Z3
+	VFMADD213PS  Z11, Z0, Z3
+	VFMADD213PS  Z12, Z0, Z3
 	VMULPS       Z0, Z0, Z1
-	VBROADCASTSS 76(BX), Z5
-	VFMADD213PS  Z5, Z1, Z2
-	VBROADCASTSS 80(BX), Z5
-	VFMADD213PS  Z5, Z1, Z2
-	VBROADCASTSS 84(BX), Z5
-	VFMADD213PS  Z5, Z1, Z2
-	VBROADCASTSS 88(BX), Z5
-	VFMADD213PS  Z5, Z1, Z2
-	VMULPS       Z1, Z2, Z2
-	VFMADD213PS  Z0, Z0, Z2
-	VBROADCASTSS 36(BX), Z1
-	VPANDD       Z1, Z0, Z0
-	VBROADCASTSS 40(BX), Z1
-	VCMPPS       $0x01, Z1, Z0, K1
-	VMOVAPS      Z2, K1, Z3
-	VMOVUPS      Z3, (DX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, DX
-	SUBQ         $0x10, AX
-	JMP          loop
+	VFMADD213PS  Z0, Z1, Z3
+	VPADDD       Z6, Z2, Z2
+	VSUBPS       Z6, Z2, Z1
+	VFMADD213PS  Z1, Z2, Z3
+	VADDPS       Z7, Z3, Z1
+	VDIVPS       Z1, Z3, Z3
+	VMOVUPS      Z3, K1, (BX)(SI*1)
 
-done:
+done163:
+	VZEROUPPER
+	RET
+
+// func sigmoidAVX512(n int, x *float32, y *float32)
+// Requires: AVX, AVX512F
+TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         x+8(FP), DX
+	MOVQ         y+16(FP), BX
+	VBROADCASTSS wordc2aeac4f<>+0(SB), Z0
+	VBROADCASTSS word42b20000<>+0(SB), Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word3f317200<>+0(SB), Z3
+	VBROADCASTSS word35bfbe8e<>+0(SB), Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VBROADCASTSS word3c0830d8<>+0(SB), Z6
+	VBROADCASTSS word3d2b95e3<>+0(SB), Z7
+	VBROADCASTSS word3e2aabda<>+0(SB), Z8
+	VBROADCASTSS word3efffefc<>+0(SB), Z9
+	VBROADCASTSS word3f800000<>+0(SB), Z10
+	VBROADCASTSS word80000000<>+0(SB), Z11
+	XORQ         SI, SI
+
+loop165:
+	CMPQ         SI, AX
+	JGE          rest166
+	VMOVUPS      (DX)(SI*1), Z12
+	VPXORD       Z11, Z12, Z12
+	VMINPS       Z12, Z1, Z14
+	VMOVAPS      Z5, Z13
+	VFMADD231PS  Z2, Z14, Z13
+	VSUBPS       Z5, Z13, Z13
+	VFNMADD231PS Z3, Z13, Z14
+	VFNMADD231PS Z4, Z13, Z14
+	VMOVAPS      Z6, Z15
+	VFMADD213PS  Z7, Z14, Z15
+	VFMADD213PS  Z8, Z14, Z15
+	VFMADD213PS  Z9, Z14, Z15
+	VFMADD213PS  Z10, Z14, Z15
+	VFMADD213PS  Z10, Z14, Z15
+	VCMPPS       $0x05, Z0, Z12, K2
+	VSCALEFPS.Z  Z13, Z15, K2, Z15
+	VMOVAPS      Z10, Z12
+	VADDPS       Z10, Z15, Z15
+	VDIVPS       Z15, Z12, Z15
+	VMOVUPS      Z15, (BX)(SI*1)
+	ADDQ         $+64, SI
+	JMP          loop165
+
+rest166:
+	TESTQ        CX, CX
+	JZ           done167
+	VMOVUPS.Z    (DX)(SI*1), K1, Z12
+	VPXORD       Z11, Z12, Z11
+	VMINPS       Z11, Z1, Z12
+	VMOVAPS      Z5, Z1
+	VFMADD231PS  Z2, Z12, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFNMADD231PS Z3, Z1, Z12
+	VFNMADD231PS Z4, Z1, Z12
+	VMOVAPS      Z6, Z2
+	VFMADD213PS  Z7, Z12, Z2
+	VFMADD213PS  Z8, Z12, Z2
+	VFMADD213PS  Z9, Z12, Z2
+	VFMADD213PS  Z10, Z12, Z2
+	VFMADD213PS  Z10, Z12, Z2
+	VCMPPS       $0x05, Z0, Z11, K2
+	VSCALEFPS.Z  Z1, Z2, K2, Z2
+	VMOVAPS      Z10, Z0
+	VADDPS       Z10, Z2, Z2
+	VDIVPS       Z2, Z0, Z2
+	VMOVUPS      Z2, K1, (BX)(SI*1)
+
+done167:
+	VZEROUPPER
+	RET
+
+// func reluAVX512(n int, x *float32, y *float32)
+// Requires: AVX, AVX512F
+TEXT ·reluAVX512(SB), NOSPLIT, $0-24
+	MOVQ  n+0(FP), AX
+	MOVQ  AX, CX
+	ANDQ  $0x0f, CX
+	SUBQ  CX, AX
+	SHLQ  $0x02, AX
+	LEAQ  masks16<>+0(SB), DX
+	KMOVW (DX)(CX*4), K1
+	MOVQ  x+8(FP), DX
+	MOVQ  y+16(FP), BX
+	XORQ  SI, SI
+
+loop169:
+	CMPQ    SI, AX
+	JGE     rest170
+	VMOVUPS (DX)(SI*1), Z0
+	VPXORQ  Z1, Z1, Z1
+	VMAXPS  Z0, Z1, Z0
+	VMOVUPS Z0, (BX)(SI*1)
+	ADDQ    $+64, SI
+	JMP     loop169
+
+rest170:
+	TESTQ     CX, CX
+	JZ        done171
+	VMOVUPS.Z (DX)(SI*1), K1, Z0
+	VPXORQ    Z2, Z2, Z2
+	VMAXPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K1, (BX)(SI*1)
+
+done171:
+	VZEROUPPER
+	RET
+
+// func geluAVX512(n int, x *float32, y *float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·geluAVX512(SB), NOSPLIT, $0-24
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         x+8(FP), DX
+	MOVQ         y+16(FP), BX
+	VBROADCASTSS wordc2aeac4f<>+0(SB), Z0
+	VBROADCASTSS word42b20000<>+0(SB), Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word3f317200<>+0(SB), Z3
+	VBROADCASTSS word35bfbe8e<>+0(SB), Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VBROADCASTSS word3c0830d8<>+0(SB), Z6
+	VBROADCASTSS word3d2b95e3<>+0(SB), Z7
+	VBROADCASTSS word3e2aabda<>+0(SB), Z8
+	VBROADCASTSS word3efffefc<>+0(SB), Z9
+	VBROADCASTSS word3f800000<>+0(SB), Z10
+	VBROADCASTSS word7fffffff<>+0(SB), Z11
+	VBROADCASTSS word3ecccccd<>+0(SB), Z12
+	VBROADCASTSS wordbf000000<>+0(SB), Z13
+	VBROADCASTSS word3d55d1c8<>+0(SB), Z14
+	VBROADCASTSS wordbe747b98<>+0(SB), Z15
+	VBROADCASTSS word3ea1a672<>+0(SB), Z16
+	VBROADCASTSS word3cfde570<>+0(SB), Z17
+	VBROADCASTSS word3e3a8f75<>+0(SB), Z18
+	VBROADCASTSS word3e216e12<>+0(SB), Z19
+	XORQ         SI, SI
+
+loop173:
+	CMPQ         SI, AX
+	JGE          rest174
+	VMOVUPS      (DX)(SI*1), Z20
+	VPANDD       Z11, Z20, Z21
+	VMOVAPS      Z10, Z23
+	VMOVAPS      Z12, Z22
+	VFMADD213PS  Z23, Z22, Z21
+	VDIVPS       Z21, Z23, Z21
+	VMULPS       Z20, Z20, Z22
+	VMULPS       Z13, Z22, Z22
+	VMINPS       Z22, Z1, Z25
+	VMOVAPS      Z5, Z24
+	VFMADD231PS  Z2, Z25, Z24
+	VSUBPS       Z5, Z24, Z24
+	VFNMADD231PS Z3, Z24, Z25
+	VFNMADD231PS Z4, Z24, Z25
+	VMOVAPS      Z6, Z26
+	VFMADD213PS  Z7, Z25, Z26
+	VFMADD213PS  Z8, Z25, Z26
+	VFMADD213PS  Z9, Z25, Z26
+	VFMADD213PS  Z10, Z25, Z26
+	VFMADD213PS  Z10, Z25, Z26
+	VCMPPS       $0x05, Z0, Z22, K2
+	VSCALEFPS.Z  Z24, Z26, K2, Z26
+	VMOVAPS      Z14, Z22
+	VFMADD213PS  Z15, Z21, Z22
+	VFMADD213PS  Z16, Z21, Z22
+	VFMADD213PS  Z17, Z21, Z22
+	VFMADD213PS  Z18, Z21, Z22
+	VFMADD213PS  Z19, Z21, Z22
+	VMULPS       Z21, Z22, Z22
+	VMULPS       Z26, Z22, Z22
+	VPMOVD2M     Z20, K2
+	VSUBPS       Z22, Z23, Z21
+	VMOVAPS      Z22, K2, Z21
+	VMULPS       Z20, Z21, Z21
+	VMOVUPS      Z21, (BX)(SI*1)
+	ADDQ         $+64, SI
+	JMP          loop173
+
+rest174:
+	TESTQ        CX, CX
+	JZ           done175
+	VMOVUPS.Z    (DX)(SI*1), K1, Z20
+	VPANDD       Z11, Z20, Z11
+	VMOVAPS      Z10, Z21
+	VMOVAPS      Z12, Z12
+	VFMADD213PS  Z21, Z12, Z11
+	VDIVPS       Z11, Z21, Z11
+	VMULPS       Z20, Z20, Z12
+	VMULPS       Z13, Z12, Z12
+	VMINPS       Z12, Z1, Z13
+	VMOVAPS      Z5, Z1
+	VFMADD231PS  Z2, Z13, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFNMADD231PS Z3, Z1, Z13
+	VFNMADD231PS Z4, Z1, Z13
+	VMOVAPS      Z6, Z2
+	VFMADD213PS  Z7, Z13, Z2
+	VFMADD213PS  Z8, Z13, Z2
+	VFMADD213PS  Z9, Z13, Z2
+	VFMADD213PS  Z10, Z13, Z2
+	VFMADD213PS  Z10, Z13, Z2
+	VCMPPS       $0x05, Z0, Z12, K2
+	VSCALEFPS.Z  Z1, Z2, K2, Z2
+	VMOVAPS      Z14, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VFMADD213PS  Z16, Z11, Z0
+	VFMADD213PS  Z17, Z11, Z0
+	VFMADD213PS  Z18, Z11, Z0
+	VFMADD213PS  Z19, Z11, Z0
+	VMULPS       Z11, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VPMOVD2M     Z20, K2
+	VSUBPS       Z0, Z21, Z1
+	VMOVAPS      Z0, K2, Z1
+	VMULPS       Z20, Z1, Z1
+	VMOVUPS      Z1, K1, (BX)(SI*1)
+
+done175:
+	VZEROUPPER
+	RET
+
+// func geluTanhAVX512(n int, x *float32, y *float32)
+// Requires: AVX, AVX512F
+TEXT ·geluTanhAVX512(SB), NOSPLIT, $0-24
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         x+8(FP), DX
+	MOVQ         y+16(FP), BX
+	VBROADCASTSS wordc2aeac4f<>+0(SB), Z0
+	VBROADCASTSS word42b20000<>+0(SB), Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word3f317200<>+0(SB), Z3
+	VBROADCASTSS word35bfbe8e<>+0(SB), Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VBROADCASTSS word3c0830d8<>+0(SB), Z6
+	VBROADCASTSS word3d2b95e3<>+0(SB), Z7
+	VBROADCASTSS word3e2aabda<>+0(SB), Z8
+	VBROADCASTSS word3efffefc<>+0(SB), Z9
+	VBROADCASTSS word3f800000<>+0(SB), Z10
+	VBROADCASTSS wordbfcc422a<>+0(SB), Z11
+	VBROADCASTSS wordbd922279<>+0(SB), Z12
+	XORQ         SI, SI
+
+loop177:
+	CMPQ         SI, AX
+	JGE          rest178
+	VMOVUPS      (DX)(SI*1), Z13
+	VMOVAPS      Z12, Z15
+	VMULPS       Z13, Z13, Z14
+	VFMADD213PS  Z11, Z14, Z15
+	VMULPS       Z13, Z15, Z15
+	VMINPS       Z15, Z1, Z16
+	VMOVAPS      Z5, Z14
+	VFMADD231PS  Z2, Z16, Z14
+	VSUBPS       Z5, Z14, Z14
+	VFNMADD231PS Z3, Z14, Z16
+	VFNMADD231PS Z4, Z14, Z16
+	VMOVAPS      Z6, Z17
+	VFMADD213PS  Z7, Z16, Z17
+	VFMADD213PS  Z8, Z16, Z17
+	VFMADD213PS  Z9, Z16, Z17
+	VFMADD213PS  Z10, Z16, Z17
+	VFMADD213PS  Z10, Z16, Z17
+	VCMPPS       $0x05, Z0, Z15, K2
+	VSCALEFPS.Z  Z14, Z17, K2, Z17
+	VADDPS       Z10, Z17, Z17
+	VDIVPS       Z17, Z13, Z17
+	VMOVUPS      Z17, (BX)(SI*1)
+	ADDQ         $+64, SI
+	JMP          loop177
+
+rest178:
+	TESTQ        CX, CX
+	JZ           done179
+	VMOVUPS.Z    (DX)(SI*1), K1, Z13
+	VMOVAPS      Z12, Z14
+	VMULPS       Z13, Z13, Z12
+	VFMADD213PS  Z11, Z12, Z14
+	VMULPS       Z13, Z14, Z14
+	VMINPS       Z14, Z1, Z11
+	VMOVAPS      Z5, Z1
+	VFMADD231PS  Z2, Z11, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFNMADD231PS Z3, Z1, Z11
+	VFNMADD231PS Z4, Z1, Z11
+	VMOVAPS      Z6, Z2
+	VFMADD213PS  Z7, Z11, Z2
+	VFMADD213PS  Z8, Z11, Z2
+	VFMADD213PS  Z9, Z11, Z2
+	VFMADD213PS  Z10, Z11, Z2
+	VFMADD213PS  Z10, Z11, Z2
+	VCMPPS       $0x05, Z0, Z14, K2
+	VSCALEFPS.Z  Z1, Z2, K2, Z2
+	VADDPS       Z10, Z2, Z2
+	VDIVPS       Z2, Z13, Z2
+	VMOVUPS      Z2, K1, (BX)(SI*1)
+
+done179:
+	VZEROUPPER
+	RET
+
+// func siluAVX512(n int, x *float32, y *float32)
+// Requires: AVX, AVX512F
+TEXT ·siluAVX512(SB), NOSPLIT, $0-24
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         x+8(FP), DX
+	MOVQ         y+16(FP), BX
+	VBROADCASTSS wordc2aeac4f<>+0(SB), Z0
+	VBROADCASTSS word42b20000<>+0(SB), Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word3f317200<>+0(SB), Z3
+	VBROADCASTSS word35bfbe8e<>+0(SB), Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VBROADCASTSS word3c0830d8<>+0(SB), Z6
+	VBROADCASTSS word3d2b95e3<>+0(SB), Z7
+	VBROADCASTSS word3e2aabda<>+0(SB), Z8
+	VBROADCASTSS word3efffefc<>+0(SB), Z9
+	VBROADCASTSS word3f800000<>+0(SB), Z10
+	VBROADCASTSS word80000000<>+0(SB), Z11
+	XORQ         SI, SI
+
+loop181:
+	CMPQ         SI, AX
+	JGE          rest182
+	VMOVUPS      (DX)(SI*1), Z12
+	VPXORD       Z11, Z12, Z13
+	VMINPS       Z13, Z1, Z15
+	VMOVAPS      Z5, Z14
+	VFMADD231PS  Z2, Z15, Z14
+	VSUBPS       Z5, Z14, Z14
+	VFNMADD231PS Z3, Z14, Z15
+	VFNMADD231PS Z4, Z14, Z15
+	VMOVAPS      Z6, Z16
+	VFMADD213PS  Z7, Z15, Z16
+	VFMADD213PS  Z8, Z15, Z16
+	VFMADD213PS  Z9, Z15, Z16
+	VFMADD213PS  Z10, Z15, Z16
+	VFMADD213PS  Z10, Z15, Z16
+	VCMPPS       $0x05, Z0, Z13, K2
+	VSCALEFPS.Z  Z14, Z16, K2, Z16
+	VADDPS       Z10, Z16, Z16
+	VDIVPS       Z16, Z12, Z16
+	VMOVUPS      Z16, (BX)(SI*1)
+	ADDQ         $+64, SI
+	JMP          loop181
+
+rest182:
+	TESTQ        CX, CX
+	JZ           done183
+	VMOVUPS.Z    (DX)(SI*1), K1, Z12
+	VPXORD       Z11, Z12, Z11
+	VMINPS       Z11, Z1, Z13
+	VMOVAPS      Z5, Z1
+	VFMADD231PS  Z2, Z13, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFNMADD231PS Z3, Z1, Z13
+	VFNMADD231PS Z4, Z1, Z13
+	VMOVAPS      Z6, Z2
+	VFMADD213PS  Z7, Z13, Z2
+	VFMADD213PS  Z8, Z13, Z2
+	VFMADD213PS  Z9, Z13, Z2
+	VFMADD213PS  Z10, Z13, Z2
+	VFMADD213PS  Z10, Z13, Z2
+	VCMPPS       $0x05, Z0, Z11, K2
+	VSCALEFPS.Z  Z1, Z2, K2, Z2
+	VADDPS       Z10, Z2, Z2
+	VDIVPS       Z2, Z12, Z2
+	VMOVUPS      Z2, K1, (BX)(SI*1)
+
+done183:
+	VZEROUPPER
+	RET
+
+// func reluGradAVX512(n int, dy *float32, x *float32, dx *float32)
+// Requires: AVX, AVX512F
+TEXT ·reluGradAVX512(SB), NOSPLIT, $0-32
+	MOVQ  n+0(FP), AX
+	MOVQ  AX, CX
+	ANDQ  $0x0f, CX
+	SUBQ  CX, AX
+	SHLQ  $0x02, AX
+	LEAQ  masks16<>+0(SB), DX
+	KMOVW (DX)(CX*4), K1
+	MOVQ  dy+8(FP), DX
+	MOVQ  x+16(FP), BX
+	MOVQ  dx+24(FP), SI
+	XORQ  DI, DI
+
+loop185:
+	CMPQ      DI, AX
+	JGE       rest186
+	VMOVUPS   (DX)(DI*1), Z0
+	VMOVUPS   (BX)(DI*1), Z1
+	VPXORQ    Z2, Z2, Z2
+	VCMPPS    $0x0e, Z2, Z1, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, (SI)(DI*1)
+	ADDQ      $+64, DI
+	JMP       loop185
+
+rest186:
+	TESTQ     CX, CX
+	JZ        done187
+	VMOVUPS.Z (DX)(DI*1), K1, Z0
+	VMOVUPS.Z (BX)(DI*1), K1, Z1
+	VPXORQ    Z3, Z3, Z3
+	VCMPPS    $0x0e, Z3, Z1, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, K1, (SI)(DI*1)
+
+done187:
+	VZEROUPPER
+	RET
+
+// func tanhGradAVX512(n int, dy *float32, x *float32, dx *float32)
+// Requires: AVX, AVX512F
+TEXT ·tanhGradAVX512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         dy+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         dx+24(FP), SI
+	VBROADCASTSS word3f800000<>+0(SB), Z0
+	XORQ         DI, DI
+
+loop189:
+	CMPQ         DI, AX
+	JGE          rest190
+	VMOVUPS      (DX)(DI*1), Z1
+	VMOVUPS      (BX)(DI*1), Z2
+	VMOVAPS      Z0, Z3
+	VFNMADD231PS Z2, Z2, Z3
+	VMULPS       Z1, Z3, Z3
+	VMOVUPS      Z3, (SI)(DI*1)
+	ADDQ         $+64, DI
+	JMP          loop189
+
+rest190:
+	TESTQ        CX, CX
+	JZ           done191
+	VMOVUPS.Z    (DX)(DI*1), K1, Z1
+	VMOVUPS.Z    (BX)(DI*1), K1, Z2
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z2, Z2, Z0
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (SI)(DI*1)
+
+done191:
+	VZEROUPPER
+	RET
+
+// func sigmoidGradAVX512(n int, dy *float32, x *float32, dx *float32)
+// Requires: AVX, AVX512F
+TEXT ·sigmoidGradAVX512(SB), NOSPLIT, $0-32
+	MOVQ  n+0(FP), AX
+	MOVQ  AX, CX
+	ANDQ  $0x0f, CX
+	SUBQ  CX, AX
+	SHLQ  $0x02, AX
+	LEAQ  masks16<>+0(SB), DX
+	KMOVW (DX)(CX*4), K1
+	MOVQ  dy+8(FP), DX
+	MOVQ  x+16(FP), BX
+	MOVQ  dx+24(FP), SI
+	XORQ  DI, DI
+
+loop193:
+	CMPQ         DI, AX
+	JGE          rest194
+	VMOVUPS      (DX)(DI*1), Z0
+	VMOVUPS      (BX)(DI*1), Z1
+	VFNMADD213PS Z1, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, (SI)(DI*1)
+	ADDQ         $+64, DI
+	JMP          loop193
+
+rest194:
+	TESTQ        CX, CX
+	JZ           done195
+	VMOVUPS.Z    (DX)(DI*1), K1, Z0
+	VMOVUPS.Z    (BX)(DI*1), K1, Z1
+	VFNMADD213PS Z1, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, K1, (SI)(DI*1)
+
+done195:
+	VZEROUPPER
+	RET
+
+// func geluGradAVX512(n int, dy *float32, x *float32, dx *float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·geluGradAVX512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         dy+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         dx+24(FP), SI
+	VBROADCASTSS wordc2aeac4f<>+0(SB), Z0
+	VBROADCASTSS word42b20000<>+0(SB), Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word3f317200<>+0(SB), Z3
+	VBROADCASTSS word35bfbe8e<>+0(SB), Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VBROADCASTSS word3c0830d8<>+0(SB), Z6
+	VBROADCASTSS word3d2b95e3<>+0(SB), Z7
+	VBROADCASTSS word3e2aabda<>+0(SB), Z8
+	VBROADCASTSS word3efffefc<>+0(SB), Z9
+	VBROADCASTSS word3f800000<>+0(SB), Z10
+	VBROADCASTSS word7fffffff<>+0(SB), Z11
+	VBROADCASTSS word3ecccccd<>+0(SB), Z12
+	VBROADCASTSS wordbf000000<>+0(SB), Z13
+	VBROADCASTSS word3d55d1c8<>+0(SB), Z14
+	VBROADCASTSS wordbe747b98<>+0(SB), Z15
+	VBROADCASTSS word3ea1a672<>+0(SB), Z16
+	VBROADCASTSS word3cfde570<>+0(SB), Z17
+	VBROADCASTSS word3e3a8f75<>+0(SB), Z18
+	VBROADCASTSS word3e216e12<>+0(SB), Z19
+	VBROADCASTSS word3ecc422a<>+0(SB), Z20
+	XORQ         DI, DI
+
+loop197:
+	CMPQ         DI, AX
+	JGE          rest198
+	VMOVUPS      (DX)(DI*1), Z21
+	VMOVUPS      (BX)(DI*1), Z22
+	VPANDD       Z11, Z22, Z23
+	VMOVAPS      Z10, Z25
+	VMOVAPS      Z12, Z24
+	VFMADD213PS  Z25, Z24, Z23
+	VDIVPS       Z23, Z25, Z23
+	VMULPS       Z22, Z22, Z24
+	VMULPS       Z13, Z24, Z24
+	VMINPS       Z24, Z1, Z27
+	VMOVAPS      Z5, Z26
+	VFMADD231PS  Z2, Z27, Z26
+	VSUBPS       Z5, Z26, Z26
+	VFNMADD231PS Z3, Z26, Z27
+	VFNMADD231PS Z4, Z26, Z27
+	VMOVAPS      Z6, Z28
+	VFMADD213PS  Z7, Z27, Z28
+	VFMADD213PS  Z8, Z27, Z28
+	VFMADD213PS  Z9, Z27, Z28
+	VFMADD213PS  Z10, Z27, Z28
+	VFMADD213PS  Z10, Z27, Z28
+	VCMPPS       $0x05, Z0, Z24, K2
+	VSCALEFPS.Z  Z26, Z28, K2, Z28
+	VMOVAPS      Z14, Z24
+	VFMADD213PS  Z15, Z23, Z24
+	VFMADD213PS  Z16, Z23, Z24
+	VFMADD213PS  Z17, Z23, Z24
+	VFMADD213PS  Z18, Z23, Z24
+	VFMADD213PS  Z19, Z23, Z24
+	VMULPS       Z23, Z24, Z24
+	VMULPS       Z28, Z24, Z24
+	VPMOVD2M     Z22, K2
+	VSUBPS       Z24, Z25, Z23
+	VMOVAPS      Z24, K2, Z23
+	VMULPS       Z20, Z28, Z28
+	VFMADD231PS  Z22, Z28, Z23
+	VMULPS       Z21, Z23, Z23
+	VMOVUPS      Z23, (SI)(DI*1)
+	ADDQ         $+64, DI
+	JMP          loop197
+
+rest198:
+	TESTQ        CX, CX
+	JZ           done199
+	VMOVUPS.Z    (DX)(DI*1), K1, Z21
+	VMOVUPS.Z    (BX)(DI*1), K1, Z22
+	VPANDD       Z11, Z22, Z11
+	VMOVAPS      Z10, Z23
+	VMOVAPS      Z12, Z12
+	VFMADD213PS  Z23, Z12, Z11
+	VDIVPS       Z11, Z23, Z11
+	VMULPS       Z22, Z22, Z12
+	VMULPS       Z13, Z12, Z12
+	VMINPS       Z12, Z1, Z13
+	VMOVAPS      Z5, Z1
+	VFMADD231PS  Z2, Z13, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFNMADD231PS Z3, Z1, Z13
+	VFNMADD231PS Z4, Z1, Z13
+	VMOVAPS      Z6, Z2
+	VFMADD213PS  Z7, Z13, Z2
+	VFMADD213PS  Z8, Z13, Z2
+	VFMADD213PS  Z9, Z13, Z2
+	VFMADD213PS  Z10, Z13, Z2
+	VFMADD213PS  Z10, Z13, Z2
+	VCMPPS       $0x05, Z0, Z12, K2
+	VSCALEFPS.Z  Z1, Z2, K2, Z2
+	VMOVAPS      Z14, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VFMADD213PS  Z16, Z11, Z0
+	VFMADD213PS  Z17, Z11, Z0
+	VFMADD213PS  Z18, Z11, Z0
+	VFMADD213PS  Z19, Z11, Z0
+	VMULPS       Z11, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VPMOVD2M     Z22, K2
+	VSUBPS       Z0, Z23, Z1
+	VMOVAPS      Z0, K2, Z1
+	VMULPS       Z20, Z2, Z2
+	VFMADD231PS  Z22, Z2, Z1
+	VMULPS       Z21, Z1, Z1
+	VMOVUPS      Z1, K1, (SI)(DI*1)
+
+done199:
+	VZEROUPPER
+	RET
+
+// func geluTanhGradAVX512(n int, dy *float32, x *float32, dx *float32)
+// Requires: AVX, AVX512F
+TEXT ·geluTanhGradAVX512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         dy+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         dx+24(FP), SI
+	VBROADCASTSS wordc2aeac4f<>+0(SB), Z0
+	VBROADCASTSS word42b20000<>+0(SB), Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word3f317200<>+0(SB), Z3
+	VBROADCASTSS word35bfbe8e<>+0(SB), Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VBROADCASTSS word3c0830d8<>+0(SB), Z6
+	VBROADCASTSS word3d2b95e3<>+0(SB), Z7
+	VBROADCASTSS word3e2aabda<>+0(SB), Z8
+	VBROADCASTSS word3efffefc<>+0(SB), Z9
+	VBROADCASTSS word3f800000<>+0(SB), Z10
+	VBROADCASTSS wordbfcc422a<>+0(SB), Z11
+	VBROADCASTSS wordbd922279<>+0(SB), Z12
+	VBROADCASTSS wordbe5b33b6<>+0(SB), Z13
+	VBROADCASTSS word411e6666<>+0(SB), Z14
+	VBROADCASTSS wordc11e6666<>+0(SB), Z15
+	XORQ         DI, DI
+
+loop201:
+	CMPQ         DI, AX
+	JGE          rest202
+	VMOVUPS      (DX)(DI*1), Z16
+	VMOVUPS      (BX)(DI*1), Z17
+	VMOVAPS      Z14, Z18
+	VMINPS       Z17, Z18, Z17
+	VMOVAPS      Z15, Z18
+	VMAXPS       Z17, Z18, Z17
+	VMOVAPS      Z12, Z19
+	VMOVAPS      Z13, Z20
+	VMULPS       Z17, Z17, Z18
+	VFMADD213PS  Z11, Z18, Z19
+	VFMADD213PS  Z11, Z18, Z20
+	VMULPS       Z17, Z19, Z19
+	VMULPS       Z17, Z20, Z20
+	VMINPS       Z19, Z1, Z18
+	VMOVAPS      Z5, Z17
+	VFMADD231PS  Z2, Z18, Z17
+	VSUBPS       Z5, Z17, Z17
+	VFNMADD231PS Z3, Z17, Z18
+	VFNMADD231PS Z4, Z17, Z18
+	VMOVAPS      Z6, Z21
+	VFMADD213PS  Z7, Z18, Z21
+	VFMADD213PS  Z8, Z18, Z21
+	VFMADD213PS  Z9, Z18, Z21
+	VFMADD213PS  Z10, Z18, Z21
+	VFMADD213PS  Z10, Z18, Z21
+	VCMPPS       $0x05, Z0, Z19, K2
+	VSCALEFPS.Z  Z17, Z21, K2, Z21
+	VMOVAPS      Z10, Z18
+	VADDPS       Z18, Z21, Z17
+	VDIVPS       Z17, Z18, Z17
+	VMULPS       Z17, Z21, Z21
+	VMULPS       Z20, Z21, Z21
+	VFNMADD213PS Z17, Z17, Z21
+	VMULPS       Z16, Z21, Z21
+	VMOVUPS      Z21, (SI)(DI*1)
+	ADDQ         $+64, DI
+	JMP          loop201
+
+rest202:
+	TESTQ        CX, CX
+	JZ           done203
+	VMOVUPS.Z    (DX)(DI*1), K1, Z16
+	VMOVUPS.Z    (BX)(DI*1), K1, Z17
+	VMOVAPS      Z14, Z14
+	VMINPS       Z17, Z14, Z17
+	VMOVAPS      Z15, Z14
+	VMAXPS       Z17, Z14, Z17
+	VMOVAPS      Z12, Z12
+	VMOVAPS      Z13, Z14
+	VMULPS       Z17, Z17, Z13
+	VFMADD213PS  Z11, Z13, Z12
+	VFMADD213PS  Z11, Z13, Z14
+	VMULPS       Z17, Z12, Z12
+	VMULPS       Z17, Z14, Z14
+	VMINPS       Z12, Z1, Z11
+	VMOVAPS      Z5, Z1
+	VFMADD231PS  Z2, Z11, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFNMADD231PS Z3, Z1, Z11
+	VFNMADD231PS Z4, Z1, Z11
+	VMOVAPS      Z6, Z2
+	VFMADD213PS  Z7, Z11, Z2
+	VFMADD213PS  Z8, Z11, Z2
+	VFMADD213PS  Z9, Z11, Z2
+	VFMADD213PS  Z10, Z11, Z2
+	VFMADD213PS  Z10, Z11, Z2
+	VCMPPS       $0x05, Z0, Z12, K2
+	VSCALEFPS.Z  Z1, Z2, K2, Z2
+	VMOVAPS      Z10, Z1
+	VADDPS       Z1, Z2, Z0
+	VDIVPS       Z0, Z1, Z0
+	VMULPS       Z0, Z2, Z2
+	VMULPS       Z14, Z2, Z2
+	VFNMADD213PS Z0, Z0, Z2
+	VMULPS       Z16, Z2, Z2
+	VMOVUPS      Z2, K1, (SI)(DI*1)
+
+done203:
+	VZEROUPPER
+	RET
+
+// func siluGradAVX512(n int, dy *float32, x *float32, dx *float32)
+// Requires: AVX, AVX512F
+TEXT ·siluGradAVX512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         dy+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         dx+24(FP), SI
+	VBROADCASTSS wordc2aeac4f<>+0(SB), Z0
+	VBROADCASTSS word42b20000<>+0(SB), Z1
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS word3f317200<>+0(SB), Z3
+	VBROADCASTSS word35bfbe8e<>+0(SB), Z4
+	VBROADCASTSS word4b400000<>+0(SB), Z5
+	VBROADCASTSS word3c0830d8<>+0(SB), Z6
+	VBROADCASTSS word3d2b95e3<>+0(SB), Z7
+	VBROADCASTSS word3e2aabda<>+0(SB), Z8
+	VBROADCASTSS word3efffefc<>+0(SB), Z9
+	VBROADCASTSS word3f800000<>+0(SB), Z10
+	VBROADCASTSS word80000000<>+0(SB), Z11
+	VBROADCASTSS word42aa0000<>+0(SB), Z12
+	VBROADCASTSS wordc2aa0000<>+0(SB), Z13
+	XORQ         DI, DI
+
+loop205:
+	CMPQ         DI, AX
+	JGE          rest206
+	VMOVUPS      (DX)(DI*1), Z14
+	VMOVUPS      (BX)(DI*1), Z15
+	VMOVAPS      Z12, Z16
+	VMINPS       Z15, Z16, Z15
+	VMOVAPS      Z13, Z16
+	VMAXPS       Z15, Z16, Z15
+	VPXORD       Z11, Z15, Z15
+	VMINPS       Z15, Z1, Z17
+	VMOVAPS      Z5, Z16
+	VFMADD231PS  Z2, Z17, Z16
+	VSUBPS       Z5, Z16, Z16
+	VFNMADD231PS Z3, Z16, Z17
+	VFNMADD231PS Z4, Z16, Z17
+	VMOVAPS      Z6, Z18
+	VFMADD213PS  Z7, Z17, Z18
+	VFMADD213PS  Z8, Z17, Z18
+	VFMADD213PS  Z9, Z17, Z18
+	VFMADD213PS  Z10, Z17, Z18
+	VFMADD213PS  Z10, Z17, Z18
+	VCMPPS       $0x05, Z0, Z15, K2
+	VSCALEFPS.Z  Z16, Z18, K2, Z18
+	VMOVAPS      Z10, Z17
+	VADDPS       Z17, Z18, Z16
+	VDIVPS       Z16, Z17, Z16
+	VMULPS       Z16, Z18, Z18
+	VMULPS       Z15, Z18, Z18
+	VFNMADD213PS Z16, Z16, Z18
+	VMULPS       Z14, Z18, Z18
+	VMOVUPS      Z18, (SI)(DI*1)
+	ADDQ         $+64, DI
+	JMP          loop205
+
+rest206:
+	TESTQ        CX, CX
+	JZ           done207
+	VMOVUPS.Z    (DX)(DI*1), K1, Z14
+	VMOVUPS.Z    (BX)(DI*1), K1, Z15
+	VMOVAPS      Z12, Z12
+	VMINPS       Z15, Z12, Z15
+	VMOVAPS      Z13, Z12
+	VMAXPS       Z15, Z12, Z15
+	VPXORD       Z11, Z15, Z11
+	VMINPS       Z11, Z1, Z12
+	VMOVAPS      Z5, Z1
+	VFMADD231PS  Z2, Z12, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFNMADD231PS Z3, Z1, Z12
+	VFNMADD231PS Z4, Z1, Z12
+	VMOVAPS      Z6, Z2
+	VFMADD213PS  Z7, Z12, Z2
+	VFMADD213PS  Z8, Z12, Z2
+	VFMADD213PS  Z9, Z12, Z2
+	VFMADD213PS  Z10, Z12, Z2
+	VFMADD213PS  Z10, Z12, Z2
+	VCMPPS       $0x05, Z0, Z11, K2
+	VSCALEFPS.Z  Z1, Z2, K2, Z2
+	VMOVAPS      Z10, Z1
+	VADDPS       Z1, Z2, Z0
+	VDIVPS       Z0, Z1, Z0
+	VMULPS       Z0, Z2, Z2
+	VMULPS       Z11, Z2, Z2
+	VFNMADD213PS Z0, Z0, Z2
+	VMULPS       Z14, Z2, Z2
+	VMOVUPS      Z2, K1, (SI)(DI*1)
+
+done207:
+	VZEROUPPER
+	RET
+
+// func maxAVX512(n int, x *float32) float32
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·maxAVX512(SB), NOSPLIT, $0-20
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         x+8(FP), DX
+	VBROADCASTSS wordff800000<>+0(SB), Z0
+	VBROADCASTSS wordff800000<>+0(SB), Z1
+	VBROADCASTSS wordff800000<>+0(SB), Z2
+	VBROADCASTSS wordff800000<>+0(SB), Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         BX, BX
+	MOVQ         AX, SI
+	SUBQ         $+256, SI
+	JL           loop209
+
+many208:
+	VMOVUPS  (DX)(BX*1), Z5
+	VCMPPS   $0x03, Z5, Z5, K2
+	VPMOVM2D K2, Z6
+	VPORD    Z6, Z4, Z4
+	VMAXPS   Z5, Z0, Z0
+	VMOVUPS  64(DX)(BX*1), Z5
+	VCMPPS   $0x03, Z5, Z5, K2
+	VPMOVM2D K2, Z6
+	VPORD    Z6, Z4, Z4
+	VMAXPS   Z5, Z1, Z1
+	VMOVUPS  128(DX)(BX*1), Z5
+	VCMPPS   $0x03, Z5, Z5, K2
+	VPMOVM2D K2, Z6
+	VPORD    Z6, Z4, Z4
+	VMAXPS   Z5, Z2, Z2
+	VMOVUPS  192(DX)(BX*1), Z5
+	VCMPPS   $0x03, Z5, Z5, K2
+	VPMOVM2D K2, Z6
+	VPORD    Z6, Z4, Z4
+	VMAXPS   Z5, Z3, Z3
+	ADDQ     $+256, BX
+	CMPQ     BX, SI
+	JLE      many208
+
+loop209:
+	CMPQ     BX, AX
+	JGE      rest210
+	VMOVUPS  (DX)(BX*1), Z5
+	VCMPPS   $0x03, Z5, Z5, K2
+	VPMOVM2D K2, Z6
+	VPORD    Z6, Z4, Z4
+	VMAXPS   Z5, Z0, Z0
+	ADDQ     $+64, BX
+	JMP      loop209
+
+rest210:
+	TESTQ     CX, CX
+	JZ        done211
+	VMOVUPS.Z (DX)(BX*1), K1, Z5
+	VCMPPS    $0x03, Z5, Z5, K2
+	VPMOVM2D  K2, Z6
+	VPORD     Z6, Z4, Z4
+	VMAXPS    Z5, Z0, K1, Z0
+
+done211:
+	VMAXPS     Z2, Z0, Z0
+	VMAXPS     Z3, Z1, Z1
+	VMAXPS     Z1, Z0, Z0
+	VSHUFF64X2 $0x4e, Z0, Z0, Z1
+	VMAXPS     Z1, Z0, Z0
+	VSHUFF64X2 $0xb1, Z0, Z0, Z1
+	VMAXPS     Z1, Z0, Z0
+	VSHUFPS    $0x4e, Z0, Z0, Z1
+	VMAXPS     Z1, Z0, Z0
+	VSHUFPS    $0xb1, Z0, Z0, Z1
+	VMAXPS     Z1, Z0, Z0
+	VSHUFF64X2 $0x4e, Z4, Z4, Z1
+	VPORD      Z1, Z4, Z4
+	VSHUFF64X2 $0xb1, Z4, Z4, Z1
+	VPORD      Z1, Z4, Z4
+	VSHUFPS    $0x4e, Z4, Z4, Z1
+	VPORD      Z1, Z4, Z4
+	VSHUFPS    $0xb1, Z4, Z4, Z1
+	VPORD      Z1, Z4, Z4
+	VPORD      Z4, Z0, Z0
+	VMOVSS     X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxAVX512(rows int, cols int, scale float32, x *float32, dst *float32, sums *float32)
+// Requires: AVX, AVX512F
+TEXT ·softmaxAVX512(SB), NOSPLIT, $0-48
+	MOVQ         cols+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x0f, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks16<>+0(SB), BX
+	KMOVW        (BX)(DX*4), K1
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         x+24(FP), SI
+	MOVQ         dst+32(FP), DI
+	MOVQ         sums+40(FP), R8
+	VBROADCASTSS scale+16(FP), Z0
+	VBROADCASTSS wordc2aeac4f<>+0(SB), Z1
+	VBROADCASTSS word42b20000<>+0(SB), Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word3f317200<>+0(SB), Z4
+	VBROADCASTSS word35bfbe8e<>+0(SB), Z5
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VBROADCASTSS word3c0830d8<>+0(SB), Z7
+	VBROADCASTSS word3d2b95e3<>+0(SB), Z8
+	VBROADCASTSS word3e2aabda<>+0(SB), Z9
+	VBROADCASTSS word3efffefc<>+0(SB), Z10
+	VBROADCASTSS word3f800000<>+0(SB), Z11
+
+row212:
+	DECQ         BX
+	JL           end213
+	VBROADCASTSS wordff800000<>+0(SB), Z12
+	VBROADCASTSS wordff800000<>+0(SB), Z13
+	VBROADCASTSS wordff800000<>+0(SB), Z14
+	VBROADCASTSS wordff800000<>+0(SB), Z15
+	XORQ         R9, R9
+	MOVQ         CX, R10
+	SUBQ         $+256, R10
+	JL           loop215
+
+many214:
+	VMOVUPS (SI)(R9*1), Z16
+	VMAXPS  Z16, Z12, Z12
+	VMOVUPS 64(SI)(R9*1), Z16
+	VMAXPS  Z16, Z13, Z13
+	VMOVUPS 128(SI)(R9*1), Z16
+	VMAXPS  Z16, Z14, Z14
+	VMOVUPS 192(SI)(R9*1), Z16
+	VMAXPS  Z16, Z15, Z15
+	ADDQ    $+256, R9
+	CMPQ    R9, R10
+	JLE     many214
+
+loop215:
+	CMPQ    R9, CX
+	JGE     rest216
+	VMOVUPS (SI)(R9*1), Z16
+	VMAXPS  Z16, Z12, Z12
+	ADDQ    $+64, R9
+	JMP     loop215
+
+rest216:
+	TESTQ     DX, DX
+	JZ        done217
+	VMOVUPS.Z (SI)(R9*1), K1, Z16
+	VMAXPS    Z16, Z12, K1, Z12
+
+done217:
+	VMAXPS     Z14, Z12, Z12
+	VMAXPS     Z15, Z13, Z13
+	VMAXPS     Z13, Z12, Z12
+	VSHUFF64X2 $0x4e, Z12, Z12, Z13
+	VMAXPS     Z13, Z12, Z12
+	VSHUFF64X2 $0xb1, Z12, Z12, Z13
+	VMAXPS     Z13, Z12, Z12
+	VSHUFPS    $0x4e, Z12, Z12, Z13
+	VMAXPS     Z13, Z12, Z12
+	VSHUFPS    $0xb1, Z12, Z12, Z13
+	VMAXPS     Z13, Z12, Z12
+	VMULPS     Z0, Z12, Z12
+	VPXORQ     Z17, Z17, Z17
+	XORQ       R9, R9
+
+loop219:
+	CMPQ         R9, CX
+	JGE          rest220
+	VMOVUPS      (SI)(R9*1), Z13
+	VFMSUB213PS  Z12, Z0, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z16
+	VFMADD213PS  Z8, Z15, Z16
+	VFMADD213PS  Z9, Z15, Z16
+	VFMADD213PS  Z10, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z16, K2, Z16
+	VMOVUPS      Z16, (DI)(R9*1)
+	VADDPS       Z16, Z17, Z17
+	ADDQ         $+64, R9
+	JMP          loop219
+
+rest220:
+	TESTQ        DX, DX
+	JZ           done221
+	VMOVUPS.Z    (SI)(R9*1), K1, Z13
+	VFMSUB213PS  Z12, Z0, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z16
+	VFMADD213PS  Z8, Z15, Z16
+	VFMADD213PS  Z9, Z15, Z16
+	VFMADD213PS  Z10, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z16, K2, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	VMOVUPS      Z16, K1, (DI)(R9*1)
+	VADDPS       Z16, Z17, Z17
+
+done221:
+	VSHUFF64X2 $0x4e, Z17, Z17, Z13
+	VADDPS     Z13, Z17, Z17
+	VSHUFF64X2 $0xb1, Z17, Z17, Z13
+	VADDPS     Z13, Z17, Z17
+	VSHUFPS    $0x4e, Z17, Z17, Z13
+	VADDPS     Z13, Z17, Z17
+	VSHUFPS    $0xb1, Z17, Z17, Z13
+	VADDPS     Z13, Z17, Z17
+	VMOVAPS    Z11, Z13
+	VDIVPS     Z17, Z13, Z13
+	XORQ       R9, R9
+
+loop223:
+	CMPQ    R9, CX
+	JGE     rest224
+	VMOVUPS (DI)(R9*1), Z14
+	VMULPS  Z14, Z13, Z14
+	VMOVUPS Z14, (DI)(R9*1)
+	ADDQ    $+64, R9
+	JMP     loop223
+
+rest224:
+	TESTQ     DX, DX
+	JZ        done225
+	VMOVUPS.Z (DI)(R9*1), K1, Z14
+	VMULPS    Z14, Z13, Z14
+	VMOVUPS   Z14, K1, (DI)(R9*1)
+
+done225:
+	TESTQ        R8, R8
+	JZ           skip226
+	VBROADCASTSS word3f3504f3<>+0(SB), Z13
+	VPSUBD       Z13, Z17, Z13
+	VPSRAD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z13, Z14
+	VPSUBD       Z14, Z17, Z14
+	VCVTDQ2PS    Z13, Z13
+	VSUBPS       Z11, Z14, Z14
+	VBROADCASTSS word3db1a1ba<>+0(SB), Z15
+	VBROADCASTSS wordbe134269<>+0(SB), Z16
+	VFMADD213PS  Z16, Z14, Z15
+	VBROADCASTSS word3e1960e9<>+0(SB), Z16
+	VFMADD213PS  Z16, Z14, Z15
+	VBROADCASTSS wordbe299e1c<>+0(SB), Z16
+	VFMADD213PS  Z16, Z14, Z15
+	VBROADCASTSS word3e4c565d<>+0(SB), Z16
+	VFMADD213PS  Z16, Z14, Z15
+	VBROADCASTSS wordbe80023c<>+0(SB), Z16
+	VFMADD213PS  Z16, Z14, Z15
+	VBROADCASTSS word3eaaabc3<>+0(SB), Z16
+	VFMADD213PS  Z16, Z14, Z15
+	VMULPS       Z14, Z14, Z16
+	VMULPS       Z14, Z15, Z15
+	VBROADCASTSS wordbf000000<>+0(SB), Z18
+	VADDPS       Z18, Z15, Z15
+	VFMADD213PS  Z14, Z16, Z15
+	VBROADCASTSS word3f317218<>+0(SB), Z14
+	VFMADD231PS  Z14, Z13, Z15
+	VSUBPS       Z17, Z17, Z14
+	VADDPS       Z14, Z15, Z15
+	VADDPS       Z12, Z15, Z15
+	VMOVSS       X15, (R8)
+	ADDQ         $0x04, R8
+
+skip226:
+	ADDQ AX, SI
+	ADDQ AX, DI
+	JMP  row212
+
+end213:
+	VZEROUPPER
+	RET
+
+// func softmaxAgainAVX512(rows int, cols int, scale float32, x *float32, sums *float32)
+// Requires: AVX, AVX512F
+TEXT ·softmaxAgainAVX512(SB), NOSPLIT, $0-40
+	MOVQ         cols+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x0f, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks16<>+0(SB), BX
+	KMOVW        (BX)(DX*4), K1
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         x+24(FP), SI
+	MOVQ         sums+32(FP), DI
+	VBROADCASTSS scale+16(FP), Z0
+	VBROADCASTSS wordc2aeac4f<>+0(SB), Z1
+	VBROADCASTSS word42b20000<>+0(SB), Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word3f317200<>+0(SB), Z4
+	VBROADCASTSS word35bfbe8e<>+0(SB), Z5
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VBROADCASTSS word3c0830d8<>+0(SB), Z7
+	VBROADCASTSS word3d2b95e3<>+0(SB), Z8
+	VBROADCASTSS word3e2aabda<>+0(SB), Z9
+	VBROADCASTSS word3efffefc<>+0(SB), Z10
+	VBROADCASTSS word3f800000<>+0(SB), Z11
+
+row227:
+	DECQ         BX
+	JL           end228
+	VBROADCASTSS (DI), Z12
+	ADDQ         $0x04, DI
+	XORQ         R8, R8
+
+loop230:
+	CMPQ         R8, CX
+	JGE          rest231
+	VMOVUPS      (SI)(R8*1), Z13
+	VFMSUB213PS  Z12, Z0, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z16
+	VFMADD213PS  Z8, Z15, Z16
+	VFMADD213PS  Z9, Z15, Z16
+	VFMADD213PS  Z10, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z16, K2, Z16
+	VMOVUPS      Z16, (SI)(R8*1)
+	ADDQ         $+64, R8
+	JMP          loop230
+
+rest231:
+	TESTQ        DX, DX
+	JZ           done232
+	VMOVUPS.Z    (SI)(R8*1), K1, Z13
+	VFMSUB213PS  Z12, Z0, Z13
+	VMINPS       Z13, Z2, Z14
+	VMOVAPS      Z6, Z12
+	VFMADD231PS  Z3, Z14, Z12
+	VSUBPS       Z6, Z12, Z12
+	VFNMADD231PS Z4, Z12, Z14
+	VFNMADD231PS Z5, Z12, Z14
+	VMOVAPS      Z7, Z15
+	VFMADD213PS  Z8, Z14, Z15
+	VFMADD213PS  Z9, Z14, Z15
+	VFMADD213PS  Z10, Z14, Z15
+	VFMADD213PS  Z11, Z14, Z15
+	VFMADD213PS  Z11, Z14, Z15
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z12, Z15, K2, Z15
+	VMOVUPS      Z15, K1, (SI)(R8*1)
+
+done232:
+	ADDQ AX, SI
+	JMP  row227
+
+end228:
+	VZEROUPPER
+	RET
+
+// func softmaxGradAVX512(rows int, cols int, scale float32, p *float32, d *float32)
+// Requires: AVX, AVX512F
+TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-40
+	MOVQ         cols+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x0f, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks16<>+0(SB), BX
+	KMOVW        (BX)(DX*4), K1
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         p+24(FP), SI
+	MOVQ         d+32(FP), DI
+	VBROADCASTSS scale+16(FP), Z0
+
+row233:
+	DECQ   BX
+	JL     end234
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	XORQ   R8, R8
+	MOVQ   CX, R9
+	SUBQ   $+256, R9
+	JL     loop236
+
+many235:
+	VMOVUPS     (SI)(R8*1), Z5
+	VMOVUPS     (DI)(R8*1), Z6
+	VFMADD231PS Z5, Z6, Z1
+	VMOVUPS     64(SI)(R8*1), Z5
+	VMOVUPS     64(DI)(R8*1), Z6
+	VFMADD231PS Z5, Z6, Z2
+	VMOVUPS     128(SI)(R8*1), Z5
+	VMOVUPS     128(DI)(R8*1), Z6
+	VFMADD231PS Z5, Z6, Z3
+	VMOVUPS     192(SI)(R8*1), Z5
+	VMOVUPS     192(DI)(R8*1), Z6
+	VFMADD231PS Z5, Z6, Z4
+	ADDQ        $+256, R8
+	CMPQ        R8, R9
+	JLE         many235
+
+loop236:
+	CMPQ        R8, CX
+	JGE         rest237
+	VMOVUPS     (SI)(R8*1), Z5
+	VMOVUPS     (DI)(R8*1), Z6
+	VFMADD231PS Z5, Z6, Z1
+	ADDQ        $+64, R8
+	JMP         loop236
+
+rest237:
+	TESTQ       DX, DX
+	JZ          done238
+	VMOVUPS.Z   (SI)(R8*1), K1, Z5
+	VMOVUPS.Z   (DI)(R8*1), K1, Z6
+	VFMADD231PS Z5, Z6, Z1
+
+done238:
+	VADDPS     Z3, Z1, Z1
+	VADDPS     Z4, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSHUFF64X2 $0x4e, Z1, Z1, Z5
+	VADDPS     Z5, Z1, Z1
+	VSHUFF64X2 $0xb1, Z1, Z1, Z5
+	VADDPS     Z5, Z1, Z1
+	VSHUFPS    $0x4e, Z1, Z1, Z5
+	VADDPS     Z5, Z1, Z1
+	VSHUFPS    $0xb1, Z1, Z1, Z5
+	VADDPS     Z5, Z1, Z1
+	XORQ       R8, R8
+
+loop240:
+	CMPQ    R8, CX
+	JGE     rest241
+	VMOVUPS (SI)(R8*1), Z5
+	VMOVUPS (DI)(R8*1), Z6
+	VSUBPS  Z1, Z6, Z6
+	VMULPS  Z0, Z5, Z5
+	VMULPS  Z5, Z6, Z6
+	VMOVUPS Z6, (DI)(R8*1)
+	ADDQ    $+64, R8
+	JMP     loop240
+
+rest241:
+	TESTQ     DX, DX
+	JZ        done242
+	VMOVUPS.Z (SI)(R8*1), K1, Z5
+	VMOVUPS.Z (DI)(R8*1), K1, Z6
+	VSUBPS    Z1, Z6, Z6
+	VMULPS    Z0, Z5, Z5
+	VMULPS    Z5, Z6, Z6
+	VMOVUPS   Z6, K1, (DI)(R8*1)
+
+done242:
+	ADDQ AX, SI
+	ADDQ AX, DI
+	JMP  row233
+
+end234:
 	VZEROUPPER
 	RET
 
@@ -878,46 +4393,72 @@ done:
 // Requires: AVX, AVX512F
 TEXT ·adamwAVX512(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
-	MOVQ         p+8(FP), CX
-	MOVQ         grad+16(FP), DX
-	MOVQ         m+24(FP), BX
-	MOVQ         v+32(FP), SI
-	MOVQ         table+40(FP), DI
-	VBROADCASTSS (DI), Z0
-	VBROADCASTSS 4(DI), Z1
-	VBROADCASTSS 8(DI), Z2
-	VBROADCASTSS 12(DI), Z3
-	VBROADCASTSS 16(DI), Z4
-	VBROADCASTSS 20(DI), Z5
-	VBROADCASTSS 24(DI), Z6
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         p+8(FP), DX
+	MOVQ         grad+16(FP), BX
+	MOVQ         m+24(FP), SI
+	MOVQ         v+32(FP), DI
+	MOVQ         table+40(FP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS 4(R8), Z1
+	VBROADCASTSS 8(R8), Z2
+	VBROADCASTSS 12(R8), Z3
+	VBROADCASTSS 16(R8), Z4
+	VBROADCASTSS 20(R8), Z5
+	VBROADCASTSS 24(R8), Z6
+	XORQ         R8, R8
 
-loop:
-	CMPQ        AX, $0x10
-	JL          done
-	VMOVUPS     (DX), Z7
-	VMOVUPS     (BX), Z8
-	VSUBPS      Z8, Z7, Z9
-	VFMADD231PS Z1, Z9, Z8
-	VMOVUPS     Z8, (BX)
-	VMULPS      Z7, Z7, Z7
-	VMULPS      Z3, Z7, Z7
-	VMOVUPS     (SI), Z9
-	VFMADD213PS Z7, Z2, Z9
-	VMOVUPS     Z9, (SI)
-	VSQRTPS     Z9, Z9
-	VFMADD213PS Z6, Z5, Z9
-	VMULPS      Z4, Z8, Z8
-	VDIVPS      Z9, Z8, Z8
-	VMULPS      (CX), Z0, Z7
-	VSUBPS      Z8, Z7, Z7
-	VMOVUPS     Z7, (CX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	ADDQ        $0x40, SI
-	SUBQ        $0x10, AX
-	JMP         loop
+loop244:
+	CMPQ        R8, AX
+	JGE         rest245
+	VMOVUPS     (BX)(R8*1), Z8
+	VMOVUPS     (SI)(R8*1), Z9
+	VMOVUPS     (DI)(R8*1), Z10
+	VMOVUPS     (DX)(R8*1), Z11
+	VSUBPS      Z9, Z8, Z7
+	VFMADD231PS Z1, Z7, Z9
+	VMOVUPS     Z9, (SI)(R8*1)
+	VMULPS      Z8, Z8, Z8
+	VMULPS      Z3, Z8, Z8
+	VFMADD213PS Z8, Z2, Z10
+	VMOVUPS     Z10, (DI)(R8*1)
+	VSQRTPS     Z10, Z10
+	VFMADD213PS Z6, Z5, Z10
+	VMULPS      Z4, Z9, Z9
+	VDIVPS      Z10, Z9, Z9
+	VMULPS      Z11, Z0, Z11
+	VSUBPS      Z9, Z11, Z11
+	VMOVUPS     Z11, (DX)(R8*1)
+	ADDQ        $+64, R8
+	JMP         loop244
 
-done:
+rest245:
+	TESTQ       CX, CX
+	JZ          done246
+	VMOVUPS.Z   (BX)(R8*1), K1, Z8
+	VMOVUPS.Z   (SI)(R8*1), K1, Z9
+	VMOVUPS.Z   (DI)(R8*1), K1, Z10
+	VMOVUPS.Z   (DX)(R8*1), K1, Z11
+	VSUBPS      Z9, Z8, Z7
+	VFMADD231PS Z1, Z7, Z9
+	VMOVUPS     Z9, K1, (SI)(R8*1)
+	VMULPS      Z8, Z8, Z8
+	VMULPS      Z3, Z8, Z8
+	VFMADD213PS Z8, Z2, Z10
+	VMOVUPS     Z10, K1, (DI)(R8*1)
+	VSQRTPS     Z10, Z10
+	VFMADD213PS Z6, Z5, Z10
+	VMULPS      Z4, Z9, Z9
+	VDIVPS      Z10, Z9, Z9
+	VMULPS      Z11, Z0, Z11
+	VSUBPS      Z9, Z11, Z11
+	VMOVUPS     Z11, K1, (DX)(R8*1)
+
+done246:
 	VZEROUPPER
 	RET

@@ -4,112 +4,262 @@
 
 package kernel
 
-// axpyAVX2 computes y += alpha·x for n numbers, a multiple of the lanes.
+// axpyAVX2 computes y += alpha·x.
 //
 //go:noescape
 func axpyAVX2(n int, alpha float32, x *float32, y *float32)
 
-// addAVX2 computes y += x for n numbers, a multiple of the lanes.
-//
-//go:noescape
-func addAVX2(n int, x *float32, y *float32)
-
-// scaleAVX2 computes x *= alpha for n numbers, a multiple of the lanes.
+// scaleAVX2 computes x *= alpha.
 //
 //go:noescape
 func scaleAVX2(n int, alpha float32, x *float32)
 
-// mulAVX2 computes z = x·y for n numbers, a multiple of the lanes.
+// addAVX2 computes y += x.
+//
+//go:noescape
+func addAVX2(n int, x *float32, y *float32)
+
+// mulAVX2 computes z = x·y.
 //
 //go:noescape
 func mulAVX2(n int, x *float32, y *float32, z *float32)
 
-// mulAddAVX2 computes z += x·y for n numbers, a multiple of the lanes.
+// mulAddAVX2 computes z += x·y.
 //
 //go:noescape
 func mulAddAVX2(n int, x *float32, y *float32, z *float32)
 
-// dotAVX2 computes Σ x·y for n numbers, a multiple of the lanes.
+// dotAVX2 computes Σ x·y.
 //
 //go:noescape
-func dotAVX2(n int, x *float32, y *float32, out *float32)
+func dotAVX2(n int, x *float32, y *float32) float32
 
-// squaresAVX2 computes Σ x² for n numbers, a multiple of the lanes.
+// squaresAVX2 computes Σ x².
 //
 //go:noescape
-func squaresAVX2(n int, x *float32, out *float32)
+func squaresAVX2(n int, x *float32) float32
 
-// expAVX2 computes y = eˣ for n numbers, a multiple of the lanes.
+// sumAVX2 computes Σ x.
 //
 //go:noescape
-func expAVX2(n int, x *float32, y *float32, table *float32)
+func sumAVX2(n int, x *float32) float32
 
-// sigmoidAVX2 computes y = 1/(1+e⁻ˣ) for n numbers, a multiple of the lanes.
+// expAVX2 computes y = eˣ.
 //
 //go:noescape
-func sigmoidAVX2(n int, x *float32, y *float32, table *float32)
+func expAVX2(n int, x *float32, y *float32)
 
-// tanhAVX2 computes y = tanh x for n numbers, a multiple of the lanes.
+// tanhAVX2 computes y = tanh x.
 //
 //go:noescape
-func tanhAVX2(n int, x *float32, y *float32, table *float32)
+func tanhAVX2(n int, x *float32, y *float32)
 
-// adamwAVX2 computes a step of AdamW for n numbers, a multiple of the lanes.
+// sigmoidAVX2 computes y = 1/(1+e⁻ˣ).
+//
+//go:noescape
+func sigmoidAVX2(n int, x *float32, y *float32)
+
+// reluAVX2 computes y = max(x, 0).
+//
+//go:noescape
+func reluAVX2(n int, x *float32, y *float32)
+
+// geluAVX2 computes y = x·Φ(x).
+//
+//go:noescape
+func geluAVX2(n int, x *float32, y *float32)
+
+// geluTanhAVX2 computes y = x·sigmoid(√(8/π)·(x + 0.044715·x³)).
+//
+//go:noescape
+func geluTanhAVX2(n int, x *float32, y *float32)
+
+// siluAVX2 computes y = x·sigmoid(x).
+//
+//go:noescape
+func siluAVX2(n int, x *float32, y *float32)
+
+// reluGradAVX2 computes dx = dy where x > 0, else 0.
+//
+//go:noescape
+func reluGradAVX2(n int, dy *float32, x *float32, dx *float32)
+
+// tanhGradAVX2 computes dx = dy·(1−x²).
+//
+//go:noescape
+func tanhGradAVX2(n int, dy *float32, x *float32, dx *float32)
+
+// sigmoidGradAVX2 computes dx = dy·x·(1−x).
+//
+//go:noescape
+func sigmoidGradAVX2(n int, dy *float32, x *float32, dx *float32)
+
+// geluGradAVX2 computes dx = dy·(Φ(x)+x·φ(x)).
+//
+//go:noescape
+func geluGradAVX2(n int, dy *float32, x *float32, dx *float32)
+
+// geluTanhGradAVX2 computes dx = dy·GeluTanh'(x).
+//
+//go:noescape
+func geluTanhGradAVX2(n int, dy *float32, x *float32, dx *float32)
+
+// siluGradAVX2 computes dx = dy·Silu'(x).
+//
+//go:noescape
+func siluGradAVX2(n int, dy *float32, x *float32, dx *float32)
+
+// maxAVX2 computes the largest number, NaN if one is.
+//
+//go:noescape
+func maxAVX2(n int, x *float32) float32
+
+// softmaxAVX2 computes softmax(scale·x) of rows, and where sums is not nil ln Σ e^(scale·x) of each.
+//
+//go:noescape
+func softmaxAVX2(rows int, cols int, scale float32, x *float32, dst *float32, sums *float32)
+
+// softmaxAgainAVX2 computes x = e^(scale·x − sum) of rows.
+//
+//go:noescape
+func softmaxAgainAVX2(rows int, cols int, scale float32, x *float32, sums *float32)
+
+// softmaxGradAVX2 computes d = scale·p·(d − Σ d·p) of rows.
+//
+//go:noescape
+func softmaxGradAVX2(rows int, cols int, scale float32, p *float32, d *float32)
+
+// adamwAVX2 computes a step of AdamW.
 //
 //go:noescape
 func adamwAVX2(n int, p *float32, grad *float32, m *float32, v *float32, table *float32)
 
-// axpyAVX512 computes y += alpha·x for n numbers, a multiple of the lanes.
+// axpyAVX512 computes y += alpha·x.
 //
 //go:noescape
 func axpyAVX512(n int, alpha float32, x *float32, y *float32)
 
-// addAVX512 computes y += x for n numbers, a multiple of the lanes.
-//
-//go:noescape
-func addAVX512(n int, x *float32, y *float32)
-
-// scaleAVX512 computes x *= alpha for n numbers, a multiple of the lanes.
+// scaleAVX512 computes x *= alpha.
 //
 //go:noescape
 func scaleAVX512(n int, alpha float32, x *float32)
 
-// mulAVX512 computes z = x·y for n numbers, a multiple of the lanes.
+// addAVX512 computes y += x.
+//
+//go:noescape
+func addAVX512(n int, x *float32, y *float32)
+
+// mulAVX512 computes z = x·y.
 //
 //go:noescape
 func mulAVX512(n int, x *float32, y *float32, z *float32)
 
-// mulAddAVX512 computes z += x·y for n numbers, a multiple of the lanes.
+// mulAddAVX512 computes z += x·y.
 //
 //go:noescape
 func mulAddAVX512(n int, x *float32, y *float32, z *float32)
 
-// dotAVX512 computes Σ x·y for n numbers, a multiple of the lanes.
+// dotAVX512 computes Σ x·y.
 //
 //go:noescape
-func dotAVX512(n int, x *float32, y *float32, out *float32)
+func dotAVX512(n int, x *float32, y *float32) float32
 
-// squaresAVX512 computes Σ x² for n numbers, a multiple of the lanes.
+// squaresAVX512 computes Σ x².
 //
 //go:noescape
-func squaresAVX512(n int, x *float32, out *float32)
+func squaresAVX512(n int, x *float32) float32
 
-// expAVX512 computes y = eˣ for n numbers, a multiple of the lanes.
+// sumAVX512 computes Σ x.
 //
 //go:noescape
-func expAVX512(n int, x *float32, y *float32, table *float32)
+func sumAVX512(n int, x *float32) float32
 
-// sigmoidAVX512 computes y = 1/(1+e⁻ˣ) for n numbers, a multiple of the lanes.
+// expAVX512 computes y = eˣ.
 //
 //go:noescape
-func sigmoidAVX512(n int, x *float32, y *float32, table *float32)
+func expAVX512(n int, x *float32, y *float32)
 
-// tanhAVX512 computes y = tanh x for n numbers, a multiple of the lanes.
+// tanhAVX512 computes y = tanh x.
 //
 //go:noescape
-func tanhAVX512(n int, x *float32, y *float32, table *float32)
+func tanhAVX512(n int, x *float32, y *float32)
 
-// adamwAVX512 computes a step of AdamW for n numbers, a multiple of the lanes.
+// sigmoidAVX512 computes y = 1/(1+e⁻ˣ).
+//
+//go:noescape
+func sigmoidAVX512(n int, x *float32, y *float32)
+
+// reluAVX512 computes y = max(x, 0).
+//
+//go:noescape
+func reluAVX512(n int, x *float32, y *float32)
+
+// geluAVX512 computes y = x·Φ(x).
+//
+//go:noescape
+func geluAVX512(n int, x *float32, y *float32)
+
+// geluTanhAVX512 computes y = x·sigmoid(√(8/π)·(x + 0.044715·x³)).
+//
+//go:noescape
+func geluTanhAVX512(n int, x *float32, y *float32)
+
+// siluAVX512 computes y = x·sigmoid(x).
+//
+//go:noescape
+func siluAVX512(n int, x *float32, y *float32)
+
+// reluGradAVX512 computes dx = dy where x > 0, else 0.
+//
+//go:noescape
+func reluGradAVX512(n int, dy *float32, x *float32, dx *float32)
+
+// tanhGradAVX512 computes dx = dy·(1−x²).
+//
+//go:noescape
+func tanhGradAVX512(n int, dy *float32, x *float32, dx *float32)
+
+// sigmoidGradAVX512 computes dx = dy·x·(1−x).
+//
+//go:noescape
+func sigmoidGradAVX512(n int, dy *float32, x *float32, dx *float32)
+
+// geluGradAVX512 computes dx = dy·(Φ(x)+x·φ(x)).
+//
+//go:noescape
+func geluGradAVX512(n int, dy *float32, x *float32, dx *float32)
+
+// geluTanhGradAVX512 computes dx = dy·GeluTanh'(x).
+//
+//go:noescape
+func geluTanhGradAVX512(n int, dy *float32, x *float32, dx *float32)
+
+// siluGradAVX512 computes dx = dy·Silu'(x).
+//
+//go:noescape
+func siluGradAVX512(n int, dy *float32, x *float32, dx *float32)
+
+// maxAVX512 computes the largest number, NaN if one is.
+//
+//go:noescape
+func maxAVX512(n int, x *float32) float32
+
+// softmaxAVX512 computes softmax(scale·x) of rows, and where sums is not nil ln Σ e^(scale·x) of each.
+//
+//go:noescape
+func softmaxAVX512(rows int, cols int, scale float32, x *float32, dst *float32, sums *float32)
+
+// softmaxAgainAVX512 computes x = e^(scale·x − sum) of rows.
+//
+//go:noescape
+func softmaxAgainAVX512(rows int, cols int, scale float32, x *float32, sums *float32)
+
+// softmaxGradAVX512 computes d = scale·p·(d − Σ d·p) of rows.
+//
+//go:noescape
+func softmaxGradAVX512(rows int, cols int, scale float32, p *float32, d *float32)
+
+// adamwAVX512 computes a step of AdamW.
 //
 //go:noescape
 func adamwAVX512(n int, p *float32, grad *float32, m *float32, v *float32, table *float32)

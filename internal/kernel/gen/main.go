@@ -3,14 +3,13 @@
 //	go generate ./internal/kernel
 //
 // It is a module of its own, so that the generator's libraries are no dependency of the product. gemm.go and pack.go
-// hold the matrix products, rows.go the functions of rows, each written once for both widths of vectors.
+// hold the matrix products, the others the functions of rows, each written once for both widths of vectors.
 package main
 
 import (
 	"flag"
 
 	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
 )
 
@@ -71,18 +70,4 @@ func (s set) clear(v VecVirtual) {
 	} else {
 		VXORPS(v, v, v)
 	}
-}
-
-// loop runs body on all vectors of n numbers, n being a multiple of the lanes; the pointers advance.
-func (s set) loop(n Register, pointers []Register, body func()) {
-	Label("loop")
-	CMPQ(n, U8(s.lanes))
-	JL(LabelRef("done"))
-	body()
-	for _, p := range pointers {
-		ADDQ(U8(s.bytes()), p)
-	}
-	SUBQ(U8(s.lanes), n)
-	JMP(LabelRef("loop"))
-	Label("done")
 }

@@ -1,0 +1,15 @@
+//go:build (!amd64 && !arm64) || noasm
+
+package kernel
+
+// There is no assembly of functions of rows here.
+
+func dotFast(level, []float32, []float32) (float32, int)         { return 0, 0 }
+func squaresFast(level, []float32) (float32, int)                { return 0, 0 }
+func axpyFast(level, float32, []float32, []float32) int          { return 0 }
+func scaleFast(level, float32, []float32) int                    { return 0 }
+func addFast(level, []float32, []float32) int                    { return 0 }
+func mulFast(_ level, _, _, _ []float32) int                     { return 0 }
+func mulAddFast(_ level, _, _, _ []float32) int                  { return 0 }
+func mapFast(_ level, _ function, _, _ []float32) int            { return 0 }
+func adamWFast(_ level, _ *[7]float32, _, _, _, _ []float32) int { return 0 }
