@@ -357,18 +357,3 @@ func TestForwardAllocatesNothing(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkPredict(b *testing.B) {
-	for _, family := range Families() {
-		m := small(b, family)
-		m.Params.Freeze(nn.F32)
-		b.Run(family, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := m.Predict(context.Background(), texts[:1]); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}

@@ -50,6 +50,7 @@ func (m *Model) Top(p Prediction, k int) []Score {
 const (
 	batchTexts  = 32
 	batchTokens = 4096
+	partTexts   = 8 // fewer texts are not worth a goroutine of their own
 )
 
 // Query is what a model is asked: a text, and for models of pairs a second one.
@@ -71,7 +72,7 @@ func (m *Model) PredictQueries(ctx context.Context, queries []Query) ([]Predicti
 		return m.Ensemble.predict(ctx, m, queries)
 	}
 	out := make([]Prediction, len(queries))
-	parts := min(runtime.GOMAXPROCS(0), (len(queries)+batchTexts-1)/batchTexts)
+	parts := min(runtime.GOMAXPROCS(0), (len(queries)+partTexts-1)/partTexts)
 	if parts <= 1 {
 		return out, m.predictRange(ctx, queries, out)
 	}
