@@ -212,6 +212,7 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	t.encoded = 0
 	trainSet := t.encode(parts[data.Train])
 	t.valid = t.encode(parts[data.Validation])
+	c.Train.Stretch(trainSet.Len())
 	if t.trainer, err = train.New(t.model, trainSet, t.valid, c.Train); err != nil {
 		return err
 	}
@@ -227,11 +228,16 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 func (c *Config) suitScript(rows []data.Row) {
 	chinese := chineseShare(rows) > 0.3
 	if c.Tokenizer.Kind == "auto" {
-		c.Tokenizer.Kind = "word"
-		if chinese && c.Model.Family != "ngram" {
+		switch {
+		case chinese && c.Model.Family != "ngram":
 			c.Tokenizer.Kind = "char"
+		case c.Task == data.Tags:
+			c.Tokenizer.Kind = "whole"
+		default:
+			c.Tokenizer.Kind = "word"
 		}
 	}
+	c.Model.Features.Resolve(c.Model.Head, c.Tokenizer.Kind)
 	c.Model.NGram.Resolve(c.Tokenizer.Kind, chinese)
 }
 

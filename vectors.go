@@ -34,7 +34,7 @@ func (t *training) readVectors(ctx context.Context, tok *text.Tokenizer) (*text.
 		return nil, hint.Errorf("choose another family, or leave model.vectors empty", "model.vectors: the family %s has no embeddings of words", c.Model.Family)
 	}
 	p := &pretrained{file: c.Model.Vectors, forms: map[string]string{}, of: tok.VocabSize() - 2} // without [PAD] and [UNK]
-	words := c.Tokenizer.Kind == "word" || c.Tokenizer.Kind == "char"
+	words := slices.Contains([]string{"word", "whole", "char"}, c.Tokenizer.Kind)
 	var added []string
 	isAdded := map[string]bool{}
 	keep := func(word string) bool {

@@ -181,7 +181,7 @@ func (c *Config) Check() error {
 		case "buckets":
 			ok, value = inRange(c.Buckets, 1, 16_000_000), c.Buckets
 		case "features":
-			ok, value = inRange(c.Features.Dim, 0, 1024) && (c.Features.Dim == 0 || inRange(c.Features.Buckets, 1, 16_000_000)), fmt.Sprintf("%+v", c.Features)
+			ok, value = inRange(c.Features.Dim, 0, 1024) && inRange(c.Features.Chars, 0, 1024) && (c.Features.Dim == 0 || inRange(c.Features.Buckets, 1, 16_000_000)), fmt.Sprintf("%+v", c.Features)
 		case "word_dropout":
 			ok, value = c.WordDropout >= 0 && c.WordDropout < 1, c.WordDropout
 		case "widths":

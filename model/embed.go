@@ -13,8 +13,9 @@ type inputs struct {
 	config   *Config
 	vocab    int
 	unknown  int32
-	table    *nn.Param // [vocabulary, embed_dim]
-	features *nn.Param // [buckets, features.dim], nil for none
+	table    *nn.Param   // [vocabulary, embed_dim]
+	features *nn.Param   // [buckets, features.dim], nil for none
+	chars    *characters // nil for none
 }
 
 const embeddingName = "embeddings.weight"
@@ -24,11 +25,13 @@ func (in *inputs) declare(ps *nn.Params) int {
 	c := in.config
 	in.table = ps.AddTable(embeddingName, nn.Normal(0.1), in.vocab, c.EmbedDim)
 	in.table.Frozen = c.Frozen
-	if c.Features.Dim == 0 {
-		return c.EmbedDim
+	if c.Features.Dim > 0 {
+		in.features = ps.AddTable("features.weight", nn.Normal(0.1), c.Features.Buckets, c.Features.Dim)
 	}
-	in.features = ps.AddTable("features.weight", nn.Normal(0.1), c.Features.Buckets, c.Features.Dim)
-	return c.EmbedDim + c.Features.Dim
+	if c.Features.Chars > 0 {
+		in.chars = newCharacters(ps, c.Features.Chars)
+	}
+	return c.EmbedDim + c.Features.Dim + c.Features.Chars
 }
 
 // forward returns [tokens, width].
@@ -37,6 +40,9 @@ func (in *inputs) forward(t *nn.Tape, batch *Input) *nn.Var {
 	x := t.Embedding(in.table, t.Replace(batch.Tokens.IDs, float32(c.WordDropout), in.unknown))
 	if in.features != nil {
 		x = t.Concat(x, t.EmbeddingBag(in.features, &batch.Features))
+	}
+	if in.chars != nil {
+		x = t.Concat(x, in.chars.forward(t, batch))
 	}
 	return t.Dropout(x, float32(c.EmbedDropout))
 }

@@ -14,6 +14,7 @@ import (
 type Features struct {
 	Dim     int    `yaml:"dim" json:"dim" doc:"width of the embeddings of token features (affixes, shape, pairs of characters); 0 for none, -1 to choose by the task (32 for tokens)" default:"-1" min:"-1" max:"1024"`
 	Direct  string `yaml:"direct" json:"direct,omitempty" doc:"whether features of a token and its neighbours also score its label directly, as a linear model joined to the network (task tokens): yes, no, or auto: yes where tokens are words" default:"auto" enum:"auto|yes|no"`
+	Chars   int    `yaml:"chars" json:"chars,omitempty" doc:"filters of a convolution over the characters of each token; 0 for none, -1 to choose by the task (50 for tokens that are words)" default:"-1" min:"-1" max:"1024"`
 	Buckets int    `yaml:"buckets" json:"buckets" doc:"rows of the table that features are hashed to" default:"65536" min:"1" max:"16000000"`
 }
 
@@ -27,9 +28,16 @@ func (f *Features) Resolve(head, tokenizer string) {
 			f.Dim = 32
 		}
 	}
+	words := head == TokensHead && tokenizer != "char"
+	if f.Chars < 0 {
+		f.Chars = 0
+		if words {
+			f.Chars = 50
+		}
+	}
 	if f.Direct == "auto" {
 		f.Direct = "no"
-		if head == TokensHead && tokenizer != "char" {
+		if words {
 			f.Direct = "yes"
 		}
 	}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"testing"
@@ -74,17 +75,36 @@ func TestWhatFeaturesAreChosen(t *testing.T) {
 		head, tokenizer string
 		want            Features
 	}{
-		{TokensHead, "word", Features{32, "yes", 9}},
-		{TokensHead, "char", Features{32, "no", 9}},
-		{ClassHead, "word", Features{0, "no", 9}},
+		{TokensHead, "word", Features{32, "yes", 50, 9}},
+		{TokensHead, "char", Features{32, "no", 0, 9}},
+		{ClassHead, "word", Features{0, "no", 0, 9}},
 	} {
-		f := Features{-1, "auto", 9}
+		f := Features{-1, "auto", -1, 9}
 		if f.Resolve(c.head, c.tokenizer); f != c.want {
 			t.Errorf("%s of %s: %+v", c.head, c.tokenizer, f)
 		}
 	}
-	f := Features{7, "no", 9}
-	if f.Resolve(TokensHead, "word"); f != (Features{7, "no", 9}) {
+	f := Features{7, "no", 5, 9}
+	if f.Resolve(TokensHead, "word"); f != (Features{7, "no", 5, 9}) {
 		t.Errorf("what is set was changed: %+v", f)
+	}
+}
+
+func TestCharactersOfAWord(t *testing.T) {
+	for _, c := range []struct {
+		word string
+		want []int32
+	}{
+		{"", []int32{wordBegin, wordEnd}},
+		{"Ab", []int32{wordBegin, 'A', 'b', wordEnd}},
+		{"é", []int32{wordBegin, 'é', wordEnd}},
+	} {
+		if got := characterIDs(nil, []byte(c.word)); !slices.Equal(got, c.want) {
+			t.Errorf("%q: %v", c.word, got)
+		}
+	}
+	long := characterIDs(nil, bytes.Repeat([]byte("京"), 1000))
+	if id := long[1]; len(long) != 42 || id < 256 || id >= characterRows || long[40] != id || long[41] != wordEnd {
+		t.Errorf("a long word: %v", long)
 	}
 }

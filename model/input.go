@@ -15,15 +15,17 @@ type Sample struct {
 
 // Input is a packed batch of examples as networks read it.
 type Input struct {
-	Tokens   tensor.Packed // ids; a sequence an example, and for neural models of pairs two
-	Features tensor.Packed // hashed features, a sequence a token; empty unless Config.Features says otherwise
-	Direct   tensor.Packed // the same with those of the surroundings, for Features.Direct
+	Tokens     tensor.Packed // ids; a sequence an example, and for neural models of pairs two
+	Features   tensor.Packed // hashed features, a sequence a token; empty unless Config.Features says otherwise
+	Characters tensor.Packed // those of each token as it was written, a sequence a token; empty without Features.Chars
+	Direct     tensor.Packed // the same with those of the surroundings, for Features.Direct
 }
 
 // Reset empties the batch and keeps its memory.
 func (in *Input) Reset() {
 	in.Tokens.Reset()
 	in.Features.Reset()
+	in.Characters.Reset()
 	in.Direct.Reset()
 }
 
@@ -33,6 +35,9 @@ func (in *Input) appendSequence(from *Input, i int) {
 	for t := int(from.Tokens.Offsets[i]); t < int(from.Tokens.Offsets[i+1]); t++ {
 		if from.Features.Len() > 0 {
 			in.Features.Append(from.Features.Sequence(t))
+		}
+		if from.Characters.Len() > 0 {
+			in.Characters.Append(from.Characters.Sequence(t))
 		}
 		if from.Direct.Len() > 0 {
 			in.Direct.Append(from.Direct.Sequence(t))
@@ -108,11 +113,15 @@ func (m *Model) Append(in *Input, e *Sample) {
 func (m *Model) appendTokens(in *Input, enc *text.Encoding, e *Sample) {
 	in.Tokens.Append(enc.IDs)
 	c := &m.Config.Features
-	if c.Dim == 0 && m.direct == nil {
+	if c.Dim == 0 && c.Chars == 0 && m.direct == nil {
 		return
 	}
 	h := featureHasher{c, enc, e.Source, enc == &e.Text}
 	for i := range enc.IDs {
+		if c.Chars > 0 {
+			e.ids = characterIDs(e.ids[:0], h.written(i))
+			in.Characters.Append(e.ids)
+		}
 		e.ids = h.own(e.ids[:0], i)
 		if c.Dim > 0 {
 			in.Features.Append(e.ids)

@@ -11,7 +11,7 @@ import (
 
 // Every family reads every kind of tokenizer, and finds it again in its package.
 func TestEveryFamilyTakesEveryTokenizer(t *testing.T) {
-	for _, kind := range []string{"char", "word", "wordpiece", "bpe", "unigram"} {
+	for _, kind := range []string{"char", "word", "whole", "wordpiece", "bpe", "unigram"} {
 		tok, err := text.Train(context.Background(), slices.Values(texts), text.Config{Kind: kind, Lowercase: true, NFKC: true, MinFrequency: 1, VocabSize: 300}, nil)
 		if err != nil {
 			t.Fatal(err)

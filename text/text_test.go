@@ -60,7 +60,7 @@ var corpus = []string{
 }
 
 // kinds are all that can be trained.
-var kinds = []string{"char", "word", "wordpiece", "bpe", "unigram"}
+var kinds = []string{"char", "word", "whole", "wordpiece", "bpe", "unigram"}
 
 func trained(t testing.TB, kind string) *Tokenizer {
 	t.Helper()
@@ -280,5 +280,25 @@ func BenchmarkEncode(b *testing.B) {
 				tok.EncodeTo(&e, text)
 			}
 		})
+	}
+}
+
+func TestWholeTokensDoNotFallApart(t *testing.T) {
+	texts := []string{"the smith of u.s. origin won at&t 's 3-1 and 1,000.5 - o'brien , jakarta-based j. 1996-08-22 ...", "a b c d e f g h i k l m n o p r s t u"}
+	tok, err := Train(context.Background(), slices.Values(texts), Config{Kind: "whole", Lowercase: true, MinFrequency: 1, VocabSize: 1000}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ in, want string }{
+		{"the Smithson", "the|[UNK]"}, // though s, m, i, t, h, o and n are tokens
+		{"O'Brien's AT&T won 3-1...", "o'brien|'s|at&t|won|3-1|..."},
+		{"J. Smith, Jakarta-based.", "j.|smith|,|jakarta-based|[UNK]"},
+		{"U.S. (1996-08-22)-1,000.5", "u.s.|[UNK]|1996-08-22|[UNK]|-|1,000.5"},
+		{"won大学won", "won|[UNK]|[UNK]|won"},
+		{"won\u00a0\t-\n", "won|-"},
+	} {
+		if got := tokens(tok, tok.Encode(c.in)); got != c.want {
+			t.Errorf("%q gives %s, want %s", c.in, got, c.want)
+		}
 	}
 }

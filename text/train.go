@@ -16,7 +16,7 @@ import (
 
 // Config chooses a tokenizer: the `tokenizer` part of xiaoyu.yaml.
 type Config struct {
-	Kind         string `yaml:"kind" json:"kind" doc:"what a token is: char (each character), word (words, Chinese ones found by a dictionary while training), parts of words as wordpiece (BERT's kind; single Chinese characters), bpe (GPT's kind, of bytes: nothing is unknown) or unigram (SentencePiece's kind) learn them, or auto: char for mostly Chinese text, else word" default:"auto" enum:"auto|char|word|wordpiece|bpe|unigram"`
+	Kind         string `yaml:"kind" json:"kind" doc:"what a token is: char (each character), word (words, Chinese ones found by a dictionary while training), whole (words as they are written, with hyphens, and abbreviations and numbers in one piece; single Chinese characters), parts of words as wordpiece (BERT's kind; single Chinese characters), bpe (GPT's kind, of bytes: nothing is unknown) or unigram (SentencePiece's kind) learn them, or auto: char for mostly Chinese text, else whole for task tokens and word for others" default:"auto" enum:"auto|char|word|whole|wordpiece|bpe|unigram"`
 	Lowercase    bool   `yaml:"lowercase" json:"lowercase" doc:"turn letters to lower case" default:"true"`
 	NFKC         bool   `yaml:"nfkc" json:"nfkc" doc:"unify compatibility forms of Unicode, such as full width" default:"true"`
 	MinFrequency int    `yaml:"min_frequency" json:"min_frequency" doc:"a token must occur so often in the training texts" default:"2" min:"1" max:"1000000"`
@@ -50,6 +50,9 @@ const (
 // needed for training alone, and any runtime that reads tokenizer.json cuts alike. Chinese characters are tokens too,
 // of low probability: a word that training did not see falls apart into characters it did see. Words of other scripts
 // are kept whole or become the unknown token, unless known words make them up.
+//
+// A whole tokenizer knows the words that training saw, and any other word is one unknown token: it does not fall apart,
+// as names that training did not see must not where their characters are features of them.
 //
 // Tokenizers of the kinds wordpiece, bpe and unigram learn parts of words (trainmerges.go, trainunigram.go).
 func TrainStages(ctx context.Context, texts iter.Seq[string], c Config, observe func(stage string, done, total int64)) (*Tokenizer, error) {
@@ -92,7 +95,7 @@ func TrainStages(ctx context.Context, texts iter.Seq[string], c Config, observe 
 	}
 	tokens, frequencies := counts.most(c.MinFrequency, c.VocabSize-2)
 	tokens = append([]string{Pad, Unknown}, tokens...)
-	if c.Kind == "char" {
+	if c.Kind == "char" || c.Kind == "whole" {
 		t.algorithm = newWordLevel(tokens, 1)
 		return t, nil
 	}
@@ -113,6 +116,13 @@ func TrainStages(ctx context.Context, texts iter.Seq[string], c Config, observe 
 // otherwise.
 func sixDecimals(score float64) float64 { return math.Round(1e6*score) / 1e6 }
 
+// wholeWords finds the tokens of kind whole: a Chinese character, an abbreviation (u.s., or the initial j.), a word or a
+// number with what joins its parts (at&t, o'brien, 1996-08-22, 3,000.5), what follows an apostrophe ('s), a run of one
+// mark, any other character.
+const wholeWords = `\p{Han}|(?:\p{L}\.)+|` + wordRun + `(?:[-&/._+]` + wordRun + `|[,:]\p{N}+|'\p{L}{3,})*|'\p{L}{1,2}(?![\p{L}\p{N}])|-+|\.+|\*+|=+|_+|[^\s]`
+
+const wordRun = `(?:(?!\p{Han})[\p{L}\p{M}\p{N}])+`
+
 // stagesOf sets the stages of a kind around its algorithm. Each cuts the brackets off "[PAD]", or takes bytes apart, so
 // that no text can spell a special token.
 func (t *Tokenizer) stagesOf(c Config) error {
@@ -121,6 +131,11 @@ func (t *Tokenizer) stagesOf(c Config) error {
 		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, characters()}
 	case "word":
 		t.preTokenizers = []PreTokenizer{whitespaceSplit{}, &punctuation{isolated}}
+	case "whole":
+		expression := wholeWords
+		split := &splitStage{Pattern: splitPattern{Regex: &expression}, Behavior: removed, Invert: true}
+		t.preTokenizers = []PreTokenizer{split}
+		return split.prepare()
 	case "wordpiece":
 		bert := &bertNormalizer{Clean: true, Chinese: true, Lower: c.Lowercase}
 		t.normalizers = append(t.normalizers, bert)
@@ -135,7 +150,7 @@ func (t *Tokenizer) stagesOf(c Config) error {
 		t.preTokenizers = []PreTokenizer{space, &punctuation{isolated}}
 		t.decoder = []decoder{space}
 	default:
-		return hint.Errorf("choose char, word, wordpiece, bpe or unigram", "training a tokenizer: unknown kind %q", c.Kind)
+		return hint.Errorf("choose char, word, whole, wordpiece, bpe or unigram", "training a tokenizer: unknown kind %q", c.Kind)
 	}
 	return nil
 }

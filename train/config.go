@@ -9,6 +9,7 @@ import (
 // Config says how a network is trained: the `train` part of xiaoyu.yaml.
 type Config struct {
 	Epochs         int     `yaml:"epochs" json:"epochs" doc:"times that the training part is read, at most" default:"10" min:"1" max:"100000"`
+	MinSteps       int     `yaml:"min_steps" json:"min_steps,omitempty" doc:"few texts are read more often than epochs says, so that there are at least so many steps; patience grows along" default:"0" min:"0" max:"10000000"`
 	BatchSize      int     `yaml:"batch_size" json:"batch_size" doc:"texts of one step" default:"32" min:"1" max:"65536"`
 	GroupByLength  bool    `yaml:"group_by_length" json:"group_by_length,omitempty" doc:"texts of about one length share a batch, and batches hold about equal numbers of tokens: faster for recurrent networks" default:"false"`
 	Optimizer      string  `yaml:"optimizer" json:"optimizer" doc:"adamw (decoupled weight decay), adam, or sgd with momentum; rows of embeddings that a batch does not use are left alone; dual solves a linear support vector machine by coordinate descent, without a learning rate (ngram)" default:"adamw" enum:"adamw|adam|sgd|dual"`
@@ -37,6 +38,16 @@ type Config struct {
 	Threads        int     `yaml:"threads" json:"threads" doc:"processors used; 0 for all" default:"0" min:"0" max:"1024"`
 	Until          int     `yaml:"-" json:"until,omitempty"` // stop after so many epochs of those planned; 0 for all
 	Checkpoint     int     `yaml:"checkpoint" json:"checkpoint" doc:"seconds between checkpoints, which are also written after each epoch and on interruption" default:"60" min:"1" max:"86400"`
+}
+
+// Stretch adds epochs to reach MinSteps on so many examples, and patience in proportion.
+func (c *Config) Stretch(examples int) {
+	per := c.BatchSize * max(c.Accumulate, 1)
+	steps := max((examples+per-1)/per, 1)
+	if least := (c.MinSteps + steps - 1) / steps; least > c.Epochs && c.Optimizer != "dual" {
+		c.Patience = (c.Patience*least + c.Epochs - 1) / c.Epochs
+		c.Epochs = least
+	}
 }
 
 // rate returns the learning rate of a step, counted from 0, of a training of so many steps.

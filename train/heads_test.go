@@ -104,7 +104,7 @@ func buildTask(t testing.TB, family string, k task) (m *model.Model, train, vali
 		queries = append(queries, q)
 	}
 	c := model.Config{Family: family, Head: k.head, CRF: k.crf, Pair: k.pair, MaxTokens: 64, EmbedDim: 12, EmbedDropout: 0.1, Filters: 8, Widths: []int{1, 2}, Hidden: 12, Layers: 1, Heads: 2,
-		Buckets: 500, Bidirectional: true, Activation: "relu", Pooling: "max", Dropout: 0.1, Features: model.Features{Dim: 4, Buckets: 300},
+		Buckets: 500, Bidirectional: true, Activation: "relu", Pooling: "max", Dropout: 0.1, Features: model.Features{Dim: 4, Chars: 6, Buckets: 300},
 		NGram: model.NGrams{Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 5000, Weighting: "binary"}}
 	m, err = model.New(c, text.CleanConfig{}, tok, k.labels, 7, func(yield func(model.Example) bool) {
 		for _, q := range queries {

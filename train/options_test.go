@@ -192,3 +192,18 @@ func TestRegressionIsScaledToItsNumbers(t *testing.T) {
 		t.Errorf("%v, %v", fmt.Sprint(p), err)
 	}
 }
+
+func TestFewExamplesGetMoreEpochs(t *testing.T) {
+	for _, c := range []struct{ minSteps, examples, epochs, patience int }{
+		{0, 10, 12, 4},
+		{600, 1600, 12, 4},   // 50 steps an epoch are enough
+		{601, 1600, 13, 5},   // and one more step is not
+		{1000, 100, 250, 84}, // 4 steps an epoch
+		{50, 0, 50, 17},
+	} {
+		config := Config{Epochs: 12, BatchSize: 32, Patience: 4, MinSteps: c.minSteps}
+		if config.Stretch(c.examples); config.Epochs != c.epochs || config.Patience != c.patience {
+			t.Errorf("%+v: %d epochs, patience %d", c, config.Epochs, config.Patience)
+		}
+	}
+}

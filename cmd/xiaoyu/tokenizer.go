@@ -69,7 +69,7 @@ func tokenizerTrain(term *terminal) *cobra.Command {
 				return hint.Errorf("pass --data FILE, or set data.path in "+xiaoyu.ConfigFile, "no file of texts is named")
 			}
 			if c.Tokenizer.Kind == "auto" {
-				return usageError{hint.Errorf("pass --kind char, word, wordpiece, bpe or unigram", "xiaoyu tokenizer train: no kind of tokenizer is chosen")}
+				return usageError{hint.Errorf("pass --kind char, word, whole, wordpiece, bpe or unigram", "xiaoyu tokenizer train: no kind of tokenizer is chosen")}
 			}
 			tok, err := trainTokenizer(cmd.Context(), term, c)
 			if err != nil {
@@ -88,7 +88,7 @@ func tokenizerTrain(term *terminal) *cobra.Command {
 	project.add(cmd)
 	columns.add(cmd, false)
 	cmd.Flags().StringVar(&out, "out", "", "file to write: a tokenizer.json")
-	cmd.Flags().StringVar(&kind, "kind", "", "char, word, wordpiece, bpe or unigram; otherwise as the project says")
+	cmd.Flags().StringVar(&kind, "kind", "", "char, word, whole, wordpiece, bpe or unigram; otherwise as the project says")
 	cmd.Flags().IntVar(&size, "vocab-size", 0, "at most so many tokens; otherwise as the project says")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return cmd

@@ -123,7 +123,7 @@ func compare(t *testing.T, path string, tok *text.Tokenizer, texts []string, pai
 func TestTokenizersEncodeAlike(t *testing.T) {
 	for _, lang := range []string{"zh", "en"} {
 		texts := lines(t, lang)
-		for _, kind := range []string{"char", "word", "wordpiece", "bpe", "unigram"} {
+		for _, kind := range []string{"char", "word", "whole", "wordpiece", "bpe", "unigram"} {
 			t.Run(lang+" "+kind, func(t *testing.T) {
 				t.Parallel()
 				tok, err := text.Train(context.Background(), slices.Values(texts[:len(texts)/4]), text.Config{Kind: kind, Lowercase: true, NFKC: true, MinFrequency: 2, VocabSize: 10_000}, nil)
