@@ -2,6 +2,14 @@
 
 package kernel
 
+import (
+	"math"
+	"unsafe"
+)
+
+// The functions of rows in assembly do all of a row, whatever its length; those named …Fast return how much they did:
+// all, or with plain Go nothing.
+
 // whole returns how many of n numbers assembly works on: all, or none in plain Go.
 func whole(l level, n int) int {
 	if l == levelGo {
@@ -66,22 +74,89 @@ func mulAddFast(l level, dst, x, y []float32) int {
 	return n
 }
 
+func sumFast(l level, x []float32) (float32, int) {
+	n := whole(l, len(x))
+	if n == 0 {
+		return 0, 0
+	}
+	return sumNEON(n, &x[0]), n
+}
+
+func maxFast(l level, x []float32) (float32, int) {
+	n := whole(l, len(x))
+	if n == 0 {
+		return float32(math.Inf(-1)), 0
+	}
+	return maxNEON(n, &x[0]), n
+}
+
 func mapFast(l level, f function, dst, x []float32) int {
 	n := whole(l, len(x))
 	if n == 0 {
 		return 0
 	}
+	in, out := &x[0], &dst[0]
 	switch f {
 	case fnExp:
-		expNEON(n, &x[0], &dst[0])
+		expNEON(n, in, out)
 	case fnTanh:
-		tanhNEON(n, &x[0], &dst[0])
+		tanhNEON(n, in, out)
 	case fnSigmoid:
-		sigmoidNEON(n, &x[0], &dst[0])
-	default:
-		return 0
+		sigmoidNEON(n, in, out)
+	case fnRelu:
+		reluNEON(n, in, out)
+	case fnGelu:
+		geluNEON(n, in, out)
+	case fnGeluTanh:
+		geluTanhNEON(n, in, out)
+	case fnSilu:
+		siluNEON(n, in, out)
 	}
 	return n
+}
+
+func slopeFast(l level, f function, dx, dy, v []float32) int {
+	n := whole(l, len(dy))
+	if n == 0 {
+		return 0
+	}
+	d, in, out := &dy[0], &v[0], &dx[0]
+	switch f {
+	case fnTanh:
+		tanhGradNEON(n, d, in, out)
+	case fnSigmoid:
+		sigmoidGradNEON(n, d, in, out)
+	case fnRelu:
+		reluGradNEON(n, d, in, out)
+	case fnGelu:
+		geluGradNEON(n, d, in, out)
+	case fnGeluTanh:
+		geluTanhGradNEON(n, d, in, out)
+	case fnSilu:
+		siluGradNEON(n, d, in, out)
+	}
+	return n
+}
+
+func softmaxFast(l level, dst, x []float32, rows, cols int, scale float32, sums []float32) bool {
+	if whole(l, rows*cols) > 0 {
+		softmaxNEON(rows, cols, scale, &x[0], &dst[0], unsafe.SliceData(sums))
+	}
+	return l != levelGo
+}
+
+func softmaxAgainFast(l level, x []float32, rows, cols int, scale float32, sums []float32) bool {
+	if whole(l, rows*cols) > 0 {
+		softmaxAgainNEON(rows, cols, scale, &x[0], &sums[0])
+	}
+	return l != levelGo
+}
+
+func softmaxGradFast(l level, d, p []float32, rows, cols int, scale float32) bool {
+	if whole(l, rows*cols) > 0 {
+		softmaxGradNEON(rows, cols, scale, &p[0], &d[0])
+	}
+	return l != levelGo
 }
 
 func adamWFast(l level, c *[7]float32, p, g, m, v []float32) int {

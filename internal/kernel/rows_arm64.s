@@ -4,45 +4,103 @@
 
 #include "textflag.h"
 
-DATA constants<>+0(SB)/8, $0x3fb8aa3b3fb8aa3b // 1.442695
-DATA constants<>+8(SB)/8, $0x3fb8aa3b3fb8aa3b
-DATA constants<>+16(SB)/8, $0x3f3172003f317200 // 0.69314575
-DATA constants<>+24(SB)/8, $0x3f3172003f317200
-DATA constants<>+32(SB)/8, $0x35bfbe8e35bfbe8e // 1.4286068e-06
-DATA constants<>+40(SB)/8, $0x35bfbe8e35bfbe8e
-DATA constants<>+48(SB)/8, $0x3ab60b613ab60b61 // 0.0013888889
-DATA constants<>+56(SB)/8, $0x3ab60b613ab60b61
-DATA constants<>+64(SB)/8, $0x3c0888893c088889 // 0.008333334
-DATA constants<>+72(SB)/8, $0x3c0888893c088889
-DATA constants<>+80(SB)/8, $0x3d2aaaab3d2aaaab // 0.041666668
-DATA constants<>+88(SB)/8, $0x3d2aaaab3d2aaaab
-DATA constants<>+96(SB)/8, $0x3e2aaaab3e2aaaab // 0.16666667
-DATA constants<>+104(SB)/8, $0x3e2aaaab3e2aaaab
-DATA constants<>+112(SB)/8, $0x3f0000003f000000 // 0.5
-DATA constants<>+120(SB)/8, $0x3f0000003f000000
-DATA constants<>+128(SB)/8, $0x3f8000003f800000 // 1
-DATA constants<>+136(SB)/8, $0x3f8000003f800000
-DATA constants<>+144(SB)/8, $0xc2aeac4fc2aeac4f // -87.33654
-DATA constants<>+152(SB)/8, $0xc2aeac4fc2aeac4f
-DATA constants<>+160(SB)/8, $0x7f8000007f800000 // +Inf
-DATA constants<>+168(SB)/8, $0x7f8000007f800000
-DATA constants<>+176(SB)/8, $0x42b1721742b17217 // 88.72283
-DATA constants<>+184(SB)/8, $0x42b1721742b17217
-DATA constants<>+192(SB)/8, $0x4000000040000000 // 2
-DATA constants<>+200(SB)/8, $0x4000000040000000
-DATA constants<>+208(SB)/8, $0xbbbaf0eabbbaf0ea // -0.0057049887
-DATA constants<>+216(SB)/8, $0xbbbaf0eabbbaf0ea
-DATA constants<>+224(SB)/8, $0x3ca9134e3ca9134e // 0.020639088
-DATA constants<>+232(SB)/8, $0x3ca9134e3ca9134e
-DATA constants<>+240(SB)/8, $0xbd5c1e2dbd5c1e2d // -0.053739715
-DATA constants<>+248(SB)/8, $0xbd5c1e2dbd5c1e2d
-DATA constants<>+256(SB)/8, $0x3e0883933e088393 // 0.13331442
-DATA constants<>+264(SB)/8, $0x3e0883933e088393
-DATA constants<>+272(SB)/8, $0xbeaaaa99beaaaa99 // -0.3333328
-DATA constants<>+280(SB)/8, $0xbeaaaa99beaaaa99
-DATA constants<>+288(SB)/8, $0x3f2000003f200000 // 0.625
-DATA constants<>+296(SB)/8, $0x3f2000003f200000
-GLOBL constants<>(SB), RODATA|NOPTR, $304
+DATA constants<>+0(SB)/8, $0xff800000ff800000 // -Inf
+DATA constants<>+8(SB)/8, $0xff800000ff800000
+DATA constants<>+16(SB)/8, $0x3fb8aa3b3fb8aa3b // 1.442695
+DATA constants<>+24(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA constants<>+32(SB)/8, $0x3f3172003f317200 // 0.69314575
+DATA constants<>+40(SB)/8, $0x3f3172003f317200
+DATA constants<>+48(SB)/8, $0x35bfbe8e35bfbe8e // 1.4286068e-06
+DATA constants<>+56(SB)/8, $0x35bfbe8e35bfbe8e
+DATA constants<>+64(SB)/8, $0xc2aeac4fc2aeac4f // -87.33654
+DATA constants<>+72(SB)/8, $0xc2aeac4fc2aeac4f
+DATA constants<>+80(SB)/8, $0x42b1721742b17217 // 88.72283
+DATA constants<>+88(SB)/8, $0x42b1721742b17217
+DATA constants<>+96(SB)/8, $0x7f8000007f800000 // +Inf
+DATA constants<>+104(SB)/8, $0x7f8000007f800000
+DATA constants<>+112(SB)/8, $0x3f8000003f800000 // 1
+DATA constants<>+120(SB)/8, $0x3f8000003f800000
+DATA constants<>+128(SB)/8, $0x3c0830d83c0830d8 // 0.0083124265
+DATA constants<>+136(SB)/8, $0x3c0830d83c0830d8
+DATA constants<>+144(SB)/8, $0x3d2b95e33d2b95e3 // 0.04189099
+DATA constants<>+152(SB)/8, $0x3d2b95e33d2b95e3
+DATA constants<>+160(SB)/8, $0x3e2aabda3e2aabda // 0.16667119
+DATA constants<>+168(SB)/8, $0x3e2aabda3e2aabda
+DATA constants<>+176(SB)/8, $0x3efffefc3efffefc // 0.49999225
+DATA constants<>+184(SB)/8, $0x3efffefc3efffefc
+DATA constants<>+192(SB)/8, $0x411051ec411051ec // 9.02
+DATA constants<>+200(SB)/8, $0x411051ec411051ec
+DATA constants<>+208(SB)/8, $0xc11051ecc11051ec // -9.02
+DATA constants<>+216(SB)/8, $0xc11051ecc11051ec
+DATA constants<>+224(SB)/8, $0x4038aa3b4038aa3b // 2.88539
+DATA constants<>+232(SB)/8, $0x4038aa3b4038aa3b
+DATA constants<>+240(SB)/8, $0x3eb172003eb17200 // 0.34657288
+DATA constants<>+248(SB)/8, $0x3eb172003eb17200
+DATA constants<>+256(SB)/8, $0x353fbe8e353fbe8e // 7.143034e-07
+DATA constants<>+264(SB)/8, $0x353fbe8e353fbe8e
+DATA constants<>+272(SB)/8, $0x3ab5f5f73ab5f5f7 // 0.0013882507
+DATA constants<>+280(SB)/8, $0x3ab5f5f73ab5f5f7
+DATA constants<>+288(SB)/8, $0x3c0914433c091443 // 0.008366647
+DATA constants<>+296(SB)/8, $0x3c0914433c091443
+DATA constants<>+304(SB)/8, $0x3d2aab3b3d2aab3b // 0.041667204
+DATA constants<>+312(SB)/8, $0x3d2aab3b3d2aab3b
+DATA constants<>+320(SB)/8, $0x3e2aaa573e2aaa57 // 0.16666542
+DATA constants<>+328(SB)/8, $0x3e2aaa573e2aaa57
+DATA constants<>+336(SB)/8, $0x3effffff3effffff // 0.49999997
+DATA constants<>+344(SB)/8, $0x3effffff3effffff
+DATA constants<>+352(SB)/8, $0x4000000040000000 // 2
+DATA constants<>+360(SB)/8, $0x4000000040000000
+DATA constants<>+368(SB)/8, $0x3ecccccd3ecccccd // 0.4
+DATA constants<>+376(SB)/8, $0x3ecccccd3ecccccd
+DATA constants<>+384(SB)/8, $0xbf000000bf000000 // -0.5
+DATA constants<>+392(SB)/8, $0xbf000000bf000000
+DATA constants<>+400(SB)/8, $0x3d55d1c83d55d1c8 // 0.052202016
+DATA constants<>+408(SB)/8, $0x3d55d1c83d55d1c8
+DATA constants<>+416(SB)/8, $0xbe747b98be747b98 // -0.23875272
+DATA constants<>+424(SB)/8, $0xbe747b98be747b98
+DATA constants<>+432(SB)/8, $0x3ea1a6723ea1a672 // 0.315723
+DATA constants<>+440(SB)/8, $0x3ea1a6723ea1a672
+DATA constants<>+448(SB)/8, $0x3cfde5703cfde570 // 0.030993193
+DATA constants<>+456(SB)/8, $0x3cfde5703cfde570
+DATA constants<>+464(SB)/8, $0x3e3a8f753e3a8f75 // 0.18218787
+DATA constants<>+472(SB)/8, $0x3e3a8f753e3a8f75
+DATA constants<>+480(SB)/8, $0x3e216e123e216e12 // 0.15764645
+DATA constants<>+488(SB)/8, $0x3e216e123e216e12
+DATA constants<>+496(SB)/8, $0xbfcc422abfcc422a // -1.5957692
+DATA constants<>+504(SB)/8, $0xbfcc422abfcc422a
+DATA constants<>+512(SB)/8, $0xbd922279bd922279 // -0.071354814
+DATA constants<>+520(SB)/8, $0xbd922279bd922279
+DATA constants<>+528(SB)/8, $0x3ecc422a3ecc422a // 0.3989423
+DATA constants<>+536(SB)/8, $0x3ecc422a3ecc422a
+DATA constants<>+544(SB)/8, $0x411e6666411e6666 // 9.9
+DATA constants<>+552(SB)/8, $0x411e6666411e6666
+DATA constants<>+560(SB)/8, $0xc11e6666c11e6666 // -9.9
+DATA constants<>+568(SB)/8, $0xc11e6666c11e6666
+DATA constants<>+576(SB)/8, $0xbe5b33b6be5b33b6 // -0.21406445
+DATA constants<>+584(SB)/8, $0xbe5b33b6be5b33b6
+DATA constants<>+592(SB)/8, $0x42aa000042aa0000 // 85
+DATA constants<>+600(SB)/8, $0x42aa000042aa0000
+DATA constants<>+608(SB)/8, $0xc2aa0000c2aa0000 // -85
+DATA constants<>+616(SB)/8, $0xc2aa0000c2aa0000
+DATA constants<>+624(SB)/8, $0x3f3504f33f3504f3 // 0.70710677
+DATA constants<>+632(SB)/8, $0x3f3504f33f3504f3
+DATA constants<>+640(SB)/8, $0x3db1a1ba3db1a1ba // 0.08673425
+DATA constants<>+648(SB)/8, $0x3db1a1ba3db1a1ba
+DATA constants<>+656(SB)/8, $0xbe134269be134269 // -0.14380802
+DATA constants<>+664(SB)/8, $0xbe134269be134269
+DATA constants<>+672(SB)/8, $0x3e1960e93e1960e9 // 0.14978375
+DATA constants<>+680(SB)/8, $0x3e1960e93e1960e9
+DATA constants<>+688(SB)/8, $0xbe299e1cbe299e1c // -0.1656422
+DATA constants<>+696(SB)/8, $0xbe299e1cbe299e1c
+DATA constants<>+704(SB)/8, $0x3e4c565d3e4c565d // 0.1995482
+DATA constants<>+712(SB)/8, $0x3e4c565d3e4c565d
+DATA constants<>+720(SB)/8, $0xbe80023cbe80023c // -0.25001705
+DATA constants<>+728(SB)/8, $0xbe80023cbe80023c
+DATA constants<>+736(SB)/8, $0x3eaaabc33eaaabc3 // 0.3333417
+DATA constants<>+744(SB)/8, $0x3eaaabc33eaaabc3
+DATA constants<>+752(SB)/8, $0x3f3172183f317218 // 0.6931472
+DATA constants<>+760(SB)/8, $0x3f3172183f317218
+GLOBL constants<>(SB), RODATA|NOPTR, $768
 
 // func axpyNEON(n int, alpha float32, x, y *float32)
 TEXT ·axpyNEON(SB), NOSPLIT, $0-32
@@ -449,334 +507,1684 @@ done3:
 	FMOVS F0, ret+16(FP)
 	RET
 
-// func expNEON(n int, x, y *float32)
-TEXT ·expNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>(SB), R6
+// func sumNEON(n int, x *float32) float32
+TEXT ·sumNEON(SB), NOSPLIT, $0-20
 	MOVD n+0(FP), R0
 	MOVD x+8(FP), R1
-	MOVD y+16(FP), R2
-	MOVD R1, R4
-	MOVD R2, R5
-	SUBS $4, R0, R3
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	MOVD R1, R3
+	SUBS $16, R0, R2
+	BLT one1
+several4:
+	FMOVQ 0(R3), F4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ 16(R3), F4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	FMOVQ 32(R3), F4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	FMOVQ 48(R3), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	ADD $64, R3, R3
+	SUBS $16, R2, R2
+	BGE several4
+one1:
+	ADDS $12, R2, R2
 	BLT rest2
-vector4:
-	FMOVQ 0(R4), F0
-	FMOVQ 0(R6), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
-	VMOV V0.B16, V3.B16
-	FMOVQ 16(R6), F4
-	VFMLS V4.S4, V2.S4, V3.S4
-	FMOVQ 32(R6), F4
-	VFMLS V4.S4, V2.S4, V3.S4
-	FMOVQ 48(R6), F2
-	FMOVQ 64(R6), F4
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ 80(R6), F2
-	VFMLA V3.S4, V4.S4, V2.S4
-	FMOVQ 96(R6), F4
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ 112(R6), F2
-	VFMLA V3.S4, V4.S4, V2.S4
-	FMOVQ 128(R6), F4
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ 128(R6), F2
-	VFMLA V3.S4, V4.S4, V2.S4
-	VSHL $23, V1.S4, V3.S4
-	VADD V3.S4, V2.S4, V1.S4
-	FMOVQ 144(R6), F2
-	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
-	WORD $0x4e631c22 // bic v2.16b, v1.16b, v3.16b
-	FMOVQ 160(R6), F1
-	FMOVQ 176(R6), F3
-	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
-	VBIT V4.B16, V1.B16, V2.B16
-	FMOVQ F2, 0(R5)
+vector5:
+	FMOVQ 0(R3), F4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	ADD $16, R3, R3
+	SUBS $4, R2, R2
+	BGE vector5
+rest2:
+	ADDS $4, R2, R2
+	BEQ done3
+single6:
+	FMOVS (R3), F4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	ADD $4, R3, R3
+	SUBS $1, R2, R2
+	BNE single6
+done3:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e20d401 // faddp v1.4s, v0.4s, v0.4s
+	WORD $0x6e21d420 // faddp v0.4s, v1.4s, v1.4s
+	FMOVS F0, ret+16(FP)
+	RET
+
+// func maxNEON(n int, x *float32) float32
+TEXT ·maxNEON(SB), NOSPLIT, $0-20
+	MOVD $constants<>(SB), R2
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	FMOVQ 0(R2), F0
+	FMOVQ 0(R2), F1
+	FMOVQ 0(R2), F2
+	FMOVQ 0(R2), F3
+	MOVD R1, R4
+	SUBS $16, R0, R3
+	BLT one1
+several4:
+	FMOVQ 0(R4), F4
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	FMOVQ 16(R4), F4
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	FMOVQ 32(R4), F4
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	FMOVQ 48(R4), F4
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	ADD $64, R4, R4
+	SUBS $16, R3, R3
+	BGE several4
+one1:
+	ADDS $12, R3, R3
+	BLT rest2
+vector5:
+	FMOVQ 0(R4), F4
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	ADD $16, R4, R4
-	ADD $16, R5, R5
 	SUBS $4, R3, R3
-	BGE vector4
+	BGE vector5
 rest2:
 	ADDS $4, R3, R3
 	BEQ done3
-single5:
-	FMOVS (R4), F0
-	FMOVQ 0(R6), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
-	VMOV V0.B16, V3.B16
-	FMOVQ 16(R6), F4
-	VFMLS V4.S4, V2.S4, V3.S4
-	FMOVQ 32(R6), F4
-	VFMLS V4.S4, V2.S4, V3.S4
-	FMOVQ 48(R6), F2
-	FMOVQ 64(R6), F4
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ 80(R6), F2
-	VFMLA V3.S4, V4.S4, V2.S4
-	FMOVQ 96(R6), F4
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ 112(R6), F2
-	VFMLA V3.S4, V4.S4, V2.S4
-	FMOVQ 128(R6), F4
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ 128(R6), F2
-	VFMLA V3.S4, V4.S4, V2.S4
-	VSHL $23, V1.S4, V3.S4
-	VADD V3.S4, V2.S4, V1.S4
-	FMOVQ 144(R6), F2
-	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
-	WORD $0x4e631c22 // bic v2.16b, v1.16b, v3.16b
-	FMOVQ 160(R6), F1
-	FMOVQ 176(R6), F3
-	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
-	VBIT V4.B16, V1.B16, V2.B16
-	FMOVS F2, (R5)
+single6:
+	FMOVS (R4), F4
+	VDUP V4.S[0], V5.S4
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	ADD $4, R4, R4
-	ADD $4, R5, R5
 	SUBS $1, R3, R3
+	BNE single6
+done3:
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e20f401 // fmaxp v1.4s, v0.4s, v0.4s
+	WORD $0x6e21f420 // fmaxp v0.4s, v1.4s, v1.4s
+	FMOVS F0, ret+16(FP)
+	RET
+
+// func expNEON(n int, x, y *float32)
+TEXT ·expNEON(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R3
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+	FMOVQ 16(R3), F0
+	FMOVQ 32(R3), F1
+	FMOVQ 48(R3), F2
+	FMOVQ 64(R3), F3
+	FMOVQ 80(R3), F4
+	FMOVQ 96(R3), F5
+	FMOVQ 112(R3), F6
+	MOVD R1, R5
+	MOVD R2, R6
+	SUBS $4, R0, R4
+	BLT rest2
+vector4:
+	FMOVQ 0(R5), F6
+	WORD $0x6e20dcc7 // fmul v7.4s, v6.4s, v0.4s
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
+	VMOV V6.B16, V9.B16
+	VFMLS V1.S4, V7.S4, V9.S4
+	VFMLS V2.S4, V7.S4, V9.S4
+	FMOVQ 128(R3), F7
+	FMOVQ 144(R3), F10
+	VFMLA V9.S4, V7.S4, V10.S4
+	FMOVQ 160(R3), F7
+	VFMLA V9.S4, V10.S4, V7.S4
+	FMOVQ 176(R3), F10
+	VFMLA V9.S4, V7.S4, V10.S4
+	FMOVQ 112(R3), F7
+	VFMLA V9.S4, V10.S4, V7.S4
+	FMOVQ 112(R3), F10
+	VFMLA V9.S4, V7.S4, V10.S4
+	VSHL $23, V8.S4, V7.S4
+	VADD V7.S4, V10.S4, V8.S4
+	WORD $0x6ea6e467 // fcmgt v7.4s, v3.4s, v6.4s
+	WORD $0x4e671d09 // bic v9.16b, v8.16b, v7.16b
+	WORD $0x6ea4e4c7 // fcmgt v7.4s, v6.4s, v4.4s
+	VBIT V7.B16, V5.B16, V9.B16
+	FMOVQ F9, 0(R6)
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	SUBS $4, R4, R4
+	BGE vector4
+rest2:
+	ADDS $4, R4, R4
+	BEQ done3
+single5:
+	FMOVS (R5), F6
+	WORD $0x6e20dcc7 // fmul v7.4s, v6.4s, v0.4s
+	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
+	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
+	VMOV V6.B16, V9.B16
+	VFMLS V1.S4, V7.S4, V9.S4
+	VFMLS V2.S4, V7.S4, V9.S4
+	FMOVQ 128(R3), F7
+	FMOVQ 144(R3), F10
+	VFMLA V9.S4, V7.S4, V10.S4
+	FMOVQ 160(R3), F7
+	VFMLA V9.S4, V10.S4, V7.S4
+	FMOVQ 176(R3), F10
+	VFMLA V9.S4, V7.S4, V10.S4
+	FMOVQ 112(R3), F7
+	VFMLA V9.S4, V10.S4, V7.S4
+	FMOVQ 112(R3), F10
+	VFMLA V9.S4, V7.S4, V10.S4
+	VSHL $23, V8.S4, V7.S4
+	VADD V7.S4, V10.S4, V8.S4
+	WORD $0x6ea6e467 // fcmgt v7.4s, v3.4s, v6.4s
+	WORD $0x4e671d09 // bic v9.16b, v8.16b, v7.16b
+	WORD $0x6ea4e4c7 // fcmgt v7.4s, v6.4s, v4.4s
+	VBIT V7.B16, V5.B16, V9.B16
+	FMOVS F9, (R6)
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	SUBS $1, R4, R4
 	BNE single5
 done3:
 	RET
 
 // func tanhNEON(n int, x, y *float32)
 TEXT ·tanhNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>(SB), R6
+	MOVD $constants<>(SB), R3
 	MOVD n+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD y+16(FP), R2
-	MOVD R1, R4
-	MOVD R2, R5
-	SUBS $4, R0, R3
+	FMOVQ 16(R3), F0
+	FMOVQ 32(R3), F0
+	FMOVQ 48(R3), F0
+	FMOVQ 64(R3), F0
+	FMOVQ 80(R3), F0
+	FMOVQ 96(R3), F0
+	FMOVQ 112(R3), F0
+	MOVD R1, R5
+	MOVD R2, R6
+	SUBS $4, R0, R4
 	BLT rest2
 vector4:
-	FMOVQ 0(R4), F0
-	FMOVQ 128(R6), F1
-	FMOVQ 192(R6), F2
-	WORD $0x4e20d403 // fadd v3.4s, v0.4s, v0.4s
-	FMOVQ 0(R6), F4
-	WORD $0x6e24dc65 // fmul v5.4s, v3.4s, v4.4s
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V3.B16, V6.B16
-	FMOVQ 16(R6), F7
-	VFMLS V7.S4, V5.S4, V6.S4
-	FMOVQ 32(R6), F7
-	VFMLS V7.S4, V5.S4, V6.S4
-	FMOVQ 48(R6), F5
-	FMOVQ 64(R6), F7
-	VFMLA V6.S4, V5.S4, V7.S4
-	FMOVQ 80(R6), F5
-	VFMLA V6.S4, V7.S4, V5.S4
-	FMOVQ 96(R6), F7
-	VFMLA V6.S4, V5.S4, V7.S4
-	FMOVQ 112(R6), F5
-	VFMLA V6.S4, V7.S4, V5.S4
-	FMOVQ 128(R6), F7
-	VFMLA V6.S4, V5.S4, V7.S4
-	FMOVQ 128(R6), F5
-	VFMLA V6.S4, V7.S4, V5.S4
-	VSHL $23, V4.S4, V6.S4
-	VADD V6.S4, V5.S4, V4.S4
-	FMOVQ 144(R6), F5
-	WORD $0x6ea3e4a6 // fcmgt v6.4s, v5.4s, v3.4s
-	WORD $0x4e661c85 // bic v5.16b, v4.16b, v6.16b
-	FMOVQ 160(R6), F4
-	FMOVQ 176(R6), F6
-	WORD $0x6ea6e467 // fcmgt v7.4s, v3.4s, v6.4s
-	VBIT V7.B16, V4.B16, V5.B16
-	WORD $0x4e25d423 // fadd v3.4s, v1.4s, v5.4s
-	WORD $0x6e23fc44 // fdiv v4.4s, v2.4s, v3.4s
-	WORD $0x4ea4d422 // fsub v2.4s, v1.4s, v4.4s
-	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
-	VMOV V0.B16, V3.B16
-	FMOVQ 208(R6), F4
-	FMOVQ 224(R6), F5
-	VFMLA V1.S4, V4.S4, V5.S4
-	FMOVQ 240(R6), F4
-	VFMLA V1.S4, V5.S4, V4.S4
-	FMOVQ 256(R6), F5
-	VFMLA V1.S4, V4.S4, V5.S4
-	FMOVQ 272(R6), F4
-	VFMLA V1.S4, V5.S4, V4.S4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLA V0.S4, V5.S4, V3.S4
-	FMOVQ 288(R6), F1
-	WORD $0x4ea0f804 // fabs v4.4s, v0.4s
-	WORD $0x6ea4e420 // fcmgt v0.4s, v1.4s, v4.4s
-	VBIT V0.B16, V3.B16, V2.B16
-	FMOVQ F2, 0(R5)
-	ADD $16, R4, R4
+	FMOVQ 0(R5), F1
+	FMOVQ 192(R3), F2
+	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
+	FMOVQ 208(R3), F1
+	WORD $0x4e21f462 // fmax v2.4s, v3.4s, v1.4s
+	FMOVQ 224(R3), F1
+	WORD $0x6e21dc43 // fmul v3.4s, v2.4s, v1.4s
+	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
+	WORD $0x4e21d823 // scvtf v3.4s, v1.4s
+	FMOVQ 240(R3), F4
+	VFMLS V4.S4, V3.S4, V2.S4
+	FMOVQ 256(R3), F4
+	VFMLS V4.S4, V3.S4, V2.S4
+	WORD $0x4e22d443 // fadd v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V2.B16
+	FMOVQ 272(R3), F4
+	FMOVQ 288(R3), F5
+	VFMLA V3.S4, V4.S4, V5.S4
+	FMOVQ 304(R3), F4
+	VFMLA V3.S4, V5.S4, V4.S4
+	FMOVQ 320(R3), F5
+	VFMLA V3.S4, V4.S4, V5.S4
+	FMOVQ 336(R3), F4
+	VFMLA V3.S4, V5.S4, V4.S4
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	VFMLA V5.S4, V4.S4, V2.S4
+	VSHL $23, V1.S4, V3.S4
+	VADD V0.S4, V3.S4, V1.S4
+	WORD $0x4ea0d423 // fsub v3.4s, v1.4s, v0.4s
+	VFMLA V1.S4, V2.S4, V3.S4
+	FMOVQ 352(R3), F1
+	WORD $0x4e21d462 // fadd v2.4s, v3.4s, v1.4s
+	WORD $0x6e22fc61 // fdiv v1.4s, v3.4s, v2.4s
+	FMOVQ F1, 0(R6)
 	ADD $16, R5, R5
-	SUBS $4, R3, R3
+	ADD $16, R6, R6
+	SUBS $4, R4, R4
 	BGE vector4
 rest2:
-	ADDS $4, R3, R3
+	ADDS $4, R4, R4
 	BEQ done3
 single5:
-	FMOVS (R4), F0
-	FMOVQ 128(R6), F1
-	FMOVQ 192(R6), F2
-	WORD $0x4e20d403 // fadd v3.4s, v0.4s, v0.4s
-	FMOVQ 0(R6), F4
-	WORD $0x6e24dc65 // fmul v5.4s, v3.4s, v4.4s
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V3.B16, V6.B16
-	FMOVQ 16(R6), F7
-	VFMLS V7.S4, V5.S4, V6.S4
-	FMOVQ 32(R6), F7
-	VFMLS V7.S4, V5.S4, V6.S4
-	FMOVQ 48(R6), F5
-	FMOVQ 64(R6), F7
-	VFMLA V6.S4, V5.S4, V7.S4
-	FMOVQ 80(R6), F5
-	VFMLA V6.S4, V7.S4, V5.S4
-	FMOVQ 96(R6), F7
-	VFMLA V6.S4, V5.S4, V7.S4
-	FMOVQ 112(R6), F5
-	VFMLA V6.S4, V7.S4, V5.S4
-	FMOVQ 128(R6), F7
-	VFMLA V6.S4, V5.S4, V7.S4
-	FMOVQ 128(R6), F5
-	VFMLA V6.S4, V7.S4, V5.S4
-	VSHL $23, V4.S4, V6.S4
-	VADD V6.S4, V5.S4, V4.S4
-	FMOVQ 144(R6), F5
-	WORD $0x6ea3e4a6 // fcmgt v6.4s, v5.4s, v3.4s
-	WORD $0x4e661c85 // bic v5.16b, v4.16b, v6.16b
-	FMOVQ 160(R6), F4
-	FMOVQ 176(R6), F6
-	WORD $0x6ea6e467 // fcmgt v7.4s, v3.4s, v6.4s
-	VBIT V7.B16, V4.B16, V5.B16
-	WORD $0x4e25d423 // fadd v3.4s, v1.4s, v5.4s
-	WORD $0x6e23fc44 // fdiv v4.4s, v2.4s, v3.4s
-	WORD $0x4ea4d422 // fsub v2.4s, v1.4s, v4.4s
-	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
-	VMOV V0.B16, V3.B16
-	FMOVQ 208(R6), F4
-	FMOVQ 224(R6), F5
-	VFMLA V1.S4, V4.S4, V5.S4
-	FMOVQ 240(R6), F4
-	VFMLA V1.S4, V5.S4, V4.S4
-	FMOVQ 256(R6), F5
-	VFMLA V1.S4, V4.S4, V5.S4
-	FMOVQ 272(R6), F4
-	VFMLA V1.S4, V5.S4, V4.S4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLA V0.S4, V5.S4, V3.S4
-	FMOVQ 288(R6), F1
-	WORD $0x4ea0f804 // fabs v4.4s, v0.4s
-	WORD $0x6ea4e420 // fcmgt v0.4s, v1.4s, v4.4s
-	VBIT V0.B16, V3.B16, V2.B16
-	FMOVS F2, (R5)
-	ADD $4, R4, R4
+	FMOVS (R5), F1
+	FMOVQ 192(R3), F2
+	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
+	FMOVQ 208(R3), F1
+	WORD $0x4e21f462 // fmax v2.4s, v3.4s, v1.4s
+	FMOVQ 224(R3), F1
+	WORD $0x6e21dc43 // fmul v3.4s, v2.4s, v1.4s
+	WORD $0x4e21a861 // fcvtns v1.4s, v3.4s
+	WORD $0x4e21d823 // scvtf v3.4s, v1.4s
+	FMOVQ 240(R3), F4
+	VFMLS V4.S4, V3.S4, V2.S4
+	FMOVQ 256(R3), F4
+	VFMLS V4.S4, V3.S4, V2.S4
+	WORD $0x4e22d443 // fadd v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V2.B16
+	FMOVQ 272(R3), F4
+	FMOVQ 288(R3), F5
+	VFMLA V3.S4, V4.S4, V5.S4
+	FMOVQ 304(R3), F4
+	VFMLA V3.S4, V5.S4, V4.S4
+	FMOVQ 320(R3), F5
+	VFMLA V3.S4, V4.S4, V5.S4
+	FMOVQ 336(R3), F4
+	VFMLA V3.S4, V5.S4, V4.S4
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	VFMLA V5.S4, V4.S4, V2.S4
+	VSHL $23, V1.S4, V3.S4
+	VADD V0.S4, V3.S4, V1.S4
+	WORD $0x4ea0d423 // fsub v3.4s, v1.4s, v0.4s
+	VFMLA V1.S4, V2.S4, V3.S4
+	FMOVQ 352(R3), F1
+	WORD $0x4e21d462 // fadd v2.4s, v3.4s, v1.4s
+	WORD $0x6e22fc61 // fdiv v1.4s, v3.4s, v2.4s
+	FMOVS F1, (R6)
 	ADD $4, R5, R5
-	SUBS $1, R3, R3
+	ADD $4, R6, R6
+	SUBS $1, R4, R4
 	BNE single5
 done3:
 	RET
 
 // func sigmoidNEON(n int, x, y *float32)
 TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>(SB), R6
+	MOVD $constants<>(SB), R3
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+	FMOVQ 16(R3), F0
+	FMOVQ 32(R3), F1
+	FMOVQ 48(R3), F2
+	FMOVQ 64(R3), F3
+	FMOVQ 80(R3), F4
+	FMOVQ 96(R3), F5
+	FMOVQ 112(R3), F6
+	MOVD R1, R5
+	MOVD R2, R6
+	SUBS $4, R0, R4
+	BLT rest2
+vector4:
+	FMOVQ 0(R5), F7
+	WORD $0x6ea0f8e8 // fneg v8.4s, v7.4s
+	WORD $0x6e20dd07 // fmul v7.4s, v8.4s, v0.4s
+	WORD $0x4e21a8e9 // fcvtns v9.4s, v7.4s
+	WORD $0x4e21d927 // scvtf v7.4s, v9.4s
+	VMOV V8.B16, V10.B16
+	VFMLS V1.S4, V7.S4, V10.S4
+	VFMLS V2.S4, V7.S4, V10.S4
+	FMOVQ 128(R3), F7
+	FMOVQ 144(R3), F11
+	VFMLA V10.S4, V7.S4, V11.S4
+	FMOVQ 160(R3), F7
+	VFMLA V10.S4, V11.S4, V7.S4
+	FMOVQ 176(R3), F11
+	VFMLA V10.S4, V7.S4, V11.S4
+	FMOVQ 112(R3), F7
+	VFMLA V10.S4, V11.S4, V7.S4
+	FMOVQ 112(R3), F11
+	VFMLA V10.S4, V7.S4, V11.S4
+	VSHL $23, V9.S4, V7.S4
+	VADD V7.S4, V11.S4, V9.S4
+	WORD $0x6ea8e467 // fcmgt v7.4s, v3.4s, v8.4s
+	WORD $0x4e671d2a // bic v10.16b, v9.16b, v7.16b
+	WORD $0x6ea4e507 // fcmgt v7.4s, v8.4s, v4.4s
+	VBIT V7.B16, V5.B16, V10.B16
+	WORD $0x4e2ad4c7 // fadd v7.4s, v6.4s, v10.4s
+	WORD $0x6e27fcc8 // fdiv v8.4s, v6.4s, v7.4s
+	FMOVQ F8, 0(R6)
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	SUBS $4, R4, R4
+	BGE vector4
+rest2:
+	ADDS $4, R4, R4
+	BEQ done3
+single5:
+	FMOVS (R5), F7
+	WORD $0x6ea0f8e8 // fneg v8.4s, v7.4s
+	WORD $0x6e20dd07 // fmul v7.4s, v8.4s, v0.4s
+	WORD $0x4e21a8e9 // fcvtns v9.4s, v7.4s
+	WORD $0x4e21d927 // scvtf v7.4s, v9.4s
+	VMOV V8.B16, V10.B16
+	VFMLS V1.S4, V7.S4, V10.S4
+	VFMLS V2.S4, V7.S4, V10.S4
+	FMOVQ 128(R3), F7
+	FMOVQ 144(R3), F11
+	VFMLA V10.S4, V7.S4, V11.S4
+	FMOVQ 160(R3), F7
+	VFMLA V10.S4, V11.S4, V7.S4
+	FMOVQ 176(R3), F11
+	VFMLA V10.S4, V7.S4, V11.S4
+	FMOVQ 112(R3), F7
+	VFMLA V10.S4, V11.S4, V7.S4
+	FMOVQ 112(R3), F11
+	VFMLA V10.S4, V7.S4, V11.S4
+	VSHL $23, V9.S4, V7.S4
+	VADD V7.S4, V11.S4, V9.S4
+	WORD $0x6ea8e467 // fcmgt v7.4s, v3.4s, v8.4s
+	WORD $0x4e671d2a // bic v10.16b, v9.16b, v7.16b
+	WORD $0x6ea4e507 // fcmgt v7.4s, v8.4s, v4.4s
+	VBIT V7.B16, V5.B16, V10.B16
+	WORD $0x4e2ad4c7 // fadd v7.4s, v6.4s, v10.4s
+	WORD $0x6e27fcc8 // fdiv v8.4s, v6.4s, v7.4s
+	FMOVS F8, (R6)
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	SUBS $1, R4, R4
+	BNE single5
+done3:
+	RET
+
+// func reluNEON(n int, x, y *float32)
+TEXT ·reluNEON(SB), NOSPLIT, $0-24
 	MOVD n+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD y+16(FP), R2
 	MOVD R1, R4
 	MOVD R2, R5
-	SUBS $4, R0, R3
-	BLT rest2
-vector4:
+	SUBS $16, R0, R3
+	BLT one1
+several4:
 	FMOVQ 0(R4), F0
-	FMOVQ 128(R6), F1
-	WORD $0x6ea0f802 // fneg v2.4s, v0.4s
-	FMOVQ 0(R6), F0
-	WORD $0x6e20dc43 // fmul v3.4s, v2.4s, v0.4s
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x4e21d803 // scvtf v3.4s, v0.4s
-	VMOV V2.B16, V4.B16
-	FMOVQ 16(R6), F5
-	VFMLS V5.S4, V3.S4, V4.S4
-	FMOVQ 32(R6), F5
-	VFMLS V5.S4, V3.S4, V4.S4
-	FMOVQ 48(R6), F3
-	FMOVQ 64(R6), F5
-	VFMLA V4.S4, V3.S4, V5.S4
-	FMOVQ 80(R6), F3
-	VFMLA V4.S4, V5.S4, V3.S4
-	FMOVQ 96(R6), F5
-	VFMLA V4.S4, V3.S4, V5.S4
-	FMOVQ 112(R6), F3
-	VFMLA V4.S4, V5.S4, V3.S4
-	FMOVQ 128(R6), F5
-	VFMLA V4.S4, V3.S4, V5.S4
-	FMOVQ 128(R6), F3
-	VFMLA V4.S4, V5.S4, V3.S4
-	VSHL $23, V0.S4, V4.S4
-	VADD V4.S4, V3.S4, V0.S4
-	FMOVQ 144(R6), F3
-	WORD $0x6ea2e464 // fcmgt v4.4s, v3.4s, v2.4s
-	WORD $0x4e641c03 // bic v3.16b, v0.16b, v4.16b
-	FMOVQ 160(R6), F0
-	FMOVQ 176(R6), F4
-	WORD $0x6ea4e445 // fcmgt v5.4s, v2.4s, v4.4s
-	VBIT V5.B16, V0.B16, V3.B16
-	WORD $0x4e23d420 // fadd v0.4s, v1.4s, v3.4s
-	WORD $0x6e20fc22 // fdiv v2.4s, v1.4s, v0.4s
+	VEOR V1.B16, V1.B16, V1.B16
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 0(R5)
+	FMOVQ 16(R4), F0
+	VEOR V1.B16, V1.B16, V1.B16
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 16(R5)
+	FMOVQ 32(R4), F0
+	VEOR V1.B16, V1.B16, V1.B16
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 32(R5)
+	FMOVQ 48(R4), F0
+	VEOR V1.B16, V1.B16, V1.B16
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 48(R5)
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUBS $16, R3, R3
+	BGE several4
+one1:
+	ADDS $12, R3, R3
+	BLT rest2
+vector5:
+	FMOVQ 0(R4), F0
+	VEOR V1.B16, V1.B16, V1.B16
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	FMOVQ F2, 0(R5)
 	ADD $16, R4, R4
 	ADD $16, R5, R5
 	SUBS $4, R3, R3
-	BGE vector4
+	BGE vector5
 rest2:
 	ADDS $4, R3, R3
 	BEQ done3
-single5:
+single6:
 	FMOVS (R4), F0
-	FMOVQ 128(R6), F1
-	WORD $0x6ea0f802 // fneg v2.4s, v0.4s
-	FMOVQ 0(R6), F0
-	WORD $0x6e20dc43 // fmul v3.4s, v2.4s, v0.4s
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x4e21d803 // scvtf v3.4s, v0.4s
-	VMOV V2.B16, V4.B16
-	FMOVQ 16(R6), F5
-	VFMLS V5.S4, V3.S4, V4.S4
-	FMOVQ 32(R6), F5
-	VFMLS V5.S4, V3.S4, V4.S4
-	FMOVQ 48(R6), F3
-	FMOVQ 64(R6), F5
-	VFMLA V4.S4, V3.S4, V5.S4
-	FMOVQ 80(R6), F3
-	VFMLA V4.S4, V5.S4, V3.S4
-	FMOVQ 96(R6), F5
-	VFMLA V4.S4, V3.S4, V5.S4
-	FMOVQ 112(R6), F3
-	VFMLA V4.S4, V5.S4, V3.S4
-	FMOVQ 128(R6), F5
-	VFMLA V4.S4, V3.S4, V5.S4
-	FMOVQ 128(R6), F3
-	VFMLA V4.S4, V5.S4, V3.S4
-	VSHL $23, V0.S4, V4.S4
-	VADD V4.S4, V3.S4, V0.S4
-	FMOVQ 144(R6), F3
-	WORD $0x6ea2e464 // fcmgt v4.4s, v3.4s, v2.4s
-	WORD $0x4e641c03 // bic v3.16b, v0.16b, v4.16b
-	FMOVQ 160(R6), F0
-	FMOVQ 176(R6), F4
-	WORD $0x6ea4e445 // fcmgt v5.4s, v2.4s, v4.4s
-	VBIT V5.B16, V0.B16, V3.B16
-	WORD $0x4e23d420 // fadd v0.4s, v1.4s, v3.4s
-	WORD $0x6e20fc22 // fdiv v2.4s, v1.4s, v0.4s
+	VEOR V1.B16, V1.B16, V1.B16
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	FMOVS F2, (R5)
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	SUBS $1, R3, R3
+	BNE single6
+done3:
+	RET
+
+// func geluNEON(n int, x, y *float32)
+TEXT ·geluNEON(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R3
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+	FMOVQ 16(R3), F0
+	FMOVQ 32(R3), F1
+	FMOVQ 48(R3), F2
+	FMOVQ 64(R3), F3
+	FMOVQ 80(R3), F4
+	FMOVQ 96(R3), F5
+	FMOVQ 112(R3), F6
+	MOVD R1, R5
+	MOVD R2, R6
+	SUBS $4, R0, R4
+	BLT rest2
+vector4:
+	FMOVQ 0(R5), F7
+	FMOVQ 112(R3), F8
+	WORD $0x4ea0f8e9 // fabs v9.4s, v7.4s
+	FMOVQ 368(R3), F10
+	VFMLA V10.S4, V9.S4, V8.S4
+	WORD $0x6e28fcc9 // fdiv v9.4s, v6.4s, v8.4s
+	WORD $0x6e27dce8 // fmul v8.4s, v7.4s, v7.4s
+	FMOVQ 384(R3), F10
+	WORD $0x6e2add0b // fmul v11.4s, v8.4s, v10.4s
+	WORD $0x6e20dd68 // fmul v8.4s, v11.4s, v0.4s
+	WORD $0x4e21a90a // fcvtns v10.4s, v8.4s
+	WORD $0x4e21d948 // scvtf v8.4s, v10.4s
+	VMOV V11.B16, V12.B16
+	VFMLS V1.S4, V8.S4, V12.S4
+	VFMLS V2.S4, V8.S4, V12.S4
+	FMOVQ 128(R3), F8
+	FMOVQ 144(R3), F13
+	VFMLA V12.S4, V8.S4, V13.S4
+	FMOVQ 160(R3), F8
+	VFMLA V12.S4, V13.S4, V8.S4
+	FMOVQ 176(R3), F13
+	VFMLA V12.S4, V8.S4, V13.S4
+	FMOVQ 112(R3), F8
+	VFMLA V12.S4, V13.S4, V8.S4
+	FMOVQ 112(R3), F13
+	VFMLA V12.S4, V8.S4, V13.S4
+	VSHL $23, V10.S4, V8.S4
+	VADD V8.S4, V13.S4, V10.S4
+	WORD $0x6eabe468 // fcmgt v8.4s, v3.4s, v11.4s
+	WORD $0x4e681d4c // bic v12.16b, v10.16b, v8.16b
+	WORD $0x6ea4e568 // fcmgt v8.4s, v11.4s, v4.4s
+	VBIT V8.B16, V5.B16, V12.B16
+	FMOVQ 400(R3), F8
+	FMOVQ 416(R3), F10
+	VFMLA V9.S4, V8.S4, V10.S4
+	FMOVQ 432(R3), F8
+	VFMLA V9.S4, V10.S4, V8.S4
+	FMOVQ 448(R3), F10
+	VFMLA V9.S4, V8.S4, V10.S4
+	FMOVQ 464(R3), F8
+	VFMLA V9.S4, V10.S4, V8.S4
+	FMOVQ 480(R3), F10
+	VFMLA V9.S4, V8.S4, V10.S4
+	WORD $0x6e29dd48 // fmul v8.4s, v10.4s, v9.4s
+	WORD $0x6e2cdd09 // fmul v9.4s, v8.4s, v12.4s
+	WORD $0x4ea9d4c8 // fsub v8.4s, v6.4s, v9.4s
+	VEOR V10.B16, V10.B16, V10.B16
+	WORD $0x6ea7e54b // fcmgt v11.4s, v10.4s, v7.4s
+	VBIT V11.B16, V9.B16, V8.B16
+	WORD $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
+	FMOVQ F9, 0(R6)
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	SUBS $4, R4, R4
+	BGE vector4
+rest2:
+	ADDS $4, R4, R4
+	BEQ done3
+single5:
+	FMOVS (R5), F7
+	FMOVQ 112(R3), F8
+	WORD $0x4ea0f8e9 // fabs v9.4s, v7.4s
+	FMOVQ 368(R3), F10
+	VFMLA V10.S4, V9.S4, V8.S4
+	WORD $0x6e28fcc9 // fdiv v9.4s, v6.4s, v8.4s
+	WORD $0x6e27dce8 // fmul v8.4s, v7.4s, v7.4s
+	FMOVQ 384(R3), F10
+	WORD $0x6e2add0b // fmul v11.4s, v8.4s, v10.4s
+	WORD $0x6e20dd68 // fmul v8.4s, v11.4s, v0.4s
+	WORD $0x4e21a90a // fcvtns v10.4s, v8.4s
+	WORD $0x4e21d948 // scvtf v8.4s, v10.4s
+	VMOV V11.B16, V12.B16
+	VFMLS V1.S4, V8.S4, V12.S4
+	VFMLS V2.S4, V8.S4, V12.S4
+	FMOVQ 128(R3), F8
+	FMOVQ 144(R3), F13
+	VFMLA V12.S4, V8.S4, V13.S4
+	FMOVQ 160(R3), F8
+	VFMLA V12.S4, V13.S4, V8.S4
+	FMOVQ 176(R3), F13
+	VFMLA V12.S4, V8.S4, V13.S4
+	FMOVQ 112(R3), F8
+	VFMLA V12.S4, V13.S4, V8.S4
+	FMOVQ 112(R3), F13
+	VFMLA V12.S4, V8.S4, V13.S4
+	VSHL $23, V10.S4, V8.S4
+	VADD V8.S4, V13.S4, V10.S4
+	WORD $0x6eabe468 // fcmgt v8.4s, v3.4s, v11.4s
+	WORD $0x4e681d4c // bic v12.16b, v10.16b, v8.16b
+	WORD $0x6ea4e568 // fcmgt v8.4s, v11.4s, v4.4s
+	VBIT V8.B16, V5.B16, V12.B16
+	FMOVQ 400(R3), F8
+	FMOVQ 416(R3), F10
+	VFMLA V9.S4, V8.S4, V10.S4
+	FMOVQ 432(R3), F8
+	VFMLA V9.S4, V10.S4, V8.S4
+	FMOVQ 448(R3), F10
+	VFMLA V9.S4, V8.S4, V10.S4
+	FMOVQ 464(R3), F8
+	VFMLA V9.S4, V10.S4, V8.S4
+	FMOVQ 480(R3), F10
+	VFMLA V9.S4, V8.S4, V10.S4
+	WORD $0x6e29dd48 // fmul v8.4s, v10.4s, v9.4s
+	WORD $0x6e2cdd09 // fmul v9.4s, v8.4s, v12.4s
+	WORD $0x4ea9d4c8 // fsub v8.4s, v6.4s, v9.4s
+	VEOR V10.B16, V10.B16, V10.B16
+	WORD $0x6ea7e54b // fcmgt v11.4s, v10.4s, v7.4s
+	VBIT V11.B16, V9.B16, V8.B16
+	WORD $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
+	FMOVS F9, (R6)
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	SUBS $1, R4, R4
 	BNE single5
 done3:
+	RET
+
+// func geluTanhNEON(n int, x, y *float32)
+TEXT ·geluTanhNEON(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R3
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+	FMOVQ 16(R3), F0
+	FMOVQ 32(R3), F1
+	FMOVQ 48(R3), F2
+	FMOVQ 64(R3), F3
+	FMOVQ 80(R3), F4
+	FMOVQ 96(R3), F5
+	FMOVQ 112(R3), F6
+	MOVD R1, R5
+	MOVD R2, R6
+	SUBS $4, R0, R4
+	BLT rest2
+vector4:
+	FMOVQ 0(R5), F7
+	FMOVQ 496(R3), F8
+	WORD $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
+	FMOVQ 512(R3), F10
+	VFMLA V10.S4, V9.S4, V8.S4
+	WORD $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
+	WORD $0x6e20dd28 // fmul v8.4s, v9.4s, v0.4s
+	WORD $0x4e21a90a // fcvtns v10.4s, v8.4s
+	WORD $0x4e21d948 // scvtf v8.4s, v10.4s
+	VMOV V9.B16, V11.B16
+	VFMLS V1.S4, V8.S4, V11.S4
+	VFMLS V2.S4, V8.S4, V11.S4
+	FMOVQ 128(R3), F8
+	FMOVQ 144(R3), F12
+	VFMLA V11.S4, V8.S4, V12.S4
+	FMOVQ 160(R3), F8
+	VFMLA V11.S4, V12.S4, V8.S4
+	FMOVQ 176(R3), F12
+	VFMLA V11.S4, V8.S4, V12.S4
+	FMOVQ 112(R3), F8
+	VFMLA V11.S4, V12.S4, V8.S4
+	FMOVQ 112(R3), F12
+	VFMLA V11.S4, V8.S4, V12.S4
+	VSHL $23, V10.S4, V8.S4
+	VADD V8.S4, V12.S4, V10.S4
+	WORD $0x6ea9e468 // fcmgt v8.4s, v3.4s, v9.4s
+	WORD $0x4e681d4b // bic v11.16b, v10.16b, v8.16b
+	WORD $0x6ea4e528 // fcmgt v8.4s, v9.4s, v4.4s
+	VBIT V8.B16, V5.B16, V11.B16
+	WORD $0x4e2bd4c8 // fadd v8.4s, v6.4s, v11.4s
+	WORD $0x6e28fce9 // fdiv v9.4s, v7.4s, v8.4s
+	FMOVQ F9, 0(R6)
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	SUBS $4, R4, R4
+	BGE vector4
+rest2:
+	ADDS $4, R4, R4
+	BEQ done3
+single5:
+	FMOVS (R5), F7
+	FMOVQ 496(R3), F8
+	WORD $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
+	FMOVQ 512(R3), F10
+	VFMLA V10.S4, V9.S4, V8.S4
+	WORD $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
+	WORD $0x6e20dd28 // fmul v8.4s, v9.4s, v0.4s
+	WORD $0x4e21a90a // fcvtns v10.4s, v8.4s
+	WORD $0x4e21d948 // scvtf v8.4s, v10.4s
+	VMOV V9.B16, V11.B16
+	VFMLS V1.S4, V8.S4, V11.S4
+	VFMLS V2.S4, V8.S4, V11.S4
+	FMOVQ 128(R3), F8
+	FMOVQ 144(R3), F12
+	VFMLA V11.S4, V8.S4, V12.S4
+	FMOVQ 160(R3), F8
+	VFMLA V11.S4, V12.S4, V8.S4
+	FMOVQ 176(R3), F12
+	VFMLA V11.S4, V8.S4, V12.S4
+	FMOVQ 112(R3), F8
+	VFMLA V11.S4, V12.S4, V8.S4
+	FMOVQ 112(R3), F12
+	VFMLA V11.S4, V8.S4, V12.S4
+	VSHL $23, V10.S4, V8.S4
+	VADD V8.S4, V12.S4, V10.S4
+	WORD $0x6ea9e468 // fcmgt v8.4s, v3.4s, v9.4s
+	WORD $0x4e681d4b // bic v11.16b, v10.16b, v8.16b
+	WORD $0x6ea4e528 // fcmgt v8.4s, v9.4s, v4.4s
+	VBIT V8.B16, V5.B16, V11.B16
+	WORD $0x4e2bd4c8 // fadd v8.4s, v6.4s, v11.4s
+	WORD $0x6e28fce9 // fdiv v9.4s, v7.4s, v8.4s
+	FMOVS F9, (R6)
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	SUBS $1, R4, R4
+	BNE single5
+done3:
+	RET
+
+// func siluNEON(n int, x, y *float32)
+TEXT ·siluNEON(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R3
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+	FMOVQ 16(R3), F0
+	FMOVQ 32(R3), F1
+	FMOVQ 48(R3), F2
+	FMOVQ 64(R3), F3
+	FMOVQ 80(R3), F4
+	FMOVQ 96(R3), F5
+	FMOVQ 112(R3), F6
+	MOVD R1, R5
+	MOVD R2, R6
+	SUBS $4, R0, R4
+	BLT rest2
+vector4:
+	FMOVQ 0(R5), F7
+	WORD $0x6ea0f8e8 // fneg v8.4s, v7.4s
+	WORD $0x6e20dd09 // fmul v9.4s, v8.4s, v0.4s
+	WORD $0x4e21a92a // fcvtns v10.4s, v9.4s
+	WORD $0x4e21d949 // scvtf v9.4s, v10.4s
+	VMOV V8.B16, V11.B16
+	VFMLS V1.S4, V9.S4, V11.S4
+	VFMLS V2.S4, V9.S4, V11.S4
+	FMOVQ 128(R3), F9
+	FMOVQ 144(R3), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	FMOVQ 160(R3), F9
+	VFMLA V11.S4, V12.S4, V9.S4
+	FMOVQ 176(R3), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	FMOVQ 112(R3), F9
+	VFMLA V11.S4, V12.S4, V9.S4
+	FMOVQ 112(R3), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	VSHL $23, V10.S4, V9.S4
+	VADD V9.S4, V12.S4, V10.S4
+	WORD $0x6ea8e469 // fcmgt v9.4s, v3.4s, v8.4s
+	WORD $0x4e691d4b // bic v11.16b, v10.16b, v9.16b
+	WORD $0x6ea4e509 // fcmgt v9.4s, v8.4s, v4.4s
+	VBIT V9.B16, V5.B16, V11.B16
+	WORD $0x4e2bd4c8 // fadd v8.4s, v6.4s, v11.4s
+	WORD $0x6e28fce9 // fdiv v9.4s, v7.4s, v8.4s
+	FMOVQ F9, 0(R6)
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	SUBS $4, R4, R4
+	BGE vector4
+rest2:
+	ADDS $4, R4, R4
+	BEQ done3
+single5:
+	FMOVS (R5), F7
+	WORD $0x6ea0f8e8 // fneg v8.4s, v7.4s
+	WORD $0x6e20dd09 // fmul v9.4s, v8.4s, v0.4s
+	WORD $0x4e21a92a // fcvtns v10.4s, v9.4s
+	WORD $0x4e21d949 // scvtf v9.4s, v10.4s
+	VMOV V8.B16, V11.B16
+	VFMLS V1.S4, V9.S4, V11.S4
+	VFMLS V2.S4, V9.S4, V11.S4
+	FMOVQ 128(R3), F9
+	FMOVQ 144(R3), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	FMOVQ 160(R3), F9
+	VFMLA V11.S4, V12.S4, V9.S4
+	FMOVQ 176(R3), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	FMOVQ 112(R3), F9
+	VFMLA V11.S4, V12.S4, V9.S4
+	FMOVQ 112(R3), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	VSHL $23, V10.S4, V9.S4
+	VADD V9.S4, V12.S4, V10.S4
+	WORD $0x6ea8e469 // fcmgt v9.4s, v3.4s, v8.4s
+	WORD $0x4e691d4b // bic v11.16b, v10.16b, v9.16b
+	WORD $0x6ea4e509 // fcmgt v9.4s, v8.4s, v4.4s
+	VBIT V9.B16, V5.B16, V11.B16
+	WORD $0x4e2bd4c8 // fadd v8.4s, v6.4s, v11.4s
+	WORD $0x6e28fce9 // fdiv v9.4s, v7.4s, v8.4s
+	FMOVS F9, (R6)
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	SUBS $1, R4, R4
+	BNE single5
+done3:
+	RET
+
+// func reluGradNEON(n int, dy, x, dx *float32)
+TEXT ·reluGradNEON(SB), NOSPLIT, $0-32
+	MOVD n+0(FP), R0
+	MOVD dy+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD dx+24(FP), R3
+	MOVD R1, R5
+	MOVD R2, R6
+	MOVD R3, R7
+	SUBS $4, R0, R4
+	BLT rest2
+vector4:
+	FMOVQ 0(R5), F0
+	FMOVQ 0(R6), F1
+	VEOR V2.B16, V2.B16, V2.B16
+	WORD $0x6ea2e423 // fcmgt v3.4s, v1.4s, v2.4s
+	VAND V3.B16, V0.B16, V1.B16
+	FMOVQ F1, 0(R7)
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	SUBS $4, R4, R4
+	BGE vector4
+rest2:
+	ADDS $4, R4, R4
+	BEQ done3
+single5:
+	FMOVS (R5), F0
+	FMOVS (R6), F1
+	VEOR V2.B16, V2.B16, V2.B16
+	WORD $0x6ea2e423 // fcmgt v3.4s, v1.4s, v2.4s
+	VAND V3.B16, V0.B16, V1.B16
+	FMOVS F1, (R7)
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	SUBS $1, R4, R4
+	BNE single5
+done3:
+	RET
+
+// func tanhGradNEON(n int, dy, x, dx *float32)
+TEXT ·tanhGradNEON(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R8
+	MOVD n+0(FP), R0
+	MOVD dy+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD dx+24(FP), R3
+	MOVD R1, R5
+	MOVD R2, R6
+	MOVD R3, R7
+	SUBS $4, R0, R4
+	BLT rest2
+vector4:
+	FMOVQ 0(R5), F0
+	FMOVQ 0(R6), F1
+	FMOVQ 112(R8), F2
+	VFMLS V1.S4, V1.S4, V2.S4
+	WORD $0x6e22dc01 // fmul v1.4s, v0.4s, v2.4s
+	FMOVQ F1, 0(R7)
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	SUBS $4, R4, R4
+	BGE vector4
+rest2:
+	ADDS $4, R4, R4
+	BEQ done3
+single5:
+	FMOVS (R5), F0
+	FMOVS (R6), F1
+	FMOVQ 112(R8), F2
+	VFMLS V1.S4, V1.S4, V2.S4
+	WORD $0x6e22dc01 // fmul v1.4s, v0.4s, v2.4s
+	FMOVS F1, (R7)
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	SUBS $1, R4, R4
+	BNE single5
+done3:
+	RET
+
+// func sigmoidGradNEON(n int, dy, x, dx *float32)
+TEXT ·sigmoidGradNEON(SB), NOSPLIT, $0-32
+	MOVD n+0(FP), R0
+	MOVD dy+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD dx+24(FP), R3
+	MOVD R1, R5
+	MOVD R2, R6
+	MOVD R3, R7
+	SUBS $4, R0, R4
+	BLT rest2
+vector4:
+	FMOVQ 0(R5), F0
+	FMOVQ 0(R6), F1
+	VMOV V1.B16, V2.B16
+	VFMLS V1.S4, V1.S4, V2.S4
+	WORD $0x6e22dc01 // fmul v1.4s, v0.4s, v2.4s
+	FMOVQ F1, 0(R7)
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	SUBS $4, R4, R4
+	BGE vector4
+rest2:
+	ADDS $4, R4, R4
+	BEQ done3
+single5:
+	FMOVS (R5), F0
+	FMOVS (R6), F1
+	VMOV V1.B16, V2.B16
+	VFMLS V1.S4, V1.S4, V2.S4
+	WORD $0x6e22dc01 // fmul v1.4s, v0.4s, v2.4s
+	FMOVS F1, (R7)
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	SUBS $1, R4, R4
+	BNE single5
+done3:
+	RET
+
+// func geluGradNEON(n int, dy, x, dx *float32)
+TEXT ·geluGradNEON(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R4
+	MOVD n+0(FP), R0
+	MOVD dy+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD dx+24(FP), R3
+	FMOVQ 16(R4), F0
+	FMOVQ 32(R4), F1
+	FMOVQ 48(R4), F2
+	FMOVQ 64(R4), F3
+	FMOVQ 80(R4), F4
+	FMOVQ 96(R4), F5
+	FMOVQ 112(R4), F6
+	MOVD R1, R6
+	MOVD R2, R7
+	MOVD R3, R8
+	SUBS $4, R0, R5
+	BLT rest2
+vector4:
+	FMOVQ 0(R6), F7
+	FMOVQ 0(R7), F8
+	FMOVQ 112(R4), F9
+	WORD $0x4ea0f90a // fabs v10.4s, v8.4s
+	FMOVQ 368(R4), F11
+	VFMLA V11.S4, V10.S4, V9.S4
+	WORD $0x6e29fcca // fdiv v10.4s, v6.4s, v9.4s
+	WORD $0x6e28dd09 // fmul v9.4s, v8.4s, v8.4s
+	FMOVQ 384(R4), F11
+	WORD $0x6e2bdd2c // fmul v12.4s, v9.4s, v11.4s
+	WORD $0x6e20dd89 // fmul v9.4s, v12.4s, v0.4s
+	WORD $0x4e21a92b // fcvtns v11.4s, v9.4s
+	WORD $0x4e21d969 // scvtf v9.4s, v11.4s
+	VMOV V12.B16, V13.B16
+	VFMLS V1.S4, V9.S4, V13.S4
+	VFMLS V2.S4, V9.S4, V13.S4
+	FMOVQ 128(R4), F9
+	FMOVQ 144(R4), F14
+	VFMLA V13.S4, V9.S4, V14.S4
+	FMOVQ 160(R4), F9
+	VFMLA V13.S4, V14.S4, V9.S4
+	FMOVQ 176(R4), F14
+	VFMLA V13.S4, V9.S4, V14.S4
+	FMOVQ 112(R4), F9
+	VFMLA V13.S4, V14.S4, V9.S4
+	FMOVQ 112(R4), F14
+	VFMLA V13.S4, V9.S4, V14.S4
+	VSHL $23, V11.S4, V9.S4
+	VADD V9.S4, V14.S4, V11.S4
+	WORD $0x6eace469 // fcmgt v9.4s, v3.4s, v12.4s
+	WORD $0x4e691d6d // bic v13.16b, v11.16b, v9.16b
+	WORD $0x6ea4e589 // fcmgt v9.4s, v12.4s, v4.4s
+	VBIT V9.B16, V5.B16, V13.B16
+	FMOVQ 400(R4), F9
+	FMOVQ 416(R4), F11
+	VFMLA V10.S4, V9.S4, V11.S4
+	FMOVQ 432(R4), F9
+	VFMLA V10.S4, V11.S4, V9.S4
+	FMOVQ 448(R4), F11
+	VFMLA V10.S4, V9.S4, V11.S4
+	FMOVQ 464(R4), F9
+	VFMLA V10.S4, V11.S4, V9.S4
+	FMOVQ 480(R4), F11
+	VFMLA V10.S4, V9.S4, V11.S4
+	WORD $0x6e2add69 // fmul v9.4s, v11.4s, v10.4s
+	WORD $0x6e2ddd2a // fmul v10.4s, v9.4s, v13.4s
+	WORD $0x4eaad4c9 // fsub v9.4s, v6.4s, v10.4s
+	VEOR V11.B16, V11.B16, V11.B16
+	WORD $0x6ea8e56c // fcmgt v12.4s, v11.4s, v8.4s
+	VBIT V12.B16, V10.B16, V9.B16
+	FMOVQ 528(R4), F10
+	WORD $0x6e2addab // fmul v11.4s, v13.4s, v10.4s
+	VFMLA V11.S4, V8.S4, V9.S4
+	WORD $0x6e29dce8 // fmul v8.4s, v7.4s, v9.4s
+	FMOVQ F8, 0(R8)
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	ADD $16, R8, R8
+	SUBS $4, R5, R5
+	BGE vector4
+rest2:
+	ADDS $4, R5, R5
+	BEQ done3
+single5:
+	FMOVS (R6), F7
+	FMOVS (R7), F8
+	FMOVQ 112(R4), F9
+	WORD $0x4ea0f90a // fabs v10.4s, v8.4s
+	FMOVQ 368(R4), F11
+	VFMLA V11.S4, V10.S4, V9.S4
+	WORD $0x6e29fcca // fdiv v10.4s, v6.4s, v9.4s
+	WORD $0x6e28dd09 // fmul v9.4s, v8.4s, v8.4s
+	FMOVQ 384(R4), F11
+	WORD $0x6e2bdd2c // fmul v12.4s, v9.4s, v11.4s
+	WORD $0x6e20dd89 // fmul v9.4s, v12.4s, v0.4s
+	WORD $0x4e21a92b // fcvtns v11.4s, v9.4s
+	WORD $0x4e21d969 // scvtf v9.4s, v11.4s
+	VMOV V12.B16, V13.B16
+	VFMLS V1.S4, V9.S4, V13.S4
+	VFMLS V2.S4, V9.S4, V13.S4
+	FMOVQ 128(R4), F9
+	FMOVQ 144(R4), F14
+	VFMLA V13.S4, V9.S4, V14.S4
+	FMOVQ 160(R4), F9
+	VFMLA V13.S4, V14.S4, V9.S4
+	FMOVQ 176(R4), F14
+	VFMLA V13.S4, V9.S4, V14.S4
+	FMOVQ 112(R4), F9
+	VFMLA V13.S4, V14.S4, V9.S4
+	FMOVQ 112(R4), F14
+	VFMLA V13.S4, V9.S4, V14.S4
+	VSHL $23, V11.S4, V9.S4
+	VADD V9.S4, V14.S4, V11.S4
+	WORD $0x6eace469 // fcmgt v9.4s, v3.4s, v12.4s
+	WORD $0x4e691d6d // bic v13.16b, v11.16b, v9.16b
+	WORD $0x6ea4e589 // fcmgt v9.4s, v12.4s, v4.4s
+	VBIT V9.B16, V5.B16, V13.B16
+	FMOVQ 400(R4), F9
+	FMOVQ 416(R4), F11
+	VFMLA V10.S4, V9.S4, V11.S4
+	FMOVQ 432(R4), F9
+	VFMLA V10.S4, V11.S4, V9.S4
+	FMOVQ 448(R4), F11
+	VFMLA V10.S4, V9.S4, V11.S4
+	FMOVQ 464(R4), F9
+	VFMLA V10.S4, V11.S4, V9.S4
+	FMOVQ 480(R4), F11
+	VFMLA V10.S4, V9.S4, V11.S4
+	WORD $0x6e2add69 // fmul v9.4s, v11.4s, v10.4s
+	WORD $0x6e2ddd2a // fmul v10.4s, v9.4s, v13.4s
+	WORD $0x4eaad4c9 // fsub v9.4s, v6.4s, v10.4s
+	VEOR V11.B16, V11.B16, V11.B16
+	WORD $0x6ea8e56c // fcmgt v12.4s, v11.4s, v8.4s
+	VBIT V12.B16, V10.B16, V9.B16
+	FMOVQ 528(R4), F10
+	WORD $0x6e2addab // fmul v11.4s, v13.4s, v10.4s
+	VFMLA V11.S4, V8.S4, V9.S4
+	WORD $0x6e29dce8 // fmul v8.4s, v7.4s, v9.4s
+	FMOVS F8, (R8)
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	ADD $4, R8, R8
+	SUBS $1, R5, R5
+	BNE single5
+done3:
+	RET
+
+// func geluTanhGradNEON(n int, dy, x, dx *float32)
+TEXT ·geluTanhGradNEON(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R4
+	MOVD n+0(FP), R0
+	MOVD dy+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD dx+24(FP), R3
+	FMOVQ 16(R4), F0
+	FMOVQ 32(R4), F1
+	FMOVQ 48(R4), F2
+	FMOVQ 64(R4), F3
+	FMOVQ 80(R4), F4
+	FMOVQ 96(R4), F5
+	FMOVQ 112(R4), F6
+	MOVD R1, R6
+	MOVD R2, R7
+	MOVD R3, R8
+	SUBS $4, R0, R5
+	BLT rest2
+vector4:
+	FMOVQ 0(R6), F7
+	FMOVQ 0(R7), F8
+	FMOVQ 544(R4), F9
+	WORD $0x4ea9f50a // fmin v10.4s, v8.4s, v9.4s
+	FMOVQ 560(R4), F8
+	WORD $0x4e28f549 // fmax v9.4s, v10.4s, v8.4s
+	WORD $0x6e29dd28 // fmul v8.4s, v9.4s, v9.4s
+	FMOVQ 496(R4), F10
+	FMOVQ 496(R4), F11
+	FMOVQ 512(R4), F12
+	VFMLA V12.S4, V8.S4, V10.S4
+	FMOVQ 576(R4), F12
+	VFMLA V12.S4, V8.S4, V11.S4
+	WORD $0x6e2add28 // fmul v8.4s, v9.4s, v10.4s
+	WORD $0x6e2bdd2a // fmul v10.4s, v9.4s, v11.4s
+	WORD $0x6e20dd09 // fmul v9.4s, v8.4s, v0.4s
+	WORD $0x4e21a92b // fcvtns v11.4s, v9.4s
+	WORD $0x4e21d969 // scvtf v9.4s, v11.4s
+	VMOV V8.B16, V12.B16
+	VFMLS V1.S4, V9.S4, V12.S4
+	VFMLS V2.S4, V9.S4, V12.S4
+	FMOVQ 128(R4), F9
+	FMOVQ 144(R4), F13
+	VFMLA V12.S4, V9.S4, V13.S4
+	FMOVQ 160(R4), F9
+	VFMLA V12.S4, V13.S4, V9.S4
+	FMOVQ 176(R4), F13
+	VFMLA V12.S4, V9.S4, V13.S4
+	FMOVQ 112(R4), F9
+	VFMLA V12.S4, V13.S4, V9.S4
+	FMOVQ 112(R4), F13
+	VFMLA V12.S4, V9.S4, V13.S4
+	VSHL $23, V11.S4, V9.S4
+	VADD V9.S4, V13.S4, V11.S4
+	WORD $0x6ea8e469 // fcmgt v9.4s, v3.4s, v8.4s
+	WORD $0x4e691d6c // bic v12.16b, v11.16b, v9.16b
+	WORD $0x6ea4e509 // fcmgt v9.4s, v8.4s, v4.4s
+	VBIT V9.B16, V5.B16, V12.B16
+	WORD $0x4e2cd4c8 // fadd v8.4s, v6.4s, v12.4s
+	WORD $0x6e28fcc9 // fdiv v9.4s, v6.4s, v8.4s
+	VMOV V9.B16, V8.B16
+	WORD $0x6e29dd8b // fmul v11.4s, v12.4s, v9.4s
+	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
+	VFMLS V12.S4, V9.S4, V8.S4
+	WORD $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
+	FMOVQ F9, 0(R8)
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	ADD $16, R8, R8
+	SUBS $4, R5, R5
+	BGE vector4
+rest2:
+	ADDS $4, R5, R5
+	BEQ done3
+single5:
+	FMOVS (R6), F7
+	FMOVS (R7), F8
+	FMOVQ 544(R4), F9
+	WORD $0x4ea9f50a // fmin v10.4s, v8.4s, v9.4s
+	FMOVQ 560(R4), F8
+	WORD $0x4e28f549 // fmax v9.4s, v10.4s, v8.4s
+	WORD $0x6e29dd28 // fmul v8.4s, v9.4s, v9.4s
+	FMOVQ 496(R4), F10
+	FMOVQ 496(R4), F11
+	FMOVQ 512(R4), F12
+	VFMLA V12.S4, V8.S4, V10.S4
+	FMOVQ 576(R4), F12
+	VFMLA V12.S4, V8.S4, V11.S4
+	WORD $0x6e2add28 // fmul v8.4s, v9.4s, v10.4s
+	WORD $0x6e2bdd2a // fmul v10.4s, v9.4s, v11.4s
+	WORD $0x6e20dd09 // fmul v9.4s, v8.4s, v0.4s
+	WORD $0x4e21a92b // fcvtns v11.4s, v9.4s
+	WORD $0x4e21d969 // scvtf v9.4s, v11.4s
+	VMOV V8.B16, V12.B16
+	VFMLS V1.S4, V9.S4, V12.S4
+	VFMLS V2.S4, V9.S4, V12.S4
+	FMOVQ 128(R4), F9
+	FMOVQ 144(R4), F13
+	VFMLA V12.S4, V9.S4, V13.S4
+	FMOVQ 160(R4), F9
+	VFMLA V12.S4, V13.S4, V9.S4
+	FMOVQ 176(R4), F13
+	VFMLA V12.S4, V9.S4, V13.S4
+	FMOVQ 112(R4), F9
+	VFMLA V12.S4, V13.S4, V9.S4
+	FMOVQ 112(R4), F13
+	VFMLA V12.S4, V9.S4, V13.S4
+	VSHL $23, V11.S4, V9.S4
+	VADD V9.S4, V13.S4, V11.S4
+	WORD $0x6ea8e469 // fcmgt v9.4s, v3.4s, v8.4s
+	WORD $0x4e691d6c // bic v12.16b, v11.16b, v9.16b
+	WORD $0x6ea4e509 // fcmgt v9.4s, v8.4s, v4.4s
+	VBIT V9.B16, V5.B16, V12.B16
+	WORD $0x4e2cd4c8 // fadd v8.4s, v6.4s, v12.4s
+	WORD $0x6e28fcc9 // fdiv v9.4s, v6.4s, v8.4s
+	VMOV V9.B16, V8.B16
+	WORD $0x6e29dd8b // fmul v11.4s, v12.4s, v9.4s
+	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
+	VFMLS V12.S4, V9.S4, V8.S4
+	WORD $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
+	FMOVS F9, (R8)
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	ADD $4, R8, R8
+	SUBS $1, R5, R5
+	BNE single5
+done3:
+	RET
+
+// func siluGradNEON(n int, dy, x, dx *float32)
+TEXT ·siluGradNEON(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R4
+	MOVD n+0(FP), R0
+	MOVD dy+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD dx+24(FP), R3
+	FMOVQ 16(R4), F0
+	FMOVQ 32(R4), F1
+	FMOVQ 48(R4), F2
+	FMOVQ 64(R4), F3
+	FMOVQ 80(R4), F4
+	FMOVQ 96(R4), F5
+	FMOVQ 112(R4), F6
+	MOVD R1, R6
+	MOVD R2, R7
+	MOVD R3, R8
+	SUBS $4, R0, R5
+	BLT rest2
+vector4:
+	FMOVQ 0(R6), F7
+	FMOVQ 0(R7), F8
+	FMOVQ 592(R4), F9
+	WORD $0x4ea9f50a // fmin v10.4s, v8.4s, v9.4s
+	FMOVQ 608(R4), F8
+	WORD $0x4e28f549 // fmax v9.4s, v10.4s, v8.4s
+	WORD $0x6ea0f928 // fneg v8.4s, v9.4s
+	WORD $0x6e20dd09 // fmul v9.4s, v8.4s, v0.4s
+	WORD $0x4e21a92a // fcvtns v10.4s, v9.4s
+	WORD $0x4e21d949 // scvtf v9.4s, v10.4s
+	VMOV V8.B16, V11.B16
+	VFMLS V1.S4, V9.S4, V11.S4
+	VFMLS V2.S4, V9.S4, V11.S4
+	FMOVQ 128(R4), F9
+	FMOVQ 144(R4), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	FMOVQ 160(R4), F9
+	VFMLA V11.S4, V12.S4, V9.S4
+	FMOVQ 176(R4), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	FMOVQ 112(R4), F9
+	VFMLA V11.S4, V12.S4, V9.S4
+	FMOVQ 112(R4), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	VSHL $23, V10.S4, V9.S4
+	VADD V9.S4, V12.S4, V10.S4
+	WORD $0x6ea8e469 // fcmgt v9.4s, v3.4s, v8.4s
+	WORD $0x4e691d4b // bic v11.16b, v10.16b, v9.16b
+	WORD $0x6ea4e509 // fcmgt v9.4s, v8.4s, v4.4s
+	VBIT V9.B16, V5.B16, V11.B16
+	WORD $0x4e2bd4c9 // fadd v9.4s, v6.4s, v11.4s
+	WORD $0x6e29fcca // fdiv v10.4s, v6.4s, v9.4s
+	VMOV V10.B16, V9.B16
+	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
+	WORD $0x6e28dd8b // fmul v11.4s, v12.4s, v8.4s
+	VFMLS V11.S4, V10.S4, V9.S4
+	WORD $0x6e29dce8 // fmul v8.4s, v7.4s, v9.4s
+	FMOVQ F8, 0(R8)
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	ADD $16, R8, R8
+	SUBS $4, R5, R5
+	BGE vector4
+rest2:
+	ADDS $4, R5, R5
+	BEQ done3
+single5:
+	FMOVS (R6), F7
+	FMOVS (R7), F8
+	FMOVQ 592(R4), F9
+	WORD $0x4ea9f50a // fmin v10.4s, v8.4s, v9.4s
+	FMOVQ 608(R4), F8
+	WORD $0x4e28f549 // fmax v9.4s, v10.4s, v8.4s
+	WORD $0x6ea0f928 // fneg v8.4s, v9.4s
+	WORD $0x6e20dd09 // fmul v9.4s, v8.4s, v0.4s
+	WORD $0x4e21a92a // fcvtns v10.4s, v9.4s
+	WORD $0x4e21d949 // scvtf v9.4s, v10.4s
+	VMOV V8.B16, V11.B16
+	VFMLS V1.S4, V9.S4, V11.S4
+	VFMLS V2.S4, V9.S4, V11.S4
+	FMOVQ 128(R4), F9
+	FMOVQ 144(R4), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	FMOVQ 160(R4), F9
+	VFMLA V11.S4, V12.S4, V9.S4
+	FMOVQ 176(R4), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	FMOVQ 112(R4), F9
+	VFMLA V11.S4, V12.S4, V9.S4
+	FMOVQ 112(R4), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	VSHL $23, V10.S4, V9.S4
+	VADD V9.S4, V12.S4, V10.S4
+	WORD $0x6ea8e469 // fcmgt v9.4s, v3.4s, v8.4s
+	WORD $0x4e691d4b // bic v11.16b, v10.16b, v9.16b
+	WORD $0x6ea4e509 // fcmgt v9.4s, v8.4s, v4.4s
+	VBIT V9.B16, V5.B16, V11.B16
+	WORD $0x4e2bd4c9 // fadd v9.4s, v6.4s, v11.4s
+	WORD $0x6e29fcca // fdiv v10.4s, v6.4s, v9.4s
+	VMOV V10.B16, V9.B16
+	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
+	WORD $0x6e28dd8b // fmul v11.4s, v12.4s, v8.4s
+	VFMLS V11.S4, V10.S4, V9.S4
+	WORD $0x6e29dce8 // fmul v8.4s, v7.4s, v9.4s
+	FMOVS F8, (R8)
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	ADD $4, R8, R8
+	SUBS $1, R5, R5
+	BNE single5
+done3:
+	RET
+
+// func softmaxNEON(rows, cols int, scale float32, x, dst, sums *float32)
+TEXT ·softmaxNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R6
+	MOVD rows+0(FP), R0
+	MOVD cols+8(FP), R1
+	MOVD x+24(FP), R2
+	MOVD dst+32(FP), R3
+	MOVD sums+40(FP), R4
+	FMOVS scale+16(FP), F0
+	VDUP V0.S[0], V1.S4
+	LSL $2, R1, R5
+	FMOVQ 16(R6), F0
+	FMOVQ 32(R6), F2
+	FMOVQ 48(R6), F3
+	FMOVQ 64(R6), F4
+	FMOVQ 80(R6), F5
+	FMOVQ 96(R6), F6
+	FMOVQ 112(R6), F7
+row1:
+	FMOVQ 0(R6), F8
+	FMOVQ 0(R6), F9
+	FMOVQ 0(R6), F10
+	FMOVQ 0(R6), F11
+	MOVD R2, R8
+	SUBS $16, R1, R7
+	BLT one2
+several5:
+	FMOVQ 0(R8), F12
+	WORD $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
+	FMOVQ 16(R8), F12
+	WORD $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
+	FMOVQ 32(R8), F12
+	WORD $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
+	FMOVQ 48(R8), F12
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	ADD $64, R8, R8
+	SUBS $16, R7, R7
+	BGE several5
+one2:
+	ADDS $12, R7, R7
+	BLT rest3
+vector6:
+	FMOVQ 0(R8), F12
+	WORD $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
+	ADD $16, R8, R8
+	SUBS $4, R7, R7
+	BGE vector6
+rest3:
+	ADDS $4, R7, R7
+	BEQ done4
+single7:
+	FMOVS (R8), F12
+	VDUP V12.S[0], V13.S4
+	WORD $0x4e2df508 // fmax v8.4s, v8.4s, v13.4s
+	ADD $4, R8, R8
+	SUBS $1, R7, R7
+	BNE single7
+done4:
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4e2bf529 // fmax v9.4s, v9.4s, v11.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x6e28f509 // fmaxp v9.4s, v8.4s, v8.4s
+	WORD $0x6e29f528 // fmaxp v8.4s, v9.4s, v9.4s
+	WORD $0x6e21dd09 // fmul v9.4s, v8.4s, v1.4s
+	VEOR V8.B16, V8.B16, V8.B16
+	MOVD R2, R7
+	MOVD R3, R9
+	SUBS $4, R1, R8
+	BLT rest9
+vector11:
+	FMOVQ 0(R7), F10
+	WORD $0x6e21dd4b // fmul v11.4s, v10.4s, v1.4s
+	WORD $0x4ea9d56a // fsub v10.4s, v11.4s, v9.4s
+	WORD $0x6e20dd4b // fmul v11.4s, v10.4s, v0.4s
+	WORD $0x4e21a96c // fcvtns v12.4s, v11.4s
+	WORD $0x4e21d98b // scvtf v11.4s, v12.4s
+	VMOV V10.B16, V13.B16
+	VFMLS V2.S4, V11.S4, V13.S4
+	VFMLS V3.S4, V11.S4, V13.S4
+	FMOVQ 128(R6), F11
+	FMOVQ 144(R6), F14
+	VFMLA V13.S4, V11.S4, V14.S4
+	FMOVQ 160(R6), F11
+	VFMLA V13.S4, V14.S4, V11.S4
+	FMOVQ 176(R6), F14
+	VFMLA V13.S4, V11.S4, V14.S4
+	FMOVQ 112(R6), F11
+	VFMLA V13.S4, V14.S4, V11.S4
+	FMOVQ 112(R6), F14
+	VFMLA V13.S4, V11.S4, V14.S4
+	VSHL $23, V12.S4, V11.S4
+	VADD V11.S4, V14.S4, V12.S4
+	WORD $0x6eaae48b // fcmgt v11.4s, v4.4s, v10.4s
+	WORD $0x4e6b1d8d // bic v13.16b, v12.16b, v11.16b
+	WORD $0x6ea5e54b // fcmgt v11.4s, v10.4s, v5.4s
+	VBIT V11.B16, V6.B16, V13.B16
+	FMOVQ F13, 0(R9)
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
+	ADD $16, R7, R7
+	ADD $16, R9, R9
+	SUBS $4, R8, R8
+	BGE vector11
+rest9:
+	ADDS $4, R8, R8
+	BEQ done10
+single12:
+	FMOVS (R7), F10
+	WORD $0x6e21dd4b // fmul v11.4s, v10.4s, v1.4s
+	WORD $0x4ea9d56a // fsub v10.4s, v11.4s, v9.4s
+	WORD $0x6e20dd4b // fmul v11.4s, v10.4s, v0.4s
+	WORD $0x4e21a96c // fcvtns v12.4s, v11.4s
+	WORD $0x4e21d98b // scvtf v11.4s, v12.4s
+	VMOV V10.B16, V13.B16
+	VFMLS V2.S4, V11.S4, V13.S4
+	VFMLS V3.S4, V11.S4, V13.S4
+	FMOVQ 128(R6), F11
+	FMOVQ 144(R6), F14
+	VFMLA V13.S4, V11.S4, V14.S4
+	FMOVQ 160(R6), F11
+	VFMLA V13.S4, V14.S4, V11.S4
+	FMOVQ 176(R6), F14
+	VFMLA V13.S4, V11.S4, V14.S4
+	FMOVQ 112(R6), F11
+	VFMLA V13.S4, V14.S4, V11.S4
+	FMOVQ 112(R6), F14
+	VFMLA V13.S4, V11.S4, V14.S4
+	VSHL $23, V12.S4, V11.S4
+	VADD V11.S4, V14.S4, V12.S4
+	WORD $0x6eaae48b // fcmgt v11.4s, v4.4s, v10.4s
+	WORD $0x4e6b1d8d // bic v13.16b, v12.16b, v11.16b
+	WORD $0x6ea5e54b // fcmgt v11.4s, v10.4s, v5.4s
+	VBIT V11.B16, V6.B16, V13.B16
+	FMOVS F13, F10
+	FMOVS F10, (R9)
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	ADD $4, R7, R7
+	ADD $4, R9, R9
+	SUBS $1, R8, R8
+	BNE single12
+done10:
+	WORD $0x6e28d50a // faddp v10.4s, v8.4s, v8.4s
+	WORD $0x6e2ad548 // faddp v8.4s, v10.4s, v10.4s
+	WORD $0x6e28fcea // fdiv v10.4s, v7.4s, v8.4s
+	MOVD R3, R7
+	SUBS $16, R1, R9
+	BLT one13
+several16:
+	FMOVQ 0(R7), F11
+	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
+	FMOVQ F12, 0(R7)
+	FMOVQ 16(R7), F11
+	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
+	FMOVQ F12, 16(R7)
+	FMOVQ 32(R7), F11
+	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
+	FMOVQ F12, 32(R7)
+	FMOVQ 48(R7), F11
+	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
+	FMOVQ F12, 48(R7)
+	ADD $64, R7, R7
+	SUBS $16, R9, R9
+	BGE several16
+one13:
+	ADDS $12, R9, R9
+	BLT rest14
+vector17:
+	FMOVQ 0(R7), F11
+	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
+	FMOVQ F12, 0(R7)
+	ADD $16, R7, R7
+	SUBS $4, R9, R9
+	BGE vector17
+rest14:
+	ADDS $4, R9, R9
+	BEQ done15
+single18:
+	FMOVS (R7), F11
+	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
+	FMOVS F12, (R7)
+	ADD $4, R7, R7
+	SUBS $1, R9, R9
+	BNE single18
+done15:
+	CBZ R4, skip19
+	FMOVQ 624(R6), F10
+	VSUB V10.S4, V8.S4, V11.S4
+	WORD $0x4f29056a // sshr v10.4s, v11.4s, #23
+	VSHL $23, V10.S4, V11.S4
+	VSUB V11.S4, V8.S4, V12.S4
+	WORD $0x4ea7d58b // fsub v11.4s, v12.4s, v7.4s
+	FMOVQ 384(R6), F12
+	FMOVQ 640(R6), F13
+	FMOVQ 656(R6), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 672(R6), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 688(R6), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 704(R6), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 720(R6), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 736(R6), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	VFMLA V11.S4, V13.S4, V12.S4
+	WORD $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD $0x4e21d94c // scvtf v12.4s, v10.4s
+	FMOVQ 752(R6), F10
+	VFMLA V10.S4, V12.S4, V11.S4
+	WORD $0x4ea8d50a // fsub v10.4s, v8.4s, v8.4s
+	WORD $0x4e2ad568 // fadd v8.4s, v11.4s, v10.4s
+	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
+	FMOVS.P F10, 4(R4)
+skip19:
+	ADD R5, R2, R2
+	ADD R5, R3, R3
+	SUBS $1, R0, R0
+	BNE row1
+	RET
+
+// func softmaxAgainNEON(rows, cols int, scale float32, x, sums *float32)
+TEXT ·softmaxAgainNEON(SB), NOSPLIT, $0-40
+	MOVD $constants<>(SB), R5
+	MOVD rows+0(FP), R0
+	MOVD cols+8(FP), R1
+	MOVD x+24(FP), R2
+	MOVD sums+32(FP), R3
+	FMOVS scale+16(FP), F0
+	VDUP V0.S[0], V1.S4
+	LSL $2, R1, R4
+	FMOVQ 16(R5), F0
+	FMOVQ 32(R5), F2
+	FMOVQ 48(R5), F3
+	FMOVQ 64(R5), F4
+	FMOVQ 80(R5), F5
+	FMOVQ 96(R5), F6
+	FMOVQ 112(R5), F7
+row1:
+	FMOVS.P 4(R3), F7
+	VDUP V7.S[0], V8.S4
+	MOVD R2, R7
+	SUBS $4, R1, R6
+	BLT rest3
+vector5:
+	FMOVQ 0(R7), F7
+	WORD $0x6e21dce9 // fmul v9.4s, v7.4s, v1.4s
+	WORD $0x4ea8d527 // fsub v7.4s, v9.4s, v8.4s
+	WORD $0x6e20dce9 // fmul v9.4s, v7.4s, v0.4s
+	WORD $0x4e21a92a // fcvtns v10.4s, v9.4s
+	WORD $0x4e21d949 // scvtf v9.4s, v10.4s
+	VMOV V7.B16, V11.B16
+	VFMLS V2.S4, V9.S4, V11.S4
+	VFMLS V3.S4, V9.S4, V11.S4
+	FMOVQ 128(R5), F9
+	FMOVQ 144(R5), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	FMOVQ 160(R5), F9
+	VFMLA V11.S4, V12.S4, V9.S4
+	FMOVQ 176(R5), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	FMOVQ 112(R5), F9
+	VFMLA V11.S4, V12.S4, V9.S4
+	FMOVQ 112(R5), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	VSHL $23, V10.S4, V9.S4
+	VADD V9.S4, V12.S4, V10.S4
+	WORD $0x6ea7e489 // fcmgt v9.4s, v4.4s, v7.4s
+	WORD $0x4e691d4b // bic v11.16b, v10.16b, v9.16b
+	WORD $0x6ea5e4e9 // fcmgt v9.4s, v7.4s, v5.4s
+	VBIT V9.B16, V6.B16, V11.B16
+	FMOVQ F11, 0(R7)
+	ADD $16, R7, R7
+	SUBS $4, R6, R6
+	BGE vector5
+rest3:
+	ADDS $4, R6, R6
+	BEQ done4
+single6:
+	FMOVS (R7), F7
+	WORD $0x6e21dce9 // fmul v9.4s, v7.4s, v1.4s
+	WORD $0x4ea8d527 // fsub v7.4s, v9.4s, v8.4s
+	WORD $0x6e20dce9 // fmul v9.4s, v7.4s, v0.4s
+	WORD $0x4e21a92a // fcvtns v10.4s, v9.4s
+	WORD $0x4e21d949 // scvtf v9.4s, v10.4s
+	VMOV V7.B16, V11.B16
+	VFMLS V2.S4, V9.S4, V11.S4
+	VFMLS V3.S4, V9.S4, V11.S4
+	FMOVQ 128(R5), F9
+	FMOVQ 144(R5), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	FMOVQ 160(R5), F9
+	VFMLA V11.S4, V12.S4, V9.S4
+	FMOVQ 176(R5), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	FMOVQ 112(R5), F9
+	VFMLA V11.S4, V12.S4, V9.S4
+	FMOVQ 112(R5), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	VSHL $23, V10.S4, V9.S4
+	VADD V9.S4, V12.S4, V10.S4
+	WORD $0x6ea7e489 // fcmgt v9.4s, v4.4s, v7.4s
+	WORD $0x4e691d4b // bic v11.16b, v10.16b, v9.16b
+	WORD $0x6ea5e4e9 // fcmgt v9.4s, v7.4s, v5.4s
+	VBIT V9.B16, V6.B16, V11.B16
+	FMOVS F11, (R7)
+	ADD $4, R7, R7
+	SUBS $1, R6, R6
+	BNE single6
+done4:
+	ADD R4, R2, R2
+	SUBS $1, R0, R0
+	BNE row1
+	RET
+
+// func softmaxGradNEON(rows, cols int, scale float32, p, d *float32)
+TEXT ·softmaxGradNEON(SB), NOSPLIT, $0-40
+	MOVD rows+0(FP), R0
+	MOVD cols+8(FP), R1
+	MOVD p+24(FP), R2
+	MOVD d+32(FP), R3
+	FMOVS scale+16(FP), F0
+	VDUP V0.S[0], V1.S4
+	LSL $2, R1, R4
+row1:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	MOVD R2, R6
+	MOVD R3, R7
+	SUBS $16, R1, R5
+	BLT one2
+several5:
+	FMOVQ 0(R6), F5
+	FMOVQ 0(R7), F6
+	VFMLA V6.S4, V5.S4, V0.S4
+	FMOVQ 16(R6), F5
+	FMOVQ 16(R7), F6
+	VFMLA V6.S4, V5.S4, V2.S4
+	FMOVQ 32(R6), F5
+	FMOVQ 32(R7), F6
+	VFMLA V6.S4, V5.S4, V3.S4
+	FMOVQ 48(R6), F5
+	FMOVQ 48(R7), F6
+	VFMLA V6.S4, V5.S4, V4.S4
+	ADD $64, R6, R6
+	ADD $64, R7, R7
+	SUBS $16, R5, R5
+	BGE several5
+one2:
+	ADDS $12, R5, R5
+	BLT rest3
+vector6:
+	FMOVQ 0(R6), F5
+	FMOVQ 0(R7), F6
+	VFMLA V6.S4, V5.S4, V0.S4
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	SUBS $4, R5, R5
+	BGE vector6
+rest3:
+	ADDS $4, R5, R5
+	BEQ done4
+single7:
+	FMOVS (R6), F5
+	FMOVS (R7), F6
+	VFMLA V6.S4, V5.S4, V0.S4
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	SUBS $1, R5, R5
+	BNE single7
+done4:
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x6e20d402 // faddp v2.4s, v0.4s, v0.4s
+	WORD $0x6e22d440 // faddp v0.4s, v2.4s, v2.4s
+	MOVD R2, R6
+	MOVD R3, R5
+	SUBS $4, R1, R7
+	BLT rest9
+vector11:
+	FMOVQ 0(R6), F2
+	WORD $0x6e21dc43 // fmul v3.4s, v2.4s, v1.4s
+	FMOVQ 0(R5), F2
+	WORD $0x4ea0d444 // fsub v4.4s, v2.4s, v0.4s
+	WORD $0x6e24dc62 // fmul v2.4s, v3.4s, v4.4s
+	FMOVQ F2, 0(R5)
+	ADD $16, R6, R6
+	ADD $16, R5, R5
+	SUBS $4, R7, R7
+	BGE vector11
+rest9:
+	ADDS $4, R7, R7
+	BEQ done10
+single12:
+	FMOVS (R6), F2
+	WORD $0x6e21dc43 // fmul v3.4s, v2.4s, v1.4s
+	FMOVS (R5), F2
+	WORD $0x4ea0d444 // fsub v4.4s, v2.4s, v0.4s
+	WORD $0x6e24dc62 // fmul v2.4s, v3.4s, v4.4s
+	FMOVS F2, (R5)
+	ADD $4, R6, R6
+	ADD $4, R5, R5
+	SUBS $1, R7, R7
+	BNE single12
+done10:
+	ADD R4, R2, R2
+	ADD R4, R3, R3
+	SUBS $1, R0, R0
+	BNE row1
 	RET
 
 // func adamwNEON(n int, p, grad, m, v, table *float32)

@@ -39,6 +39,16 @@ func dotNEON(n int, x, y *float32) float32
 //go:noescape
 func squaresNEON(n int, x *float32) float32
 
+// sumNEON computes Σ x.
+//
+//go:noescape
+func sumNEON(n int, x *float32) float32
+
+// maxNEON computes the largest number, NaN if one is.
+//
+//go:noescape
+func maxNEON(n int, x *float32) float32
+
 // expNEON computes y = eˣ.
 //
 //go:noescape
@@ -53,6 +63,71 @@ func tanhNEON(n int, x, y *float32)
 //
 //go:noescape
 func sigmoidNEON(n int, x, y *float32)
+
+// reluNEON computes y = max(x, 0).
+//
+//go:noescape
+func reluNEON(n int, x, y *float32)
+
+// geluNEON computes y = x·Φ(x).
+//
+//go:noescape
+func geluNEON(n int, x, y *float32)
+
+// geluTanhNEON computes y = x·sigmoid(√(8/π)·(x + 0.044715·x³)).
+//
+//go:noescape
+func geluTanhNEON(n int, x, y *float32)
+
+// siluNEON computes y = x·sigmoid(x).
+//
+//go:noescape
+func siluNEON(n int, x, y *float32)
+
+// reluGradNEON computes dx = dy where x > 0, else 0.
+//
+//go:noescape
+func reluGradNEON(n int, dy, x, dx *float32)
+
+// tanhGradNEON computes dx = dy·(1−x²).
+//
+//go:noescape
+func tanhGradNEON(n int, dy, x, dx *float32)
+
+// sigmoidGradNEON computes dx = dy·x·(1−x).
+//
+//go:noescape
+func sigmoidGradNEON(n int, dy, x, dx *float32)
+
+// geluGradNEON computes dx = dy·(Φ(x)+x·φ(x)).
+//
+//go:noescape
+func geluGradNEON(n int, dy, x, dx *float32)
+
+// geluTanhGradNEON computes dx = dy·GeluTanh'(x).
+//
+//go:noescape
+func geluTanhGradNEON(n int, dy, x, dx *float32)
+
+// siluGradNEON computes dx = dy·Silu'(x).
+//
+//go:noescape
+func siluGradNEON(n int, dy, x, dx *float32)
+
+// softmaxNEON computes softmax(scale·x) of rows, and where sums is not nil ln Σ e^(scale·x) of each.
+//
+//go:noescape
+func softmaxNEON(rows, cols int, scale float32, x, dst, sums *float32)
+
+// softmaxAgainNEON computes x = e^(scale·x − sum) of rows.
+//
+//go:noescape
+func softmaxAgainNEON(rows, cols int, scale float32, x, sums *float32)
+
+// softmaxGradNEON computes d = scale·p·(d − Σ d·p) of rows.
+//
+//go:noescape
+func softmaxGradNEON(rows, cols int, scale float32, p, d *float32)
 
 // adamwNEON computes a step of AdamW.
 //

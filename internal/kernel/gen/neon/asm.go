@@ -53,6 +53,7 @@ var (
 	fmulElement = op{"fmul" + element, 0x4f809000}
 	fmlaElement = op{"fmla" + element, 0x4f801000}                           // d += n·m[0]
 	sdotElement = op{"sdot v%[1]d.4s, v%[2]d.16b, v%[3]d.4b[0]", 0x4f80e000} // d += dot products of fours of n with m[0]
+	sshr23      = op{"sshr" + two + ", #23", 0x4f290400}
 	bic         = op{"bic v%[1]d.16b, v%[2]d.16b, v%[3]d.16b", 0x4e601c00}
 
 	fmla      = op{text: "VFMLA V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"} // d += n·m
@@ -64,6 +65,8 @@ var (
 	dup       = op{text: "VDUP V%[2]d.S[0], V%[1]d.S4"}
 	lowHalves = op{text: "VUZP1 V%[3]d.H8, V%[2]d.H8, V%[1]d.H8"} // of the lanes of n, then of m
 	lowBytes  = op{text: "VUZP1 V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"}
+	sub       = op{text: "VSUB V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"}
+	and       = op{text: "VAND V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"}
 	low       = op{text: "FMOVS F%[2]d, F%[1]d"} // the first lane, 0 in the others
 	mov       = op{text: "VMOV V%[2]d.B16, V%[1]d.B16"}
 )
@@ -225,12 +228,10 @@ func (f *function) c(value float32) vec {
 	return f.register(value)
 }
 
-// register loads a constant into all lanes of a new vector.
+// register loads a constant into all lanes of a new vector: where arithmetic is what takes time, a load costs less than a
+// copy of another register.
 func (f *function) register(value float32) vec {
 	bits := math.Float32bits(value)
-	if v, ok := f.hoisted[bits]; ok {
-		return f.do(mov, v)
-	}
 	if bits == 0 {
 		return f.do(zero)
 	}
@@ -245,7 +246,7 @@ func (f *function) register(value float32) vec {
 	return f.load(f.table, 16*i)
 }
 
-// hoist keeps constants in registers from here on.
+// hoist keeps constants in registers from here on, for c.
 func (f *function) hoist(values ...float32) {
 	for _, v := range values {
 		if _, ok := f.hoisted[math.Float32bits(v)]; !ok {

@@ -10,6 +10,7 @@ import (
 func rows(f *file) {
 	arithmetic(f)
 	activations(f)
+	softmax(f)
 	adamw(f)
 }
 
@@ -56,6 +57,8 @@ func arithmetic(file *file) {
 	})
 	reduce(file, "dot", "Σ x·y", xy, 0, fadd, faddp, func(v view, x []vec, sum vec) { v.on(fmla, sum, x[0], x[1]) })
 	reduce(file, "squares", "Σ x²", x, 0, fadd, faddp, func(v view, x []vec, sum vec) { v.on(fmla, sum, x[0], x[0]) })
+	reduce(file, "sum", "Σ x", x, 0, fadd, faddp, func(v view, x []vec, sum vec) { v.on(fadd, sum, sum, x[0]) })
+	reduce(file, "max", "the largest number, NaN if one is", x, -inf, fmax, fmaxp, func(v view, x []vec, top vec) { v.raise(top, x[0]) })
 }
 
 // reduce joins what body gathers in four vectors, which begin with a constant.
