@@ -2,7 +2,11 @@
 
 package kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 const levelNEON level = 1
 
@@ -25,56 +29,53 @@ func tileRows(l level) int { return [...]int{maxRows, 8}[l] }
 // stripWidth is the distance between the rows of a strip of A that is packed as its transpose.
 func stripWidth(level) int { return 8 }
 
-// inPlace tells that B can be read where it lies: the assembly wants it packed.
-func inPlace(l level, _, _, _ int) bool { return l == levelGo }
+// inPlace tells that B is used too little to be worth packing, and can be read where it lies: in whole panels, and with
+// rows that do not fall into one set of the cache.
+func inPlace(l level, m, n, ldb int) bool {
+	return l == levelGo || n%8 == 0 && m <= 24 && ldb%1024 != 0
+}
 
-// run multiplies the rows with cols columns of B, which begin at a panel, into C.
+// run multiplies the rows with cols columns of B, which begin at a panel, into C. The assembly stores whole vectors: the
+// last columns go through a tile of their own.
 func (t *tile) run(b, c []float32, cols int) {
-	for at := 0; at < cols; at += 8 {
-		t.runPanel(b[at/8*t.size:], c[at:], min(8, cols-at))
+	acc, panels := 0, cols/8
+	if t.acc {
+		acc = 1
 	}
-	if t.bias != nil {
-		for r := range t.rows {
-			plainAdd(c[r*t.ldc:r*t.ldc+cols], t.bias)
+	if panels > 0 {
+		t.panels(panels, &b[0], &c[0], 4*t.ldc, acc, unsafe.SliceData(t.bias))
+	}
+	if at := 8 * panels; at < cols {
+		var whole [8 * 8]float32
+		t.panels(1, &b[panels*t.size], &whole[0], 4*8, 0, nil)
+		storeWhole(whole[:], 8, t.rows, c[at:], t.ldc, cols-at, t.acc)
+		if t.bias != nil {
+			for r := range t.rows {
+				plainAdd(c[r*t.ldc+at:r*t.ldc+cols], t.bias[at:])
+			}
 		}
 	}
 }
 
-// runPanel multiplies the rows with one panel of B, of which cols columns count. The assembly stores whole vectors: the
-// last panel goes through a tile of its own.
-func (t *tile) runPanel(b, c []float32, cols int) {
-	if cols == 8 {
-		acc := 0
-		if t.acc {
-			acc = 1
-		}
-		t.neon(&b[0], &c[0], 4*t.ldc, acc)
-		return
-	}
-	var whole [8 * 8]float32
-	t.neon(&b[0], &whole[0], 4*8, 0)
-	storeWhole(whole[:], 8, t.rows, c, t.ldc, cols, t.acc)
-}
-
-func (t *tile) neon(b, c *float32, ldc, acc int) {
-	k, a, rs, cs := t.k, &t.a[0], 4*t.rs, 4*t.cs
+func (t *tile) panels(n int, b, c *float32, ldc, acc int, bias *float32) {
+	k, a, rs, cs, ldb, size := t.k, &t.a[0], 4*t.rs, 4*t.cs, 4*t.ldb, 4*t.size
 	switch t.rows {
 	case 1:
-		gemm1x8NEON(k, a, rs, cs, b, c, ldc, acc)
+		gemm1x8NEON(k, n, a, rs, cs, b, ldb, size, c, ldc, acc, bias)
 	case 2:
-		gemm2x8NEON(k, a, rs, cs, b, c, ldc, acc)
+		gemm2x8NEON(k, n, a, rs, cs, b, ldb, size, c, ldc, acc, bias)
 	case 3:
-		gemm3x8NEON(k, a, rs, cs, b, c, ldc, acc)
+		gemm3x8NEON(k, n, a, rs, cs, b, ldb, size, c, ldc, acc, bias)
 	case 4:
-		gemm4x8NEON(k, a, rs, cs, b, c, ldc, acc)
+		gemm4x8NEON(k, n, a, rs, cs, b, ldb, size, c, ldc, acc, bias)
 	case 5:
-		gemm5x8NEON(k, a, rs, cs, b, c, ldc, acc)
+		gemm5x8NEON(k, n, a, rs, cs, b, ldb, size, c, ldc, acc, bias)
 	case 6:
-		gemm6x8NEON(k, a, rs, cs, b, c, ldc, acc)
+		gemm6x8NEON(k, n, a, rs, cs, b, ldb, size, c, ldc, acc, bias)
 	case 7:
-		gemm7x8NEON(k, a, rs, cs, b, c, ldc, acc)
+		gemm7x8NEON(k, n, a, rs, cs, b, ldb, size, c, ldc, acc, bias)
 	case 8:
-		gemm8x8NEON(k, a, rs, cs, b, c, ldc, acc)
+		gemm8x8NEON(k, n, a, rs, cs, b, ldb, size, c, ldc, acc, bias)
 	}
 }
 
@@ -90,5 +91,31 @@ func storeWhole(whole []float32, width, rows int, c []float32, ldc, cols int, ac
 	}
 }
 
-func copyRows(level, int, int, []float32, int, int, int, []float32, int) int { return 0 }
-func transposeRows(level, int, int, []float32, int, []float32, int) int      { return 0 }
+// copyRows does copyPanels for the first of the rows, whose number it returns: those where whole panels can be read.
+func copyRows(l level, k, panels int, src []float32, stride, step, width int, dst []float32, size int) int {
+	reach := (panels-1)*step + width
+	if l == levelGo || len(src) < reach {
+		return 0
+	}
+	if stride > 0 {
+		k = min(k, (len(src)-reach)/stride+1)
+	}
+	packNEON(k, panels, &src[0], 4*stride, 4*step, &dst[0], 4*size)
+	return k
+}
+
+// transposeRows writes row c of src, stride apart, as column c of dst, whose rows lie width apart, for the first of k
+// columns of src, whose number it returns: whole vectors. There are at least as many columns in dst as are written.
+func transposeRows(l level, rows, k int, src []float32, stride int, dst []float32, width int) int {
+	if l == levelGo || k < 4 {
+		return 0
+	}
+	for first := 0; first < rows; first += 4 {
+		var row [4]int
+		for r := range row {
+			row[r] = stride * min(first+r, rows-1) // behind the last row it is read again
+		}
+		transposeNEON(k/4, &src[row[0]], &src[row[1]], &src[row[2]], &src[row[3]], &dst[first], 4*width)
+	}
+	return k &^ 3
+}

@@ -4,477 +4,19 @@
 
 #include "textflag.h"
 
-// func gemm1x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
-TEXT ·gemm1x8NEON(SB), NOSPLIT, $0-64
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD cs+24(FP), R3
-	MOVD b+32(FP), R4
-	MOVD $0, R5
-	VEOR V0.B16, V0.B16, V0.B16
-	VEOR V1.B16, V1.B16, V1.B16
-	VEOR V2.B16, V2.B16, V2.B16
-	VEOR V3.B16, V3.B16, V3.B16
-	VEOR V4.B16, V4.B16, V4.B16
-	VEOR V5.B16, V5.B16, V5.B16
-	VEOR V6.B16, V6.B16, V6.B16
-	VEOR V7.B16, V7.B16, V7.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R4), (F8, F9)
-	FMOVS (R1)(R5), F10
-	ADD R3, R5, R5
-	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
-	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
-	FLDPQ 32(R4), (F8, F9)
-	FMOVS (R1)(R5), F10
-	ADD R3, R5, R5
-	WORD $0x4f8a1102 // fmla v2.4s, v8.4s, v10.s[0]
-	WORD $0x4f8a1123 // fmla v3.4s, v9.4s, v10.s[0]
-	FLDPQ 64(R4), (F8, F9)
-	FMOVS (R1)(R5), F10
-	ADD R3, R5, R5
-	WORD $0x4f8a1104 // fmla v4.4s, v8.4s, v10.s[0]
-	WORD $0x4f8a1125 // fmla v5.4s, v9.4s, v10.s[0]
-	FLDPQ 96(R4), (F8, F9)
-	FMOVS (R1)(R5), F10
-	ADD R3, R5, R5
-	WORD $0x4f8a1106 // fmla v6.4s, v8.4s, v10.s[0]
-	WORD $0x4f8a1127 // fmla v7.4s, v9.4s, v10.s[0]
-	ADD $128, R4, R4
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R4), (F8, F9)
-	FMOVS (R1)(R5), F10
-	ADD R3, R5, R5
-	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
-	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
-	ADD $32, R4, R4
-	SUBS $1, R0, R0
-	BNE single
-sum:
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	MOVD c+40(FP), R6
-	MOVD ldc+48(FP), R7
-	MOVD acc+56(FP), R8
-	CBZ R8, write
-	MOVD R6, R9
-	FLDPQ 0(R9), (F2, F3)
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	ADD R7, R9, R9
-write:
-	FSTPQ (F0, F1), 0(R6)
-	ADD R7, R6, R6
-	RET
-
-// func gemm2x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
-TEXT ·gemm2x8NEON(SB), NOSPLIT, $0-64
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD cs+24(FP), R3
-	MOVD b+32(FP), R4
-	ADD R2, R1, R5
-	MOVD $0, R6
-	VEOR V0.B16, V0.B16, V0.B16
-	VEOR V1.B16, V1.B16, V1.B16
-	VEOR V2.B16, V2.B16, V2.B16
-	VEOR V3.B16, V3.B16, V3.B16
-	VEOR V4.B16, V4.B16, V4.B16
-	VEOR V5.B16, V5.B16, V5.B16
-	VEOR V6.B16, V6.B16, V6.B16
-	VEOR V7.B16, V7.B16, V7.B16
-	VEOR V8.B16, V8.B16, V8.B16
-	VEOR V9.B16, V9.B16, V9.B16
-	VEOR V10.B16, V10.B16, V10.B16
-	VEOR V11.B16, V11.B16, V11.B16
-	VEOR V12.B16, V12.B16, V12.B16
-	VEOR V13.B16, V13.B16, V13.B16
-	VEOR V14.B16, V14.B16, V14.B16
-	VEOR V15.B16, V15.B16, V15.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R4), (F16, F17)
-	FMOVS (R1)(R6), F18
-	FMOVS (R5)(R6), F19
-	ADD R3, R6, R6
-	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
-	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
-	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
-	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
-	FLDPQ 32(R4), (F16, F17)
-	FMOVS (R1)(R6), F18
-	FMOVS (R5)(R6), F19
-	ADD R3, R6, R6
-	WORD $0x4f921204 // fmla v4.4s, v16.4s, v18.s[0]
-	WORD $0x4f921225 // fmla v5.4s, v17.4s, v18.s[0]
-	WORD $0x4f931206 // fmla v6.4s, v16.4s, v19.s[0]
-	WORD $0x4f931227 // fmla v7.4s, v17.4s, v19.s[0]
-	FLDPQ 64(R4), (F16, F17)
-	FMOVS (R1)(R6), F18
-	FMOVS (R5)(R6), F19
-	ADD R3, R6, R6
-	WORD $0x4f921208 // fmla v8.4s, v16.4s, v18.s[0]
-	WORD $0x4f921229 // fmla v9.4s, v17.4s, v18.s[0]
-	WORD $0x4f93120a // fmla v10.4s, v16.4s, v19.s[0]
-	WORD $0x4f93122b // fmla v11.4s, v17.4s, v19.s[0]
-	FLDPQ 96(R4), (F16, F17)
-	FMOVS (R1)(R6), F18
-	FMOVS (R5)(R6), F19
-	ADD R3, R6, R6
-	WORD $0x4f92120c // fmla v12.4s, v16.4s, v18.s[0]
-	WORD $0x4f92122d // fmla v13.4s, v17.4s, v18.s[0]
-	WORD $0x4f93120e // fmla v14.4s, v16.4s, v19.s[0]
-	WORD $0x4f93122f // fmla v15.4s, v17.4s, v19.s[0]
-	ADD $128, R4, R4
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R4), (F16, F17)
-	FMOVS (R1)(R6), F18
-	FMOVS (R5)(R6), F19
-	ADD R3, R6, R6
-	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
-	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
-	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
-	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
-	ADD $32, R4, R4
-	SUBS $1, R0, R0
-	BNE single
-sum:
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	MOVD c+40(FP), R7
-	MOVD ldc+48(FP), R8
-	MOVD acc+56(FP), R9
-	CBZ R9, write
-	MOVD R7, R10
-	FLDPQ 0(R10), (F4, F5)
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	ADD R8, R10, R10
-	FLDPQ 0(R10), (F4, F5)
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	ADD R8, R10, R10
-write:
-	FSTPQ (F0, F1), 0(R7)
-	ADD R8, R7, R7
-	FSTPQ (F2, F3), 0(R7)
-	ADD R8, R7, R7
-	RET
-
-// func gemm3x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
-TEXT ·gemm3x8NEON(SB), NOSPLIT, $0-64
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD cs+24(FP), R3
-	MOVD b+32(FP), R4
-	ADD R2, R1, R5
-	ADD R2, R5, R6
-	MOVD $0, R7
-	VEOR V0.B16, V0.B16, V0.B16
-	VEOR V1.B16, V1.B16, V1.B16
-	VEOR V2.B16, V2.B16, V2.B16
-	VEOR V3.B16, V3.B16, V3.B16
-	VEOR V4.B16, V4.B16, V4.B16
-	VEOR V5.B16, V5.B16, V5.B16
-	VEOR V6.B16, V6.B16, V6.B16
-	VEOR V7.B16, V7.B16, V7.B16
-	VEOR V8.B16, V8.B16, V8.B16
-	VEOR V9.B16, V9.B16, V9.B16
-	VEOR V10.B16, V10.B16, V10.B16
-	VEOR V11.B16, V11.B16, V11.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R4), (F12, F13)
-	FMOVS (R1)(R7), F14
-	FMOVS (R5)(R7), F15
-	FMOVS (R6)(R7), F16
-	ADD R3, R7, R7
-	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
-	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	FLDPQ 32(R4), (F12, F13)
-	FMOVS (R1)(R7), F14
-	FMOVS (R5)(R7), F15
-	FMOVS (R6)(R7), F16
-	ADD R3, R7, R7
-	WORD $0x4f8e1186 // fmla v6.4s, v12.4s, v14.s[0]
-	WORD $0x4f8e11a7 // fmla v7.4s, v13.4s, v14.s[0]
-	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
-	WORD $0x4f90118a // fmla v10.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
-	FLDPQ 64(R4), (F12, F13)
-	FMOVS (R1)(R7), F14
-	FMOVS (R5)(R7), F15
-	FMOVS (R6)(R7), F16
-	ADD R3, R7, R7
-	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
-	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	FLDPQ 96(R4), (F12, F13)
-	FMOVS (R1)(R7), F14
-	FMOVS (R5)(R7), F15
-	FMOVS (R6)(R7), F16
-	ADD R3, R7, R7
-	WORD $0x4f8e1186 // fmla v6.4s, v12.4s, v14.s[0]
-	WORD $0x4f8e11a7 // fmla v7.4s, v13.4s, v14.s[0]
-	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
-	WORD $0x4f90118a // fmla v10.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
-	ADD $128, R4, R4
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R4), (F12, F13)
-	FMOVS (R1)(R7), F14
-	FMOVS (R5)(R7), F15
-	FMOVS (R6)(R7), F16
-	ADD R3, R7, R7
-	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
-	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	ADD $32, R4, R4
-	SUBS $1, R0, R0
-	BNE single
-sum:
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
-	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
-	MOVD c+40(FP), R8
-	MOVD ldc+48(FP), R9
-	MOVD acc+56(FP), R10
-	CBZ R10, write
-	MOVD R8, R11
-	FLDPQ 0(R11), (F6, F7)
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	ADD R9, R11, R11
-	FLDPQ 0(R11), (F6, F7)
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	ADD R9, R11, R11
-	FLDPQ 0(R11), (F6, F7)
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	ADD R9, R11, R11
-write:
-	FSTPQ (F0, F1), 0(R8)
-	ADD R9, R8, R8
-	FSTPQ (F2, F3), 0(R8)
-	ADD R9, R8, R8
-	FSTPQ (F4, F5), 0(R8)
-	ADD R9, R8, R8
-	RET
-
-// func gemm4x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
-TEXT ·gemm4x8NEON(SB), NOSPLIT, $0-64
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD cs+24(FP), R3
-	MOVD b+32(FP), R4
-	ADD R2, R1, R5
-	ADD R2, R5, R6
-	ADD R2, R6, R7
-	MOVD $0, R8
-	VEOR V0.B16, V0.B16, V0.B16
-	VEOR V1.B16, V1.B16, V1.B16
-	VEOR V2.B16, V2.B16, V2.B16
-	VEOR V3.B16, V3.B16, V3.B16
-	VEOR V4.B16, V4.B16, V4.B16
-	VEOR V5.B16, V5.B16, V5.B16
-	VEOR V6.B16, V6.B16, V6.B16
-	VEOR V7.B16, V7.B16, V7.B16
-	VEOR V8.B16, V8.B16, V8.B16
-	VEOR V9.B16, V9.B16, V9.B16
-	VEOR V10.B16, V10.B16, V10.B16
-	VEOR V11.B16, V11.B16, V11.B16
-	VEOR V12.B16, V12.B16, V12.B16
-	VEOR V13.B16, V13.B16, V13.B16
-	VEOR V14.B16, V14.B16, V14.B16
-	VEOR V15.B16, V15.B16, V15.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R4), (F16, F17)
-	FMOVS (R1)(R8), F18
-	FMOVS (R5)(R8), F19
-	FMOVS (R6)(R8), F20
-	FMOVS (R7)(R8), F21
-	ADD R3, R8, R8
-	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
-	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
-	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
-	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
-	WORD $0x4f941204 // fmla v4.4s, v16.4s, v20.s[0]
-	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
-	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
-	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
-	FLDPQ 32(R4), (F16, F17)
-	FMOVS (R1)(R8), F18
-	FMOVS (R5)(R8), F19
-	FMOVS (R6)(R8), F20
-	FMOVS (R7)(R8), F21
-	ADD R3, R8, R8
-	WORD $0x4f921208 // fmla v8.4s, v16.4s, v18.s[0]
-	WORD $0x4f921229 // fmla v9.4s, v17.4s, v18.s[0]
-	WORD $0x4f93120a // fmla v10.4s, v16.4s, v19.s[0]
-	WORD $0x4f93122b // fmla v11.4s, v17.4s, v19.s[0]
-	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
-	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
-	WORD $0x4f95120e // fmla v14.4s, v16.4s, v21.s[0]
-	WORD $0x4f95122f // fmla v15.4s, v17.4s, v21.s[0]
-	FLDPQ 64(R4), (F16, F17)
-	FMOVS (R1)(R8), F18
-	FMOVS (R5)(R8), F19
-	FMOVS (R6)(R8), F20
-	FMOVS (R7)(R8), F21
-	ADD R3, R8, R8
-	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
-	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
-	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
-	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
-	WORD $0x4f941204 // fmla v4.4s, v16.4s, v20.s[0]
-	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
-	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
-	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
-	FLDPQ 96(R4), (F16, F17)
-	FMOVS (R1)(R8), F18
-	FMOVS (R5)(R8), F19
-	FMOVS (R6)(R8), F20
-	FMOVS (R7)(R8), F21
-	ADD R3, R8, R8
-	WORD $0x4f921208 // fmla v8.4s, v16.4s, v18.s[0]
-	WORD $0x4f921229 // fmla v9.4s, v17.4s, v18.s[0]
-	WORD $0x4f93120a // fmla v10.4s, v16.4s, v19.s[0]
-	WORD $0x4f93122b // fmla v11.4s, v17.4s, v19.s[0]
-	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
-	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
-	WORD $0x4f95120e // fmla v14.4s, v16.4s, v21.s[0]
-	WORD $0x4f95122f // fmla v15.4s, v17.4s, v21.s[0]
-	ADD $128, R4, R4
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R4), (F16, F17)
-	FMOVS (R1)(R8), F18
-	FMOVS (R5)(R8), F19
-	FMOVS (R6)(R8), F20
-	FMOVS (R7)(R8), F21
-	ADD R3, R8, R8
-	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
-	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
-	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
-	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
-	WORD $0x4f941204 // fmla v4.4s, v16.4s, v20.s[0]
-	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
-	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
-	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
-	ADD $32, R4, R4
-	SUBS $1, R0, R0
-	BNE single
-sum:
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
-	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	MOVD c+40(FP), R9
-	MOVD ldc+48(FP), R10
-	MOVD acc+56(FP), R11
-	CBZ R11, write
-	MOVD R9, R12
-	FLDPQ 0(R12), (F8, F9)
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	ADD R10, R12, R12
-	FLDPQ 0(R12), (F8, F9)
-	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	ADD R10, R12, R12
-	FLDPQ 0(R12), (F8, F9)
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	ADD R10, R12, R12
-	FLDPQ 0(R12), (F8, F9)
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	ADD R10, R12, R12
-write:
-	FSTPQ (F0, F1), 0(R9)
-	ADD R10, R9, R9
-	FSTPQ (F2, F3), 0(R9)
-	ADD R10, R9, R9
-	FSTPQ (F4, F5), 0(R9)
-	ADD R10, R9, R9
-	FSTPQ (F6, F7), 0(R9)
-	ADD R10, R9, R9
-	RET
-
-// func gemm5x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
-TEXT ·gemm5x8NEON(SB), NOSPLIT, $0-64
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD cs+24(FP), R3
-	MOVD b+32(FP), R4
-	ADD R2, R1, R5
-	ADD R2, R5, R6
-	ADD R2, R6, R7
-	ADD R2, R7, R8
+// func gemm1x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
+TEXT ·gemm1x8NEON(SB), NOSPLIT, $0-96
+	MOVD panels+8(FP), R0
+	MOVD cs+32(FP), R1
+	MOVD ldb+48(FP), R2
+	MOVD b+40(FP), R3
+	MOVD c+64(FP), R4
+	MOVD bias+88(FP), R5
+	MOVD a+16(FP), R6
+	MOVD rs+24(FP), R7
+panel:
+	MOVD k+0(FP), R7
+	MOVD R3, R8
 	MOVD $0, R9
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -484,157 +26,93 @@ TEXT ·gemm5x8NEON(SB), NOSPLIT, $0-64
 	VEOR V5.B16, V5.B16, V5.B16
 	VEOR V6.B16, V6.B16, V6.B16
 	VEOR V7.B16, V7.B16, V7.B16
-	VEOR V8.B16, V8.B16, V8.B16
-	VEOR V9.B16, V9.B16, V9.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R4), (F10, F11)
-	FMOVS (R1)(R9), F12
-	FMOVS (R5)(R9), F13
-	FMOVS (R6)(R9), F14
-	FMOVS (R7)(R9), F15
-	FMOVS (R8)(R9), F16
-	ADD R3, R9, R9
-	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
-	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
-	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
-	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
-	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
-	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
-	WORD $0x4f8f1146 // fmla v6.4s, v10.4s, v15.s[0]
-	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
-	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
-	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
-	FLDPQ 32(R4), (F10, F11)
-	FMOVS (R1)(R9), F12
-	FMOVS (R5)(R9), F13
-	FMOVS (R6)(R9), F14
-	FMOVS (R7)(R9), F15
-	FMOVS (R8)(R9), F16
-	ADD R3, R9, R9
-	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
-	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
-	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
-	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
-	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
-	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
-	WORD $0x4f8f1146 // fmla v6.4s, v10.4s, v15.s[0]
-	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
-	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
-	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
-	FLDPQ 64(R4), (F10, F11)
-	FMOVS (R1)(R9), F12
-	FMOVS (R5)(R9), F13
-	FMOVS (R6)(R9), F14
-	FMOVS (R7)(R9), F15
-	FMOVS (R8)(R9), F16
-	ADD R3, R9, R9
-	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
-	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
-	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
-	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
-	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
-	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
-	WORD $0x4f8f1146 // fmla v6.4s, v10.4s, v15.s[0]
-	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
-	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
-	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
-	FLDPQ 96(R4), (F10, F11)
-	FMOVS (R1)(R9), F12
-	FMOVS (R5)(R9), F13
-	FMOVS (R6)(R9), F14
-	FMOVS (R7)(R9), F15
-	FMOVS (R8)(R9), F16
-	ADD R3, R9, R9
-	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
-	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
-	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
-	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
-	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
-	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
-	WORD $0x4f8f1146 // fmla v6.4s, v10.4s, v15.s[0]
-	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
-	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
-	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
-	ADD $128, R4, R4
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R4), (F10, F11)
-	FMOVS (R1)(R9), F12
-	FMOVS (R5)(R9), F13
-	FMOVS (R6)(R9), F14
-	FMOVS (R7)(R9), F15
-	FMOVS (R8)(R9), F16
-	ADD R3, R9, R9
-	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
-	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
-	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
-	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
-	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
-	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
-	WORD $0x4f8f1146 // fmla v6.4s, v10.4s, v15.s[0]
-	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
-	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
-	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
+	SUBS $4, R7, R7
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R8), (F8, F9)
+	ADD R2, R8, R8
+	FMOVS (R6)(R9), F10
+	ADD R1, R9, R9
+	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
+	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
+	FLDPQ 0(R8), (F8, F9)
+	ADD R2, R8, R8
+	FMOVS (R6)(R9), F10
+	ADD R1, R9, R9
+	WORD $0x4f8a1102 // fmla v2.4s, v8.4s, v10.s[0]
+	WORD $0x4f8a1123 // fmla v3.4s, v9.4s, v10.s[0]
+	FLDPQ 0(R8), (F8, F9)
+	ADD R2, R8, R8
+	FMOVS (R6)(R9), F10
+	ADD R1, R9, R9
+	WORD $0x4f8a1104 // fmla v4.4s, v8.4s, v10.s[0]
+	WORD $0x4f8a1125 // fmla v5.4s, v9.4s, v10.s[0]
+	FLDPQ 0(R8), (F8, F9)
+	ADD R2, R8, R8
+	FMOVS (R6)(R9), F10
+	ADD R1, R9, R9
+	WORD $0x4f8a1106 // fmla v6.4s, v8.4s, v10.s[0]
+	WORD $0x4f8a1127 // fmla v7.4s, v9.4s, v10.s[0]
+	SUBS $4, R7, R7
+	BGE unrolled3
+tail1:
+	ADDS $4, R7, R7
+	BEQ sum2
+single4:
+	FLDPQ 0(R8), (F8, F9)
+	ADD R2, R8, R8
+	FMOVS (R6)(R9), F10
+	ADD R1, R9, R9
+	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
+	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
+	SUBS $1, R7, R7
+	BNE single4
+sum2:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	CBZ R5, skip5
+	FLDPQ 0(R5), (F2, F3)
+	ADD $32, R5, R5
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+skip5:
+	MOVD ldc+72(FP), R9
+	MOVD acc+80(FP), R10
+	MOVD R4, R11
+	CBZ R10, write6
+	FLDPQ 0(R11), (F2, F3)
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	ADD R9, R11, R11
+	MOVD R4, R11
+write6:
+	FSTPQ (F0, F1), 0(R11)
+	ADD R9, R11, R11
+	MOVD size+56(FP), R11
+	ADD R11, R3, R3
 	ADD $32, R4, R4
 	SUBS $1, R0, R0
-	BNE single
-sum:
-	MOVD c+40(FP), R10
-	MOVD ldc+48(FP), R11
-	MOVD acc+56(FP), R12
-	CBZ R12, write
-	MOVD R10, R13
-	FLDPQ 0(R13), (F10, F11)
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	ADD R11, R13, R13
-	FLDPQ 0(R13), (F10, F11)
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
-	ADD R11, R13, R13
-	FLDPQ 0(R13), (F10, F11)
-	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
-	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
-	ADD R11, R13, R13
-	FLDPQ 0(R13), (F10, F11)
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	ADD R11, R13, R13
-	FLDPQ 0(R13), (F10, F11)
-	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
-	ADD R11, R13, R13
-write:
-	FSTPQ (F0, F1), 0(R10)
-	ADD R11, R10, R10
-	FSTPQ (F2, F3), 0(R10)
-	ADD R11, R10, R10
-	FSTPQ (F4, F5), 0(R10)
-	ADD R11, R10, R10
-	FSTPQ (F6, F7), 0(R10)
-	ADD R11, R10, R10
-	FSTPQ (F8, F9), 0(R10)
-	ADD R11, R10, R10
+	BNE panel
 	RET
 
-// func gemm6x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
-TEXT ·gemm6x8NEON(SB), NOSPLIT, $0-64
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD cs+24(FP), R3
-	MOVD b+32(FP), R4
-	ADD R2, R1, R5
-	ADD R2, R5, R6
-	ADD R2, R6, R7
-	ADD R2, R7, R8
-	ADD R2, R8, R9
+// func gemm2x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
+TEXT ·gemm2x8NEON(SB), NOSPLIT, $0-96
+	MOVD panels+8(FP), R0
+	MOVD cs+32(FP), R1
+	MOVD ldb+48(FP), R2
+	MOVD b+40(FP), R3
+	MOVD c+64(FP), R4
+	MOVD bias+88(FP), R5
+	MOVD a+16(FP), R6
+	MOVD rs+24(FP), R7
+	ADD R7, R6, R8
+panel:
+	MOVD k+0(FP), R7
+	MOVD R3, R9
 	MOVD $0, R10
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -648,177 +126,127 @@ TEXT ·gemm6x8NEON(SB), NOSPLIT, $0-64
 	VEOR V9.B16, V9.B16, V9.B16
 	VEOR V10.B16, V10.B16, V10.B16
 	VEOR V11.B16, V11.B16, V11.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R4), (F12, F13)
-	FMOVS (R1)(R10), F14
-	FMOVS (R5)(R10), F15
-	FMOVS (R6)(R10), F16
-	FMOVS (R7)(R10), F17
-	FMOVS (R8)(R10), F18
-	FMOVS (R9)(R10), F19
-	ADD R3, R10, R10
-	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
-	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
-	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
-	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
-	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
-	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
-	FLDPQ 32(R4), (F12, F13)
-	FMOVS (R1)(R10), F14
-	FMOVS (R5)(R10), F15
-	FMOVS (R6)(R10), F16
-	FMOVS (R7)(R10), F17
-	FMOVS (R8)(R10), F18
-	FMOVS (R9)(R10), F19
-	ADD R3, R10, R10
-	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
-	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
-	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
-	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
-	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
-	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
-	FLDPQ 64(R4), (F12, F13)
-	FMOVS (R1)(R10), F14
-	FMOVS (R5)(R10), F15
-	FMOVS (R6)(R10), F16
-	FMOVS (R7)(R10), F17
-	FMOVS (R8)(R10), F18
-	FMOVS (R9)(R10), F19
-	ADD R3, R10, R10
-	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
-	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
-	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
-	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
-	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
-	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
-	FLDPQ 96(R4), (F12, F13)
-	FMOVS (R1)(R10), F14
-	FMOVS (R5)(R10), F15
-	FMOVS (R6)(R10), F16
-	FMOVS (R7)(R10), F17
-	FMOVS (R8)(R10), F18
-	FMOVS (R9)(R10), F19
-	ADD R3, R10, R10
-	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
-	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
-	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
-	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
-	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
-	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
-	ADD $128, R4, R4
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R4), (F12, F13)
-	FMOVS (R1)(R10), F14
-	FMOVS (R5)(R10), F15
-	FMOVS (R6)(R10), F16
-	FMOVS (R7)(R10), F17
-	FMOVS (R8)(R10), F18
-	FMOVS (R9)(R10), F19
-	ADD R3, R10, R10
-	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
-	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
-	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
-	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
-	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
-	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
-	ADD $32, R4, R4
-	SUBS $1, R0, R0
-	BNE single
-sum:
-	MOVD c+40(FP), R11
-	MOVD ldc+48(FP), R12
-	MOVD acc+56(FP), R13
-	CBZ R13, write
-	MOVD R11, R14
-	FLDPQ 0(R14), (F12, F13)
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	SUBS $4, R7, R7
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R9), (F16, F17)
+	ADD R2, R9, R9
+	FMOVS (R6)(R10), F18
+	FMOVS (R8)(R10), F19
+	ADD R1, R10, R10
+	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
+	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
+	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
+	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
+	FLDPQ 0(R9), (F16, F17)
+	ADD R2, R9, R9
+	FMOVS (R6)(R10), F18
+	FMOVS (R8)(R10), F19
+	ADD R1, R10, R10
+	WORD $0x4f921204 // fmla v4.4s, v16.4s, v18.s[0]
+	WORD $0x4f921225 // fmla v5.4s, v17.4s, v18.s[0]
+	WORD $0x4f931206 // fmla v6.4s, v16.4s, v19.s[0]
+	WORD $0x4f931227 // fmla v7.4s, v17.4s, v19.s[0]
+	FLDPQ 0(R9), (F16, F17)
+	ADD R2, R9, R9
+	FMOVS (R6)(R10), F18
+	FMOVS (R8)(R10), F19
+	ADD R1, R10, R10
+	WORD $0x4f921208 // fmla v8.4s, v16.4s, v18.s[0]
+	WORD $0x4f921229 // fmla v9.4s, v17.4s, v18.s[0]
+	WORD $0x4f93120a // fmla v10.4s, v16.4s, v19.s[0]
+	WORD $0x4f93122b // fmla v11.4s, v17.4s, v19.s[0]
+	FLDPQ 0(R9), (F16, F17)
+	ADD R2, R9, R9
+	FMOVS (R6)(R10), F18
+	FMOVS (R8)(R10), F19
+	ADD R1, R10, R10
+	WORD $0x4f92120c // fmla v12.4s, v16.4s, v18.s[0]
+	WORD $0x4f92122d // fmla v13.4s, v17.4s, v18.s[0]
+	WORD $0x4f93120e // fmla v14.4s, v16.4s, v19.s[0]
+	WORD $0x4f93122f // fmla v15.4s, v17.4s, v19.s[0]
+	SUBS $4, R7, R7
+	BGE unrolled3
+tail1:
+	ADDS $4, R7, R7
+	BEQ sum2
+single4:
+	FLDPQ 0(R9), (F16, F17)
+	ADD R2, R9, R9
+	FMOVS (R6)(R10), F18
+	FMOVS (R8)(R10), F19
+	ADD R1, R10, R10
+	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
+	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
+	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
+	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
+	SUBS $1, R7, R7
+	BNE single4
+sum2:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	ADD R12, R14, R14
-	FLDPQ 0(R14), (F12, F13)
-	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	ADD R12, R14, R14
-	FLDPQ 0(R14), (F12, F13)
-	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	ADD R12, R14, R14
-	FLDPQ 0(R14), (F12, F13)
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	ADD R12, R14, R14
-	FLDPQ 0(R14), (F12, F13)
-	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
-	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	ADD R12, R14, R14
-	FLDPQ 0(R14), (F12, F13)
-	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
-	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
-	ADD R12, R14, R14
-write:
-	FSTPQ (F0, F1), 0(R11)
-	ADD R12, R11, R11
-	FSTPQ (F2, F3), 0(R11)
-	ADD R12, R11, R11
-	FSTPQ (F4, F5), 0(R11)
-	ADD R12, R11, R11
-	FSTPQ (F6, F7), 0(R11)
-	ADD R12, R11, R11
-	FSTPQ (F8, F9), 0(R11)
-	ADD R12, R11, R11
-	FSTPQ (F10, F11), 0(R11)
-	ADD R12, R11, R11
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	CBZ R5, skip5
+	FLDPQ 0(R5), (F4, F5)
+	ADD $32, R5, R5
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+skip5:
+	MOVD ldc+72(FP), R10
+	MOVD acc+80(FP), R11
+	MOVD R4, R12
+	CBZ R11, write6
+	FLDPQ 0(R12), (F4, F5)
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	ADD R10, R12, R12
+	FLDPQ 0(R12), (F4, F5)
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	ADD R10, R12, R12
+	MOVD R4, R12
+write6:
+	FSTPQ (F0, F1), 0(R12)
+	ADD R10, R12, R12
+	FSTPQ (F2, F3), 0(R12)
+	ADD R10, R12, R12
+	MOVD size+56(FP), R12
+	ADD R12, R3, R3
+	ADD $32, R4, R4
+	SUBS $1, R0, R0
+	BNE panel
 	RET
 
-// func gemm7x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
-TEXT ·gemm7x8NEON(SB), NOSPLIT, $0-64
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD cs+24(FP), R3
-	MOVD b+32(FP), R4
-	ADD R2, R1, R5
-	ADD R2, R5, R6
-	ADD R2, R6, R7
-	ADD R2, R7, R8
-	ADD R2, R8, R9
-	ADD R2, R9, R10
+// func gemm3x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
+TEXT ·gemm3x8NEON(SB), NOSPLIT, $0-96
+	MOVD panels+8(FP), R0
+	MOVD cs+32(FP), R1
+	MOVD ldb+48(FP), R2
+	MOVD b+40(FP), R3
+	MOVD c+64(FP), R4
+	MOVD bias+88(FP), R5
+	MOVD a+16(FP), R6
+	MOVD rs+24(FP), R7
+	ADD R7, R6, R8
+	ADD R7, R8, R9
+panel:
+	MOVD k+0(FP), R7
+	MOVD R3, R10
 	MOVD $0, R11
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -832,201 +260,141 @@ TEXT ·gemm7x8NEON(SB), NOSPLIT, $0-64
 	VEOR V9.B16, V9.B16, V9.B16
 	VEOR V10.B16, V10.B16, V10.B16
 	VEOR V11.B16, V11.B16, V11.B16
-	VEOR V12.B16, V12.B16, V12.B16
-	VEOR V13.B16, V13.B16, V13.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R4), (F14, F15)
-	FMOVS (R1)(R11), F16
-	FMOVS (R5)(R11), F17
-	FMOVS (R6)(R11), F18
-	FMOVS (R7)(R11), F19
-	FMOVS (R8)(R11), F20
-	FMOVS (R9)(R11), F21
-	FMOVS (R10)(R11), F22
-	ADD R3, R11, R11
-	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
-	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
-	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
-	WORD $0x4f9111e3 // fmla v3.4s, v15.4s, v17.s[0]
-	WORD $0x4f9211c4 // fmla v4.4s, v14.4s, v18.s[0]
-	WORD $0x4f9211e5 // fmla v5.4s, v15.4s, v18.s[0]
-	WORD $0x4f9311c6 // fmla v6.4s, v14.4s, v19.s[0]
-	WORD $0x4f9311e7 // fmla v7.4s, v15.4s, v19.s[0]
-	WORD $0x4f9411c8 // fmla v8.4s, v14.4s, v20.s[0]
-	WORD $0x4f9411e9 // fmla v9.4s, v15.4s, v20.s[0]
-	WORD $0x4f9511ca // fmla v10.4s, v14.4s, v21.s[0]
-	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
-	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
-	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
-	FLDPQ 32(R4), (F14, F15)
-	FMOVS (R1)(R11), F16
-	FMOVS (R5)(R11), F17
-	FMOVS (R6)(R11), F18
-	FMOVS (R7)(R11), F19
-	FMOVS (R8)(R11), F20
-	FMOVS (R9)(R11), F21
-	FMOVS (R10)(R11), F22
-	ADD R3, R11, R11
-	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
-	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
-	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
-	WORD $0x4f9111e3 // fmla v3.4s, v15.4s, v17.s[0]
-	WORD $0x4f9211c4 // fmla v4.4s, v14.4s, v18.s[0]
-	WORD $0x4f9211e5 // fmla v5.4s, v15.4s, v18.s[0]
-	WORD $0x4f9311c6 // fmla v6.4s, v14.4s, v19.s[0]
-	WORD $0x4f9311e7 // fmla v7.4s, v15.4s, v19.s[0]
-	WORD $0x4f9411c8 // fmla v8.4s, v14.4s, v20.s[0]
-	WORD $0x4f9411e9 // fmla v9.4s, v15.4s, v20.s[0]
-	WORD $0x4f9511ca // fmla v10.4s, v14.4s, v21.s[0]
-	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
-	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
-	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
-	FLDPQ 64(R4), (F14, F15)
-	FMOVS (R1)(R11), F16
-	FMOVS (R5)(R11), F17
-	FMOVS (R6)(R11), F18
-	FMOVS (R7)(R11), F19
-	FMOVS (R8)(R11), F20
-	FMOVS (R9)(R11), F21
-	FMOVS (R10)(R11), F22
-	ADD R3, R11, R11
-	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
-	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
-	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
-	WORD $0x4f9111e3 // fmla v3.4s, v15.4s, v17.s[0]
-	WORD $0x4f9211c4 // fmla v4.4s, v14.4s, v18.s[0]
-	WORD $0x4f9211e5 // fmla v5.4s, v15.4s, v18.s[0]
-	WORD $0x4f9311c6 // fmla v6.4s, v14.4s, v19.s[0]
-	WORD $0x4f9311e7 // fmla v7.4s, v15.4s, v19.s[0]
-	WORD $0x4f9411c8 // fmla v8.4s, v14.4s, v20.s[0]
-	WORD $0x4f9411e9 // fmla v9.4s, v15.4s, v20.s[0]
-	WORD $0x4f9511ca // fmla v10.4s, v14.4s, v21.s[0]
-	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
-	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
-	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
-	FLDPQ 96(R4), (F14, F15)
-	FMOVS (R1)(R11), F16
-	FMOVS (R5)(R11), F17
-	FMOVS (R6)(R11), F18
-	FMOVS (R7)(R11), F19
-	FMOVS (R8)(R11), F20
-	FMOVS (R9)(R11), F21
-	FMOVS (R10)(R11), F22
-	ADD R3, R11, R11
-	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
-	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
-	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
-	WORD $0x4f9111e3 // fmla v3.4s, v15.4s, v17.s[0]
-	WORD $0x4f9211c4 // fmla v4.4s, v14.4s, v18.s[0]
-	WORD $0x4f9211e5 // fmla v5.4s, v15.4s, v18.s[0]
-	WORD $0x4f9311c6 // fmla v6.4s, v14.4s, v19.s[0]
-	WORD $0x4f9311e7 // fmla v7.4s, v15.4s, v19.s[0]
-	WORD $0x4f9411c8 // fmla v8.4s, v14.4s, v20.s[0]
-	WORD $0x4f9411e9 // fmla v9.4s, v15.4s, v20.s[0]
-	WORD $0x4f9511ca // fmla v10.4s, v14.4s, v21.s[0]
-	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
-	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
-	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
-	ADD $128, R4, R4
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R4), (F14, F15)
-	FMOVS (R1)(R11), F16
-	FMOVS (R5)(R11), F17
-	FMOVS (R6)(R11), F18
-	FMOVS (R7)(R11), F19
-	FMOVS (R8)(R11), F20
-	FMOVS (R9)(R11), F21
-	FMOVS (R10)(R11), F22
-	ADD R3, R11, R11
-	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
-	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
-	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
-	WORD $0x4f9111e3 // fmla v3.4s, v15.4s, v17.s[0]
-	WORD $0x4f9211c4 // fmla v4.4s, v14.4s, v18.s[0]
-	WORD $0x4f9211e5 // fmla v5.4s, v15.4s, v18.s[0]
-	WORD $0x4f9311c6 // fmla v6.4s, v14.4s, v19.s[0]
-	WORD $0x4f9311e7 // fmla v7.4s, v15.4s, v19.s[0]
-	WORD $0x4f9411c8 // fmla v8.4s, v14.4s, v20.s[0]
-	WORD $0x4f9411e9 // fmla v9.4s, v15.4s, v20.s[0]
-	WORD $0x4f9511ca // fmla v10.4s, v14.4s, v21.s[0]
-	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
-	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
-	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
+	SUBS $4, R7, R7
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R10), (F12, F13)
+	ADD R2, R10, R10
+	FMOVS (R6)(R11), F14
+	FMOVS (R8)(R11), F15
+	FMOVS (R9)(R11), F16
+	ADD R1, R11, R11
+	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
+	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
+	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
+	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
+	FLDPQ 0(R10), (F12, F13)
+	ADD R2, R10, R10
+	FMOVS (R6)(R11), F14
+	FMOVS (R8)(R11), F15
+	FMOVS (R9)(R11), F16
+	ADD R1, R11, R11
+	WORD $0x4f8e1186 // fmla v6.4s, v12.4s, v14.s[0]
+	WORD $0x4f8e11a7 // fmla v7.4s, v13.4s, v14.s[0]
+	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
+	WORD $0x4f90118a // fmla v10.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
+	FLDPQ 0(R10), (F12, F13)
+	ADD R2, R10, R10
+	FMOVS (R6)(R11), F14
+	FMOVS (R8)(R11), F15
+	FMOVS (R9)(R11), F16
+	ADD R1, R11, R11
+	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
+	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
+	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
+	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
+	FLDPQ 0(R10), (F12, F13)
+	ADD R2, R10, R10
+	FMOVS (R6)(R11), F14
+	FMOVS (R8)(R11), F15
+	FMOVS (R9)(R11), F16
+	ADD R1, R11, R11
+	WORD $0x4f8e1186 // fmla v6.4s, v12.4s, v14.s[0]
+	WORD $0x4f8e11a7 // fmla v7.4s, v13.4s, v14.s[0]
+	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
+	WORD $0x4f90118a // fmla v10.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
+	SUBS $4, R7, R7
+	BGE unrolled3
+tail1:
+	ADDS $4, R7, R7
+	BEQ sum2
+single4:
+	FLDPQ 0(R10), (F12, F13)
+	ADD R2, R10, R10
+	FMOVS (R6)(R11), F14
+	FMOVS (R8)(R11), F15
+	FMOVS (R9)(R11), F16
+	ADD R1, R11, R11
+	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
+	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
+	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
+	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
+	SUBS $1, R7, R7
+	BNE single4
+sum2:
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	CBZ R5, skip5
+	FLDPQ 0(R5), (F6, F7)
+	ADD $32, R5, R5
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+skip5:
+	MOVD ldc+72(FP), R11
+	MOVD acc+80(FP), R12
+	MOVD R4, R13
+	CBZ R12, write6
+	FLDPQ 0(R13), (F6, F7)
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	ADD R11, R13, R13
+	FLDPQ 0(R13), (F6, F7)
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	ADD R11, R13, R13
+	FLDPQ 0(R13), (F6, F7)
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	ADD R11, R13, R13
+	MOVD R4, R13
+write6:
+	FSTPQ (F0, F1), 0(R13)
+	ADD R11, R13, R13
+	FSTPQ (F2, F3), 0(R13)
+	ADD R11, R13, R13
+	FSTPQ (F4, F5), 0(R13)
+	ADD R11, R13, R13
+	MOVD size+56(FP), R13
+	ADD R13, R3, R3
 	ADD $32, R4, R4
 	SUBS $1, R0, R0
-	BNE single
-sum:
-	MOVD c+40(FP), R12
-	MOVD ldc+48(FP), R13
-	MOVD acc+56(FP), R14
-	CBZ R14, write
-	MOVD R12, R15
-	FLDPQ 0(R15), (F14, F15)
-	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	ADD R13, R15, R15
-	FLDPQ 0(R15), (F14, F15)
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	ADD R13, R15, R15
-	FLDPQ 0(R15), (F14, F15)
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	WORD $0x4e2fd4a5 // fadd v5.4s, v5.4s, v15.4s
-	ADD R13, R15, R15
-	FLDPQ 0(R15), (F14, F15)
-	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	ADD R13, R15, R15
-	FLDPQ 0(R15), (F14, F15)
-	WORD $0x4e2ed508 // fadd v8.4s, v8.4s, v14.4s
-	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
-	ADD R13, R15, R15
-	FLDPQ 0(R15), (F14, F15)
-	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	WORD $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
-	ADD R13, R15, R15
-	FLDPQ 0(R15), (F14, F15)
-	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
-	WORD $0x4e2fd5ad // fadd v13.4s, v13.4s, v15.4s
-	ADD R13, R15, R15
-write:
-	FSTPQ (F0, F1), 0(R12)
-	ADD R13, R12, R12
-	FSTPQ (F2, F3), 0(R12)
-	ADD R13, R12, R12
-	FSTPQ (F4, F5), 0(R12)
-	ADD R13, R12, R12
-	FSTPQ (F6, F7), 0(R12)
-	ADD R13, R12, R12
-	FSTPQ (F8, F9), 0(R12)
-	ADD R13, R12, R12
-	FSTPQ (F10, F11), 0(R12)
-	ADD R13, R12, R12
-	FSTPQ (F12, F13), 0(R12)
-	ADD R13, R12, R12
+	BNE panel
 	RET
 
-// func gemm8x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
-TEXT ·gemm8x8NEON(SB), NOSPLIT, $0-64
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD cs+24(FP), R3
-	MOVD b+32(FP), R4
-	ADD R2, R1, R5
-	ADD R2, R5, R6
-	ADD R2, R6, R7
-	ADD R2, R7, R8
-	ADD R2, R8, R9
-	ADD R2, R9, R10
-	ADD R2, R10, R11
+// func gemm4x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
+TEXT ·gemm4x8NEON(SB), NOSPLIT, $0-96
+	MOVD panels+8(FP), R0
+	MOVD cs+32(FP), R1
+	MOVD ldb+48(FP), R2
+	MOVD b+40(FP), R3
+	MOVD c+64(FP), R4
+	MOVD bias+88(FP), R5
+	MOVD a+16(FP), R6
+	MOVD rs+24(FP), R7
+	ADD R7, R6, R8
+	ADD R7, R8, R9
+	ADD R7, R9, R10
+panel:
+	MOVD k+0(FP), R7
+	MOVD R3, R11
 	MOVD $0, R12
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -1044,19 +412,16 @@ TEXT ·gemm8x8NEON(SB), NOSPLIT, $0-64
 	VEOR V13.B16, V13.B16, V13.B16
 	VEOR V14.B16, V14.B16, V14.B16
 	VEOR V15.B16, V15.B16, V15.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R4), (F16, F17)
-	FMOVS (R1)(R12), F18
-	FMOVS (R5)(R12), F19
-	FMOVS (R6)(R12), F20
-	FMOVS (R7)(R12), F21
-	FMOVS (R8)(R12), F22
-	FMOVS (R9)(R12), F23
-	FMOVS (R10)(R12), F24
-	FMOVS (R11)(R12), F25
-	ADD R3, R12, R12
+	SUBS $4, R7, R7
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R11), (F16, F17)
+	ADD R2, R11, R11
+	FMOVS (R6)(R12), F18
+	FMOVS (R8)(R12), F19
+	FMOVS (R9)(R12), F20
+	FMOVS (R10)(R12), F21
+	ADD R1, R12, R12
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
@@ -1065,24 +430,28 @@ unrolled:
 	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
 	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
 	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
-	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
-	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
-	WORD $0x4f97120a // fmla v10.4s, v16.4s, v23.s[0]
-	WORD $0x4f97122b // fmla v11.4s, v17.4s, v23.s[0]
-	WORD $0x4f98120c // fmla v12.4s, v16.4s, v24.s[0]
-	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
-	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
-	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
-	FLDPQ 32(R4), (F16, F17)
-	FMOVS (R1)(R12), F18
-	FMOVS (R5)(R12), F19
-	FMOVS (R6)(R12), F20
-	FMOVS (R7)(R12), F21
-	FMOVS (R8)(R12), F22
-	FMOVS (R9)(R12), F23
-	FMOVS (R10)(R12), F24
-	FMOVS (R11)(R12), F25
-	ADD R3, R12, R12
+	FLDPQ 0(R11), (F16, F17)
+	ADD R2, R11, R11
+	FMOVS (R6)(R12), F18
+	FMOVS (R8)(R12), F19
+	FMOVS (R9)(R12), F20
+	FMOVS (R10)(R12), F21
+	ADD R1, R12, R12
+	WORD $0x4f921208 // fmla v8.4s, v16.4s, v18.s[0]
+	WORD $0x4f921229 // fmla v9.4s, v17.4s, v18.s[0]
+	WORD $0x4f93120a // fmla v10.4s, v16.4s, v19.s[0]
+	WORD $0x4f93122b // fmla v11.4s, v17.4s, v19.s[0]
+	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
+	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
+	WORD $0x4f95120e // fmla v14.4s, v16.4s, v21.s[0]
+	WORD $0x4f95122f // fmla v15.4s, v17.4s, v21.s[0]
+	FLDPQ 0(R11), (F16, F17)
+	ADD R2, R11, R11
+	FMOVS (R6)(R12), F18
+	FMOVS (R8)(R12), F19
+	FMOVS (R9)(R12), F20
+	FMOVS (R10)(R12), F21
+	ADD R1, R12, R12
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
@@ -1091,24 +460,34 @@ unrolled:
 	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
 	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
 	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
-	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
-	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
-	WORD $0x4f97120a // fmla v10.4s, v16.4s, v23.s[0]
-	WORD $0x4f97122b // fmla v11.4s, v17.4s, v23.s[0]
-	WORD $0x4f98120c // fmla v12.4s, v16.4s, v24.s[0]
-	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
-	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
-	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
-	FLDPQ 64(R4), (F16, F17)
-	FMOVS (R1)(R12), F18
-	FMOVS (R5)(R12), F19
-	FMOVS (R6)(R12), F20
-	FMOVS (R7)(R12), F21
-	FMOVS (R8)(R12), F22
-	FMOVS (R9)(R12), F23
-	FMOVS (R10)(R12), F24
-	FMOVS (R11)(R12), F25
-	ADD R3, R12, R12
+	FLDPQ 0(R11), (F16, F17)
+	ADD R2, R11, R11
+	FMOVS (R6)(R12), F18
+	FMOVS (R8)(R12), F19
+	FMOVS (R9)(R12), F20
+	FMOVS (R10)(R12), F21
+	ADD R1, R12, R12
+	WORD $0x4f921208 // fmla v8.4s, v16.4s, v18.s[0]
+	WORD $0x4f921229 // fmla v9.4s, v17.4s, v18.s[0]
+	WORD $0x4f93120a // fmla v10.4s, v16.4s, v19.s[0]
+	WORD $0x4f93122b // fmla v11.4s, v17.4s, v19.s[0]
+	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
+	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
+	WORD $0x4f95120e // fmla v14.4s, v16.4s, v21.s[0]
+	WORD $0x4f95122f // fmla v15.4s, v17.4s, v21.s[0]
+	SUBS $4, R7, R7
+	BGE unrolled3
+tail1:
+	ADDS $4, R7, R7
+	BEQ sum2
+single4:
+	FLDPQ 0(R11), (F16, F17)
+	ADD R2, R11, R11
+	FMOVS (R6)(R12), F18
+	FMOVS (R8)(R12), F19
+	FMOVS (R9)(R12), F20
+	FMOVS (R10)(R12), F21
+	ADD R1, R12, R12
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
 	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
@@ -1117,129 +496,1029 @@ unrolled:
 	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
 	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
 	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
-	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
-	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
-	WORD $0x4f97120a // fmla v10.4s, v16.4s, v23.s[0]
-	WORD $0x4f97122b // fmla v11.4s, v17.4s, v23.s[0]
-	WORD $0x4f98120c // fmla v12.4s, v16.4s, v24.s[0]
-	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
-	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
-	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
-	FLDPQ 96(R4), (F16, F17)
-	FMOVS (R1)(R12), F18
-	FMOVS (R5)(R12), F19
-	FMOVS (R6)(R12), F20
-	FMOVS (R7)(R12), F21
-	FMOVS (R8)(R12), F22
-	FMOVS (R9)(R12), F23
-	FMOVS (R10)(R12), F24
-	FMOVS (R11)(R12), F25
-	ADD R3, R12, R12
-	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
-	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
-	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
-	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
-	WORD $0x4f941204 // fmla v4.4s, v16.4s, v20.s[0]
-	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
-	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
-	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
-	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
-	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
-	WORD $0x4f97120a // fmla v10.4s, v16.4s, v23.s[0]
-	WORD $0x4f97122b // fmla v11.4s, v17.4s, v23.s[0]
-	WORD $0x4f98120c // fmla v12.4s, v16.4s, v24.s[0]
-	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
-	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
-	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
-	ADD $128, R4, R4
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R4), (F16, F17)
-	FMOVS (R1)(R12), F18
-	FMOVS (R5)(R12), F19
-	FMOVS (R6)(R12), F20
-	FMOVS (R7)(R12), F21
-	FMOVS (R8)(R12), F22
-	FMOVS (R9)(R12), F23
-	FMOVS (R10)(R12), F24
-	FMOVS (R11)(R12), F25
-	ADD R3, R12, R12
-	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
-	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
-	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
-	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
-	WORD $0x4f941204 // fmla v4.4s, v16.4s, v20.s[0]
-	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
-	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
-	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
-	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
-	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
-	WORD $0x4f97120a // fmla v10.4s, v16.4s, v23.s[0]
-	WORD $0x4f97122b // fmla v11.4s, v17.4s, v23.s[0]
-	WORD $0x4f98120c // fmla v12.4s, v16.4s, v24.s[0]
-	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
-	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
-	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
+	SUBS $1, R7, R7
+	BNE single4
+sum2:
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	CBZ R5, skip5
+	FLDPQ 0(R5), (F8, F9)
+	ADD $32, R5, R5
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+skip5:
+	MOVD ldc+72(FP), R12
+	MOVD acc+80(FP), R13
+	MOVD R4, R14
+	CBZ R13, write6
+	FLDPQ 0(R14), (F8, F9)
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	ADD R12, R14, R14
+	FLDPQ 0(R14), (F8, F9)
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	ADD R12, R14, R14
+	FLDPQ 0(R14), (F8, F9)
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	ADD R12, R14, R14
+	FLDPQ 0(R14), (F8, F9)
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	ADD R12, R14, R14
+	MOVD R4, R14
+write6:
+	FSTPQ (F0, F1), 0(R14)
+	ADD R12, R14, R14
+	FSTPQ (F2, F3), 0(R14)
+	ADD R12, R14, R14
+	FSTPQ (F4, F5), 0(R14)
+	ADD R12, R14, R14
+	FSTPQ (F6, F7), 0(R14)
+	ADD R12, R14, R14
+	MOVD size+56(FP), R14
+	ADD R14, R3, R3
 	ADD $32, R4, R4
 	SUBS $1, R0, R0
-	BNE single
-sum:
-	MOVD c+40(FP), R13
-	MOVD ldc+48(FP), R14
-	MOVD acc+56(FP), R15
-	CBZ R15, write
-	MOVD R13, R19
-	FLDPQ 0(R19), (F16, F17)
+	BNE panel
+	RET
+
+// func gemm5x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
+TEXT ·gemm5x8NEON(SB), NOSPLIT, $0-96
+	MOVD panels+8(FP), R0
+	MOVD cs+32(FP), R1
+	MOVD ldb+48(FP), R2
+	MOVD b+40(FP), R3
+	MOVD c+64(FP), R4
+	MOVD bias+88(FP), R5
+	MOVD a+16(FP), R6
+	MOVD rs+24(FP), R7
+	ADD R7, R6, R8
+	ADD R7, R8, R9
+	ADD R7, R9, R10
+	ADD R7, R10, R11
+panel:
+	MOVD k+0(FP), R7
+	MOVD R3, R12
+	MOVD $0, R13
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	SUBS $4, R7, R7
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R12), (F10, F11)
+	ADD R2, R12, R12
+	FMOVS (R6)(R13), F12
+	FMOVS (R8)(R13), F13
+	FMOVS (R9)(R13), F14
+	FMOVS (R10)(R13), F15
+	FMOVS (R11)(R13), F16
+	ADD R1, R13, R13
+	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
+	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
+	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
+	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
+	WORD $0x4f8f1146 // fmla v6.4s, v10.4s, v15.s[0]
+	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
+	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
+	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
+	FLDPQ 0(R12), (F10, F11)
+	ADD R2, R12, R12
+	FMOVS (R6)(R13), F12
+	FMOVS (R8)(R13), F13
+	FMOVS (R9)(R13), F14
+	FMOVS (R10)(R13), F15
+	FMOVS (R11)(R13), F16
+	ADD R1, R13, R13
+	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
+	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
+	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
+	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
+	WORD $0x4f8f1146 // fmla v6.4s, v10.4s, v15.s[0]
+	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
+	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
+	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
+	FLDPQ 0(R12), (F10, F11)
+	ADD R2, R12, R12
+	FMOVS (R6)(R13), F12
+	FMOVS (R8)(R13), F13
+	FMOVS (R9)(R13), F14
+	FMOVS (R10)(R13), F15
+	FMOVS (R11)(R13), F16
+	ADD R1, R13, R13
+	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
+	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
+	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
+	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
+	WORD $0x4f8f1146 // fmla v6.4s, v10.4s, v15.s[0]
+	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
+	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
+	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
+	FLDPQ 0(R12), (F10, F11)
+	ADD R2, R12, R12
+	FMOVS (R6)(R13), F12
+	FMOVS (R8)(R13), F13
+	FMOVS (R9)(R13), F14
+	FMOVS (R10)(R13), F15
+	FMOVS (R11)(R13), F16
+	ADD R1, R13, R13
+	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
+	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
+	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
+	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
+	WORD $0x4f8f1146 // fmla v6.4s, v10.4s, v15.s[0]
+	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
+	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
+	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
+	SUBS $4, R7, R7
+	BGE unrolled3
+tail1:
+	ADDS $4, R7, R7
+	BEQ sum2
+single4:
+	FLDPQ 0(R12), (F10, F11)
+	ADD R2, R12, R12
+	FMOVS (R6)(R13), F12
+	FMOVS (R8)(R13), F13
+	FMOVS (R9)(R13), F14
+	FMOVS (R10)(R13), F15
+	FMOVS (R11)(R13), F16
+	ADD R1, R13, R13
+	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
+	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
+	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
+	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
+	WORD $0x4f8f1146 // fmla v6.4s, v10.4s, v15.s[0]
+	WORD $0x4f8f1167 // fmla v7.4s, v11.4s, v15.s[0]
+	WORD $0x4f901148 // fmla v8.4s, v10.4s, v16.s[0]
+	WORD $0x4f901169 // fmla v9.4s, v11.4s, v16.s[0]
+	SUBS $1, R7, R7
+	BNE single4
+sum2:
+	CBZ R5, skip5
+	FLDPQ 0(R5), (F10, F11)
+	ADD $32, R5, R5
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
+skip5:
+	MOVD ldc+72(FP), R13
+	MOVD acc+80(FP), R14
+	MOVD R4, R15
+	CBZ R14, write6
+	FLDPQ 0(R15), (F10, F11)
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	ADD R13, R15, R15
+	FLDPQ 0(R15), (F10, F11)
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	ADD R13, R15, R15
+	FLDPQ 0(R15), (F10, F11)
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	ADD R13, R15, R15
+	FLDPQ 0(R15), (F10, F11)
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	ADD R13, R15, R15
+	FLDPQ 0(R15), (F10, F11)
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
+	ADD R13, R15, R15
+	MOVD R4, R15
+write6:
+	FSTPQ (F0, F1), 0(R15)
+	ADD R13, R15, R15
+	FSTPQ (F2, F3), 0(R15)
+	ADD R13, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	ADD R13, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	ADD R13, R15, R15
+	FSTPQ (F8, F9), 0(R15)
+	ADD R13, R15, R15
+	MOVD size+56(FP), R15
+	ADD R15, R3, R3
+	ADD $32, R4, R4
+	SUBS $1, R0, R0
+	BNE panel
+	RET
+
+// func gemm6x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
+TEXT ·gemm6x8NEON(SB), NOSPLIT, $0-96
+	MOVD panels+8(FP), R0
+	MOVD cs+32(FP), R1
+	MOVD ldb+48(FP), R2
+	MOVD b+40(FP), R3
+	MOVD c+64(FP), R4
+	MOVD bias+88(FP), R5
+	MOVD a+16(FP), R6
+	MOVD rs+24(FP), R7
+	ADD R7, R6, R8
+	ADD R7, R8, R9
+	ADD R7, R9, R10
+	ADD R7, R10, R11
+	ADD R7, R11, R12
+panel:
+	MOVD k+0(FP), R7
+	MOVD R3, R13
+	MOVD $0, R14
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	SUBS $4, R7, R7
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R13), (F12, F13)
+	ADD R2, R13, R13
+	FMOVS (R6)(R14), F14
+	FMOVS (R8)(R14), F15
+	FMOVS (R9)(R14), F16
+	FMOVS (R10)(R14), F17
+	FMOVS (R11)(R14), F18
+	FMOVS (R12)(R14), F19
+	ADD R1, R14, R14
+	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
+	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
+	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
+	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
+	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
+	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
+	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
+	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
+	FLDPQ 0(R13), (F12, F13)
+	ADD R2, R13, R13
+	FMOVS (R6)(R14), F14
+	FMOVS (R8)(R14), F15
+	FMOVS (R9)(R14), F16
+	FMOVS (R10)(R14), F17
+	FMOVS (R11)(R14), F18
+	FMOVS (R12)(R14), F19
+	ADD R1, R14, R14
+	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
+	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
+	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
+	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
+	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
+	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
+	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
+	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
+	FLDPQ 0(R13), (F12, F13)
+	ADD R2, R13, R13
+	FMOVS (R6)(R14), F14
+	FMOVS (R8)(R14), F15
+	FMOVS (R9)(R14), F16
+	FMOVS (R10)(R14), F17
+	FMOVS (R11)(R14), F18
+	FMOVS (R12)(R14), F19
+	ADD R1, R14, R14
+	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
+	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
+	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
+	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
+	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
+	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
+	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
+	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
+	FLDPQ 0(R13), (F12, F13)
+	ADD R2, R13, R13
+	FMOVS (R6)(R14), F14
+	FMOVS (R8)(R14), F15
+	FMOVS (R9)(R14), F16
+	FMOVS (R10)(R14), F17
+	FMOVS (R11)(R14), F18
+	FMOVS (R12)(R14), F19
+	ADD R1, R14, R14
+	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
+	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
+	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
+	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
+	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
+	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
+	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
+	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
+	SUBS $4, R7, R7
+	BGE unrolled3
+tail1:
+	ADDS $4, R7, R7
+	BEQ sum2
+single4:
+	FLDPQ 0(R13), (F12, F13)
+	ADD R2, R13, R13
+	FMOVS (R6)(R14), F14
+	FMOVS (R8)(R14), F15
+	FMOVS (R9)(R14), F16
+	FMOVS (R10)(R14), F17
+	FMOVS (R11)(R14), F18
+	FMOVS (R12)(R14), F19
+	ADD R1, R14, R14
+	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
+	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
+	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
+	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
+	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
+	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
+	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
+	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
+	SUBS $1, R7, R7
+	BNE single4
+sum2:
+	CBZ R5, skip5
+	FLDPQ 0(R5), (F12, F13)
+	ADD $32, R5, R5
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
+skip5:
+	MOVD ldc+72(FP), R14
+	MOVD acc+80(FP), R15
+	MOVD R4, R19
+	CBZ R15, write6
+	FLDPQ 0(R19), (F12, F13)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	ADD R14, R19, R19
+	FLDPQ 0(R19), (F12, F13)
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	ADD R14, R19, R19
+	FLDPQ 0(R19), (F12, F13)
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	ADD R14, R19, R19
+	FLDPQ 0(R19), (F12, F13)
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	ADD R14, R19, R19
+	FLDPQ 0(R19), (F12, F13)
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	ADD R14, R19, R19
+	FLDPQ 0(R19), (F12, F13)
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
+	ADD R14, R19, R19
+	MOVD R4, R19
+write6:
+	FSTPQ (F0, F1), 0(R19)
+	ADD R14, R19, R19
+	FSTPQ (F2, F3), 0(R19)
+	ADD R14, R19, R19
+	FSTPQ (F4, F5), 0(R19)
+	ADD R14, R19, R19
+	FSTPQ (F6, F7), 0(R19)
+	ADD R14, R19, R19
+	FSTPQ (F8, F9), 0(R19)
+	ADD R14, R19, R19
+	FSTPQ (F10, F11), 0(R19)
+	ADD R14, R19, R19
+	MOVD size+56(FP), R19
+	ADD R19, R3, R3
+	ADD $32, R4, R4
+	SUBS $1, R0, R0
+	BNE panel
+	RET
+
+// func gemm7x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
+TEXT ·gemm7x8NEON(SB), NOSPLIT, $0-96
+	MOVD panels+8(FP), R0
+	MOVD cs+32(FP), R1
+	MOVD ldb+48(FP), R2
+	MOVD b+40(FP), R3
+	MOVD c+64(FP), R4
+	MOVD bias+88(FP), R5
+	MOVD a+16(FP), R6
+	MOVD rs+24(FP), R7
+	ADD R7, R6, R8
+	ADD R7, R8, R9
+	ADD R7, R9, R10
+	ADD R7, R10, R11
+	ADD R7, R11, R12
+	ADD R7, R12, R13
+panel:
+	MOVD k+0(FP), R7
+	MOVD R3, R14
+	MOVD $0, R15
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	SUBS $4, R7, R7
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R14), (F14, F15)
+	ADD R2, R14, R14
+	FMOVS (R6)(R15), F16
+	FMOVS (R8)(R15), F17
+	FMOVS (R9)(R15), F18
+	FMOVS (R10)(R15), F19
+	FMOVS (R11)(R15), F20
+	FMOVS (R12)(R15), F21
+	FMOVS (R13)(R15), F22
+	ADD R1, R15, R15
+	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
+	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
+	WORD $0x4f9111e3 // fmla v3.4s, v15.4s, v17.s[0]
+	WORD $0x4f9211c4 // fmla v4.4s, v14.4s, v18.s[0]
+	WORD $0x4f9211e5 // fmla v5.4s, v15.4s, v18.s[0]
+	WORD $0x4f9311c6 // fmla v6.4s, v14.4s, v19.s[0]
+	WORD $0x4f9311e7 // fmla v7.4s, v15.4s, v19.s[0]
+	WORD $0x4f9411c8 // fmla v8.4s, v14.4s, v20.s[0]
+	WORD $0x4f9411e9 // fmla v9.4s, v15.4s, v20.s[0]
+	WORD $0x4f9511ca // fmla v10.4s, v14.4s, v21.s[0]
+	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
+	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
+	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
+	FLDPQ 0(R14), (F14, F15)
+	ADD R2, R14, R14
+	FMOVS (R6)(R15), F16
+	FMOVS (R8)(R15), F17
+	FMOVS (R9)(R15), F18
+	FMOVS (R10)(R15), F19
+	FMOVS (R11)(R15), F20
+	FMOVS (R12)(R15), F21
+	FMOVS (R13)(R15), F22
+	ADD R1, R15, R15
+	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
+	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
+	WORD $0x4f9111e3 // fmla v3.4s, v15.4s, v17.s[0]
+	WORD $0x4f9211c4 // fmla v4.4s, v14.4s, v18.s[0]
+	WORD $0x4f9211e5 // fmla v5.4s, v15.4s, v18.s[0]
+	WORD $0x4f9311c6 // fmla v6.4s, v14.4s, v19.s[0]
+	WORD $0x4f9311e7 // fmla v7.4s, v15.4s, v19.s[0]
+	WORD $0x4f9411c8 // fmla v8.4s, v14.4s, v20.s[0]
+	WORD $0x4f9411e9 // fmla v9.4s, v15.4s, v20.s[0]
+	WORD $0x4f9511ca // fmla v10.4s, v14.4s, v21.s[0]
+	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
+	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
+	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
+	FLDPQ 0(R14), (F14, F15)
+	ADD R2, R14, R14
+	FMOVS (R6)(R15), F16
+	FMOVS (R8)(R15), F17
+	FMOVS (R9)(R15), F18
+	FMOVS (R10)(R15), F19
+	FMOVS (R11)(R15), F20
+	FMOVS (R12)(R15), F21
+	FMOVS (R13)(R15), F22
+	ADD R1, R15, R15
+	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
+	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
+	WORD $0x4f9111e3 // fmla v3.4s, v15.4s, v17.s[0]
+	WORD $0x4f9211c4 // fmla v4.4s, v14.4s, v18.s[0]
+	WORD $0x4f9211e5 // fmla v5.4s, v15.4s, v18.s[0]
+	WORD $0x4f9311c6 // fmla v6.4s, v14.4s, v19.s[0]
+	WORD $0x4f9311e7 // fmla v7.4s, v15.4s, v19.s[0]
+	WORD $0x4f9411c8 // fmla v8.4s, v14.4s, v20.s[0]
+	WORD $0x4f9411e9 // fmla v9.4s, v15.4s, v20.s[0]
+	WORD $0x4f9511ca // fmla v10.4s, v14.4s, v21.s[0]
+	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
+	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
+	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
+	FLDPQ 0(R14), (F14, F15)
+	ADD R2, R14, R14
+	FMOVS (R6)(R15), F16
+	FMOVS (R8)(R15), F17
+	FMOVS (R9)(R15), F18
+	FMOVS (R10)(R15), F19
+	FMOVS (R11)(R15), F20
+	FMOVS (R12)(R15), F21
+	FMOVS (R13)(R15), F22
+	ADD R1, R15, R15
+	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
+	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
+	WORD $0x4f9111e3 // fmla v3.4s, v15.4s, v17.s[0]
+	WORD $0x4f9211c4 // fmla v4.4s, v14.4s, v18.s[0]
+	WORD $0x4f9211e5 // fmla v5.4s, v15.4s, v18.s[0]
+	WORD $0x4f9311c6 // fmla v6.4s, v14.4s, v19.s[0]
+	WORD $0x4f9311e7 // fmla v7.4s, v15.4s, v19.s[0]
+	WORD $0x4f9411c8 // fmla v8.4s, v14.4s, v20.s[0]
+	WORD $0x4f9411e9 // fmla v9.4s, v15.4s, v20.s[0]
+	WORD $0x4f9511ca // fmla v10.4s, v14.4s, v21.s[0]
+	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
+	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
+	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
+	SUBS $4, R7, R7
+	BGE unrolled3
+tail1:
+	ADDS $4, R7, R7
+	BEQ sum2
+single4:
+	FLDPQ 0(R14), (F14, F15)
+	ADD R2, R14, R14
+	FMOVS (R6)(R15), F16
+	FMOVS (R8)(R15), F17
+	FMOVS (R9)(R15), F18
+	FMOVS (R10)(R15), F19
+	FMOVS (R11)(R15), F20
+	FMOVS (R12)(R15), F21
+	FMOVS (R13)(R15), F22
+	ADD R1, R15, R15
+	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
+	WORD $0x4f9111c2 // fmla v2.4s, v14.4s, v17.s[0]
+	WORD $0x4f9111e3 // fmla v3.4s, v15.4s, v17.s[0]
+	WORD $0x4f9211c4 // fmla v4.4s, v14.4s, v18.s[0]
+	WORD $0x4f9211e5 // fmla v5.4s, v15.4s, v18.s[0]
+	WORD $0x4f9311c6 // fmla v6.4s, v14.4s, v19.s[0]
+	WORD $0x4f9311e7 // fmla v7.4s, v15.4s, v19.s[0]
+	WORD $0x4f9411c8 // fmla v8.4s, v14.4s, v20.s[0]
+	WORD $0x4f9411e9 // fmla v9.4s, v15.4s, v20.s[0]
+	WORD $0x4f9511ca // fmla v10.4s, v14.4s, v21.s[0]
+	WORD $0x4f9511eb // fmla v11.4s, v15.4s, v21.s[0]
+	WORD $0x4f9611cc // fmla v12.4s, v14.4s, v22.s[0]
+	WORD $0x4f9611ed // fmla v13.4s, v15.4s, v22.s[0]
+	SUBS $1, R7, R7
+	BNE single4
+sum2:
+	CBZ R5, skip5
+	FLDPQ 0(R5), (F14, F15)
+	ADD $32, R5, R5
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	WORD $0x4e2fd4a5 // fadd v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e2ed508 // fadd v8.4s, v8.4s, v14.4s
+	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
+	WORD $0x4e2fd5ad // fadd v13.4s, v13.4s, v15.4s
+skip5:
+	MOVD ldc+72(FP), R15
+	MOVD acc+80(FP), R19
+	MOVD R4, R20
+	CBZ R19, write6
+	FLDPQ 0(R20), (F14, F15)
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	ADD R15, R20, R20
+	FLDPQ 0(R20), (F14, F15)
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	ADD R15, R20, R20
+	FLDPQ 0(R20), (F14, F15)
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	WORD $0x4e2fd4a5 // fadd v5.4s, v5.4s, v15.4s
+	ADD R15, R20, R20
+	FLDPQ 0(R20), (F14, F15)
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	ADD R15, R20, R20
+	FLDPQ 0(R20), (F14, F15)
+	WORD $0x4e2ed508 // fadd v8.4s, v8.4s, v14.4s
+	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
+	ADD R15, R20, R20
+	FLDPQ 0(R20), (F14, F15)
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	ADD R15, R20, R20
+	FLDPQ 0(R20), (F14, F15)
+	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
+	WORD $0x4e2fd5ad // fadd v13.4s, v13.4s, v15.4s
+	ADD R15, R20, R20
+	MOVD R4, R20
+write6:
+	FSTPQ (F0, F1), 0(R20)
+	ADD R15, R20, R20
+	FSTPQ (F2, F3), 0(R20)
+	ADD R15, R20, R20
+	FSTPQ (F4, F5), 0(R20)
+	ADD R15, R20, R20
+	FSTPQ (F6, F7), 0(R20)
+	ADD R15, R20, R20
+	FSTPQ (F8, F9), 0(R20)
+	ADD R15, R20, R20
+	FSTPQ (F10, F11), 0(R20)
+	ADD R15, R20, R20
+	FSTPQ (F12, F13), 0(R20)
+	ADD R15, R20, R20
+	MOVD size+56(FP), R20
+	ADD R20, R3, R3
+	ADD $32, R4, R4
+	SUBS $1, R0, R0
+	BNE panel
+	RET
+
+// func gemm8x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
+TEXT ·gemm8x8NEON(SB), NOSPLIT, $0-96
+	MOVD panels+8(FP), R0
+	MOVD cs+32(FP), R1
+	MOVD ldb+48(FP), R2
+	MOVD b+40(FP), R3
+	MOVD c+64(FP), R4
+	MOVD bias+88(FP), R5
+	MOVD a+16(FP), R6
+	MOVD rs+24(FP), R7
+	ADD R7, R6, R8
+	ADD R7, R8, R9
+	ADD R7, R9, R10
+	ADD R7, R10, R11
+	ADD R7, R11, R12
+	ADD R7, R12, R13
+	ADD R7, R13, R14
+panel:
+	MOVD k+0(FP), R7
+	MOVD R3, R15
+	MOVD $0, R19
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	SUBS $4, R7, R7
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R15), (F16, F17)
+	ADD R2, R15, R15
+	FMOVS (R6)(R19), F18
+	FMOVS (R8)(R19), F19
+	FMOVS (R9)(R19), F20
+	FMOVS (R10)(R19), F21
+	FMOVS (R11)(R19), F22
+	FMOVS (R12)(R19), F23
+	FMOVS (R13)(R19), F24
+	FMOVS (R14)(R19), F25
+	ADD R1, R19, R19
+	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
+	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
+	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
+	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
+	WORD $0x4f941204 // fmla v4.4s, v16.4s, v20.s[0]
+	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
+	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
+	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
+	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
+	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
+	WORD $0x4f97120a // fmla v10.4s, v16.4s, v23.s[0]
+	WORD $0x4f97122b // fmla v11.4s, v17.4s, v23.s[0]
+	WORD $0x4f98120c // fmla v12.4s, v16.4s, v24.s[0]
+	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
+	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
+	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
+	FLDPQ 0(R15), (F16, F17)
+	ADD R2, R15, R15
+	FMOVS (R6)(R19), F18
+	FMOVS (R8)(R19), F19
+	FMOVS (R9)(R19), F20
+	FMOVS (R10)(R19), F21
+	FMOVS (R11)(R19), F22
+	FMOVS (R12)(R19), F23
+	FMOVS (R13)(R19), F24
+	FMOVS (R14)(R19), F25
+	ADD R1, R19, R19
+	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
+	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
+	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
+	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
+	WORD $0x4f941204 // fmla v4.4s, v16.4s, v20.s[0]
+	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
+	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
+	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
+	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
+	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
+	WORD $0x4f97120a // fmla v10.4s, v16.4s, v23.s[0]
+	WORD $0x4f97122b // fmla v11.4s, v17.4s, v23.s[0]
+	WORD $0x4f98120c // fmla v12.4s, v16.4s, v24.s[0]
+	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
+	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
+	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
+	FLDPQ 0(R15), (F16, F17)
+	ADD R2, R15, R15
+	FMOVS (R6)(R19), F18
+	FMOVS (R8)(R19), F19
+	FMOVS (R9)(R19), F20
+	FMOVS (R10)(R19), F21
+	FMOVS (R11)(R19), F22
+	FMOVS (R12)(R19), F23
+	FMOVS (R13)(R19), F24
+	FMOVS (R14)(R19), F25
+	ADD R1, R19, R19
+	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
+	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
+	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
+	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
+	WORD $0x4f941204 // fmla v4.4s, v16.4s, v20.s[0]
+	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
+	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
+	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
+	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
+	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
+	WORD $0x4f97120a // fmla v10.4s, v16.4s, v23.s[0]
+	WORD $0x4f97122b // fmla v11.4s, v17.4s, v23.s[0]
+	WORD $0x4f98120c // fmla v12.4s, v16.4s, v24.s[0]
+	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
+	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
+	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
+	FLDPQ 0(R15), (F16, F17)
+	ADD R2, R15, R15
+	FMOVS (R6)(R19), F18
+	FMOVS (R8)(R19), F19
+	FMOVS (R9)(R19), F20
+	FMOVS (R10)(R19), F21
+	FMOVS (R11)(R19), F22
+	FMOVS (R12)(R19), F23
+	FMOVS (R13)(R19), F24
+	FMOVS (R14)(R19), F25
+	ADD R1, R19, R19
+	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
+	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
+	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
+	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
+	WORD $0x4f941204 // fmla v4.4s, v16.4s, v20.s[0]
+	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
+	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
+	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
+	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
+	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
+	WORD $0x4f97120a // fmla v10.4s, v16.4s, v23.s[0]
+	WORD $0x4f97122b // fmla v11.4s, v17.4s, v23.s[0]
+	WORD $0x4f98120c // fmla v12.4s, v16.4s, v24.s[0]
+	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
+	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
+	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
+	SUBS $4, R7, R7
+	BGE unrolled3
+tail1:
+	ADDS $4, R7, R7
+	BEQ sum2
+single4:
+	FLDPQ 0(R15), (F16, F17)
+	ADD R2, R15, R15
+	FMOVS (R6)(R19), F18
+	FMOVS (R8)(R19), F19
+	FMOVS (R9)(R19), F20
+	FMOVS (R10)(R19), F21
+	FMOVS (R11)(R19), F22
+	FMOVS (R12)(R19), F23
+	FMOVS (R13)(R19), F24
+	FMOVS (R14)(R19), F25
+	ADD R1, R19, R19
+	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
+	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
+	WORD $0x4f931202 // fmla v2.4s, v16.4s, v19.s[0]
+	WORD $0x4f931223 // fmla v3.4s, v17.4s, v19.s[0]
+	WORD $0x4f941204 // fmla v4.4s, v16.4s, v20.s[0]
+	WORD $0x4f941225 // fmla v5.4s, v17.4s, v20.s[0]
+	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
+	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
+	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
+	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
+	WORD $0x4f97120a // fmla v10.4s, v16.4s, v23.s[0]
+	WORD $0x4f97122b // fmla v11.4s, v17.4s, v23.s[0]
+	WORD $0x4f98120c // fmla v12.4s, v16.4s, v24.s[0]
+	WORD $0x4f98122d // fmla v13.4s, v17.4s, v24.s[0]
+	WORD $0x4f99120e // fmla v14.4s, v16.4s, v25.s[0]
+	WORD $0x4f99122f // fmla v15.4s, v17.4s, v25.s[0]
+	SUBS $1, R7, R7
+	BNE single4
+sum2:
+	CBZ R5, skip5
+	FLDPQ 0(R5), (F16, F17)
+	ADD $32, R5, R5
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F16, F17)
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F16, F17)
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
 	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F16, F17)
 	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
 	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F16, F17)
 	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
 	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F16, F17)
 	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
 	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F16, F17)
 	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F16, F17)
 	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	ADD R14, R19, R19
-write:
-	FSTPQ (F0, F1), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F2, F3), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F4, F5), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F6, F7), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F8, F9), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F10, F11), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F12, F13), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F14, F15), 0(R13)
-	ADD R14, R13, R13
+skip5:
+	MOVD ldc+72(FP), R19
+	MOVD acc+80(FP), R20
+	MOVD R4, R21
+	CBZ R20, write6
+	FLDPQ 0(R21), (F16, F17)
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	ADD R19, R21, R21
+	FLDPQ 0(R21), (F16, F17)
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	ADD R19, R21, R21
+	FLDPQ 0(R21), (F16, F17)
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	ADD R19, R21, R21
+	FLDPQ 0(R21), (F16, F17)
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
+	ADD R19, R21, R21
+	FLDPQ 0(R21), (F16, F17)
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
+	ADD R19, R21, R21
+	FLDPQ 0(R21), (F16, F17)
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
+	ADD R19, R21, R21
+	FLDPQ 0(R21), (F16, F17)
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	ADD R19, R21, R21
+	FLDPQ 0(R21), (F16, F17)
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
+	ADD R19, R21, R21
+	MOVD R4, R21
+write6:
+	FSTPQ (F0, F1), 0(R21)
+	ADD R19, R21, R21
+	FSTPQ (F2, F3), 0(R21)
+	ADD R19, R21, R21
+	FSTPQ (F4, F5), 0(R21)
+	ADD R19, R21, R21
+	FSTPQ (F6, F7), 0(R21)
+	ADD R19, R21, R21
+	FSTPQ (F8, F9), 0(R21)
+	ADD R19, R21, R21
+	FSTPQ (F10, F11), 0(R21)
+	ADD R19, R21, R21
+	FSTPQ (F12, F13), 0(R21)
+	ADD R19, R21, R21
+	FSTPQ (F14, F15), 0(R21)
+	ADD R19, R21, R21
+	MOVD size+56(FP), R21
+	ADD R21, R3, R3
+	ADD $32, R4, R4
+	SUBS $1, R0, R0
+	BNE panel
+	RET
+
+// func packNEON(k, panels int, src *float32, stride, step int, dst *float32, size int)
+TEXT ·packNEON(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD src+16(FP), R1
+	MOVD stride+24(FP), R2
+	MOVD step+32(FP), R3
+	MOVD dst+40(FP), R4
+	MOVD size+48(FP), R5
+row:
+	MOVD panels+8(FP), R8
+	MOVD R1, R6
+	MOVD R4, R7
+panel:
+	FLDPQ 0(R6), (F0, F1)
+	FSTPQ (F0, F1), 0(R7)
+	ADD R3, R6, R6
+	ADD R5, R7, R7
+	SUBS $1, R8, R8
+	BNE panel
+	ADD R2, R1, R1
+	ADD $32, R4, R4
+	SUBS $1, R0, R0
+	BNE row
+	RET
+
+// func transposeNEON(squares int, r0, r1, r2, r3, dst *float32, width int)
+TEXT ·transposeNEON(SB), NOSPLIT, $0-56
+	MOVD squares+0(FP), R0
+	MOVD dst+40(FP), R1
+	MOVD width+48(FP), R2
+	MOVD r0+8(FP), R3
+	MOVD r1+16(FP), R4
+	MOVD r2+24(FP), R5
+	MOVD r3+32(FP), R6
+square:
+	FMOVQ 0(R3), F0
+	ADD $16, R3, R3
+	FMOVQ 0(R4), F1
+	ADD $16, R4, R4
+	FMOVQ 0(R5), F2
+	ADD $16, R5, R5
+	FMOVQ 0(R6), F3
+	ADD $16, R6, R6
+	VTRN1 V1.S4, V0.S4, V4.S4
+	VTRN1 V3.S4, V2.S4, V5.S4
+	VTRN2 V1.S4, V0.S4, V6.S4
+	VTRN2 V3.S4, V2.S4, V0.S4
+	VZIP1 V5.D2, V4.D2, V1.D2
+	VZIP1 V0.D2, V6.D2, V2.D2
+	VZIP2 V5.D2, V4.D2, V3.D2
+	VZIP2 V0.D2, V6.D2, V4.D2
+	FMOVQ F1, 0(R1)
+	ADD R2, R1, R1
+	FMOVQ F2, 0(R1)
+	ADD R2, R1, R1
+	FMOVQ F3, 0(R1)
+	ADD R2, R1, R1
+	FMOVQ F4, 0(R1)
+	ADD R2, R1, R1
+	SUBS $1, R0, R0
+	BNE square
 	RET

@@ -4,42 +4,52 @@
 
 package kernel
 
-// gemm1x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 1 rows. Distances are in bytes.
+// gemm1x8NEON computes C = A·B, or C += A·B if acc is not 0, and adds bias if it is not nil, for 1 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm1x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
+func gemm1x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
 
-// gemm2x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 2 rows. Distances are in bytes.
+// gemm2x8NEON computes C = A·B, or C += A·B if acc is not 0, and adds bias if it is not nil, for 2 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm2x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
+func gemm2x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
 
-// gemm3x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 3 rows. Distances are in bytes.
+// gemm3x8NEON computes C = A·B, or C += A·B if acc is not 0, and adds bias if it is not nil, for 3 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm3x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
+func gemm3x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
 
-// gemm4x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 4 rows. Distances are in bytes.
+// gemm4x8NEON computes C = A·B, or C += A·B if acc is not 0, and adds bias if it is not nil, for 4 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm4x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
+func gemm4x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
 
-// gemm5x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 5 rows. Distances are in bytes.
+// gemm5x8NEON computes C = A·B, or C += A·B if acc is not 0, and adds bias if it is not nil, for 5 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm5x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
+func gemm5x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
 
-// gemm6x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 6 rows. Distances are in bytes.
+// gemm6x8NEON computes C = A·B, or C += A·B if acc is not 0, and adds bias if it is not nil, for 6 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm6x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
+func gemm6x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
 
-// gemm7x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 7 rows. Distances are in bytes.
+// gemm7x8NEON computes C = A·B, or C += A·B if acc is not 0, and adds bias if it is not nil, for 7 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm7x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
+func gemm7x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
 
-// gemm8x8NEON computes C = A·B, or C += A·B if acc is not 0, for a tile of C of 8 rows. Distances are in bytes.
+// gemm8x8NEON computes C = A·B, or C += A·B if acc is not 0, and adds bias if it is not nil, for 8 rows. Distances are in bytes.
 //
 //go:noescape
-func gemm8x8NEON(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)
+func gemm8x8NEON(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)
+
+// packNEON copies k rows, stride bytes apart, into panels that lie size bytes apart; those of src begin step bytes apart.
+//
+//go:noescape
+func packNEON(k, panels int, src *float32, stride, step int, dst *float32, size int)
+
+// transposeNEON writes four numbers for each square from each of four rows as columns of dst, whose rows lie width bytes apart.
+//
+//go:noescape
+func transposeNEON(squares int, r0, r1, r2, r3, dst *float32, width int)

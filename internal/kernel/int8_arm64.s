@@ -92,9 +92,98 @@ loop:
 
 // func dot1x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
 TEXT ·dot1x8NEON(SB), NOSPLIT, $0-72
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
+	MOVD a+8(FP), R0
+	MOVD rs+16(FP), R1
+	MOVD k+0(FP), R1
+	MOVD b+24(FP), R2
+	MOVD $0, R3
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	SUBS $4, R1, R1
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R2), (F8, F9)
+	ADD $32, R2, R2
+	FMOVS (R0)(R3), F10
+	ADD $4, R3, R3
+	WORD $0x4f8ae100 // sdot v0.4s, v8.16b, v10.4b[0]
+	WORD $0x4f8ae121 // sdot v1.4s, v9.16b, v10.4b[0]
+	FLDPQ 0(R2), (F8, F9)
+	ADD $32, R2, R2
+	FMOVS (R0)(R3), F10
+	ADD $4, R3, R3
+	WORD $0x4f8ae102 // sdot v2.4s, v8.16b, v10.4b[0]
+	WORD $0x4f8ae123 // sdot v3.4s, v9.16b, v10.4b[0]
+	FLDPQ 0(R2), (F8, F9)
+	ADD $32, R2, R2
+	FMOVS (R0)(R3), F10
+	ADD $4, R3, R3
+	WORD $0x4f8ae104 // sdot v4.4s, v8.16b, v10.4b[0]
+	WORD $0x4f8ae125 // sdot v5.4s, v9.16b, v10.4b[0]
+	FLDPQ 0(R2), (F8, F9)
+	ADD $32, R2, R2
+	FMOVS (R0)(R3), F10
+	ADD $4, R3, R3
+	WORD $0x4f8ae106 // sdot v6.4s, v8.16b, v10.4b[0]
+	WORD $0x4f8ae127 // sdot v7.4s, v9.16b, v10.4b[0]
+	SUBS $4, R1, R1
+	BGE unrolled3
+tail1:
+	ADDS $4, R1, R1
+	BEQ sum2
+single4:
+	FLDPQ 0(R2), (F8, F9)
+	ADD $32, R2, R2
+	FMOVS (R0)(R3), F10
+	ADD $4, R3, R3
+	WORD $0x4f8ae100 // sdot v0.4s, v8.16b, v10.4b[0]
+	WORD $0x4f8ae121 // sdot v1.4s, v9.16b, v10.4b[0]
+	SUBS $1, R1, R1
+	BNE single4
+sum2:
+	VADD V2.S4, V0.S4, V0.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VADD V4.S4, V0.S4, V0.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VADD V6.S4, V0.S4, V0.S4
+	VADD V7.S4, V1.S4, V1.S4
+	MOVD scales+32(FP), R3
+	MOVD columns+40(FP), R4
+	FLDPQ 0(R4), (F2, F3)
+	FMOVS 0(R3), F4
+	WORD $0x4e21d805 // scvtf v5.4s, v0.4s
+	WORD $0x4f849040 // fmul v0.4s, v2.4s, v4.s[0]
+	WORD $0x6e20dca2 // fmul v2.4s, v5.4s, v0.4s
+	WORD $0x4e21d820 // scvtf v0.4s, v1.4s
+	WORD $0x4f849061 // fmul v1.4s, v3.4s, v4.s[0]
+	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
+	MOVD c+48(FP), R5
+	MOVD ldc+56(FP), R6
+	MOVD acc+64(FP), R7
+	MOVD R5, R8
+	CBZ R7, write5
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	ADD R6, R8, R8
+	MOVD R5, R8
+write5:
+	FSTPQ (F2, F3), 0(R8)
+	ADD R6, R8, R8
+	RET
+
+// func dot2x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
+TEXT ·dot2x8NEON(SB), NOSPLIT, $0-72
+	MOVD a+8(FP), R0
+	MOVD rs+16(FP), R1
+	ADD R1, R0, R2
+	MOVD k+0(FP), R1
 	MOVD b+24(FP), R3
 	MOVD $0, R4
 	VEOR V0.B16, V0.B16, V0.B16
@@ -105,82 +194,129 @@ TEXT ·dot1x8NEON(SB), NOSPLIT, $0-72
 	VEOR V5.B16, V5.B16, V5.B16
 	VEOR V6.B16, V6.B16, V6.B16
 	VEOR V7.B16, V7.B16, V7.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R3), (F8, F9)
-	FMOVS (R1)(R4), F10
-	ADD $4, R4, R4
-	WORD $0x4f8ae100 // sdot v0.4s, v8.16b, v10.4b[0]
-	WORD $0x4f8ae121 // sdot v1.4s, v9.16b, v10.4b[0]
-	FLDPQ 32(R3), (F8, F9)
-	FMOVS (R1)(R4), F10
-	ADD $4, R4, R4
-	WORD $0x4f8ae102 // sdot v2.4s, v8.16b, v10.4b[0]
-	WORD $0x4f8ae123 // sdot v3.4s, v9.16b, v10.4b[0]
-	FLDPQ 64(R3), (F8, F9)
-	FMOVS (R1)(R4), F10
-	ADD $4, R4, R4
-	WORD $0x4f8ae104 // sdot v4.4s, v8.16b, v10.4b[0]
-	WORD $0x4f8ae125 // sdot v5.4s, v9.16b, v10.4b[0]
-	FLDPQ 96(R3), (F8, F9)
-	FMOVS (R1)(R4), F10
-	ADD $4, R4, R4
-	WORD $0x4f8ae106 // sdot v6.4s, v8.16b, v10.4b[0]
-	WORD $0x4f8ae127 // sdot v7.4s, v9.16b, v10.4b[0]
-	ADD $128, R3, R3
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R3), (F8, F9)
-	FMOVS (R1)(R4), F10
-	ADD $4, R4, R4
-	WORD $0x4f8ae100 // sdot v0.4s, v8.16b, v10.4b[0]
-	WORD $0x4f8ae121 // sdot v1.4s, v9.16b, v10.4b[0]
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	SUBS $4, R1, R1
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R3), (F16, F17)
 	ADD $32, R3, R3
-	SUBS $1, R0, R0
-	BNE single
-sum:
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V3.S4, V1.S4, V1.S4
+	FMOVS (R0)(R4), F18
+	FMOVS (R2)(R4), F19
+	ADD $4, R4, R4
+	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
+	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
+	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
+	WORD $0x4f93e223 // sdot v3.4s, v17.16b, v19.4b[0]
+	FLDPQ 0(R3), (F16, F17)
+	ADD $32, R3, R3
+	FMOVS (R0)(R4), F18
+	FMOVS (R2)(R4), F19
+	ADD $4, R4, R4
+	WORD $0x4f92e204 // sdot v4.4s, v16.16b, v18.4b[0]
+	WORD $0x4f92e225 // sdot v5.4s, v17.16b, v18.4b[0]
+	WORD $0x4f93e206 // sdot v6.4s, v16.16b, v19.4b[0]
+	WORD $0x4f93e227 // sdot v7.4s, v17.16b, v19.4b[0]
+	FLDPQ 0(R3), (F16, F17)
+	ADD $32, R3, R3
+	FMOVS (R0)(R4), F18
+	FMOVS (R2)(R4), F19
+	ADD $4, R4, R4
+	WORD $0x4f92e208 // sdot v8.4s, v16.16b, v18.4b[0]
+	WORD $0x4f92e229 // sdot v9.4s, v17.16b, v18.4b[0]
+	WORD $0x4f93e20a // sdot v10.4s, v16.16b, v19.4b[0]
+	WORD $0x4f93e22b // sdot v11.4s, v17.16b, v19.4b[0]
+	FLDPQ 0(R3), (F16, F17)
+	ADD $32, R3, R3
+	FMOVS (R0)(R4), F18
+	FMOVS (R2)(R4), F19
+	ADD $4, R4, R4
+	WORD $0x4f92e20c // sdot v12.4s, v16.16b, v18.4b[0]
+	WORD $0x4f92e22d // sdot v13.4s, v17.16b, v18.4b[0]
+	WORD $0x4f93e20e // sdot v14.4s, v16.16b, v19.4b[0]
+	WORD $0x4f93e22f // sdot v15.4s, v17.16b, v19.4b[0]
+	SUBS $4, R1, R1
+	BGE unrolled3
+tail1:
+	ADDS $4, R1, R1
+	BEQ sum2
+single4:
+	FLDPQ 0(R3), (F16, F17)
+	ADD $32, R3, R3
+	FMOVS (R0)(R4), F18
+	FMOVS (R2)(R4), F19
+	ADD $4, R4, R4
+	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
+	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
+	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
+	WORD $0x4f93e223 // sdot v3.4s, v17.16b, v19.4b[0]
+	SUBS $1, R1, R1
+	BNE single4
+sum2:
 	VADD V4.S4, V0.S4, V0.S4
 	VADD V5.S4, V1.S4, V1.S4
-	VADD V6.S4, V0.S4, V0.S4
-	VADD V7.S4, V1.S4, V1.S4
-	MOVD scales+32(FP), R5
-	MOVD columns+40(FP), R6
-	FLDPQ 0(R6), (F2, F3)
-	FMOVS 0(R5), F4
-	WORD $0x4e21d805 // scvtf v5.4s, v0.4s
-	WORD $0x4f849040 // fmul v0.4s, v2.4s, v4.s[0]
-	WORD $0x6e20dca2 // fmul v2.4s, v5.4s, v0.4s
+	VADD V6.S4, V2.S4, V2.S4
+	VADD V7.S4, V3.S4, V3.S4
+	VADD V8.S4, V0.S4, V0.S4
+	VADD V9.S4, V1.S4, V1.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VADD V11.S4, V3.S4, V3.S4
+	VADD V12.S4, V0.S4, V0.S4
+	VADD V13.S4, V1.S4, V1.S4
+	VADD V14.S4, V2.S4, V2.S4
+	VADD V15.S4, V3.S4, V3.S4
+	MOVD scales+32(FP), R4
+	MOVD columns+40(FP), R5
+	FLDPQ 0(R5), (F4, F5)
+	FMOVS 0(R4), F6
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+	WORD $0x4f869080 // fmul v0.4s, v4.4s, v6.s[0]
+	WORD $0x6e20dce8 // fmul v8.4s, v7.4s, v0.4s
 	WORD $0x4e21d820 // scvtf v0.4s, v1.4s
-	WORD $0x4f849061 // fmul v1.4s, v3.4s, v4.s[0]
-	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	MOVD c+48(FP), R7
-	MOVD ldc+56(FP), R8
-	MOVD acc+64(FP), R9
-	CBZ R9, write
-	MOVD R7, R10
-	FLDPQ 0(R10), (F0, F1)
-	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	ADD R8, R10, R10
-write:
-	FSTPQ (F2, F3), 0(R7)
-	ADD R8, R7, R7
+	WORD $0x4f8690a1 // fmul v1.4s, v5.4s, v6.s[0]
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVS 4(R4), F0
+	WORD $0x4e21d841 // scvtf v1.4s, v2.4s
+	WORD $0x4f809082 // fmul v2.4s, v4.4s, v0.s[0]
+	WORD $0x6e22dc24 // fmul v4.4s, v1.4s, v2.4s
+	WORD $0x4e21d861 // scvtf v1.4s, v3.4s
+	WORD $0x4f8090a2 // fmul v2.4s, v5.4s, v0.s[0]
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	MOVD c+48(FP), R6
+	MOVD ldc+56(FP), R7
+	MOVD acc+64(FP), R8
+	MOVD R6, R9
+	CBZ R8, write5
+	FLDPQ 0(R9), (F1, F2)
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	ADD R7, R9, R9
+	FLDPQ 0(R9), (F1, F2)
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	ADD R7, R9, R9
+	MOVD R6, R9
+write5:
+	FSTPQ (F8, F6), 0(R9)
+	ADD R7, R9, R9
+	FSTPQ (F4, F0), 0(R9)
+	ADD R7, R9, R9
 	RET
 
-// func dot2x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
-TEXT ·dot2x8NEON(SB), NOSPLIT, $0-72
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD b+24(FP), R3
-	ADD R2, R1, R4
+// func dot3x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
+TEXT ·dot3x8NEON(SB), NOSPLIT, $0-72
+	MOVD a+8(FP), R0
+	MOVD rs+16(FP), R1
+	ADD R1, R0, R2
+	ADD R1, R2, R3
+	MOVD k+0(FP), R1
+	MOVD b+24(FP), R4
 	MOVD $0, R5
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -194,121 +330,144 @@ TEXT ·dot2x8NEON(SB), NOSPLIT, $0-72
 	VEOR V9.B16, V9.B16, V9.B16
 	VEOR V10.B16, V10.B16, V10.B16
 	VEOR V11.B16, V11.B16, V11.B16
-	VEOR V12.B16, V12.B16, V12.B16
-	VEOR V13.B16, V13.B16, V13.B16
-	VEOR V14.B16, V14.B16, V14.B16
-	VEOR V15.B16, V15.B16, V15.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R3), (F16, F17)
-	FMOVS (R1)(R5), F18
-	FMOVS (R4)(R5), F19
+	SUBS $4, R1, R1
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R4), (F12, F13)
+	ADD $32, R4, R4
+	FMOVS (R0)(R5), F14
+	FMOVS (R2)(R5), F15
+	FMOVS (R3)(R5), F16
 	ADD $4, R5, R5
-	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
-	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
-	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
-	WORD $0x4f93e223 // sdot v3.4s, v17.16b, v19.4b[0]
-	FLDPQ 32(R3), (F16, F17)
-	FMOVS (R1)(R5), F18
-	FMOVS (R4)(R5), F19
+	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
+	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
+	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
+	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
+	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
+	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
+	FLDPQ 0(R4), (F12, F13)
+	ADD $32, R4, R4
+	FMOVS (R0)(R5), F14
+	FMOVS (R2)(R5), F15
+	FMOVS (R3)(R5), F16
 	ADD $4, R5, R5
-	WORD $0x4f92e204 // sdot v4.4s, v16.16b, v18.4b[0]
-	WORD $0x4f92e225 // sdot v5.4s, v17.16b, v18.4b[0]
-	WORD $0x4f93e206 // sdot v6.4s, v16.16b, v19.4b[0]
-	WORD $0x4f93e227 // sdot v7.4s, v17.16b, v19.4b[0]
-	FLDPQ 64(R3), (F16, F17)
-	FMOVS (R1)(R5), F18
-	FMOVS (R4)(R5), F19
+	WORD $0x4f8ee186 // sdot v6.4s, v12.16b, v14.4b[0]
+	WORD $0x4f8ee1a7 // sdot v7.4s, v13.16b, v14.4b[0]
+	WORD $0x4f8fe188 // sdot v8.4s, v12.16b, v15.4b[0]
+	WORD $0x4f8fe1a9 // sdot v9.4s, v13.16b, v15.4b[0]
+	WORD $0x4f90e18a // sdot v10.4s, v12.16b, v16.4b[0]
+	WORD $0x4f90e1ab // sdot v11.4s, v13.16b, v16.4b[0]
+	FLDPQ 0(R4), (F12, F13)
+	ADD $32, R4, R4
+	FMOVS (R0)(R5), F14
+	FMOVS (R2)(R5), F15
+	FMOVS (R3)(R5), F16
 	ADD $4, R5, R5
-	WORD $0x4f92e208 // sdot v8.4s, v16.16b, v18.4b[0]
-	WORD $0x4f92e229 // sdot v9.4s, v17.16b, v18.4b[0]
-	WORD $0x4f93e20a // sdot v10.4s, v16.16b, v19.4b[0]
-	WORD $0x4f93e22b // sdot v11.4s, v17.16b, v19.4b[0]
-	FLDPQ 96(R3), (F16, F17)
-	FMOVS (R1)(R5), F18
-	FMOVS (R4)(R5), F19
+	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
+	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
+	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
+	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
+	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
+	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
+	FLDPQ 0(R4), (F12, F13)
+	ADD $32, R4, R4
+	FMOVS (R0)(R5), F14
+	FMOVS (R2)(R5), F15
+	FMOVS (R3)(R5), F16
 	ADD $4, R5, R5
-	WORD $0x4f92e20c // sdot v12.4s, v16.16b, v18.4b[0]
-	WORD $0x4f92e22d // sdot v13.4s, v17.16b, v18.4b[0]
-	WORD $0x4f93e20e // sdot v14.4s, v16.16b, v19.4b[0]
-	WORD $0x4f93e22f // sdot v15.4s, v17.16b, v19.4b[0]
-	ADD $128, R3, R3
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R3), (F16, F17)
-	FMOVS (R1)(R5), F18
-	FMOVS (R4)(R5), F19
+	WORD $0x4f8ee186 // sdot v6.4s, v12.16b, v14.4b[0]
+	WORD $0x4f8ee1a7 // sdot v7.4s, v13.16b, v14.4b[0]
+	WORD $0x4f8fe188 // sdot v8.4s, v12.16b, v15.4b[0]
+	WORD $0x4f8fe1a9 // sdot v9.4s, v13.16b, v15.4b[0]
+	WORD $0x4f90e18a // sdot v10.4s, v12.16b, v16.4b[0]
+	WORD $0x4f90e1ab // sdot v11.4s, v13.16b, v16.4b[0]
+	SUBS $4, R1, R1
+	BGE unrolled3
+tail1:
+	ADDS $4, R1, R1
+	BEQ sum2
+single4:
+	FLDPQ 0(R4), (F12, F13)
+	ADD $32, R4, R4
+	FMOVS (R0)(R5), F14
+	FMOVS (R2)(R5), F15
+	FMOVS (R3)(R5), F16
 	ADD $4, R5, R5
-	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
-	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
-	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
-	WORD $0x4f93e223 // sdot v3.4s, v17.16b, v19.4b[0]
-	ADD $32, R3, R3
-	SUBS $1, R0, R0
-	BNE single
-sum:
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V5.S4, V1.S4, V1.S4
-	VADD V6.S4, V2.S4, V2.S4
-	VADD V7.S4, V3.S4, V3.S4
-	VADD V8.S4, V0.S4, V0.S4
-	VADD V9.S4, V1.S4, V1.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VADD V11.S4, V3.S4, V3.S4
-	VADD V12.S4, V0.S4, V0.S4
-	VADD V13.S4, V1.S4, V1.S4
-	VADD V14.S4, V2.S4, V2.S4
-	VADD V15.S4, V3.S4, V3.S4
-	MOVD scales+32(FP), R6
-	MOVD columns+40(FP), R7
-	FLDPQ 0(R7), (F4, F5)
-	FMOVS 0(R6), F6
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	WORD $0x4f869080 // fmul v0.4s, v4.4s, v6.s[0]
-	WORD $0x6e20dce8 // fmul v8.4s, v7.4s, v0.4s
+	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
+	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
+	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
+	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
+	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
+	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
+	SUBS $1, R1, R1
+	BNE single4
+sum2:
+	VADD V6.S4, V0.S4, V0.S4
+	VADD V7.S4, V1.S4, V1.S4
+	VADD V8.S4, V2.S4, V2.S4
+	VADD V9.S4, V3.S4, V3.S4
+	VADD V10.S4, V4.S4, V4.S4
+	VADD V11.S4, V5.S4, V5.S4
+	MOVD scales+32(FP), R5
+	MOVD columns+40(FP), R6
+	FLDPQ 0(R6), (F6, F7)
+	FMOVS 0(R5), F8
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+	WORD $0x4f8890c0 // fmul v0.4s, v6.4s, v8.s[0]
+	WORD $0x6e20dd2a // fmul v10.4s, v9.4s, v0.4s
 	WORD $0x4e21d820 // scvtf v0.4s, v1.4s
-	WORD $0x4f8690a1 // fmul v1.4s, v5.4s, v6.s[0]
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVS 4(R6), F0
+	WORD $0x4f8890e1 // fmul v1.4s, v7.4s, v8.s[0]
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVS 4(R5), F0
 	WORD $0x4e21d841 // scvtf v1.4s, v2.4s
-	WORD $0x4f809082 // fmul v2.4s, v4.4s, v0.s[0]
-	WORD $0x6e22dc24 // fmul v4.4s, v1.4s, v2.4s
+	WORD $0x4f8090c2 // fmul v2.4s, v6.4s, v0.s[0]
+	WORD $0x6e22dc29 // fmul v9.4s, v1.4s, v2.4s
 	WORD $0x4e21d861 // scvtf v1.4s, v3.4s
-	WORD $0x4f8090a2 // fmul v2.4s, v5.4s, v0.s[0]
+	WORD $0x4f8090e2 // fmul v2.4s, v7.4s, v0.s[0]
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	MOVD c+48(FP), R8
-	MOVD ldc+56(FP), R9
-	MOVD acc+64(FP), R10
-	CBZ R10, write
-	MOVD R8, R11
-	FLDPQ 0(R11), (F1, F2)
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	ADD R9, R11, R11
-	FLDPQ 0(R11), (F1, F2)
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	ADD R9, R11, R11
-write:
-	FSTPQ (F8, F6), 0(R8)
-	ADD R9, R8, R8
-	FSTPQ (F4, F0), 0(R8)
-	ADD R9, R8, R8
+	FMOVS 8(R5), F1
+	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
+	WORD $0x4f8190c3 // fmul v3.4s, v6.4s, v1.s[0]
+	WORD $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
+	WORD $0x4e21d8a2 // scvtf v2.4s, v5.4s
+	WORD $0x4f8190e3 // fmul v3.4s, v7.4s, v1.s[0]
+	WORD $0x6e23dc41 // fmul v1.4s, v2.4s, v3.4s
+	MOVD c+48(FP), R7
+	MOVD ldc+56(FP), R8
+	MOVD acc+64(FP), R9
+	MOVD R7, R10
+	CBZ R9, write5
+	FLDPQ 0(R10), (F2, F3)
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x4e23d508 // fadd v8.4s, v8.4s, v3.4s
+	ADD R8, R10, R10
+	FLDPQ 0(R10), (F2, F3)
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	ADD R8, R10, R10
+	FLDPQ 0(R10), (F2, F3)
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	ADD R8, R10, R10
+	MOVD R7, R10
+write5:
+	FSTPQ (F10, F8), 0(R10)
+	ADD R8, R10, R10
+	FSTPQ (F9, F0), 0(R10)
+	ADD R8, R10, R10
+	FSTPQ (F4, F1), 0(R10)
+	ADD R8, R10, R10
 	RET
 
-// func dot3x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
-TEXT ·dot3x8NEON(SB), NOSPLIT, $0-72
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD b+24(FP), R3
-	ADD R2, R1, R4
-	ADD R2, R4, R5
+// func dot4x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
+TEXT ·dot4x8NEON(SB), NOSPLIT, $0-72
+	MOVD a+8(FP), R0
+	MOVD rs+16(FP), R1
+	ADD R1, R0, R2
+	ADD R1, R2, R3
+	ADD R1, R3, R4
+	MOVD k+0(FP), R1
+	MOVD b+24(FP), R5
 	MOVD $0, R6
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -322,141 +481,613 @@ TEXT ·dot3x8NEON(SB), NOSPLIT, $0-72
 	VEOR V9.B16, V9.B16, V9.B16
 	VEOR V10.B16, V10.B16, V10.B16
 	VEOR V11.B16, V11.B16, V11.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R3), (F12, F13)
-	FMOVS (R1)(R6), F14
-	FMOVS (R4)(R6), F15
-	FMOVS (R5)(R6), F16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	SUBS $4, R1, R1
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R5), (F16, F17)
+	ADD $32, R5, R5
+	FMOVS (R0)(R6), F18
+	FMOVS (R2)(R6), F19
+	FMOVS (R3)(R6), F20
+	FMOVS (R4)(R6), F21
 	ADD $4, R6, R6
-	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
-	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
-	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
-	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
-	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
-	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
-	FLDPQ 32(R3), (F12, F13)
-	FMOVS (R1)(R6), F14
-	FMOVS (R4)(R6), F15
-	FMOVS (R5)(R6), F16
+	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
+	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
+	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
+	WORD $0x4f93e223 // sdot v3.4s, v17.16b, v19.4b[0]
+	WORD $0x4f94e204 // sdot v4.4s, v16.16b, v20.4b[0]
+	WORD $0x4f94e225 // sdot v5.4s, v17.16b, v20.4b[0]
+	WORD $0x4f95e206 // sdot v6.4s, v16.16b, v21.4b[0]
+	WORD $0x4f95e227 // sdot v7.4s, v17.16b, v21.4b[0]
+	FLDPQ 0(R5), (F16, F17)
+	ADD $32, R5, R5
+	FMOVS (R0)(R6), F18
+	FMOVS (R2)(R6), F19
+	FMOVS (R3)(R6), F20
+	FMOVS (R4)(R6), F21
 	ADD $4, R6, R6
-	WORD $0x4f8ee186 // sdot v6.4s, v12.16b, v14.4b[0]
-	WORD $0x4f8ee1a7 // sdot v7.4s, v13.16b, v14.4b[0]
-	WORD $0x4f8fe188 // sdot v8.4s, v12.16b, v15.4b[0]
-	WORD $0x4f8fe1a9 // sdot v9.4s, v13.16b, v15.4b[0]
-	WORD $0x4f90e18a // sdot v10.4s, v12.16b, v16.4b[0]
-	WORD $0x4f90e1ab // sdot v11.4s, v13.16b, v16.4b[0]
-	FLDPQ 64(R3), (F12, F13)
-	FMOVS (R1)(R6), F14
-	FMOVS (R4)(R6), F15
-	FMOVS (R5)(R6), F16
+	WORD $0x4f92e208 // sdot v8.4s, v16.16b, v18.4b[0]
+	WORD $0x4f92e229 // sdot v9.4s, v17.16b, v18.4b[0]
+	WORD $0x4f93e20a // sdot v10.4s, v16.16b, v19.4b[0]
+	WORD $0x4f93e22b // sdot v11.4s, v17.16b, v19.4b[0]
+	WORD $0x4f94e20c // sdot v12.4s, v16.16b, v20.4b[0]
+	WORD $0x4f94e22d // sdot v13.4s, v17.16b, v20.4b[0]
+	WORD $0x4f95e20e // sdot v14.4s, v16.16b, v21.4b[0]
+	WORD $0x4f95e22f // sdot v15.4s, v17.16b, v21.4b[0]
+	FLDPQ 0(R5), (F16, F17)
+	ADD $32, R5, R5
+	FMOVS (R0)(R6), F18
+	FMOVS (R2)(R6), F19
+	FMOVS (R3)(R6), F20
+	FMOVS (R4)(R6), F21
 	ADD $4, R6, R6
-	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
-	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
-	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
-	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
-	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
-	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
-	FLDPQ 96(R3), (F12, F13)
-	FMOVS (R1)(R6), F14
-	FMOVS (R4)(R6), F15
-	FMOVS (R5)(R6), F16
+	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
+	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
+	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
+	WORD $0x4f93e223 // sdot v3.4s, v17.16b, v19.4b[0]
+	WORD $0x4f94e204 // sdot v4.4s, v16.16b, v20.4b[0]
+	WORD $0x4f94e225 // sdot v5.4s, v17.16b, v20.4b[0]
+	WORD $0x4f95e206 // sdot v6.4s, v16.16b, v21.4b[0]
+	WORD $0x4f95e227 // sdot v7.4s, v17.16b, v21.4b[0]
+	FLDPQ 0(R5), (F16, F17)
+	ADD $32, R5, R5
+	FMOVS (R0)(R6), F18
+	FMOVS (R2)(R6), F19
+	FMOVS (R3)(R6), F20
+	FMOVS (R4)(R6), F21
 	ADD $4, R6, R6
-	WORD $0x4f8ee186 // sdot v6.4s, v12.16b, v14.4b[0]
-	WORD $0x4f8ee1a7 // sdot v7.4s, v13.16b, v14.4b[0]
-	WORD $0x4f8fe188 // sdot v8.4s, v12.16b, v15.4b[0]
-	WORD $0x4f8fe1a9 // sdot v9.4s, v13.16b, v15.4b[0]
-	WORD $0x4f90e18a // sdot v10.4s, v12.16b, v16.4b[0]
-	WORD $0x4f90e1ab // sdot v11.4s, v13.16b, v16.4b[0]
-	ADD $128, R3, R3
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R3), (F12, F13)
-	FMOVS (R1)(R6), F14
-	FMOVS (R4)(R6), F15
-	FMOVS (R5)(R6), F16
+	WORD $0x4f92e208 // sdot v8.4s, v16.16b, v18.4b[0]
+	WORD $0x4f92e229 // sdot v9.4s, v17.16b, v18.4b[0]
+	WORD $0x4f93e20a // sdot v10.4s, v16.16b, v19.4b[0]
+	WORD $0x4f93e22b // sdot v11.4s, v17.16b, v19.4b[0]
+	WORD $0x4f94e20c // sdot v12.4s, v16.16b, v20.4b[0]
+	WORD $0x4f94e22d // sdot v13.4s, v17.16b, v20.4b[0]
+	WORD $0x4f95e20e // sdot v14.4s, v16.16b, v21.4b[0]
+	WORD $0x4f95e22f // sdot v15.4s, v17.16b, v21.4b[0]
+	SUBS $4, R1, R1
+	BGE unrolled3
+tail1:
+	ADDS $4, R1, R1
+	BEQ sum2
+single4:
+	FLDPQ 0(R5), (F16, F17)
+	ADD $32, R5, R5
+	FMOVS (R0)(R6), F18
+	FMOVS (R2)(R6), F19
+	FMOVS (R3)(R6), F20
+	FMOVS (R4)(R6), F21
 	ADD $4, R6, R6
-	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
-	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
-	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
-	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
-	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
-	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
-	ADD $32, R3, R3
-	SUBS $1, R0, R0
-	BNE single
-sum:
-	VADD V6.S4, V0.S4, V0.S4
-	VADD V7.S4, V1.S4, V1.S4
-	VADD V8.S4, V2.S4, V2.S4
-	VADD V9.S4, V3.S4, V3.S4
-	VADD V10.S4, V4.S4, V4.S4
-	VADD V11.S4, V5.S4, V5.S4
+	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
+	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
+	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
+	WORD $0x4f93e223 // sdot v3.4s, v17.16b, v19.4b[0]
+	WORD $0x4f94e204 // sdot v4.4s, v16.16b, v20.4b[0]
+	WORD $0x4f94e225 // sdot v5.4s, v17.16b, v20.4b[0]
+	WORD $0x4f95e206 // sdot v6.4s, v16.16b, v21.4b[0]
+	WORD $0x4f95e227 // sdot v7.4s, v17.16b, v21.4b[0]
+	SUBS $1, R1, R1
+	BNE single4
+sum2:
+	VADD V8.S4, V0.S4, V0.S4
+	VADD V9.S4, V1.S4, V1.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VADD V11.S4, V3.S4, V3.S4
+	VADD V12.S4, V4.S4, V4.S4
+	VADD V13.S4, V5.S4, V5.S4
+	VADD V14.S4, V6.S4, V6.S4
+	VADD V15.S4, V7.S4, V7.S4
+	MOVD scales+32(FP), R6
+	MOVD columns+40(FP), R7
+	FLDPQ 0(R7), (F8, F9)
+	FMOVS 0(R6), F10
+	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
+	WORD $0x4f8a9100 // fmul v0.4s, v8.4s, v10.s[0]
+	WORD $0x6e20dd6c // fmul v12.4s, v11.4s, v0.4s
+	WORD $0x4e21d820 // scvtf v0.4s, v1.4s
+	WORD $0x4f8a9121 // fmul v1.4s, v9.4s, v10.s[0]
+	WORD $0x6e21dc0a // fmul v10.4s, v0.4s, v1.4s
+	FMOVS 4(R6), F0
+	WORD $0x4e21d841 // scvtf v1.4s, v2.4s
+	WORD $0x4f809102 // fmul v2.4s, v8.4s, v0.s[0]
+	WORD $0x6e22dc2b // fmul v11.4s, v1.4s, v2.4s
+	WORD $0x4e21d861 // scvtf v1.4s, v3.4s
+	WORD $0x4f809122 // fmul v2.4s, v9.4s, v0.s[0]
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	FMOVS 8(R6), F1
+	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
+	WORD $0x4f819103 // fmul v3.4s, v8.4s, v1.s[0]
+	WORD $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
+	WORD $0x4e21d8a2 // scvtf v2.4s, v5.4s
+	WORD $0x4f819123 // fmul v3.4s, v9.4s, v1.s[0]
+	WORD $0x6e23dc41 // fmul v1.4s, v2.4s, v3.4s
+	FMOVS 12(R6), F2
+	WORD $0x4e21d8c3 // scvtf v3.4s, v6.4s
+	WORD $0x4f829105 // fmul v5.4s, v8.4s, v2.s[0]
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	WORD $0x4e21d8e3 // scvtf v3.4s, v7.4s
+	WORD $0x4f829125 // fmul v5.4s, v9.4s, v2.s[0]
+	WORD $0x6e25dc62 // fmul v2.4s, v3.4s, v5.4s
+	MOVD c+48(FP), R8
+	MOVD ldc+56(FP), R9
+	MOVD acc+64(FP), R10
+	MOVD R8, R11
+	CBZ R10, write5
+	FLDPQ 0(R11), (F3, F5)
+	WORD $0x4e23d58c // fadd v12.4s, v12.4s, v3.4s
+	WORD $0x4e25d54a // fadd v10.4s, v10.4s, v5.4s
+	ADD R9, R11, R11
+	FLDPQ 0(R11), (F3, F5)
+	WORD $0x4e23d56b // fadd v11.4s, v11.4s, v3.4s
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	ADD R9, R11, R11
+	FLDPQ 0(R11), (F3, F5)
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	ADD R9, R11, R11
+	FLDPQ 0(R11), (F3, F5)
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	ADD R9, R11, R11
+	MOVD R8, R11
+write5:
+	FSTPQ (F12, F10), 0(R11)
+	ADD R9, R11, R11
+	FSTPQ (F11, F0), 0(R11)
+	ADD R9, R11, R11
+	FSTPQ (F4, F1), 0(R11)
+	ADD R9, R11, R11
+	FSTPQ (F6, F2), 0(R11)
+	ADD R9, R11, R11
+	RET
+
+// func dot5x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
+TEXT ·dot5x8NEON(SB), NOSPLIT, $0-72
+	MOVD a+8(FP), R0
+	MOVD rs+16(FP), R1
+	ADD R1, R0, R2
+	ADD R1, R2, R3
+	ADD R1, R3, R4
+	ADD R1, R4, R5
+	MOVD k+0(FP), R1
+	MOVD b+24(FP), R6
+	MOVD $0, R7
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	SUBS $4, R1, R1
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R6), (F10, F11)
+	ADD $32, R6, R6
+	FMOVS (R0)(R7), F12
+	FMOVS (R2)(R7), F13
+	FMOVS (R3)(R7), F14
+	FMOVS (R4)(R7), F15
+	FMOVS (R5)(R7), F16
+	ADD $4, R7, R7
+	WORD $0x4f8ce140 // sdot v0.4s, v10.16b, v12.4b[0]
+	WORD $0x4f8ce161 // sdot v1.4s, v11.16b, v12.4b[0]
+	WORD $0x4f8de142 // sdot v2.4s, v10.16b, v13.4b[0]
+	WORD $0x4f8de163 // sdot v3.4s, v11.16b, v13.4b[0]
+	WORD $0x4f8ee144 // sdot v4.4s, v10.16b, v14.4b[0]
+	WORD $0x4f8ee165 // sdot v5.4s, v11.16b, v14.4b[0]
+	WORD $0x4f8fe146 // sdot v6.4s, v10.16b, v15.4b[0]
+	WORD $0x4f8fe167 // sdot v7.4s, v11.16b, v15.4b[0]
+	WORD $0x4f90e148 // sdot v8.4s, v10.16b, v16.4b[0]
+	WORD $0x4f90e169 // sdot v9.4s, v11.16b, v16.4b[0]
+	FLDPQ 0(R6), (F10, F11)
+	ADD $32, R6, R6
+	FMOVS (R0)(R7), F12
+	FMOVS (R2)(R7), F13
+	FMOVS (R3)(R7), F14
+	FMOVS (R4)(R7), F15
+	FMOVS (R5)(R7), F16
+	ADD $4, R7, R7
+	WORD $0x4f8ce140 // sdot v0.4s, v10.16b, v12.4b[0]
+	WORD $0x4f8ce161 // sdot v1.4s, v11.16b, v12.4b[0]
+	WORD $0x4f8de142 // sdot v2.4s, v10.16b, v13.4b[0]
+	WORD $0x4f8de163 // sdot v3.4s, v11.16b, v13.4b[0]
+	WORD $0x4f8ee144 // sdot v4.4s, v10.16b, v14.4b[0]
+	WORD $0x4f8ee165 // sdot v5.4s, v11.16b, v14.4b[0]
+	WORD $0x4f8fe146 // sdot v6.4s, v10.16b, v15.4b[0]
+	WORD $0x4f8fe167 // sdot v7.4s, v11.16b, v15.4b[0]
+	WORD $0x4f90e148 // sdot v8.4s, v10.16b, v16.4b[0]
+	WORD $0x4f90e169 // sdot v9.4s, v11.16b, v16.4b[0]
+	FLDPQ 0(R6), (F10, F11)
+	ADD $32, R6, R6
+	FMOVS (R0)(R7), F12
+	FMOVS (R2)(R7), F13
+	FMOVS (R3)(R7), F14
+	FMOVS (R4)(R7), F15
+	FMOVS (R5)(R7), F16
+	ADD $4, R7, R7
+	WORD $0x4f8ce140 // sdot v0.4s, v10.16b, v12.4b[0]
+	WORD $0x4f8ce161 // sdot v1.4s, v11.16b, v12.4b[0]
+	WORD $0x4f8de142 // sdot v2.4s, v10.16b, v13.4b[0]
+	WORD $0x4f8de163 // sdot v3.4s, v11.16b, v13.4b[0]
+	WORD $0x4f8ee144 // sdot v4.4s, v10.16b, v14.4b[0]
+	WORD $0x4f8ee165 // sdot v5.4s, v11.16b, v14.4b[0]
+	WORD $0x4f8fe146 // sdot v6.4s, v10.16b, v15.4b[0]
+	WORD $0x4f8fe167 // sdot v7.4s, v11.16b, v15.4b[0]
+	WORD $0x4f90e148 // sdot v8.4s, v10.16b, v16.4b[0]
+	WORD $0x4f90e169 // sdot v9.4s, v11.16b, v16.4b[0]
+	FLDPQ 0(R6), (F10, F11)
+	ADD $32, R6, R6
+	FMOVS (R0)(R7), F12
+	FMOVS (R2)(R7), F13
+	FMOVS (R3)(R7), F14
+	FMOVS (R4)(R7), F15
+	FMOVS (R5)(R7), F16
+	ADD $4, R7, R7
+	WORD $0x4f8ce140 // sdot v0.4s, v10.16b, v12.4b[0]
+	WORD $0x4f8ce161 // sdot v1.4s, v11.16b, v12.4b[0]
+	WORD $0x4f8de142 // sdot v2.4s, v10.16b, v13.4b[0]
+	WORD $0x4f8de163 // sdot v3.4s, v11.16b, v13.4b[0]
+	WORD $0x4f8ee144 // sdot v4.4s, v10.16b, v14.4b[0]
+	WORD $0x4f8ee165 // sdot v5.4s, v11.16b, v14.4b[0]
+	WORD $0x4f8fe146 // sdot v6.4s, v10.16b, v15.4b[0]
+	WORD $0x4f8fe167 // sdot v7.4s, v11.16b, v15.4b[0]
+	WORD $0x4f90e148 // sdot v8.4s, v10.16b, v16.4b[0]
+	WORD $0x4f90e169 // sdot v9.4s, v11.16b, v16.4b[0]
+	SUBS $4, R1, R1
+	BGE unrolled3
+tail1:
+	ADDS $4, R1, R1
+	BEQ sum2
+single4:
+	FLDPQ 0(R6), (F10, F11)
+	ADD $32, R6, R6
+	FMOVS (R0)(R7), F12
+	FMOVS (R2)(R7), F13
+	FMOVS (R3)(R7), F14
+	FMOVS (R4)(R7), F15
+	FMOVS (R5)(R7), F16
+	ADD $4, R7, R7
+	WORD $0x4f8ce140 // sdot v0.4s, v10.16b, v12.4b[0]
+	WORD $0x4f8ce161 // sdot v1.4s, v11.16b, v12.4b[0]
+	WORD $0x4f8de142 // sdot v2.4s, v10.16b, v13.4b[0]
+	WORD $0x4f8de163 // sdot v3.4s, v11.16b, v13.4b[0]
+	WORD $0x4f8ee144 // sdot v4.4s, v10.16b, v14.4b[0]
+	WORD $0x4f8ee165 // sdot v5.4s, v11.16b, v14.4b[0]
+	WORD $0x4f8fe146 // sdot v6.4s, v10.16b, v15.4b[0]
+	WORD $0x4f8fe167 // sdot v7.4s, v11.16b, v15.4b[0]
+	WORD $0x4f90e148 // sdot v8.4s, v10.16b, v16.4b[0]
+	WORD $0x4f90e169 // sdot v9.4s, v11.16b, v16.4b[0]
+	SUBS $1, R1, R1
+	BNE single4
+sum2:
 	MOVD scales+32(FP), R7
 	MOVD columns+40(FP), R8
-	FLDPQ 0(R8), (F6, F7)
-	FMOVS 0(R7), F8
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	WORD $0x4f8890c0 // fmul v0.4s, v6.4s, v8.s[0]
-	WORD $0x6e20dd2a // fmul v10.4s, v9.4s, v0.4s
+	FLDPQ 0(R8), (F10, F11)
+	FMOVS 0(R7), F12
+	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
+	WORD $0x4f8c9140 // fmul v0.4s, v10.4s, v12.s[0]
+	WORD $0x6e20ddae // fmul v14.4s, v13.4s, v0.4s
 	WORD $0x4e21d820 // scvtf v0.4s, v1.4s
-	WORD $0x4f8890e1 // fmul v1.4s, v7.4s, v8.s[0]
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x4f8c9161 // fmul v1.4s, v11.4s, v12.s[0]
+	WORD $0x6e21dc0c // fmul v12.4s, v0.4s, v1.4s
 	FMOVS 4(R7), F0
 	WORD $0x4e21d841 // scvtf v1.4s, v2.4s
-	WORD $0x4f8090c2 // fmul v2.4s, v6.4s, v0.s[0]
-	WORD $0x6e22dc29 // fmul v9.4s, v1.4s, v2.4s
+	WORD $0x4f809142 // fmul v2.4s, v10.4s, v0.s[0]
+	WORD $0x6e22dc2d // fmul v13.4s, v1.4s, v2.4s
 	WORD $0x4e21d861 // scvtf v1.4s, v3.4s
-	WORD $0x4f8090e2 // fmul v2.4s, v7.4s, v0.s[0]
+	WORD $0x4f809162 // fmul v2.4s, v11.4s, v0.s[0]
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
 	FMOVS 8(R7), F1
 	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
-	WORD $0x4f8190c3 // fmul v3.4s, v6.4s, v1.s[0]
+	WORD $0x4f819143 // fmul v3.4s, v10.4s, v1.s[0]
 	WORD $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
 	WORD $0x4e21d8a2 // scvtf v2.4s, v5.4s
-	WORD $0x4f8190e3 // fmul v3.4s, v7.4s, v1.s[0]
+	WORD $0x4f819163 // fmul v3.4s, v11.4s, v1.s[0]
 	WORD $0x6e23dc41 // fmul v1.4s, v2.4s, v3.4s
+	FMOVS 12(R7), F2
+	WORD $0x4e21d8c3 // scvtf v3.4s, v6.4s
+	WORD $0x4f829145 // fmul v5.4s, v10.4s, v2.s[0]
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	WORD $0x4e21d8e3 // scvtf v3.4s, v7.4s
+	WORD $0x4f829165 // fmul v5.4s, v11.4s, v2.s[0]
+	WORD $0x6e25dc62 // fmul v2.4s, v3.4s, v5.4s
+	FMOVS 16(R7), F3
+	WORD $0x4e21d905 // scvtf v5.4s, v8.4s
+	WORD $0x4f839147 // fmul v7.4s, v10.4s, v3.s[0]
+	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
+	WORD $0x4e21d925 // scvtf v5.4s, v9.4s
+	WORD $0x4f839167 // fmul v7.4s, v11.4s, v3.s[0]
+	WORD $0x6e27dca3 // fmul v3.4s, v5.4s, v7.4s
 	MOVD c+48(FP), R9
 	MOVD ldc+56(FP), R10
 	MOVD acc+64(FP), R11
-	CBZ R11, write
 	MOVD R9, R12
-	FLDPQ 0(R12), (F2, F3)
-	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	WORD $0x4e23d508 // fadd v8.4s, v8.4s, v3.4s
+	CBZ R11, write5
+	FLDPQ 0(R12), (F5, F7)
+	WORD $0x4e25d5ce // fadd v14.4s, v14.4s, v5.4s
+	WORD $0x4e27d58c // fadd v12.4s, v12.4s, v7.4s
 	ADD R10, R12, R12
-	FLDPQ 0(R12), (F2, F3)
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	FLDPQ 0(R12), (F5, F7)
+	WORD $0x4e25d5ad // fadd v13.4s, v13.4s, v5.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	ADD R10, R12, R12
-	FLDPQ 0(R12), (F2, F3)
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	FLDPQ 0(R12), (F5, F7)
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
 	ADD R10, R12, R12
-write:
-	FSTPQ (F10, F8), 0(R9)
-	ADD R10, R9, R9
-	FSTPQ (F9, F0), 0(R9)
-	ADD R10, R9, R9
-	FSTPQ (F4, F1), 0(R9)
-	ADD R10, R9, R9
+	FLDPQ 0(R12), (F5, F7)
+	WORD $0x4e25d4c6 // fadd v6.4s, v6.4s, v5.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	ADD R10, R12, R12
+	FLDPQ 0(R12), (F5, F7)
+	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	ADD R10, R12, R12
+	MOVD R9, R12
+write5:
+	FSTPQ (F14, F12), 0(R12)
+	ADD R10, R12, R12
+	FSTPQ (F13, F0), 0(R12)
+	ADD R10, R12, R12
+	FSTPQ (F4, F1), 0(R12)
+	ADD R10, R12, R12
+	FSTPQ (F6, F2), 0(R12)
+	ADD R10, R12, R12
+	FSTPQ (F8, F3), 0(R12)
+	ADD R10, R12, R12
 	RET
 
-// func dot4x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
-TEXT ·dot4x8NEON(SB), NOSPLIT, $0-72
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD b+24(FP), R3
-	ADD R2, R1, R4
-	ADD R2, R4, R5
-	ADD R2, R5, R6
-	MOVD $0, R7
+// func dot6x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
+TEXT ·dot6x8NEON(SB), NOSPLIT, $0-72
+	MOVD a+8(FP), R0
+	MOVD rs+16(FP), R1
+	ADD R1, R0, R2
+	ADD R1, R2, R3
+	ADD R1, R3, R4
+	ADD R1, R4, R5
+	ADD R1, R5, R6
+	MOVD k+0(FP), R1
+	MOVD b+24(FP), R7
+	MOVD $0, R8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	SUBS $4, R1, R1
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R7), (F12, F13)
+	ADD $32, R7, R7
+	FMOVS (R0)(R8), F14
+	FMOVS (R2)(R8), F15
+	FMOVS (R3)(R8), F16
+	FMOVS (R4)(R8), F17
+	FMOVS (R5)(R8), F18
+	FMOVS (R6)(R8), F19
+	ADD $4, R8, R8
+	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
+	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
+	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
+	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
+	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
+	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
+	WORD $0x4f91e186 // sdot v6.4s, v12.16b, v17.4b[0]
+	WORD $0x4f91e1a7 // sdot v7.4s, v13.16b, v17.4b[0]
+	WORD $0x4f92e188 // sdot v8.4s, v12.16b, v18.4b[0]
+	WORD $0x4f92e1a9 // sdot v9.4s, v13.16b, v18.4b[0]
+	WORD $0x4f93e18a // sdot v10.4s, v12.16b, v19.4b[0]
+	WORD $0x4f93e1ab // sdot v11.4s, v13.16b, v19.4b[0]
+	FLDPQ 0(R7), (F12, F13)
+	ADD $32, R7, R7
+	FMOVS (R0)(R8), F14
+	FMOVS (R2)(R8), F15
+	FMOVS (R3)(R8), F16
+	FMOVS (R4)(R8), F17
+	FMOVS (R5)(R8), F18
+	FMOVS (R6)(R8), F19
+	ADD $4, R8, R8
+	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
+	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
+	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
+	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
+	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
+	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
+	WORD $0x4f91e186 // sdot v6.4s, v12.16b, v17.4b[0]
+	WORD $0x4f91e1a7 // sdot v7.4s, v13.16b, v17.4b[0]
+	WORD $0x4f92e188 // sdot v8.4s, v12.16b, v18.4b[0]
+	WORD $0x4f92e1a9 // sdot v9.4s, v13.16b, v18.4b[0]
+	WORD $0x4f93e18a // sdot v10.4s, v12.16b, v19.4b[0]
+	WORD $0x4f93e1ab // sdot v11.4s, v13.16b, v19.4b[0]
+	FLDPQ 0(R7), (F12, F13)
+	ADD $32, R7, R7
+	FMOVS (R0)(R8), F14
+	FMOVS (R2)(R8), F15
+	FMOVS (R3)(R8), F16
+	FMOVS (R4)(R8), F17
+	FMOVS (R5)(R8), F18
+	FMOVS (R6)(R8), F19
+	ADD $4, R8, R8
+	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
+	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
+	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
+	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
+	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
+	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
+	WORD $0x4f91e186 // sdot v6.4s, v12.16b, v17.4b[0]
+	WORD $0x4f91e1a7 // sdot v7.4s, v13.16b, v17.4b[0]
+	WORD $0x4f92e188 // sdot v8.4s, v12.16b, v18.4b[0]
+	WORD $0x4f92e1a9 // sdot v9.4s, v13.16b, v18.4b[0]
+	WORD $0x4f93e18a // sdot v10.4s, v12.16b, v19.4b[0]
+	WORD $0x4f93e1ab // sdot v11.4s, v13.16b, v19.4b[0]
+	FLDPQ 0(R7), (F12, F13)
+	ADD $32, R7, R7
+	FMOVS (R0)(R8), F14
+	FMOVS (R2)(R8), F15
+	FMOVS (R3)(R8), F16
+	FMOVS (R4)(R8), F17
+	FMOVS (R5)(R8), F18
+	FMOVS (R6)(R8), F19
+	ADD $4, R8, R8
+	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
+	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
+	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
+	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
+	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
+	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
+	WORD $0x4f91e186 // sdot v6.4s, v12.16b, v17.4b[0]
+	WORD $0x4f91e1a7 // sdot v7.4s, v13.16b, v17.4b[0]
+	WORD $0x4f92e188 // sdot v8.4s, v12.16b, v18.4b[0]
+	WORD $0x4f92e1a9 // sdot v9.4s, v13.16b, v18.4b[0]
+	WORD $0x4f93e18a // sdot v10.4s, v12.16b, v19.4b[0]
+	WORD $0x4f93e1ab // sdot v11.4s, v13.16b, v19.4b[0]
+	SUBS $4, R1, R1
+	BGE unrolled3
+tail1:
+	ADDS $4, R1, R1
+	BEQ sum2
+single4:
+	FLDPQ 0(R7), (F12, F13)
+	ADD $32, R7, R7
+	FMOVS (R0)(R8), F14
+	FMOVS (R2)(R8), F15
+	FMOVS (R3)(R8), F16
+	FMOVS (R4)(R8), F17
+	FMOVS (R5)(R8), F18
+	FMOVS (R6)(R8), F19
+	ADD $4, R8, R8
+	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
+	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
+	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
+	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
+	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
+	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
+	WORD $0x4f91e186 // sdot v6.4s, v12.16b, v17.4b[0]
+	WORD $0x4f91e1a7 // sdot v7.4s, v13.16b, v17.4b[0]
+	WORD $0x4f92e188 // sdot v8.4s, v12.16b, v18.4b[0]
+	WORD $0x4f92e1a9 // sdot v9.4s, v13.16b, v18.4b[0]
+	WORD $0x4f93e18a // sdot v10.4s, v12.16b, v19.4b[0]
+	WORD $0x4f93e1ab // sdot v11.4s, v13.16b, v19.4b[0]
+	SUBS $1, R1, R1
+	BNE single4
+sum2:
+	MOVD scales+32(FP), R8
+	MOVD columns+40(FP), R9
+	FLDPQ 0(R9), (F12, F13)
+	FMOVS 0(R8), F14
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
+	WORD $0x4f8e9180 // fmul v0.4s, v12.4s, v14.s[0]
+	WORD $0x6e20ddf0 // fmul v16.4s, v15.4s, v0.4s
+	WORD $0x4e21d820 // scvtf v0.4s, v1.4s
+	WORD $0x4f8e91a1 // fmul v1.4s, v13.4s, v14.s[0]
+	WORD $0x6e21dc0e // fmul v14.4s, v0.4s, v1.4s
+	FMOVS 4(R8), F0
+	WORD $0x4e21d841 // scvtf v1.4s, v2.4s
+	WORD $0x4f809182 // fmul v2.4s, v12.4s, v0.s[0]
+	WORD $0x6e22dc2f // fmul v15.4s, v1.4s, v2.4s
+	WORD $0x4e21d861 // scvtf v1.4s, v3.4s
+	WORD $0x4f8091a2 // fmul v2.4s, v13.4s, v0.s[0]
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	FMOVS 8(R8), F1
+	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
+	WORD $0x4f819183 // fmul v3.4s, v12.4s, v1.s[0]
+	WORD $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
+	WORD $0x4e21d8a2 // scvtf v2.4s, v5.4s
+	WORD $0x4f8191a3 // fmul v3.4s, v13.4s, v1.s[0]
+	WORD $0x6e23dc41 // fmul v1.4s, v2.4s, v3.4s
+	FMOVS 12(R8), F2
+	WORD $0x4e21d8c3 // scvtf v3.4s, v6.4s
+	WORD $0x4f829185 // fmul v5.4s, v12.4s, v2.s[0]
+	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
+	WORD $0x4e21d8e3 // scvtf v3.4s, v7.4s
+	WORD $0x4f8291a5 // fmul v5.4s, v13.4s, v2.s[0]
+	WORD $0x6e25dc62 // fmul v2.4s, v3.4s, v5.4s
+	FMOVS 16(R8), F3
+	WORD $0x4e21d905 // scvtf v5.4s, v8.4s
+	WORD $0x4f839187 // fmul v7.4s, v12.4s, v3.s[0]
+	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
+	WORD $0x4e21d925 // scvtf v5.4s, v9.4s
+	WORD $0x4f8391a7 // fmul v7.4s, v13.4s, v3.s[0]
+	WORD $0x6e27dca3 // fmul v3.4s, v5.4s, v7.4s
+	FMOVS 20(R8), F5
+	WORD $0x4e21d947 // scvtf v7.4s, v10.4s
+	WORD $0x4f859189 // fmul v9.4s, v12.4s, v5.s[0]
+	WORD $0x6e29dcea // fmul v10.4s, v7.4s, v9.4s
+	WORD $0x4e21d967 // scvtf v7.4s, v11.4s
+	WORD $0x4f8591a9 // fmul v9.4s, v13.4s, v5.s[0]
+	WORD $0x6e29dce5 // fmul v5.4s, v7.4s, v9.4s
+	MOVD c+48(FP), R10
+	MOVD ldc+56(FP), R11
+	MOVD acc+64(FP), R12
+	MOVD R10, R13
+	CBZ R12, write5
+	FLDPQ 0(R13), (F7, F9)
+	WORD $0x4e27d610 // fadd v16.4s, v16.4s, v7.4s
+	WORD $0x4e29d5ce // fadd v14.4s, v14.4s, v9.4s
+	ADD R11, R13, R13
+	FLDPQ 0(R13), (F7, F9)
+	WORD $0x4e27d5ef // fadd v15.4s, v15.4s, v7.4s
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	ADD R11, R13, R13
+	FLDPQ 0(R13), (F7, F9)
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	ADD R11, R13, R13
+	FLDPQ 0(R13), (F7, F9)
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	ADD R11, R13, R13
+	FLDPQ 0(R13), (F7, F9)
+	WORD $0x4e27d508 // fadd v8.4s, v8.4s, v7.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	ADD R11, R13, R13
+	FLDPQ 0(R13), (F7, F9)
+	WORD $0x4e27d54a // fadd v10.4s, v10.4s, v7.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	ADD R11, R13, R13
+	MOVD R10, R13
+write5:
+	FSTPQ (F16, F14), 0(R13)
+	ADD R11, R13, R13
+	FSTPQ (F15, F0), 0(R13)
+	ADD R11, R13, R13
+	FSTPQ (F4, F1), 0(R13)
+	ADD R11, R13, R13
+	FSTPQ (F6, F2), 0(R13)
+	ADD R11, R13, R13
+	FSTPQ (F8, F3), 0(R13)
+	ADD R11, R13, R13
+	FSTPQ (F10, F5), 0(R13)
+	ADD R11, R13, R13
+	RET
+
+// func dot7x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
+TEXT ·dot7x8NEON(SB), NOSPLIT, $0-72
+	MOVD a+8(FP), R0
+	MOVD rs+16(FP), R1
+	ADD R1, R0, R2
+	ADD R1, R2, R3
+	ADD R1, R3, R4
+	ADD R1, R4, R5
+	ADD R1, R5, R6
+	ADD R1, R6, R7
+	MOVD k+0(FP), R1
+	MOVD b+24(FP), R8
+	MOVD $0, R9
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -471,598 +1102,254 @@ TEXT ·dot4x8NEON(SB), NOSPLIT, $0-72
 	VEOR V11.B16, V11.B16, V11.B16
 	VEOR V12.B16, V12.B16, V12.B16
 	VEOR V13.B16, V13.B16, V13.B16
-	VEOR V14.B16, V14.B16, V14.B16
-	VEOR V15.B16, V15.B16, V15.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R3), (F16, F17)
-	FMOVS (R1)(R7), F18
-	FMOVS (R4)(R7), F19
-	FMOVS (R5)(R7), F20
-	FMOVS (R6)(R7), F21
-	ADD $4, R7, R7
-	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
-	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
-	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
-	WORD $0x4f93e223 // sdot v3.4s, v17.16b, v19.4b[0]
-	WORD $0x4f94e204 // sdot v4.4s, v16.16b, v20.4b[0]
-	WORD $0x4f94e225 // sdot v5.4s, v17.16b, v20.4b[0]
-	WORD $0x4f95e206 // sdot v6.4s, v16.16b, v21.4b[0]
-	WORD $0x4f95e227 // sdot v7.4s, v17.16b, v21.4b[0]
-	FLDPQ 32(R3), (F16, F17)
-	FMOVS (R1)(R7), F18
-	FMOVS (R4)(R7), F19
-	FMOVS (R5)(R7), F20
-	FMOVS (R6)(R7), F21
-	ADD $4, R7, R7
-	WORD $0x4f92e208 // sdot v8.4s, v16.16b, v18.4b[0]
-	WORD $0x4f92e229 // sdot v9.4s, v17.16b, v18.4b[0]
-	WORD $0x4f93e20a // sdot v10.4s, v16.16b, v19.4b[0]
-	WORD $0x4f93e22b // sdot v11.4s, v17.16b, v19.4b[0]
-	WORD $0x4f94e20c // sdot v12.4s, v16.16b, v20.4b[0]
-	WORD $0x4f94e22d // sdot v13.4s, v17.16b, v20.4b[0]
-	WORD $0x4f95e20e // sdot v14.4s, v16.16b, v21.4b[0]
-	WORD $0x4f95e22f // sdot v15.4s, v17.16b, v21.4b[0]
-	FLDPQ 64(R3), (F16, F17)
-	FMOVS (R1)(R7), F18
-	FMOVS (R4)(R7), F19
-	FMOVS (R5)(R7), F20
-	FMOVS (R6)(R7), F21
-	ADD $4, R7, R7
-	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
-	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
-	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
-	WORD $0x4f93e223 // sdot v3.4s, v17.16b, v19.4b[0]
-	WORD $0x4f94e204 // sdot v4.4s, v16.16b, v20.4b[0]
-	WORD $0x4f94e225 // sdot v5.4s, v17.16b, v20.4b[0]
-	WORD $0x4f95e206 // sdot v6.4s, v16.16b, v21.4b[0]
-	WORD $0x4f95e227 // sdot v7.4s, v17.16b, v21.4b[0]
-	FLDPQ 96(R3), (F16, F17)
-	FMOVS (R1)(R7), F18
-	FMOVS (R4)(R7), F19
-	FMOVS (R5)(R7), F20
-	FMOVS (R6)(R7), F21
-	ADD $4, R7, R7
-	WORD $0x4f92e208 // sdot v8.4s, v16.16b, v18.4b[0]
-	WORD $0x4f92e229 // sdot v9.4s, v17.16b, v18.4b[0]
-	WORD $0x4f93e20a // sdot v10.4s, v16.16b, v19.4b[0]
-	WORD $0x4f93e22b // sdot v11.4s, v17.16b, v19.4b[0]
-	WORD $0x4f94e20c // sdot v12.4s, v16.16b, v20.4b[0]
-	WORD $0x4f94e22d // sdot v13.4s, v17.16b, v20.4b[0]
-	WORD $0x4f95e20e // sdot v14.4s, v16.16b, v21.4b[0]
-	WORD $0x4f95e22f // sdot v15.4s, v17.16b, v21.4b[0]
-	ADD $128, R3, R3
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R3), (F16, F17)
-	FMOVS (R1)(R7), F18
-	FMOVS (R4)(R7), F19
-	FMOVS (R5)(R7), F20
-	FMOVS (R6)(R7), F21
-	ADD $4, R7, R7
-	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
-	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
-	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
-	WORD $0x4f93e223 // sdot v3.4s, v17.16b, v19.4b[0]
-	WORD $0x4f94e204 // sdot v4.4s, v16.16b, v20.4b[0]
-	WORD $0x4f94e225 // sdot v5.4s, v17.16b, v20.4b[0]
-	WORD $0x4f95e206 // sdot v6.4s, v16.16b, v21.4b[0]
-	WORD $0x4f95e227 // sdot v7.4s, v17.16b, v21.4b[0]
-	ADD $32, R3, R3
-	SUBS $1, R0, R0
-	BNE single
-sum:
-	VADD V8.S4, V0.S4, V0.S4
-	VADD V9.S4, V1.S4, V1.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VADD V11.S4, V3.S4, V3.S4
-	VADD V12.S4, V4.S4, V4.S4
-	VADD V13.S4, V5.S4, V5.S4
-	VADD V14.S4, V6.S4, V6.S4
-	VADD V15.S4, V7.S4, V7.S4
-	MOVD scales+32(FP), R8
-	MOVD columns+40(FP), R9
-	FLDPQ 0(R9), (F8, F9)
-	FMOVS 0(R8), F10
-	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	WORD $0x4f8a9100 // fmul v0.4s, v8.4s, v10.s[0]
-	WORD $0x6e20dd6c // fmul v12.4s, v11.4s, v0.4s
-	WORD $0x4e21d820 // scvtf v0.4s, v1.4s
-	WORD $0x4f8a9121 // fmul v1.4s, v9.4s, v10.s[0]
-	WORD $0x6e21dc0a // fmul v10.4s, v0.4s, v1.4s
-	FMOVS 4(R8), F0
-	WORD $0x4e21d841 // scvtf v1.4s, v2.4s
-	WORD $0x4f809102 // fmul v2.4s, v8.4s, v0.s[0]
-	WORD $0x6e22dc2b // fmul v11.4s, v1.4s, v2.4s
-	WORD $0x4e21d861 // scvtf v1.4s, v3.4s
-	WORD $0x4f809122 // fmul v2.4s, v9.4s, v0.s[0]
-	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	FMOVS 8(R8), F1
-	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
-	WORD $0x4f819103 // fmul v3.4s, v8.4s, v1.s[0]
-	WORD $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
-	WORD $0x4e21d8a2 // scvtf v2.4s, v5.4s
-	WORD $0x4f819123 // fmul v3.4s, v9.4s, v1.s[0]
-	WORD $0x6e23dc41 // fmul v1.4s, v2.4s, v3.4s
-	FMOVS 12(R8), F2
-	WORD $0x4e21d8c3 // scvtf v3.4s, v6.4s
-	WORD $0x4f829105 // fmul v5.4s, v8.4s, v2.s[0]
-	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
-	WORD $0x4e21d8e3 // scvtf v3.4s, v7.4s
-	WORD $0x4f829125 // fmul v5.4s, v9.4s, v2.s[0]
-	WORD $0x6e25dc62 // fmul v2.4s, v3.4s, v5.4s
-	MOVD c+48(FP), R10
-	MOVD ldc+56(FP), R11
-	MOVD acc+64(FP), R12
-	CBZ R12, write
-	MOVD R10, R13
-	FLDPQ 0(R13), (F3, F5)
-	WORD $0x4e23d58c // fadd v12.4s, v12.4s, v3.4s
-	WORD $0x4e25d54a // fadd v10.4s, v10.4s, v5.4s
-	ADD R11, R13, R13
-	FLDPQ 0(R13), (F3, F5)
-	WORD $0x4e23d56b // fadd v11.4s, v11.4s, v3.4s
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	ADD R11, R13, R13
-	FLDPQ 0(R13), (F3, F5)
-	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	ADD R11, R13, R13
-	FLDPQ 0(R13), (F3, F5)
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	ADD R11, R13, R13
-write:
-	FSTPQ (F12, F10), 0(R10)
-	ADD R11, R10, R10
-	FSTPQ (F11, F0), 0(R10)
-	ADD R11, R10, R10
-	FSTPQ (F4, F1), 0(R10)
-	ADD R11, R10, R10
-	FSTPQ (F6, F2), 0(R10)
-	ADD R11, R10, R10
-	RET
-
-// func dot5x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
-TEXT ·dot5x8NEON(SB), NOSPLIT, $0-72
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD b+24(FP), R3
-	ADD R2, R1, R4
-	ADD R2, R4, R5
-	ADD R2, R5, R6
-	ADD R2, R6, R7
-	MOVD $0, R8
-	VEOR V0.B16, V0.B16, V0.B16
-	VEOR V1.B16, V1.B16, V1.B16
-	VEOR V2.B16, V2.B16, V2.B16
-	VEOR V3.B16, V3.B16, V3.B16
-	VEOR V4.B16, V4.B16, V4.B16
-	VEOR V5.B16, V5.B16, V5.B16
-	VEOR V6.B16, V6.B16, V6.B16
-	VEOR V7.B16, V7.B16, V7.B16
-	VEOR V8.B16, V8.B16, V8.B16
-	VEOR V9.B16, V9.B16, V9.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R3), (F10, F11)
-	FMOVS (R1)(R8), F12
-	FMOVS (R4)(R8), F13
-	FMOVS (R5)(R8), F14
-	FMOVS (R6)(R8), F15
-	FMOVS (R7)(R8), F16
-	ADD $4, R8, R8
-	WORD $0x4f8ce140 // sdot v0.4s, v10.16b, v12.4b[0]
-	WORD $0x4f8ce161 // sdot v1.4s, v11.16b, v12.4b[0]
-	WORD $0x4f8de142 // sdot v2.4s, v10.16b, v13.4b[0]
-	WORD $0x4f8de163 // sdot v3.4s, v11.16b, v13.4b[0]
-	WORD $0x4f8ee144 // sdot v4.4s, v10.16b, v14.4b[0]
-	WORD $0x4f8ee165 // sdot v5.4s, v11.16b, v14.4b[0]
-	WORD $0x4f8fe146 // sdot v6.4s, v10.16b, v15.4b[0]
-	WORD $0x4f8fe167 // sdot v7.4s, v11.16b, v15.4b[0]
-	WORD $0x4f90e148 // sdot v8.4s, v10.16b, v16.4b[0]
-	WORD $0x4f90e169 // sdot v9.4s, v11.16b, v16.4b[0]
-	FLDPQ 32(R3), (F10, F11)
-	FMOVS (R1)(R8), F12
-	FMOVS (R4)(R8), F13
-	FMOVS (R5)(R8), F14
-	FMOVS (R6)(R8), F15
-	FMOVS (R7)(R8), F16
-	ADD $4, R8, R8
-	WORD $0x4f8ce140 // sdot v0.4s, v10.16b, v12.4b[0]
-	WORD $0x4f8ce161 // sdot v1.4s, v11.16b, v12.4b[0]
-	WORD $0x4f8de142 // sdot v2.4s, v10.16b, v13.4b[0]
-	WORD $0x4f8de163 // sdot v3.4s, v11.16b, v13.4b[0]
-	WORD $0x4f8ee144 // sdot v4.4s, v10.16b, v14.4b[0]
-	WORD $0x4f8ee165 // sdot v5.4s, v11.16b, v14.4b[0]
-	WORD $0x4f8fe146 // sdot v6.4s, v10.16b, v15.4b[0]
-	WORD $0x4f8fe167 // sdot v7.4s, v11.16b, v15.4b[0]
-	WORD $0x4f90e148 // sdot v8.4s, v10.16b, v16.4b[0]
-	WORD $0x4f90e169 // sdot v9.4s, v11.16b, v16.4b[0]
-	FLDPQ 64(R3), (F10, F11)
-	FMOVS (R1)(R8), F12
-	FMOVS (R4)(R8), F13
-	FMOVS (R5)(R8), F14
-	FMOVS (R6)(R8), F15
-	FMOVS (R7)(R8), F16
-	ADD $4, R8, R8
-	WORD $0x4f8ce140 // sdot v0.4s, v10.16b, v12.4b[0]
-	WORD $0x4f8ce161 // sdot v1.4s, v11.16b, v12.4b[0]
-	WORD $0x4f8de142 // sdot v2.4s, v10.16b, v13.4b[0]
-	WORD $0x4f8de163 // sdot v3.4s, v11.16b, v13.4b[0]
-	WORD $0x4f8ee144 // sdot v4.4s, v10.16b, v14.4b[0]
-	WORD $0x4f8ee165 // sdot v5.4s, v11.16b, v14.4b[0]
-	WORD $0x4f8fe146 // sdot v6.4s, v10.16b, v15.4b[0]
-	WORD $0x4f8fe167 // sdot v7.4s, v11.16b, v15.4b[0]
-	WORD $0x4f90e148 // sdot v8.4s, v10.16b, v16.4b[0]
-	WORD $0x4f90e169 // sdot v9.4s, v11.16b, v16.4b[0]
-	FLDPQ 96(R3), (F10, F11)
-	FMOVS (R1)(R8), F12
-	FMOVS (R4)(R8), F13
-	FMOVS (R5)(R8), F14
-	FMOVS (R6)(R8), F15
-	FMOVS (R7)(R8), F16
-	ADD $4, R8, R8
-	WORD $0x4f8ce140 // sdot v0.4s, v10.16b, v12.4b[0]
-	WORD $0x4f8ce161 // sdot v1.4s, v11.16b, v12.4b[0]
-	WORD $0x4f8de142 // sdot v2.4s, v10.16b, v13.4b[0]
-	WORD $0x4f8de163 // sdot v3.4s, v11.16b, v13.4b[0]
-	WORD $0x4f8ee144 // sdot v4.4s, v10.16b, v14.4b[0]
-	WORD $0x4f8ee165 // sdot v5.4s, v11.16b, v14.4b[0]
-	WORD $0x4f8fe146 // sdot v6.4s, v10.16b, v15.4b[0]
-	WORD $0x4f8fe167 // sdot v7.4s, v11.16b, v15.4b[0]
-	WORD $0x4f90e148 // sdot v8.4s, v10.16b, v16.4b[0]
-	WORD $0x4f90e169 // sdot v9.4s, v11.16b, v16.4b[0]
-	ADD $128, R3, R3
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R3), (F10, F11)
-	FMOVS (R1)(R8), F12
-	FMOVS (R4)(R8), F13
-	FMOVS (R5)(R8), F14
-	FMOVS (R6)(R8), F15
-	FMOVS (R7)(R8), F16
-	ADD $4, R8, R8
-	WORD $0x4f8ce140 // sdot v0.4s, v10.16b, v12.4b[0]
-	WORD $0x4f8ce161 // sdot v1.4s, v11.16b, v12.4b[0]
-	WORD $0x4f8de142 // sdot v2.4s, v10.16b, v13.4b[0]
-	WORD $0x4f8de163 // sdot v3.4s, v11.16b, v13.4b[0]
-	WORD $0x4f8ee144 // sdot v4.4s, v10.16b, v14.4b[0]
-	WORD $0x4f8ee165 // sdot v5.4s, v11.16b, v14.4b[0]
-	WORD $0x4f8fe146 // sdot v6.4s, v10.16b, v15.4b[0]
-	WORD $0x4f8fe167 // sdot v7.4s, v11.16b, v15.4b[0]
-	WORD $0x4f90e148 // sdot v8.4s, v10.16b, v16.4b[0]
-	WORD $0x4f90e169 // sdot v9.4s, v11.16b, v16.4b[0]
-	ADD $32, R3, R3
-	SUBS $1, R0, R0
-	BNE single
-sum:
+	SUBS $4, R1, R1
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R8), (F14, F15)
+	ADD $32, R8, R8
+	FMOVS (R0)(R9), F16
+	FMOVS (R2)(R9), F17
+	FMOVS (R3)(R9), F18
+	FMOVS (R4)(R9), F19
+	FMOVS (R5)(R9), F20
+	FMOVS (R6)(R9), F21
+	FMOVS (R7)(R9), F22
+	ADD $4, R9, R9
+	WORD $0x4f90e1c0 // sdot v0.4s, v14.16b, v16.4b[0]
+	WORD $0x4f90e1e1 // sdot v1.4s, v15.16b, v16.4b[0]
+	WORD $0x4f91e1c2 // sdot v2.4s, v14.16b, v17.4b[0]
+	WORD $0x4f91e1e3 // sdot v3.4s, v15.16b, v17.4b[0]
+	WORD $0x4f92e1c4 // sdot v4.4s, v14.16b, v18.4b[0]
+	WORD $0x4f92e1e5 // sdot v5.4s, v15.16b, v18.4b[0]
+	WORD $0x4f93e1c6 // sdot v6.4s, v14.16b, v19.4b[0]
+	WORD $0x4f93e1e7 // sdot v7.4s, v15.16b, v19.4b[0]
+	WORD $0x4f94e1c8 // sdot v8.4s, v14.16b, v20.4b[0]
+	WORD $0x4f94e1e9 // sdot v9.4s, v15.16b, v20.4b[0]
+	WORD $0x4f95e1ca // sdot v10.4s, v14.16b, v21.4b[0]
+	WORD $0x4f95e1eb // sdot v11.4s, v15.16b, v21.4b[0]
+	WORD $0x4f96e1cc // sdot v12.4s, v14.16b, v22.4b[0]
+	WORD $0x4f96e1ed // sdot v13.4s, v15.16b, v22.4b[0]
+	FLDPQ 0(R8), (F14, F15)
+	ADD $32, R8, R8
+	FMOVS (R0)(R9), F16
+	FMOVS (R2)(R9), F17
+	FMOVS (R3)(R9), F18
+	FMOVS (R4)(R9), F19
+	FMOVS (R5)(R9), F20
+	FMOVS (R6)(R9), F21
+	FMOVS (R7)(R9), F22
+	ADD $4, R9, R9
+	WORD $0x4f90e1c0 // sdot v0.4s, v14.16b, v16.4b[0]
+	WORD $0x4f90e1e1 // sdot v1.4s, v15.16b, v16.4b[0]
+	WORD $0x4f91e1c2 // sdot v2.4s, v14.16b, v17.4b[0]
+	WORD $0x4f91e1e3 // sdot v3.4s, v15.16b, v17.4b[0]
+	WORD $0x4f92e1c4 // sdot v4.4s, v14.16b, v18.4b[0]
+	WORD $0x4f92e1e5 // sdot v5.4s, v15.16b, v18.4b[0]
+	WORD $0x4f93e1c6 // sdot v6.4s, v14.16b, v19.4b[0]
+	WORD $0x4f93e1e7 // sdot v7.4s, v15.16b, v19.4b[0]
+	WORD $0x4f94e1c8 // sdot v8.4s, v14.16b, v20.4b[0]
+	WORD $0x4f94e1e9 // sdot v9.4s, v15.16b, v20.4b[0]
+	WORD $0x4f95e1ca // sdot v10.4s, v14.16b, v21.4b[0]
+	WORD $0x4f95e1eb // sdot v11.4s, v15.16b, v21.4b[0]
+	WORD $0x4f96e1cc // sdot v12.4s, v14.16b, v22.4b[0]
+	WORD $0x4f96e1ed // sdot v13.4s, v15.16b, v22.4b[0]
+	FLDPQ 0(R8), (F14, F15)
+	ADD $32, R8, R8
+	FMOVS (R0)(R9), F16
+	FMOVS (R2)(R9), F17
+	FMOVS (R3)(R9), F18
+	FMOVS (R4)(R9), F19
+	FMOVS (R5)(R9), F20
+	FMOVS (R6)(R9), F21
+	FMOVS (R7)(R9), F22
+	ADD $4, R9, R9
+	WORD $0x4f90e1c0 // sdot v0.4s, v14.16b, v16.4b[0]
+	WORD $0x4f90e1e1 // sdot v1.4s, v15.16b, v16.4b[0]
+	WORD $0x4f91e1c2 // sdot v2.4s, v14.16b, v17.4b[0]
+	WORD $0x4f91e1e3 // sdot v3.4s, v15.16b, v17.4b[0]
+	WORD $0x4f92e1c4 // sdot v4.4s, v14.16b, v18.4b[0]
+	WORD $0x4f92e1e5 // sdot v5.4s, v15.16b, v18.4b[0]
+	WORD $0x4f93e1c6 // sdot v6.4s, v14.16b, v19.4b[0]
+	WORD $0x4f93e1e7 // sdot v7.4s, v15.16b, v19.4b[0]
+	WORD $0x4f94e1c8 // sdot v8.4s, v14.16b, v20.4b[0]
+	WORD $0x4f94e1e9 // sdot v9.4s, v15.16b, v20.4b[0]
+	WORD $0x4f95e1ca // sdot v10.4s, v14.16b, v21.4b[0]
+	WORD $0x4f95e1eb // sdot v11.4s, v15.16b, v21.4b[0]
+	WORD $0x4f96e1cc // sdot v12.4s, v14.16b, v22.4b[0]
+	WORD $0x4f96e1ed // sdot v13.4s, v15.16b, v22.4b[0]
+	FLDPQ 0(R8), (F14, F15)
+	ADD $32, R8, R8
+	FMOVS (R0)(R9), F16
+	FMOVS (R2)(R9), F17
+	FMOVS (R3)(R9), F18
+	FMOVS (R4)(R9), F19
+	FMOVS (R5)(R9), F20
+	FMOVS (R6)(R9), F21
+	FMOVS (R7)(R9), F22
+	ADD $4, R9, R9
+	WORD $0x4f90e1c0 // sdot v0.4s, v14.16b, v16.4b[0]
+	WORD $0x4f90e1e1 // sdot v1.4s, v15.16b, v16.4b[0]
+	WORD $0x4f91e1c2 // sdot v2.4s, v14.16b, v17.4b[0]
+	WORD $0x4f91e1e3 // sdot v3.4s, v15.16b, v17.4b[0]
+	WORD $0x4f92e1c4 // sdot v4.4s, v14.16b, v18.4b[0]
+	WORD $0x4f92e1e5 // sdot v5.4s, v15.16b, v18.4b[0]
+	WORD $0x4f93e1c6 // sdot v6.4s, v14.16b, v19.4b[0]
+	WORD $0x4f93e1e7 // sdot v7.4s, v15.16b, v19.4b[0]
+	WORD $0x4f94e1c8 // sdot v8.4s, v14.16b, v20.4b[0]
+	WORD $0x4f94e1e9 // sdot v9.4s, v15.16b, v20.4b[0]
+	WORD $0x4f95e1ca // sdot v10.4s, v14.16b, v21.4b[0]
+	WORD $0x4f95e1eb // sdot v11.4s, v15.16b, v21.4b[0]
+	WORD $0x4f96e1cc // sdot v12.4s, v14.16b, v22.4b[0]
+	WORD $0x4f96e1ed // sdot v13.4s, v15.16b, v22.4b[0]
+	SUBS $4, R1, R1
+	BGE unrolled3
+tail1:
+	ADDS $4, R1, R1
+	BEQ sum2
+single4:
+	FLDPQ 0(R8), (F14, F15)
+	ADD $32, R8, R8
+	FMOVS (R0)(R9), F16
+	FMOVS (R2)(R9), F17
+	FMOVS (R3)(R9), F18
+	FMOVS (R4)(R9), F19
+	FMOVS (R5)(R9), F20
+	FMOVS (R6)(R9), F21
+	FMOVS (R7)(R9), F22
+	ADD $4, R9, R9
+	WORD $0x4f90e1c0 // sdot v0.4s, v14.16b, v16.4b[0]
+	WORD $0x4f90e1e1 // sdot v1.4s, v15.16b, v16.4b[0]
+	WORD $0x4f91e1c2 // sdot v2.4s, v14.16b, v17.4b[0]
+	WORD $0x4f91e1e3 // sdot v3.4s, v15.16b, v17.4b[0]
+	WORD $0x4f92e1c4 // sdot v4.4s, v14.16b, v18.4b[0]
+	WORD $0x4f92e1e5 // sdot v5.4s, v15.16b, v18.4b[0]
+	WORD $0x4f93e1c6 // sdot v6.4s, v14.16b, v19.4b[0]
+	WORD $0x4f93e1e7 // sdot v7.4s, v15.16b, v19.4b[0]
+	WORD $0x4f94e1c8 // sdot v8.4s, v14.16b, v20.4b[0]
+	WORD $0x4f94e1e9 // sdot v9.4s, v15.16b, v20.4b[0]
+	WORD $0x4f95e1ca // sdot v10.4s, v14.16b, v21.4b[0]
+	WORD $0x4f95e1eb // sdot v11.4s, v15.16b, v21.4b[0]
+	WORD $0x4f96e1cc // sdot v12.4s, v14.16b, v22.4b[0]
+	WORD $0x4f96e1ed // sdot v13.4s, v15.16b, v22.4b[0]
+	SUBS $1, R1, R1
+	BNE single4
+sum2:
 	MOVD scales+32(FP), R9
 	MOVD columns+40(FP), R10
-	FLDPQ 0(R10), (F10, F11)
-	FMOVS 0(R9), F12
-	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
-	WORD $0x4f8c9140 // fmul v0.4s, v10.4s, v12.s[0]
-	WORD $0x6e20ddae // fmul v14.4s, v13.4s, v0.4s
+	FLDPQ 0(R10), (F14, F15)
+	FMOVS 0(R9), F16
+	WORD $0x4e21d811 // scvtf v17.4s, v0.4s
+	WORD $0x4f9091c0 // fmul v0.4s, v14.4s, v16.s[0]
+	WORD $0x6e20de32 // fmul v18.4s, v17.4s, v0.4s
 	WORD $0x4e21d820 // scvtf v0.4s, v1.4s
-	WORD $0x4f8c9161 // fmul v1.4s, v11.4s, v12.s[0]
-	WORD $0x6e21dc0c // fmul v12.4s, v0.4s, v1.4s
+	WORD $0x4f9091e1 // fmul v1.4s, v15.4s, v16.s[0]
+	WORD $0x6e21dc10 // fmul v16.4s, v0.4s, v1.4s
 	FMOVS 4(R9), F0
 	WORD $0x4e21d841 // scvtf v1.4s, v2.4s
-	WORD $0x4f809142 // fmul v2.4s, v10.4s, v0.s[0]
-	WORD $0x6e22dc2d // fmul v13.4s, v1.4s, v2.4s
+	WORD $0x4f8091c2 // fmul v2.4s, v14.4s, v0.s[0]
+	WORD $0x6e22dc31 // fmul v17.4s, v1.4s, v2.4s
 	WORD $0x4e21d861 // scvtf v1.4s, v3.4s
-	WORD $0x4f809162 // fmul v2.4s, v11.4s, v0.s[0]
+	WORD $0x4f8091e2 // fmul v2.4s, v15.4s, v0.s[0]
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
 	FMOVS 8(R9), F1
 	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
-	WORD $0x4f819143 // fmul v3.4s, v10.4s, v1.s[0]
+	WORD $0x4f8191c3 // fmul v3.4s, v14.4s, v1.s[0]
 	WORD $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
 	WORD $0x4e21d8a2 // scvtf v2.4s, v5.4s
-	WORD $0x4f819163 // fmul v3.4s, v11.4s, v1.s[0]
+	WORD $0x4f8191e3 // fmul v3.4s, v15.4s, v1.s[0]
 	WORD $0x6e23dc41 // fmul v1.4s, v2.4s, v3.4s
 	FMOVS 12(R9), F2
 	WORD $0x4e21d8c3 // scvtf v3.4s, v6.4s
-	WORD $0x4f829145 // fmul v5.4s, v10.4s, v2.s[0]
+	WORD $0x4f8291c5 // fmul v5.4s, v14.4s, v2.s[0]
 	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
 	WORD $0x4e21d8e3 // scvtf v3.4s, v7.4s
-	WORD $0x4f829165 // fmul v5.4s, v11.4s, v2.s[0]
+	WORD $0x4f8291e5 // fmul v5.4s, v15.4s, v2.s[0]
 	WORD $0x6e25dc62 // fmul v2.4s, v3.4s, v5.4s
 	FMOVS 16(R9), F3
 	WORD $0x4e21d905 // scvtf v5.4s, v8.4s
-	WORD $0x4f839147 // fmul v7.4s, v10.4s, v3.s[0]
+	WORD $0x4f8391c7 // fmul v7.4s, v14.4s, v3.s[0]
 	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
 	WORD $0x4e21d925 // scvtf v5.4s, v9.4s
-	WORD $0x4f839167 // fmul v7.4s, v11.4s, v3.s[0]
+	WORD $0x4f8391e7 // fmul v7.4s, v15.4s, v3.s[0]
 	WORD $0x6e27dca3 // fmul v3.4s, v5.4s, v7.4s
+	FMOVS 20(R9), F5
+	WORD $0x4e21d947 // scvtf v7.4s, v10.4s
+	WORD $0x4f8591c9 // fmul v9.4s, v14.4s, v5.s[0]
+	WORD $0x6e29dcea // fmul v10.4s, v7.4s, v9.4s
+	WORD $0x4e21d967 // scvtf v7.4s, v11.4s
+	WORD $0x4f8591e9 // fmul v9.4s, v15.4s, v5.s[0]
+	WORD $0x6e29dce5 // fmul v5.4s, v7.4s, v9.4s
+	FMOVS 24(R9), F7
+	WORD $0x4e21d989 // scvtf v9.4s, v12.4s
+	WORD $0x4f8791cb // fmul v11.4s, v14.4s, v7.s[0]
+	WORD $0x6e2bdd2c // fmul v12.4s, v9.4s, v11.4s
+	WORD $0x4e21d9a9 // scvtf v9.4s, v13.4s
+	WORD $0x4f8791eb // fmul v11.4s, v15.4s, v7.s[0]
+	WORD $0x6e2bdd27 // fmul v7.4s, v9.4s, v11.4s
 	MOVD c+48(FP), R11
 	MOVD ldc+56(FP), R12
 	MOVD acc+64(FP), R13
-	CBZ R13, write
 	MOVD R11, R14
-	FLDPQ 0(R14), (F5, F7)
-	WORD $0x4e25d5ce // fadd v14.4s, v14.4s, v5.4s
-	WORD $0x4e27d58c // fadd v12.4s, v12.4s, v7.4s
+	CBZ R13, write5
+	FLDPQ 0(R14), (F9, F11)
+	WORD $0x4e29d652 // fadd v18.4s, v18.4s, v9.4s
+	WORD $0x4e2bd610 // fadd v16.4s, v16.4s, v11.4s
 	ADD R12, R14, R14
-	FLDPQ 0(R14), (F5, F7)
-	WORD $0x4e25d5ad // fadd v13.4s, v13.4s, v5.4s
-	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
+	FLDPQ 0(R14), (F9, F11)
+	WORD $0x4e29d631 // fadd v17.4s, v17.4s, v9.4s
+	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
 	ADD R12, R14, R14
-	FLDPQ 0(R14), (F5, F7)
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	FLDPQ 0(R14), (F9, F11)
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	ADD R12, R14, R14
-	FLDPQ 0(R14), (F5, F7)
-	WORD $0x4e25d4c6 // fadd v6.4s, v6.4s, v5.4s
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	FLDPQ 0(R14), (F9, F11)
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
 	ADD R12, R14, R14
-	FLDPQ 0(R14), (F5, F7)
-	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	FLDPQ 0(R14), (F9, F11)
+	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
 	ADD R12, R14, R14
-write:
-	FSTPQ (F14, F12), 0(R11)
-	ADD R12, R11, R11
-	FSTPQ (F13, F0), 0(R11)
-	ADD R12, R11, R11
-	FSTPQ (F4, F1), 0(R11)
-	ADD R12, R11, R11
-	FSTPQ (F6, F2), 0(R11)
-	ADD R12, R11, R11
-	FSTPQ (F8, F3), 0(R11)
-	ADD R12, R11, R11
+	FLDPQ 0(R14), (F9, F11)
+	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
+	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	ADD R12, R14, R14
+	FLDPQ 0(R14), (F9, F11)
+	WORD $0x4e29d58c // fadd v12.4s, v12.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	ADD R12, R14, R14
+	MOVD R11, R14
+write5:
+	FSTPQ (F18, F16), 0(R14)
+	ADD R12, R14, R14
+	FSTPQ (F17, F0), 0(R14)
+	ADD R12, R14, R14
+	FSTPQ (F4, F1), 0(R14)
+	ADD R12, R14, R14
+	FSTPQ (F6, F2), 0(R14)
+	ADD R12, R14, R14
+	FSTPQ (F8, F3), 0(R14)
+	ADD R12, R14, R14
+	FSTPQ (F10, F5), 0(R14)
+	ADD R12, R14, R14
+	FSTPQ (F12, F7), 0(R14)
+	ADD R12, R14, R14
 	RET
 
-// func dot6x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
-TEXT ·dot6x8NEON(SB), NOSPLIT, $0-72
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD b+24(FP), R3
-	ADD R2, R1, R4
-	ADD R2, R4, R5
-	ADD R2, R5, R6
-	ADD R2, R6, R7
-	ADD R2, R7, R8
-	MOVD $0, R9
-	VEOR V0.B16, V0.B16, V0.B16
-	VEOR V1.B16, V1.B16, V1.B16
-	VEOR V2.B16, V2.B16, V2.B16
-	VEOR V3.B16, V3.B16, V3.B16
-	VEOR V4.B16, V4.B16, V4.B16
-	VEOR V5.B16, V5.B16, V5.B16
-	VEOR V6.B16, V6.B16, V6.B16
-	VEOR V7.B16, V7.B16, V7.B16
-	VEOR V8.B16, V8.B16, V8.B16
-	VEOR V9.B16, V9.B16, V9.B16
-	VEOR V10.B16, V10.B16, V10.B16
-	VEOR V11.B16, V11.B16, V11.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R3), (F12, F13)
-	FMOVS (R1)(R9), F14
-	FMOVS (R4)(R9), F15
-	FMOVS (R5)(R9), F16
-	FMOVS (R6)(R9), F17
-	FMOVS (R7)(R9), F18
-	FMOVS (R8)(R9), F19
-	ADD $4, R9, R9
-	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
-	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
-	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
-	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
-	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
-	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
-	WORD $0x4f91e186 // sdot v6.4s, v12.16b, v17.4b[0]
-	WORD $0x4f91e1a7 // sdot v7.4s, v13.16b, v17.4b[0]
-	WORD $0x4f92e188 // sdot v8.4s, v12.16b, v18.4b[0]
-	WORD $0x4f92e1a9 // sdot v9.4s, v13.16b, v18.4b[0]
-	WORD $0x4f93e18a // sdot v10.4s, v12.16b, v19.4b[0]
-	WORD $0x4f93e1ab // sdot v11.4s, v13.16b, v19.4b[0]
-	FLDPQ 32(R3), (F12, F13)
-	FMOVS (R1)(R9), F14
-	FMOVS (R4)(R9), F15
-	FMOVS (R5)(R9), F16
-	FMOVS (R6)(R9), F17
-	FMOVS (R7)(R9), F18
-	FMOVS (R8)(R9), F19
-	ADD $4, R9, R9
-	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
-	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
-	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
-	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
-	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
-	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
-	WORD $0x4f91e186 // sdot v6.4s, v12.16b, v17.4b[0]
-	WORD $0x4f91e1a7 // sdot v7.4s, v13.16b, v17.4b[0]
-	WORD $0x4f92e188 // sdot v8.4s, v12.16b, v18.4b[0]
-	WORD $0x4f92e1a9 // sdot v9.4s, v13.16b, v18.4b[0]
-	WORD $0x4f93e18a // sdot v10.4s, v12.16b, v19.4b[0]
-	WORD $0x4f93e1ab // sdot v11.4s, v13.16b, v19.4b[0]
-	FLDPQ 64(R3), (F12, F13)
-	FMOVS (R1)(R9), F14
-	FMOVS (R4)(R9), F15
-	FMOVS (R5)(R9), F16
-	FMOVS (R6)(R9), F17
-	FMOVS (R7)(R9), F18
-	FMOVS (R8)(R9), F19
-	ADD $4, R9, R9
-	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
-	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
-	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
-	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
-	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
-	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
-	WORD $0x4f91e186 // sdot v6.4s, v12.16b, v17.4b[0]
-	WORD $0x4f91e1a7 // sdot v7.4s, v13.16b, v17.4b[0]
-	WORD $0x4f92e188 // sdot v8.4s, v12.16b, v18.4b[0]
-	WORD $0x4f92e1a9 // sdot v9.4s, v13.16b, v18.4b[0]
-	WORD $0x4f93e18a // sdot v10.4s, v12.16b, v19.4b[0]
-	WORD $0x4f93e1ab // sdot v11.4s, v13.16b, v19.4b[0]
-	FLDPQ 96(R3), (F12, F13)
-	FMOVS (R1)(R9), F14
-	FMOVS (R4)(R9), F15
-	FMOVS (R5)(R9), F16
-	FMOVS (R6)(R9), F17
-	FMOVS (R7)(R9), F18
-	FMOVS (R8)(R9), F19
-	ADD $4, R9, R9
-	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
-	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
-	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
-	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
-	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
-	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
-	WORD $0x4f91e186 // sdot v6.4s, v12.16b, v17.4b[0]
-	WORD $0x4f91e1a7 // sdot v7.4s, v13.16b, v17.4b[0]
-	WORD $0x4f92e188 // sdot v8.4s, v12.16b, v18.4b[0]
-	WORD $0x4f92e1a9 // sdot v9.4s, v13.16b, v18.4b[0]
-	WORD $0x4f93e18a // sdot v10.4s, v12.16b, v19.4b[0]
-	WORD $0x4f93e1ab // sdot v11.4s, v13.16b, v19.4b[0]
-	ADD $128, R3, R3
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R3), (F12, F13)
-	FMOVS (R1)(R9), F14
-	FMOVS (R4)(R9), F15
-	FMOVS (R5)(R9), F16
-	FMOVS (R6)(R9), F17
-	FMOVS (R7)(R9), F18
-	FMOVS (R8)(R9), F19
-	ADD $4, R9, R9
-	WORD $0x4f8ee180 // sdot v0.4s, v12.16b, v14.4b[0]
-	WORD $0x4f8ee1a1 // sdot v1.4s, v13.16b, v14.4b[0]
-	WORD $0x4f8fe182 // sdot v2.4s, v12.16b, v15.4b[0]
-	WORD $0x4f8fe1a3 // sdot v3.4s, v13.16b, v15.4b[0]
-	WORD $0x4f90e184 // sdot v4.4s, v12.16b, v16.4b[0]
-	WORD $0x4f90e1a5 // sdot v5.4s, v13.16b, v16.4b[0]
-	WORD $0x4f91e186 // sdot v6.4s, v12.16b, v17.4b[0]
-	WORD $0x4f91e1a7 // sdot v7.4s, v13.16b, v17.4b[0]
-	WORD $0x4f92e188 // sdot v8.4s, v12.16b, v18.4b[0]
-	WORD $0x4f92e1a9 // sdot v9.4s, v13.16b, v18.4b[0]
-	WORD $0x4f93e18a // sdot v10.4s, v12.16b, v19.4b[0]
-	WORD $0x4f93e1ab // sdot v11.4s, v13.16b, v19.4b[0]
-	ADD $32, R3, R3
-	SUBS $1, R0, R0
-	BNE single
-sum:
-	MOVD scales+32(FP), R10
-	MOVD columns+40(FP), R11
-	FLDPQ 0(R11), (F12, F13)
-	FMOVS 0(R10), F14
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	WORD $0x4f8e9180 // fmul v0.4s, v12.4s, v14.s[0]
-	WORD $0x6e20ddf0 // fmul v16.4s, v15.4s, v0.4s
-	WORD $0x4e21d820 // scvtf v0.4s, v1.4s
-	WORD $0x4f8e91a1 // fmul v1.4s, v13.4s, v14.s[0]
-	WORD $0x6e21dc0e // fmul v14.4s, v0.4s, v1.4s
-	FMOVS 4(R10), F0
-	WORD $0x4e21d841 // scvtf v1.4s, v2.4s
-	WORD $0x4f809182 // fmul v2.4s, v12.4s, v0.s[0]
-	WORD $0x6e22dc2f // fmul v15.4s, v1.4s, v2.4s
-	WORD $0x4e21d861 // scvtf v1.4s, v3.4s
-	WORD $0x4f8091a2 // fmul v2.4s, v13.4s, v0.s[0]
-	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	FMOVS 8(R10), F1
-	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
-	WORD $0x4f819183 // fmul v3.4s, v12.4s, v1.s[0]
-	WORD $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
-	WORD $0x4e21d8a2 // scvtf v2.4s, v5.4s
-	WORD $0x4f8191a3 // fmul v3.4s, v13.4s, v1.s[0]
-	WORD $0x6e23dc41 // fmul v1.4s, v2.4s, v3.4s
-	FMOVS 12(R10), F2
-	WORD $0x4e21d8c3 // scvtf v3.4s, v6.4s
-	WORD $0x4f829185 // fmul v5.4s, v12.4s, v2.s[0]
-	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
-	WORD $0x4e21d8e3 // scvtf v3.4s, v7.4s
-	WORD $0x4f8291a5 // fmul v5.4s, v13.4s, v2.s[0]
-	WORD $0x6e25dc62 // fmul v2.4s, v3.4s, v5.4s
-	FMOVS 16(R10), F3
-	WORD $0x4e21d905 // scvtf v5.4s, v8.4s
-	WORD $0x4f839187 // fmul v7.4s, v12.4s, v3.s[0]
-	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
-	WORD $0x4e21d925 // scvtf v5.4s, v9.4s
-	WORD $0x4f8391a7 // fmul v7.4s, v13.4s, v3.s[0]
-	WORD $0x6e27dca3 // fmul v3.4s, v5.4s, v7.4s
-	FMOVS 20(R10), F5
-	WORD $0x4e21d947 // scvtf v7.4s, v10.4s
-	WORD $0x4f859189 // fmul v9.4s, v12.4s, v5.s[0]
-	WORD $0x6e29dcea // fmul v10.4s, v7.4s, v9.4s
-	WORD $0x4e21d967 // scvtf v7.4s, v11.4s
-	WORD $0x4f8591a9 // fmul v9.4s, v13.4s, v5.s[0]
-	WORD $0x6e29dce5 // fmul v5.4s, v7.4s, v9.4s
-	MOVD c+48(FP), R12
-	MOVD ldc+56(FP), R13
-	MOVD acc+64(FP), R14
-	CBZ R14, write
-	MOVD R12, R15
-	FLDPQ 0(R15), (F7, F9)
-	WORD $0x4e27d610 // fadd v16.4s, v16.4s, v7.4s
-	WORD $0x4e29d5ce // fadd v14.4s, v14.4s, v9.4s
-	ADD R13, R15, R15
-	FLDPQ 0(R15), (F7, F9)
-	WORD $0x4e27d5ef // fadd v15.4s, v15.4s, v7.4s
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	ADD R13, R15, R15
-	FLDPQ 0(R15), (F7, F9)
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	ADD R13, R15, R15
-	FLDPQ 0(R15), (F7, F9)
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	ADD R13, R15, R15
-	FLDPQ 0(R15), (F7, F9)
-	WORD $0x4e27d508 // fadd v8.4s, v8.4s, v7.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	ADD R13, R15, R15
-	FLDPQ 0(R15), (F7, F9)
-	WORD $0x4e27d54a // fadd v10.4s, v10.4s, v7.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	ADD R13, R15, R15
-write:
-	FSTPQ (F16, F14), 0(R12)
-	ADD R13, R12, R12
-	FSTPQ (F15, F0), 0(R12)
-	ADD R13, R12, R12
-	FSTPQ (F4, F1), 0(R12)
-	ADD R13, R12, R12
-	FSTPQ (F6, F2), 0(R12)
-	ADD R13, R12, R12
-	FSTPQ (F8, F3), 0(R12)
-	ADD R13, R12, R12
-	FSTPQ (F10, F5), 0(R12)
-	ADD R13, R12, R12
-	RET
-
-// func dot7x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
-TEXT ·dot7x8NEON(SB), NOSPLIT, $0-72
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD b+24(FP), R3
-	ADD R2, R1, R4
-	ADD R2, R4, R5
-	ADD R2, R5, R6
-	ADD R2, R6, R7
-	ADD R2, R7, R8
-	ADD R2, R8, R9
+// func dot8x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
+TEXT ·dot8x8NEON(SB), NOSPLIT, $0-72
+	MOVD a+8(FP), R0
+	MOVD rs+16(FP), R1
+	ADD R1, R0, R2
+	ADD R1, R2, R3
+	ADD R1, R3, R4
+	ADD R1, R4, R5
+	ADD R1, R5, R6
+	ADD R1, R6, R7
+	ADD R1, R7, R8
+	MOVD k+0(FP), R1
+	MOVD b+24(FP), R9
 	MOVD $0, R10
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -1078,280 +1365,22 @@ TEXT ·dot7x8NEON(SB), NOSPLIT, $0-72
 	VEOR V11.B16, V11.B16, V11.B16
 	VEOR V12.B16, V12.B16, V12.B16
 	VEOR V13.B16, V13.B16, V13.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R3), (F14, F15)
-	FMOVS (R1)(R10), F16
-	FMOVS (R4)(R10), F17
-	FMOVS (R5)(R10), F18
-	FMOVS (R6)(R10), F19
-	FMOVS (R7)(R10), F20
-	FMOVS (R8)(R10), F21
-	FMOVS (R9)(R10), F22
-	ADD $4, R10, R10
-	WORD $0x4f90e1c0 // sdot v0.4s, v14.16b, v16.4b[0]
-	WORD $0x4f90e1e1 // sdot v1.4s, v15.16b, v16.4b[0]
-	WORD $0x4f91e1c2 // sdot v2.4s, v14.16b, v17.4b[0]
-	WORD $0x4f91e1e3 // sdot v3.4s, v15.16b, v17.4b[0]
-	WORD $0x4f92e1c4 // sdot v4.4s, v14.16b, v18.4b[0]
-	WORD $0x4f92e1e5 // sdot v5.4s, v15.16b, v18.4b[0]
-	WORD $0x4f93e1c6 // sdot v6.4s, v14.16b, v19.4b[0]
-	WORD $0x4f93e1e7 // sdot v7.4s, v15.16b, v19.4b[0]
-	WORD $0x4f94e1c8 // sdot v8.4s, v14.16b, v20.4b[0]
-	WORD $0x4f94e1e9 // sdot v9.4s, v15.16b, v20.4b[0]
-	WORD $0x4f95e1ca // sdot v10.4s, v14.16b, v21.4b[0]
-	WORD $0x4f95e1eb // sdot v11.4s, v15.16b, v21.4b[0]
-	WORD $0x4f96e1cc // sdot v12.4s, v14.16b, v22.4b[0]
-	WORD $0x4f96e1ed // sdot v13.4s, v15.16b, v22.4b[0]
-	FLDPQ 32(R3), (F14, F15)
-	FMOVS (R1)(R10), F16
-	FMOVS (R4)(R10), F17
-	FMOVS (R5)(R10), F18
-	FMOVS (R6)(R10), F19
-	FMOVS (R7)(R10), F20
-	FMOVS (R8)(R10), F21
-	FMOVS (R9)(R10), F22
-	ADD $4, R10, R10
-	WORD $0x4f90e1c0 // sdot v0.4s, v14.16b, v16.4b[0]
-	WORD $0x4f90e1e1 // sdot v1.4s, v15.16b, v16.4b[0]
-	WORD $0x4f91e1c2 // sdot v2.4s, v14.16b, v17.4b[0]
-	WORD $0x4f91e1e3 // sdot v3.4s, v15.16b, v17.4b[0]
-	WORD $0x4f92e1c4 // sdot v4.4s, v14.16b, v18.4b[0]
-	WORD $0x4f92e1e5 // sdot v5.4s, v15.16b, v18.4b[0]
-	WORD $0x4f93e1c6 // sdot v6.4s, v14.16b, v19.4b[0]
-	WORD $0x4f93e1e7 // sdot v7.4s, v15.16b, v19.4b[0]
-	WORD $0x4f94e1c8 // sdot v8.4s, v14.16b, v20.4b[0]
-	WORD $0x4f94e1e9 // sdot v9.4s, v15.16b, v20.4b[0]
-	WORD $0x4f95e1ca // sdot v10.4s, v14.16b, v21.4b[0]
-	WORD $0x4f95e1eb // sdot v11.4s, v15.16b, v21.4b[0]
-	WORD $0x4f96e1cc // sdot v12.4s, v14.16b, v22.4b[0]
-	WORD $0x4f96e1ed // sdot v13.4s, v15.16b, v22.4b[0]
-	FLDPQ 64(R3), (F14, F15)
-	FMOVS (R1)(R10), F16
-	FMOVS (R4)(R10), F17
-	FMOVS (R5)(R10), F18
-	FMOVS (R6)(R10), F19
-	FMOVS (R7)(R10), F20
-	FMOVS (R8)(R10), F21
-	FMOVS (R9)(R10), F22
-	ADD $4, R10, R10
-	WORD $0x4f90e1c0 // sdot v0.4s, v14.16b, v16.4b[0]
-	WORD $0x4f90e1e1 // sdot v1.4s, v15.16b, v16.4b[0]
-	WORD $0x4f91e1c2 // sdot v2.4s, v14.16b, v17.4b[0]
-	WORD $0x4f91e1e3 // sdot v3.4s, v15.16b, v17.4b[0]
-	WORD $0x4f92e1c4 // sdot v4.4s, v14.16b, v18.4b[0]
-	WORD $0x4f92e1e5 // sdot v5.4s, v15.16b, v18.4b[0]
-	WORD $0x4f93e1c6 // sdot v6.4s, v14.16b, v19.4b[0]
-	WORD $0x4f93e1e7 // sdot v7.4s, v15.16b, v19.4b[0]
-	WORD $0x4f94e1c8 // sdot v8.4s, v14.16b, v20.4b[0]
-	WORD $0x4f94e1e9 // sdot v9.4s, v15.16b, v20.4b[0]
-	WORD $0x4f95e1ca // sdot v10.4s, v14.16b, v21.4b[0]
-	WORD $0x4f95e1eb // sdot v11.4s, v15.16b, v21.4b[0]
-	WORD $0x4f96e1cc // sdot v12.4s, v14.16b, v22.4b[0]
-	WORD $0x4f96e1ed // sdot v13.4s, v15.16b, v22.4b[0]
-	FLDPQ 96(R3), (F14, F15)
-	FMOVS (R1)(R10), F16
-	FMOVS (R4)(R10), F17
-	FMOVS (R5)(R10), F18
-	FMOVS (R6)(R10), F19
-	FMOVS (R7)(R10), F20
-	FMOVS (R8)(R10), F21
-	FMOVS (R9)(R10), F22
-	ADD $4, R10, R10
-	WORD $0x4f90e1c0 // sdot v0.4s, v14.16b, v16.4b[0]
-	WORD $0x4f90e1e1 // sdot v1.4s, v15.16b, v16.4b[0]
-	WORD $0x4f91e1c2 // sdot v2.4s, v14.16b, v17.4b[0]
-	WORD $0x4f91e1e3 // sdot v3.4s, v15.16b, v17.4b[0]
-	WORD $0x4f92e1c4 // sdot v4.4s, v14.16b, v18.4b[0]
-	WORD $0x4f92e1e5 // sdot v5.4s, v15.16b, v18.4b[0]
-	WORD $0x4f93e1c6 // sdot v6.4s, v14.16b, v19.4b[0]
-	WORD $0x4f93e1e7 // sdot v7.4s, v15.16b, v19.4b[0]
-	WORD $0x4f94e1c8 // sdot v8.4s, v14.16b, v20.4b[0]
-	WORD $0x4f94e1e9 // sdot v9.4s, v15.16b, v20.4b[0]
-	WORD $0x4f95e1ca // sdot v10.4s, v14.16b, v21.4b[0]
-	WORD $0x4f95e1eb // sdot v11.4s, v15.16b, v21.4b[0]
-	WORD $0x4f96e1cc // sdot v12.4s, v14.16b, v22.4b[0]
-	WORD $0x4f96e1ed // sdot v13.4s, v15.16b, v22.4b[0]
-	ADD $128, R3, R3
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R3), (F14, F15)
-	FMOVS (R1)(R10), F16
-	FMOVS (R4)(R10), F17
-	FMOVS (R5)(R10), F18
-	FMOVS (R6)(R10), F19
-	FMOVS (R7)(R10), F20
-	FMOVS (R8)(R10), F21
-	FMOVS (R9)(R10), F22
-	ADD $4, R10, R10
-	WORD $0x4f90e1c0 // sdot v0.4s, v14.16b, v16.4b[0]
-	WORD $0x4f90e1e1 // sdot v1.4s, v15.16b, v16.4b[0]
-	WORD $0x4f91e1c2 // sdot v2.4s, v14.16b, v17.4b[0]
-	WORD $0x4f91e1e3 // sdot v3.4s, v15.16b, v17.4b[0]
-	WORD $0x4f92e1c4 // sdot v4.4s, v14.16b, v18.4b[0]
-	WORD $0x4f92e1e5 // sdot v5.4s, v15.16b, v18.4b[0]
-	WORD $0x4f93e1c6 // sdot v6.4s, v14.16b, v19.4b[0]
-	WORD $0x4f93e1e7 // sdot v7.4s, v15.16b, v19.4b[0]
-	WORD $0x4f94e1c8 // sdot v8.4s, v14.16b, v20.4b[0]
-	WORD $0x4f94e1e9 // sdot v9.4s, v15.16b, v20.4b[0]
-	WORD $0x4f95e1ca // sdot v10.4s, v14.16b, v21.4b[0]
-	WORD $0x4f95e1eb // sdot v11.4s, v15.16b, v21.4b[0]
-	WORD $0x4f96e1cc // sdot v12.4s, v14.16b, v22.4b[0]
-	WORD $0x4f96e1ed // sdot v13.4s, v15.16b, v22.4b[0]
-	ADD $32, R3, R3
-	SUBS $1, R0, R0
-	BNE single
-sum:
-	MOVD scales+32(FP), R11
-	MOVD columns+40(FP), R12
-	FLDPQ 0(R12), (F14, F15)
-	FMOVS 0(R11), F16
-	WORD $0x4e21d811 // scvtf v17.4s, v0.4s
-	WORD $0x4f9091c0 // fmul v0.4s, v14.4s, v16.s[0]
-	WORD $0x6e20de32 // fmul v18.4s, v17.4s, v0.4s
-	WORD $0x4e21d820 // scvtf v0.4s, v1.4s
-	WORD $0x4f9091e1 // fmul v1.4s, v15.4s, v16.s[0]
-	WORD $0x6e21dc10 // fmul v16.4s, v0.4s, v1.4s
-	FMOVS 4(R11), F0
-	WORD $0x4e21d841 // scvtf v1.4s, v2.4s
-	WORD $0x4f8091c2 // fmul v2.4s, v14.4s, v0.s[0]
-	WORD $0x6e22dc31 // fmul v17.4s, v1.4s, v2.4s
-	WORD $0x4e21d861 // scvtf v1.4s, v3.4s
-	WORD $0x4f8091e2 // fmul v2.4s, v15.4s, v0.s[0]
-	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	FMOVS 8(R11), F1
-	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
-	WORD $0x4f8191c3 // fmul v3.4s, v14.4s, v1.s[0]
-	WORD $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
-	WORD $0x4e21d8a2 // scvtf v2.4s, v5.4s
-	WORD $0x4f8191e3 // fmul v3.4s, v15.4s, v1.s[0]
-	WORD $0x6e23dc41 // fmul v1.4s, v2.4s, v3.4s
-	FMOVS 12(R11), F2
-	WORD $0x4e21d8c3 // scvtf v3.4s, v6.4s
-	WORD $0x4f8291c5 // fmul v5.4s, v14.4s, v2.s[0]
-	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
-	WORD $0x4e21d8e3 // scvtf v3.4s, v7.4s
-	WORD $0x4f8291e5 // fmul v5.4s, v15.4s, v2.s[0]
-	WORD $0x6e25dc62 // fmul v2.4s, v3.4s, v5.4s
-	FMOVS 16(R11), F3
-	WORD $0x4e21d905 // scvtf v5.4s, v8.4s
-	WORD $0x4f8391c7 // fmul v7.4s, v14.4s, v3.s[0]
-	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
-	WORD $0x4e21d925 // scvtf v5.4s, v9.4s
-	WORD $0x4f8391e7 // fmul v7.4s, v15.4s, v3.s[0]
-	WORD $0x6e27dca3 // fmul v3.4s, v5.4s, v7.4s
-	FMOVS 20(R11), F5
-	WORD $0x4e21d947 // scvtf v7.4s, v10.4s
-	WORD $0x4f8591c9 // fmul v9.4s, v14.4s, v5.s[0]
-	WORD $0x6e29dcea // fmul v10.4s, v7.4s, v9.4s
-	WORD $0x4e21d967 // scvtf v7.4s, v11.4s
-	WORD $0x4f8591e9 // fmul v9.4s, v15.4s, v5.s[0]
-	WORD $0x6e29dce5 // fmul v5.4s, v7.4s, v9.4s
-	FMOVS 24(R11), F7
-	WORD $0x4e21d989 // scvtf v9.4s, v12.4s
-	WORD $0x4f8791cb // fmul v11.4s, v14.4s, v7.s[0]
-	WORD $0x6e2bdd2c // fmul v12.4s, v9.4s, v11.4s
-	WORD $0x4e21d9a9 // scvtf v9.4s, v13.4s
-	WORD $0x4f8791eb // fmul v11.4s, v15.4s, v7.s[0]
-	WORD $0x6e2bdd27 // fmul v7.4s, v9.4s, v11.4s
-	MOVD c+48(FP), R13
-	MOVD ldc+56(FP), R14
-	MOVD acc+64(FP), R15
-	CBZ R15, write
-	MOVD R13, R19
-	FLDPQ 0(R19), (F9, F11)
-	WORD $0x4e29d652 // fadd v18.4s, v18.4s, v9.4s
-	WORD $0x4e2bd610 // fadd v16.4s, v16.4s, v11.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F9, F11)
-	WORD $0x4e29d631 // fadd v17.4s, v17.4s, v9.4s
-	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F9, F11)
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F9, F11)
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F9, F11)
-	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
-	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F9, F11)
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
-	ADD R14, R19, R19
-	FLDPQ 0(R19), (F9, F11)
-	WORD $0x4e29d58c // fadd v12.4s, v12.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	ADD R14, R19, R19
-write:
-	FSTPQ (F18, F16), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F17, F0), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F4, F1), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F6, F2), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F8, F3), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F10, F5), 0(R13)
-	ADD R14, R13, R13
-	FSTPQ (F12, F7), 0(R13)
-	ADD R14, R13, R13
-	RET
-
-// func dot8x8NEON(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)
-TEXT ·dot8x8NEON(SB), NOSPLIT, $0-72
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rs+16(FP), R2
-	MOVD b+24(FP), R3
-	ADD R2, R1, R4
-	ADD R2, R4, R5
-	ADD R2, R5, R6
-	ADD R2, R6, R7
-	ADD R2, R7, R8
-	ADD R2, R8, R9
-	ADD R2, R9, R10
-	MOVD $0, R11
-	VEOR V0.B16, V0.B16, V0.B16
-	VEOR V1.B16, V1.B16, V1.B16
-	VEOR V2.B16, V2.B16, V2.B16
-	VEOR V3.B16, V3.B16, V3.B16
-	VEOR V4.B16, V4.B16, V4.B16
-	VEOR V5.B16, V5.B16, V5.B16
-	VEOR V6.B16, V6.B16, V6.B16
-	VEOR V7.B16, V7.B16, V7.B16
-	VEOR V8.B16, V8.B16, V8.B16
-	VEOR V9.B16, V9.B16, V9.B16
-	VEOR V10.B16, V10.B16, V10.B16
-	VEOR V11.B16, V11.B16, V11.B16
-	VEOR V12.B16, V12.B16, V12.B16
-	VEOR V13.B16, V13.B16, V13.B16
 	VEOR V14.B16, V14.B16, V14.B16
 	VEOR V15.B16, V15.B16, V15.B16
-	SUBS $4, R0, R0
-	BLT tail
-unrolled:
-	FLDPQ 0(R3), (F16, F17)
-	FMOVS (R1)(R11), F18
-	FMOVS (R4)(R11), F19
-	FMOVS (R5)(R11), F20
-	FMOVS (R6)(R11), F21
-	FMOVS (R7)(R11), F22
-	FMOVS (R8)(R11), F23
-	FMOVS (R9)(R11), F24
-	FMOVS (R10)(R11), F25
-	ADD $4, R11, R11
+	SUBS $4, R1, R1
+	BLT tail1
+unrolled3:
+	FLDPQ 0(R9), (F16, F17)
+	ADD $32, R9, R9
+	FMOVS (R0)(R10), F18
+	FMOVS (R2)(R10), F19
+	FMOVS (R3)(R10), F20
+	FMOVS (R4)(R10), F21
+	FMOVS (R5)(R10), F22
+	FMOVS (R6)(R10), F23
+	FMOVS (R7)(R10), F24
+	FMOVS (R8)(R10), F25
+	ADD $4, R10, R10
 	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
 	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
 	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
@@ -1368,16 +1397,17 @@ unrolled:
 	WORD $0x4f98e22d // sdot v13.4s, v17.16b, v24.4b[0]
 	WORD $0x4f99e20e // sdot v14.4s, v16.16b, v25.4b[0]
 	WORD $0x4f99e22f // sdot v15.4s, v17.16b, v25.4b[0]
-	FLDPQ 32(R3), (F16, F17)
-	FMOVS (R1)(R11), F18
-	FMOVS (R4)(R11), F19
-	FMOVS (R5)(R11), F20
-	FMOVS (R6)(R11), F21
-	FMOVS (R7)(R11), F22
-	FMOVS (R8)(R11), F23
-	FMOVS (R9)(R11), F24
-	FMOVS (R10)(R11), F25
-	ADD $4, R11, R11
+	FLDPQ 0(R9), (F16, F17)
+	ADD $32, R9, R9
+	FMOVS (R0)(R10), F18
+	FMOVS (R2)(R10), F19
+	FMOVS (R3)(R10), F20
+	FMOVS (R4)(R10), F21
+	FMOVS (R5)(R10), F22
+	FMOVS (R6)(R10), F23
+	FMOVS (R7)(R10), F24
+	FMOVS (R8)(R10), F25
+	ADD $4, R10, R10
 	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
 	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
 	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
@@ -1394,16 +1424,17 @@ unrolled:
 	WORD $0x4f98e22d // sdot v13.4s, v17.16b, v24.4b[0]
 	WORD $0x4f99e20e // sdot v14.4s, v16.16b, v25.4b[0]
 	WORD $0x4f99e22f // sdot v15.4s, v17.16b, v25.4b[0]
-	FLDPQ 64(R3), (F16, F17)
-	FMOVS (R1)(R11), F18
-	FMOVS (R4)(R11), F19
-	FMOVS (R5)(R11), F20
-	FMOVS (R6)(R11), F21
-	FMOVS (R7)(R11), F22
-	FMOVS (R8)(R11), F23
-	FMOVS (R9)(R11), F24
-	FMOVS (R10)(R11), F25
-	ADD $4, R11, R11
+	FLDPQ 0(R9), (F16, F17)
+	ADD $32, R9, R9
+	FMOVS (R0)(R10), F18
+	FMOVS (R2)(R10), F19
+	FMOVS (R3)(R10), F20
+	FMOVS (R4)(R10), F21
+	FMOVS (R5)(R10), F22
+	FMOVS (R6)(R10), F23
+	FMOVS (R7)(R10), F24
+	FMOVS (R8)(R10), F25
+	ADD $4, R10, R10
 	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
 	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
 	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
@@ -1420,16 +1451,17 @@ unrolled:
 	WORD $0x4f98e22d // sdot v13.4s, v17.16b, v24.4b[0]
 	WORD $0x4f99e20e // sdot v14.4s, v16.16b, v25.4b[0]
 	WORD $0x4f99e22f // sdot v15.4s, v17.16b, v25.4b[0]
-	FLDPQ 96(R3), (F16, F17)
-	FMOVS (R1)(R11), F18
-	FMOVS (R4)(R11), F19
-	FMOVS (R5)(R11), F20
-	FMOVS (R6)(R11), F21
-	FMOVS (R7)(R11), F22
-	FMOVS (R8)(R11), F23
-	FMOVS (R9)(R11), F24
-	FMOVS (R10)(R11), F25
-	ADD $4, R11, R11
+	FLDPQ 0(R9), (F16, F17)
+	ADD $32, R9, R9
+	FMOVS (R0)(R10), F18
+	FMOVS (R2)(R10), F19
+	FMOVS (R3)(R10), F20
+	FMOVS (R4)(R10), F21
+	FMOVS (R5)(R10), F22
+	FMOVS (R6)(R10), F23
+	FMOVS (R7)(R10), F24
+	FMOVS (R8)(R10), F25
+	ADD $4, R10, R10
 	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
 	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
 	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
@@ -1446,23 +1478,23 @@ unrolled:
 	WORD $0x4f98e22d // sdot v13.4s, v17.16b, v24.4b[0]
 	WORD $0x4f99e20e // sdot v14.4s, v16.16b, v25.4b[0]
 	WORD $0x4f99e22f // sdot v15.4s, v17.16b, v25.4b[0]
-	ADD $128, R3, R3
-	SUBS $4, R0, R0
-	BGE unrolled
-tail:
-	ADDS $4, R0, R0
-	BEQ sum
-single:
-	FLDPQ 0(R3), (F16, F17)
-	FMOVS (R1)(R11), F18
-	FMOVS (R4)(R11), F19
-	FMOVS (R5)(R11), F20
-	FMOVS (R6)(R11), F21
-	FMOVS (R7)(R11), F22
-	FMOVS (R8)(R11), F23
-	FMOVS (R9)(R11), F24
-	FMOVS (R10)(R11), F25
-	ADD $4, R11, R11
+	SUBS $4, R1, R1
+	BGE unrolled3
+tail1:
+	ADDS $4, R1, R1
+	BEQ sum2
+single4:
+	FLDPQ 0(R9), (F16, F17)
+	ADD $32, R9, R9
+	FMOVS (R0)(R10), F18
+	FMOVS (R2)(R10), F19
+	FMOVS (R3)(R10), F20
+	FMOVS (R4)(R10), F21
+	FMOVS (R5)(R10), F22
+	FMOVS (R6)(R10), F23
+	FMOVS (R7)(R10), F24
+	FMOVS (R8)(R10), F25
+	ADD $4, R10, R10
 	WORD $0x4f92e200 // sdot v0.4s, v16.16b, v18.4b[0]
 	WORD $0x4f92e221 // sdot v1.4s, v17.16b, v18.4b[0]
 	WORD $0x4f93e202 // sdot v2.4s, v16.16b, v19.4b[0]
@@ -1479,121 +1511,121 @@ single:
 	WORD $0x4f98e22d // sdot v13.4s, v17.16b, v24.4b[0]
 	WORD $0x4f99e20e // sdot v14.4s, v16.16b, v25.4b[0]
 	WORD $0x4f99e22f // sdot v15.4s, v17.16b, v25.4b[0]
-	ADD $32, R3, R3
-	SUBS $1, R0, R0
-	BNE single
-sum:
-	MOVD scales+32(FP), R12
-	MOVD columns+40(FP), R13
-	FLDPQ 0(R13), (F16, F17)
-	FMOVS 0(R12), F18
+	SUBS $1, R1, R1
+	BNE single4
+sum2:
+	MOVD scales+32(FP), R10
+	MOVD columns+40(FP), R11
+	FLDPQ 0(R11), (F16, F17)
+	FMOVS 0(R10), F18
 	WORD $0x4e21d813 // scvtf v19.4s, v0.4s
 	WORD $0x4f929200 // fmul v0.4s, v16.4s, v18.s[0]
 	WORD $0x6e20de74 // fmul v20.4s, v19.4s, v0.4s
 	WORD $0x4e21d820 // scvtf v0.4s, v1.4s
 	WORD $0x4f929221 // fmul v1.4s, v17.4s, v18.s[0]
 	WORD $0x6e21dc12 // fmul v18.4s, v0.4s, v1.4s
-	FMOVS 4(R12), F0
+	FMOVS 4(R10), F0
 	WORD $0x4e21d841 // scvtf v1.4s, v2.4s
 	WORD $0x4f809202 // fmul v2.4s, v16.4s, v0.s[0]
 	WORD $0x6e22dc33 // fmul v19.4s, v1.4s, v2.4s
 	WORD $0x4e21d861 // scvtf v1.4s, v3.4s
 	WORD $0x4f809222 // fmul v2.4s, v17.4s, v0.s[0]
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	FMOVS 8(R12), F1
+	FMOVS 8(R10), F1
 	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
 	WORD $0x4f819203 // fmul v3.4s, v16.4s, v1.s[0]
 	WORD $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
 	WORD $0x4e21d8a2 // scvtf v2.4s, v5.4s
 	WORD $0x4f819223 // fmul v3.4s, v17.4s, v1.s[0]
 	WORD $0x6e23dc41 // fmul v1.4s, v2.4s, v3.4s
-	FMOVS 12(R12), F2
+	FMOVS 12(R10), F2
 	WORD $0x4e21d8c3 // scvtf v3.4s, v6.4s
 	WORD $0x4f829205 // fmul v5.4s, v16.4s, v2.s[0]
 	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
 	WORD $0x4e21d8e3 // scvtf v3.4s, v7.4s
 	WORD $0x4f829225 // fmul v5.4s, v17.4s, v2.s[0]
 	WORD $0x6e25dc62 // fmul v2.4s, v3.4s, v5.4s
-	FMOVS 16(R12), F3
+	FMOVS 16(R10), F3
 	WORD $0x4e21d905 // scvtf v5.4s, v8.4s
 	WORD $0x4f839207 // fmul v7.4s, v16.4s, v3.s[0]
 	WORD $0x6e27dca8 // fmul v8.4s, v5.4s, v7.4s
 	WORD $0x4e21d925 // scvtf v5.4s, v9.4s
 	WORD $0x4f839227 // fmul v7.4s, v17.4s, v3.s[0]
 	WORD $0x6e27dca3 // fmul v3.4s, v5.4s, v7.4s
-	FMOVS 20(R12), F5
+	FMOVS 20(R10), F5
 	WORD $0x4e21d947 // scvtf v7.4s, v10.4s
 	WORD $0x4f859209 // fmul v9.4s, v16.4s, v5.s[0]
 	WORD $0x6e29dcea // fmul v10.4s, v7.4s, v9.4s
 	WORD $0x4e21d967 // scvtf v7.4s, v11.4s
 	WORD $0x4f859229 // fmul v9.4s, v17.4s, v5.s[0]
 	WORD $0x6e29dce5 // fmul v5.4s, v7.4s, v9.4s
-	FMOVS 24(R12), F7
+	FMOVS 24(R10), F7
 	WORD $0x4e21d989 // scvtf v9.4s, v12.4s
 	WORD $0x4f87920b // fmul v11.4s, v16.4s, v7.s[0]
 	WORD $0x6e2bdd2c // fmul v12.4s, v9.4s, v11.4s
 	WORD $0x4e21d9a9 // scvtf v9.4s, v13.4s
 	WORD $0x4f87922b // fmul v11.4s, v17.4s, v7.s[0]
 	WORD $0x6e2bdd27 // fmul v7.4s, v9.4s, v11.4s
-	FMOVS 28(R12), F9
+	FMOVS 28(R10), F9
 	WORD $0x4e21d9cb // scvtf v11.4s, v14.4s
 	WORD $0x4f89920d // fmul v13.4s, v16.4s, v9.s[0]
 	WORD $0x6e2ddd6e // fmul v14.4s, v11.4s, v13.4s
 	WORD $0x4e21d9eb // scvtf v11.4s, v15.4s
 	WORD $0x4f89922d // fmul v13.4s, v17.4s, v9.s[0]
 	WORD $0x6e2ddd69 // fmul v9.4s, v11.4s, v13.4s
-	MOVD c+48(FP), R14
-	MOVD ldc+56(FP), R15
-	MOVD acc+64(FP), R19
-	CBZ R19, write
-	MOVD R14, R20
-	FLDPQ 0(R20), (F11, F13)
+	MOVD c+48(FP), R12
+	MOVD ldc+56(FP), R13
+	MOVD acc+64(FP), R14
+	MOVD R12, R15
+	CBZ R14, write5
+	FLDPQ 0(R15), (F11, F13)
 	WORD $0x4e2bd694 // fadd v20.4s, v20.4s, v11.4s
 	WORD $0x4e2dd652 // fadd v18.4s, v18.4s, v13.4s
-	ADD R15, R20, R20
-	FLDPQ 0(R20), (F11, F13)
+	ADD R13, R15, R15
+	FLDPQ 0(R15), (F11, F13)
 	WORD $0x4e2bd673 // fadd v19.4s, v19.4s, v11.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	ADD R15, R20, R20
-	FLDPQ 0(R20), (F11, F13)
+	ADD R13, R15, R15
+	FLDPQ 0(R15), (F11, F13)
 	WORD $0x4e2bd484 // fadd v4.4s, v4.4s, v11.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	ADD R15, R20, R20
-	FLDPQ 0(R20), (F11, F13)
+	ADD R13, R15, R15
+	FLDPQ 0(R15), (F11, F13)
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	ADD R15, R20, R20
-	FLDPQ 0(R20), (F11, F13)
+	ADD R13, R15, R15
+	FLDPQ 0(R15), (F11, F13)
 	WORD $0x4e2bd508 // fadd v8.4s, v8.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	ADD R15, R20, R20
-	FLDPQ 0(R20), (F11, F13)
+	ADD R13, R15, R15
+	FLDPQ 0(R15), (F11, F13)
 	WORD $0x4e2bd54a // fadd v10.4s, v10.4s, v11.4s
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	ADD R15, R20, R20
-	FLDPQ 0(R20), (F11, F13)
+	ADD R13, R15, R15
+	FLDPQ 0(R15), (F11, F13)
 	WORD $0x4e2bd58c // fadd v12.4s, v12.4s, v11.4s
 	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	ADD R15, R20, R20
-	FLDPQ 0(R20), (F11, F13)
+	ADD R13, R15, R15
+	FLDPQ 0(R15), (F11, F13)
 	WORD $0x4e2bd5ce // fadd v14.4s, v14.4s, v11.4s
 	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	ADD R15, R20, R20
-write:
-	FSTPQ (F20, F18), 0(R14)
-	ADD R15, R14, R14
-	FSTPQ (F19, F0), 0(R14)
-	ADD R15, R14, R14
-	FSTPQ (F4, F1), 0(R14)
-	ADD R15, R14, R14
-	FSTPQ (F6, F2), 0(R14)
-	ADD R15, R14, R14
-	FSTPQ (F8, F3), 0(R14)
-	ADD R15, R14, R14
-	FSTPQ (F10, F5), 0(R14)
-	ADD R15, R14, R14
-	FSTPQ (F12, F7), 0(R14)
-	ADD R15, R14, R14
-	FSTPQ (F14, F9), 0(R14)
-	ADD R15, R14, R14
+	ADD R13, R15, R15
+	MOVD R12, R15
+write5:
+	FSTPQ (F20, F18), 0(R15)
+	ADD R13, R15, R15
+	FSTPQ (F19, F0), 0(R15)
+	ADD R13, R15, R15
+	FSTPQ (F4, F1), 0(R15)
+	ADD R13, R15, R15
+	FSTPQ (F6, F2), 0(R15)
+	ADD R13, R15, R15
+	FSTPQ (F8, F3), 0(R15)
+	ADD R13, R15, R15
+	FSTPQ (F10, F5), 0(R15)
+	ADD R13, R15, R15
+	FSTPQ (F12, F7), 0(R15)
+	ADD R13, R15, R15
+	FSTPQ (F14, F9), 0(R15)
+	ADD R13, R15, R15
 	RET

@@ -67,6 +67,10 @@ var (
 	lowBytes  = op{text: "VUZP1 V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"}
 	sub       = op{text: "VSUB V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"}
 	and       = op{text: "VAND V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"}
+	trn1      = op{text: "VTRN1 V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"} // n0 m0 n2 m2
+	trn2      = op{text: "VTRN2 V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"} // n1 m1 n3 m3
+	zip1      = op{text: "VZIP1 V%[3]d.D2, V%[2]d.D2, V%[1]d.D2"} // the lower halves of n and m
+	zip2      = op{text: "VZIP2 V%[3]d.D2, V%[2]d.D2, V%[1]d.D2"}
 	low       = op{text: "FMOVS F%[2]d, F%[1]d"} // the first lane, 0 in the others
 	mov       = op{text: "VMOV V%[2]d.B16, V%[1]d.B16"}
 )

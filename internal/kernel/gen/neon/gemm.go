@@ -7,17 +7,43 @@ func gemm(f *file) {
 	for rows := 1; rows <= 8; rows++ {
 		tile(f, rows)
 	}
+	pack(f)
+	transpose(f)
 }
 
-// tile writes the kernel that multiplies some rows of A with a panel of B, two vectors wide, into as many rows of C.
+// tile writes the kernel that multiplies some rows of A with panels of B, two vectors wide each, into as many rows of C.
 //
 // The element of A in row r and column p lies at a + r·rs + p·cs bytes, so that one kernel reads A as it is or
-// transposed, and rows may overlap. The panel of B is packed, [k][8]. All of the tile of C stays in registers.
+// transposed, and rows may overlap. The rows of a panel of B lie ldb bytes apart, and the panels size bytes. A tile of C
+// stays in registers.
 func tile(file *file, rows int) {
-	f := file.begin(fmt.Sprintf("gemm%dx8NEON", rows), "func(k int, a *float32, rs, cs int, b, c *float32, ldc, acc int)",
-		fmt.Sprintf("computes C = A·B, or C += A·B if acc is not 0, for a tile of C of %d rows. Distances are in bytes", rows))
-	sums := f.multiply(rows, f.arg("k"), f.arg("a"), f.arg("rs"), f.arg("cs"), f.arg("b"), fmlaElement, fadd)
-	f.storeTile(sums)
+	f := file.begin(fmt.Sprintf("gemm%dx8NEON", rows), "func(k, panels int, a *float32, rs, cs int, b *float32, ldb, size int, c *float32, ldc, acc int, bias *float32)",
+		fmt.Sprintf("computes C = A·B, or C += A·B if acc is not 0, and adds bias if it is not nil, for %d rows. Distances are in bytes", rows))
+	panels, cs, ldb, panel, c, bias := f.arg("panels"), f.arg("cs"), f.arg("ldb"), f.arg("b"), f.arg("c"), f.arg("bias")
+	base := f.bases(rows)
+	k, b := f.reg(), f.reg()
+	f.loop("panel", "BNE", func() {
+		f.text("MOVD k+%d(FP), %s", f.param("k").offset, k)
+		f.text("MOVD %s, %s", panel, b)
+		sums := f.multiply(base, k, cs, b, ldb, fmlaElement, fadd)
+		skip := f.label("skip")
+		f.text("CBZ %s, %s", bias, skip)
+		columns := f.loadPair(bias, 0)
+		f.text("ADD $32, %s, %s", bias, bias)
+		for r := range rows {
+			for j := range 2 {
+				f.on(fadd, sums[r][j], sums[r][j], columns[j])
+			}
+		}
+		f.text("%s:", skip)
+		f.storeTile(sums, c)
+		size := f.arg("size")
+		f.text("ADD %s, %s, %s", size, panel, panel)
+		f.drop(size)
+		f.text("ADD $32, %s, %s", c, c)
+		f.text("SUBS $1, %s, %s", panels, panels)
+	})
+	f.end()
 }
 
 // ints writes the products of int8 matrices: what quantises a row, and the tiles, which need dot products (SDOT).
@@ -34,7 +60,7 @@ func ints(f *file) {
 func intTile(file *file, rows int) {
 	f := file.begin(fmt.Sprintf("dot%dx8NEON", rows), "func(k int, a *int8, rs int, b *int8, scales, columns, c *float32, ldc, acc int)",
 		fmt.Sprintf("computes C = A·B, or C += A·B if acc is not 0, for a tile of C of %d rows, with k counted in fours. Distances are in bytes", rows))
-	sums := f.multiply(rows, f.arg("k"), f.arg("a"), f.arg("rs"), "$4", f.arg("b"), sdotElement, add)
+	sums := f.multiply(f.bases(rows), f.arg("k"), "$4", f.arg("b"), "$32", sdotElement, add)
 	scales, columns := f.arg("scales"), f.loadPair(f.arg("columns"), 0)
 	for r := range rows {
 		scale := f.do(op{text: fmt.Sprintf("FMOVS %d(%s), F%%[1]d", 4*r, scales)})
@@ -42,17 +68,25 @@ func intTile(file *file, rows int) {
 			sums[r][j] = f.do(fmul, f.do(scvtf, sums[r][j]), f.do(fmulElement, columns[j], scale))
 		}
 	}
-	f.storeTile(sums)
+	f.storeTile(sums, f.arg("c"))
+	f.end()
 }
 
-// multiply adds up the products of rows of A, of which 32 bits are read at a time, cs apart, with a panel of B. With few
-// rows, several sets of accumulators take turns over p, to hide the latency of the additions.
-func (f *function) multiply(rows int, k, a, rs, cs, b reg, multiplyAdd, sum op) [][2]vec {
-	base := []reg{a}
+// bases returns the addresses of rows of A.
+func (f *function) bases(rows int) []reg {
+	base, rs := []reg{f.arg("a")}, f.arg("rs")
 	for r := 1; r < rows; r++ {
 		base = append(base, f.reg())
 		f.text("ADD %s, %s, %s", rs, base[r-1], base[r])
 	}
+	f.drop(rs)
+	return base
+}
+
+// multiply adds up the products of rows of A, of which 32 bits are read at a time, cs apart, with a panel of B. With few
+// rows, several sets of accumulators take turns over p, to hide the latency of the additions.
+func (f *function) multiply(base []reg, k, cs, b, ldb reg, multiplyAdd, sum op) [][2]vec {
+	rows := len(base)
 	column := f.reg()
 	f.text("MOVD $0, %s", column)
 	sets := 1
@@ -66,7 +100,8 @@ func (f *function) multiply(rows int, k, a, rs, cs, b reg, multiplyAdd, sum op) 
 		}
 	}
 	step := func(u int) {
-		columns := f.loadPair(b, 32*u)
+		columns := f.loadPair(b, 0)
+		f.text("ADD %s, %s, %s", ldb, b, b)
 		var x []vec
 		for r := range rows {
 			x = append(x, f.do(op{text: fmt.Sprintf("FMOVS (%s)(%s), F%%[1]d", base[r], column)}))
@@ -78,24 +113,23 @@ func (f *function) multiply(rows int, k, a, rs, cs, b reg, multiplyAdd, sum op) 
 		}
 	}
 	const unroll = 4
+	tail, end := f.label("tail"), f.label("sum")
 	f.text("SUBS $%d, %s, %s", unroll, k, k)
-	f.text("BLT tail")
-	f.loop("unrolled", "BGE", func() {
+	f.text("BLT %s", tail)
+	f.loop(f.label("unrolled"), "BGE", func() {
 		for u := range unroll {
 			step(u)
 		}
-		f.text("ADD $%d, %s, %s", unroll*32, b, b)
 		f.text("SUBS $%d, %s, %s", unroll, k, k)
 	})
-	f.text("tail:")
+	f.text("%s:", tail)
 	f.text("ADDS $%d, %s, %s", unroll, k, k)
-	f.text("BEQ sum")
-	f.loop("single", "BNE", func() {
+	f.text("BEQ %s", end)
+	f.loop(f.label("single"), "BNE", func() {
 		step(0)
-		f.text("ADD $32, %s, %s", b, b)
 		f.text("SUBS $1, %s, %s", k, k)
 	})
-	f.text("sum:")
+	f.text("%s:", end)
 	for i := 1; i < sets; i++ {
 		for r := range rows {
 			for j := range 2 {
@@ -103,14 +137,15 @@ func (f *function) multiply(rows int, k, a, rs, cs, b reg, multiplyAdd, sum op) 
 			}
 		}
 	}
+	f.drop(column)
 	return acc[0]
 }
 
-// storeTile adds C where that is asked for, writes the tile and ends the function.
-func (f *function) storeTile(tile [][2]vec) {
-	c, ldc, acc, row := f.arg("c"), f.arg("ldc"), f.arg("acc"), f.reg()
-	f.text("CBZ %s, write", acc)
+// storeTile adds C where that is asked for, and writes the tile.
+func (f *function) storeTile(tile [][2]vec, c reg) {
+	ldc, acc, row, write := f.arg("ldc"), f.arg("acc"), f.reg(), f.label("write")
 	f.text("MOVD %s, %s", c, row)
+	f.text("CBZ %s, %s", acc, write)
 	for r := range tile {
 		old := f.loadPair(row, 0)
 		for j := range 2 {
@@ -118,11 +153,58 @@ func (f *function) storeTile(tile [][2]vec) {
 		}
 		f.text("ADD %s, %s, %s", ldc, row, row)
 	}
-	f.text("write:")
+	f.text("MOVD %s, %s", c, row)
+	f.text("%s:", write)
 	for r := range tile {
-		f.storePair(tile[r], c, 0)
-		f.text("ADD %s, %s, %s", ldc, c, c)
+		f.storePair(tile[r], row, 0)
+		f.text("ADD %s, %s, %s", ldc, row, row)
 	}
+	f.drop(ldc, acc, row)
+}
+
+// pack copies rows into panels of 8 columns.
+func pack(file *file) {
+	f := file.begin("packNEON", "func(k, panels int, src *float32, stride, step int, dst *float32, size int)",
+		"copies k rows, stride bytes apart, into panels that lie size bytes apart; those of src begin step bytes apart")
+	k, src, stride, step, dst, size := f.arg("k"), f.arg("src"), f.arg("stride"), f.arg("step"), f.arg("dst"), f.arg("size")
+	from, to := f.reg(), f.reg()
+	f.loop("row", "BNE", func() {
+		panels := f.arg("panels")
+		f.text("MOVD %s, %s", src, from)
+		f.text("MOVD %s, %s", dst, to)
+		f.loop("panel", "BNE", func() {
+			f.storePair(f.loadPair(from, 0), to, 0)
+			f.text("ADD %s, %s, %s", step, from, from)
+			f.text("ADD %s, %s, %s", size, to, to)
+			f.text("SUBS $1, %s, %s", panels, panels)
+		})
+		f.drop(panels)
+		f.text("ADD %s, %s, %s", stride, src, src)
+		f.text("ADD $32, %s, %s", dst, dst)
+		f.text("SUBS $1, %s, %s", k, k)
+	})
+	f.end()
+}
+
+// transpose turns squares of four by four.
+func transpose(file *file) {
+	f := file.begin("transposeNEON", "func(squares int, r0, r1, r2, r3, dst *float32, width int)",
+		"writes four numbers for each square from each of four rows as columns of dst, whose rows lie width bytes apart")
+	squares, dst, width := f.arg("squares"), f.arg("dst"), f.arg("width")
+	rows := []reg{f.arg("r0"), f.arg("r1"), f.arg("r2"), f.arg("r3")}
+	f.loop("square", "BNE", func() {
+		var v [4]vec
+		for r := range v {
+			v[r] = f.load(rows[r], 0)
+			f.text("ADD $16, %s, %s", rows[r], rows[r])
+		}
+		even, odd := [2]vec{f.do(trn1, v[0], v[1]), f.do(trn1, v[2], v[3])}, [2]vec{f.do(trn2, v[0], v[1]), f.do(trn2, v[2], v[3])}
+		for _, column := range []vec{f.do(zip1, even[0], even[1]), f.do(zip1, odd[0], odd[1]), f.do(zip2, even[0], even[1]), f.do(zip2, odd[0], odd[1])} {
+			f.store(column, dst, 0)
+			f.text("ADD %s, %s, %s", width, dst, dst)
+		}
+		f.text("SUBS $1, %s, %s", squares, squares)
+	})
 	f.end()
 }
 
