@@ -13,14 +13,13 @@ import (
 // what stands around the token also score its labels by themselves, as a linear model does.
 type Features struct {
 	Dim     int    `yaml:"dim" json:"dim" doc:"width of the embeddings of token features (affixes, shape, pairs of characters); 0 for none, -1 to choose by the task (32 for tokens)" default:"-1" min:"-1" max:"1024"`
-	Direct  string `yaml:"direct" json:"direct,omitempty" doc:"whether features of a token and its neighbours also score its label directly, as a linear model joined to the network (task tokens): yes, no, or auto: yes where tokens are words" default:"auto" enum:"auto|yes|no"`
+	Direct  string `yaml:"direct" json:"direct,omitempty" doc:"whether features of a token and its neighbours also score its label directly, as a linear model joined to the network (task tokens): yes, no, or auto: yes for that task" default:"auto" enum:"auto|yes|no"`
 	Chars   int    `yaml:"chars" json:"chars,omitempty" doc:"filters of a convolution over the characters of each token; 0 for none, -1 to choose by the task (50 for tokens that are words)" default:"-1" min:"-1" max:"1024"`
 	Buckets int    `yaml:"buckets" json:"buckets" doc:"rows of the table that features are hashed to" default:"65536" min:"1" max:"16000000"`
 }
 
-// Resolve replaces what is left to choose by what suits the head and a tokenizer of the given kind: names are known by
-// their endings, capitals and neighbours; Chinese characters by the pairs that they form, which the network joins well
-// enough by itself.
+// Resolve replaces what is left to choose by what suits the head and a tokenizer of the given kind: what a token
+// is called shows in its form and its neighbours, and in the characters of words.
 func (f *Features) Resolve(head, tokenizer string) {
 	if f.Dim < 0 {
 		f.Dim = 0
@@ -28,16 +27,15 @@ func (f *Features) Resolve(head, tokenizer string) {
 			f.Dim = 32
 		}
 	}
-	words := head == TokensHead && tokenizer != "char"
 	if f.Chars < 0 {
 		f.Chars = 0
-		if words {
+		if head == TokensHead && tokenizer != "char" {
 			f.Chars = 50
 		}
 	}
 	if f.Direct == "auto" {
 		f.Direct = "no"
-		if words {
+		if head == TokensHead {
 			f.Direct = "yes"
 		}
 	}

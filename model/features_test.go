@@ -76,7 +76,7 @@ func TestWhatFeaturesAreChosen(t *testing.T) {
 		want            Features
 	}{
 		{TokensHead, "word", Features{32, "yes", 50, 9}},
-		{TokensHead, "char", Features{32, "no", 0, 9}},
+		{TokensHead, "char", Features{32, "yes", 0, 9}},
 		{ClassHead, "word", Features{0, "no", 0, 9}},
 	} {
 		f := Features{-1, "auto", -1, 9}
