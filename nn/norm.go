@@ -1,10 +1,6 @@
 package nn
 
-import (
-	"math"
-
-	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
-)
+import "github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 
 // LayerNorm scales each row of x, [rows, dim], to mean 0 and variance 1, then multiplies by gain and adds bias, both
 // [dim] (Ba, Kiros & Hinton 2016).
@@ -33,52 +29,34 @@ type layerNorm struct {
 	mean, inverse []float32 // of each row: its mean and 1/deviation; nil in inference
 }
 
-func (n *layerNorm) forward(lo, hi int) {
-	dim := n.x.Cols
-	for r := lo; r < hi; r++ {
-		row, out := n.x.Row(r), n.y.Row(r)
-		mean := kernel.Sum(row) / float32(dim)
-		for i, v := range row {
-			out[i] = v - mean
-		}
-		inverse := float32(1 / math.Sqrt(kernel.SumSquares(out)/float64(dim)+float64(n.eps)))
-		if n.mean != nil {
-			n.mean[r], n.inverse[r] = mean, inverse
-		}
-		kernel.Scale(inverse, out)
-		kernel.Mul(out, out, n.gain.Data)
-		kernel.Add(out, n.bias.Data)
+// rows is the kernel's view of the rows [lo, hi).
+func (n *layerNorm) rows(lo, hi int) kernel.Norm {
+	k := kernel.Norm{Gain: n.gain.Data, Bias: n.bias.Data, Eps: n.eps}
+	if n.mean != nil {
+		k.Mean, k.Inverse = n.mean[lo:hi], n.inverse[lo:hi]
 	}
+	return k
 }
 
+func (n *layerNorm) forward(lo, hi int) {
+	k, dim := n.rows(lo, hi), n.x.Cols
+	k.Forward(n.y.Data[lo*dim:], nil, n.x.Data[lo*dim:], nil, hi-lo)
+}
+
+// backward sums the gradients of gain and bias over parts of the rows, which do not depend on the number of workers,
+// and then over the parts.
 func (n *layerNorm) backward(t *Tape) {
-	x, dim := n.x, n.x.Cols
-	dx, dy := x.Gradient(), n.y.Grad
-	t.pool.For(x.Rows, grain(8*dim), func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			row, d, out := x.Row(r), dy[r*dim:(r+1)*dim], dx[r*dim:(r+1)*dim]
-			mean, inverse := n.mean[r], n.inverse[r]
-			sum, along := float32(0), float32(0)
-			for i, v := range row {
-				g := d[i] * n.gain.Data[i]
-				sum += g
-				along += g * (v - mean) * inverse
-			}
-			sum, along = sum/float32(dim), along/float32(dim)
-			for i, v := range row {
-				out[i] += inverse * (d[i]*n.gain.Data[i] - sum - (v-mean)*inverse*along)
-			}
+	rows, dim := n.x.Rows, n.x.Cols
+	dx, fresh := n.x.gradient()
+	parts := min(16, 1+rows/32)
+	sums := t.arena.Floats(parts * 2 * dim)
+	t.pool.For(parts, grain(8*dim*rows/parts), func(from, to int) {
+		for p := from; p < to; p++ {
+			lo, hi := rows*p/parts, rows*(p+1)/parts
+			k, sum := n.rows(lo, hi), sums[p*2*dim:]
+			k.Backward(dx[lo*dim:], n.y.Grad[lo*dim:], n.x.Data[lo*dim:], hi-lo, !fresh, sum[:dim], sum[dim:])
 		}
 	})
-	t.pool.For(dim, 16, func(lo, hi int) {
-		dg, db := n.gain.Grad, n.bias.Grad
-		for r := range x.Rows {
-			mean, inverse := n.mean[r], n.inverse[r]
-			row, d := x.Row(r), dy[r*dim:(r+1)*dim]
-			for i := lo; i < hi; i++ {
-				dg[i] += d[i] * (row[i] - mean) * inverse
-				db[i] += d[i]
-			}
-		}
-	})
+	kernel.AddColumns(n.gain.Grad, sums, parts, dim, 2*dim)
+	kernel.AddColumns(n.bias.Grad, sums[dim:], parts, dim, 2*dim)
 }

@@ -99,8 +99,25 @@ func MulAdd(dst, x, y []float32) {
 
 // AddBias adds bias, [cols], to every row of x, [rows, cols].
 func AddBias(x []float32, rows, cols int, bias []float32) {
-	for r := range rows {
-		Add(x[r*cols:(r+1)*cols], bias[:cols])
+	x, bias = x[:rows*cols], bias[:cols]
+	if !addBiasFast(current, x, rows, cols, bias) {
+		for r := range rows {
+			Add(x[r*cols:(r+1)*cols], bias)
+		}
+	}
+}
+
+// AddColumns adds to sums, [cols], the sum of all rows of x, [rows, cols], which lie stride numbers apart: the gradient
+// of a bias.
+func AddColumns(sums, x []float32, rows, cols, stride int) {
+	if rows == 0 || cols == 0 {
+		return
+	}
+	x, sums = x[:(rows-1)*stride+cols], sums[:cols]
+	if !addColumnsFast(current, sums, x, rows, cols, stride) {
+		for r := range rows {
+			Add(sums, x[r*stride:r*stride+cols])
+		}
 	}
 }
 

@@ -250,3 +250,72 @@ func softmaxGradFast(l level, d, p []float32, rows, cols int, scale float32) boo
 	}
 	return true
 }
+
+func addBiasFast(l level, x []float32, rows, cols int, bias []float32) bool {
+	switch {
+	case l == levelGo:
+		return false
+	case rows == 0 || cols == 0:
+	case l >= levelAVX512:
+		addBiasAVX512(rows, cols, &x[0], &bias[0])
+	default:
+		addBiasAVX2(rows, cols, &x[0], &bias[0])
+	}
+	return true
+}
+
+func addColumnsFast(l level, sums, x []float32, rows, cols, stride int) bool {
+	switch {
+	case l == levelGo:
+		return false
+	case l >= levelAVX512:
+		columnSumsAVX512(rows, cols, 4*stride, &x[0], &sums[0])
+	default:
+		columnSumsAVX2(rows, cols, 4*stride, &x[0], &sums[0])
+	}
+	return true
+}
+
+func normFast(l level, n *Norm, y, h, x, residual []float32, rows int) bool {
+	dim := len(n.Gain)
+	if l == levelGo || rows == 0 || dim == 0 {
+		return l != levelGo
+	}
+	share, in, add, sum, out := 1/float32(dim), &x[0], unsafe.SliceData(residual), unsafe.SliceData(h), &y[0]
+	gain, bias, mean, inverse := &n.Gain[0], unsafe.SliceData(n.Bias), unsafe.SliceData(n.Mean), unsafe.SliceData(n.Inverse)
+	switch {
+	case bias == nil && l >= levelAVX512:
+		rmsNormAVX512(rows, dim, share, n.Eps, in, add, sum, out, gain, bias, mean, inverse)
+	case bias == nil:
+		rmsNormAVX2(rows, dim, share, n.Eps, in, add, sum, out, gain, bias, mean, inverse)
+	case l >= levelAVX512:
+		layerNormAVX512(rows, dim, share, n.Eps, in, add, sum, out, gain, bias, mean, inverse)
+	default:
+		layerNormAVX2(rows, dim, share, n.Eps, in, add, sum, out, gain, bias, mean, inverse)
+	}
+	return true
+}
+
+func normGradFast(l level, n *Norm, dx, dy, h []float32, rows int, add bool, dgain, dbias []float32) bool {
+	dim := len(n.Gain)
+	if l == levelGo || rows == 0 || dim == 0 {
+		return l != levelGo
+	}
+	keep := uint32(0)
+	if add {
+		keep = ^keep
+	}
+	share, d, in, out := 1/float32(dim), &dy[0], &h[0], &dx[0]
+	gain, mean, inverse, dg, db := &n.Gain[0], unsafe.SliceData(n.Mean), &n.Inverse[0], &dgain[0], unsafe.SliceData(dbias)
+	switch {
+	case n.Bias == nil && l >= levelAVX512:
+		rmsNormGradAVX512(rows, dim, share, keep, d, in, gain, mean, inverse, out, dg, db)
+	case n.Bias == nil:
+		rmsNormGradAVX2(rows, dim, share, keep, d, in, gain, mean, inverse, out, dg, db)
+	case l >= levelAVX512:
+		layerNormGradAVX512(rows, dim, share, keep, d, in, gain, mean, inverse, out, dg, db)
+	default:
+		layerNormGradAVX2(rows, dim, share, keep, d, in, gain, mean, inverse, out, dg, db)
+	}
+	return true
+}

@@ -21,7 +21,7 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS alpha+8(FP), Y1
 	XORQ         SI, SI
 
-loop2:
+single2:
 	CMPQ        SI, AX
 	JGE         rest3
 	VMOVUPS     (DX)(SI*1), Y2
@@ -29,7 +29,7 @@ loop2:
 	VFMADD231PS Y2, Y1, Y3
 	VMOVUPS     Y3, (BX)(SI*1)
 	ADDQ        $+32, SI
-	JMP         loop2
+	JMP         single2
 
 rest3:
 	TESTQ       CX, CX
@@ -77,14 +77,14 @@ TEXT ·scaleAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS alpha+8(FP), Y1
 	XORQ         BX, BX
 
-loop6:
+single6:
 	CMPQ    BX, AX
 	JGE     rest7
 	VMOVUPS (DX)(BX*1), Y2
 	VMULPS  Y2, Y1, Y2
 	VMOVUPS Y2, (DX)(BX*1)
 	ADDQ    $+32, BX
-	JMP     loop6
+	JMP     single6
 
 rest7:
 	TESTQ      CX, CX
@@ -113,7 +113,7 @@ TEXT ·addAVX2(SB), NOSPLIT, $0-24
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
 
-loop10:
+single10:
 	CMPQ    SI, AX
 	JGE     rest11
 	VMOVUPS (DX)(SI*1), Y1
@@ -121,7 +121,7 @@ loop10:
 	VADDPS  Y1, Y2, Y2
 	VMOVUPS Y2, (BX)(SI*1)
 	ADDQ    $+32, SI
-	JMP     loop10
+	JMP     single10
 
 rest11:
 	TESTQ      CX, CX
@@ -152,7 +152,7 @@ TEXT ·mulAVX2(SB), NOSPLIT, $0-32
 	MOVQ    z+24(FP), SI
 	XORQ    DI, DI
 
-loop14:
+single14:
 	CMPQ    DI, AX
 	JGE     rest15
 	VMOVUPS (DX)(DI*1), Y1
@@ -160,7 +160,7 @@ loop14:
 	VMULPS  Y1, Y2, Y2
 	VMOVUPS Y2, (SI)(DI*1)
 	ADDQ    $+32, DI
-	JMP     loop14
+	JMP     single14
 
 rest15:
 	TESTQ      CX, CX
@@ -191,7 +191,7 @@ TEXT ·mulAddAVX2(SB), NOSPLIT, $0-32
 	MOVQ    z+24(FP), SI
 	XORQ    DI, DI
 
-loop18:
+single18:
 	CMPQ        DI, AX
 	JGE         rest19
 	VMOVUPS     (DX)(DI*1), Y1
@@ -200,7 +200,7 @@ loop18:
 	VFMADD231PS Y1, Y2, Y3
 	VMOVUPS     Y3, (SI)(DI*1)
 	ADDQ        $+32, DI
-	JMP         loop18
+	JMP         single18
 
 rest19:
 	TESTQ       CX, CX
@@ -236,7 +236,7 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	XORQ    SI, SI
 	MOVQ    AX, DI
 	SUBQ    $+128, DI
-	JL      loop22
+	JL      single22
 
 many21:
 	VMOVUPS     (DX)(SI*1), Y5
@@ -255,14 +255,14 @@ many21:
 	CMPQ        SI, DI
 	JLE         many21
 
-loop22:
+single22:
 	CMPQ        SI, AX
 	JGE         rest23
 	VMOVUPS     (DX)(SI*1), Y5
 	VMOVUPS     (BX)(SI*1), Y6
 	VFMADD231PS Y5, Y6, Y1
 	ADDQ        $+32, SI
-	JMP         loop22
+	JMP         single22
 
 rest23:
 	TESTQ       CX, CX
@@ -305,7 +305,7 @@ TEXT ·squaresAVX2(SB), NOSPLIT, $0-20
 	XORQ    BX, BX
 	MOVQ    AX, SI
 	SUBQ    $+128, SI
-	JL      loop26
+	JL      single26
 
 many25:
 	VMOVUPS     (DX)(BX*1), Y5
@@ -320,13 +320,13 @@ many25:
 	CMPQ        BX, SI
 	JLE         many25
 
-loop26:
+single26:
 	CMPQ        BX, AX
 	JGE         rest27
 	VMOVUPS     (DX)(BX*1), Y5
 	VFMADD231PS Y5, Y5, Y1
 	ADDQ        $+32, BX
-	JMP         loop26
+	JMP         single26
 
 rest27:
 	TESTQ       CX, CX
@@ -368,7 +368,7 @@ TEXT ·sumAVX2(SB), NOSPLIT, $0-20
 	XORQ    BX, BX
 	MOVQ    AX, SI
 	SUBQ    $+128, SI
-	JL      loop30
+	JL      single30
 
 many29:
 	VMOVUPS (DX)(BX*1), Y5
@@ -383,13 +383,13 @@ many29:
 	CMPQ    BX, SI
 	JLE     many29
 
-loop30:
+single30:
 	CMPQ    BX, AX
 	JGE     rest31
 	VMOVUPS (DX)(BX*1), Y5
 	VADDPS  Y5, Y1, Y1
 	ADDQ    $+32, BX
-	JMP     loop30
+	JMP     single30
 
 rest31:
 	TESTQ      CX, CX
@@ -427,7 +427,7 @@ TEXT ·expAVX2(SB), NOSPLIT, $0-24
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
 
-loop34:
+single34:
 	CMPQ         SI, AX
 	JGE          rest35
 	VMOVUPS      (DX)(SI*1), Y1
@@ -452,7 +452,7 @@ loop34:
 	VBLENDVPS    Y1, Y3, Y2, Y2
 	VMOVUPS      Y2, (BX)(SI*1)
 	ADDQ         $+32, SI
-	JMP          loop34
+	JMP          single34
 
 rest35:
 	TESTQ        CX, CX
@@ -609,7 +609,7 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
 
-loop38:
+single38:
 	CMPQ         SI, AX
 	JGE          rest39
 	VMOVUPS      (DX)(SI*1), Y1
@@ -638,7 +638,7 @@ loop38:
 	VDIVPS       Y3, Y4, Y4
 	VMOVUPS      Y4, (BX)(SI*1)
 	ADDQ         $+32, SI
-	JMP          loop38
+	JMP          single38
 
 rest39:
 	TESTQ        CX, CX
@@ -809,7 +809,7 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
 
-loop42:
+single42:
 	CMPQ         SI, AX
 	JGE          rest43
 	VMOVUPS      (DX)(SI*1), Y1
@@ -838,7 +838,7 @@ loop42:
 	VDIVPS       Y2, Y1, Y2
 	VMOVUPS      Y2, (BX)(SI*1)
 	ADDQ         $+32, SI
-	JMP          loop42
+	JMP          single42
 
 rest43:
 	TESTQ        CX, CX
@@ -899,7 +899,7 @@ TEXT ·reluAVX2(SB), NOSPLIT, $0-24
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
 
-loop46:
+single46:
 	CMPQ    SI, AX
 	JGE     rest47
 	VMOVUPS (DX)(SI*1), Y1
@@ -907,7 +907,7 @@ loop46:
 	VMAXPS  Y1, Y2, Y1
 	VMOVUPS Y1, (BX)(SI*1)
 	ADDQ    $+32, SI
-	JMP     loop46
+	JMP     single46
 
 rest47:
 	TESTQ      CX, CX
@@ -937,7 +937,7 @@ TEXT ·geluAVX2(SB), NOSPLIT, $0-24
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
 
-loop50:
+single50:
 	CMPQ         SI, AX
 	JGE          rest51
 	VMOVUPS      (DX)(SI*1), Y1
@@ -981,7 +981,7 @@ loop50:
 	VMULPS       Y1, Y2, Y2
 	VMOVUPS      Y2, (BX)(SI*1)
 	ADDQ         $+32, SI
-	JMP          loop50
+	JMP          single50
 
 rest51:
 	TESTQ        CX, CX
@@ -1137,7 +1137,7 @@ TEXT ·geluTanhAVX2(SB), NOSPLIT, $0-24
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
 
-loop54:
+single54:
 	CMPQ         SI, AX
 	JGE          rest55
 	VMOVUPS      (DX)(SI*1), Y1
@@ -1168,7 +1168,7 @@ loop54:
 	VDIVPS       Y2, Y1, Y2
 	VMOVUPS      Y2, (BX)(SI*1)
 	ADDQ         $+32, SI
-	JMP          loop54
+	JMP          single54
 
 rest55:
 	TESTQ        CX, CX
@@ -1241,7 +1241,7 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-24
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
 
-loop58:
+single58:
 	CMPQ         SI, AX
 	JGE          rest59
 	VMOVUPS      (DX)(SI*1), Y1
@@ -1269,7 +1269,7 @@ loop58:
 	VDIVPS       Y3, Y1, Y3
 	VMOVUPS      Y3, (BX)(SI*1)
 	ADDQ         $+32, SI
-	JMP          loop58
+	JMP          single58
 
 rest59:
 	TESTQ        CX, CX
@@ -1320,7 +1320,7 @@ TEXT ·reluGradAVX2(SB), NOSPLIT, $0-32
 	MOVQ    dx+24(FP), SI
 	XORQ    DI, DI
 
-loop62:
+single62:
 	CMPQ    DI, AX
 	JGE     rest63
 	VMOVUPS (DX)(DI*1), Y1
@@ -1330,7 +1330,7 @@ loop62:
 	VANDPS  Y1, Y2, Y2
 	VMOVUPS Y2, (SI)(DI*1)
 	ADDQ    $+32, DI
-	JMP     loop62
+	JMP     single62
 
 rest63:
 	TESTQ      CX, CX
@@ -1363,7 +1363,7 @@ TEXT ·tanhGradAVX2(SB), NOSPLIT, $0-32
 	MOVQ    dx+24(FP), SI
 	XORQ    DI, DI
 
-loop66:
+single66:
 	CMPQ         DI, AX
 	JGE          rest67
 	VMOVUPS      (DX)(DI*1), Y1
@@ -1373,7 +1373,7 @@ loop66:
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, (SI)(DI*1)
 	ADDQ         $+32, DI
-	JMP          loop66
+	JMP          single66
 
 rest67:
 	TESTQ        CX, CX
@@ -1406,7 +1406,7 @@ TEXT ·sigmoidGradAVX2(SB), NOSPLIT, $0-32
 	MOVQ    dx+24(FP), SI
 	XORQ    DI, DI
 
-loop70:
+single70:
 	CMPQ         DI, AX
 	JGE          rest71
 	VMOVUPS      (DX)(DI*1), Y1
@@ -1415,7 +1415,7 @@ loop70:
 	VMULPS       Y1, Y2, Y2
 	VMOVUPS      Y2, (SI)(DI*1)
 	ADDQ         $+32, DI
-	JMP          loop70
+	JMP          single70
 
 rest71:
 	TESTQ        CX, CX
@@ -1447,7 +1447,7 @@ TEXT ·geluGradAVX2(SB), NOSPLIT, $0-32
 	MOVQ    dx+24(FP), SI
 	XORQ    DI, DI
 
-loop74:
+single74:
 	CMPQ         DI, AX
 	JGE          rest75
 	VMOVUPS      (DX)(DI*1), Y1
@@ -1494,7 +1494,7 @@ loop74:
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, (SI)(DI*1)
 	ADDQ         $+32, DI
-	JMP          loop74
+	JMP          single74
 
 rest75:
 	TESTQ        CX, CX
@@ -1574,7 +1574,7 @@ TEXT ·geluTanhGradAVX2(SB), NOSPLIT, $0-32
 	MOVQ    dx+24(FP), SI
 	XORQ    DI, DI
 
-loop78:
+single78:
 	CMPQ         DI, AX
 	JGE          rest79
 	VMOVUPS      (DX)(DI*1), Y1
@@ -1618,7 +1618,7 @@ loop78:
 	VMULPS       Y1, Y2, Y2
 	VMOVUPS      Y2, (SI)(DI*1)
 	ADDQ         $+32, DI
-	JMP          loop78
+	JMP          single78
 
 rest79:
 	TESTQ        CX, CX
@@ -1715,7 +1715,7 @@ TEXT ·siluGradAVX2(SB), NOSPLIT, $0-32
 	MOVQ    dx+24(FP), SI
 	XORQ    DI, DI
 
-loop82:
+single82:
 	CMPQ         DI, AX
 	JGE          rest83
 	VMOVUPS      (DX)(DI*1), Y1
@@ -1753,7 +1753,7 @@ loop82:
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, (SI)(DI*1)
 	ADDQ         $+32, DI
-	JMP          loop82
+	JMP          single82
 
 rest83:
 	TESTQ        CX, CX
@@ -1838,7 +1838,7 @@ TEXT ·maxAVX2(SB), NOSPLIT, $0-20
 	XORQ         BX, BX
 	MOVQ         AX, SI
 	SUBQ         $+128, SI
-	JL           loop86
+	JL           single86
 
 many85:
 	VMOVUPS (DX)(BX*1), Y6
@@ -1861,7 +1861,7 @@ many85:
 	CMPQ    BX, SI
 	JLE     many85
 
-loop86:
+single86:
 	CMPQ    BX, AX
 	JGE     rest87
 	VMOVUPS (DX)(BX*1), Y6
@@ -1869,7 +1869,7 @@ loop86:
 	VORPS   Y7, Y5, Y5
 	VMAXPS  Y6, Y1, Y1
 	ADDQ    $+32, BX
-	JMP     loop86
+	JMP     single86
 
 rest87:
 	TESTQ        CX, CX
@@ -1942,7 +1942,7 @@ row89:
 	XORQ         R9, R9
 	MOVQ         CX, R10
 	SUBQ         $+128, R10
-	JL           loop92
+	JL           single92
 
 many91:
 	VMOVUPS (SI)(R9*1), Y6
@@ -1957,13 +1957,13 @@ many91:
 	CMPQ    R9, R10
 	JLE     many91
 
-loop92:
+single92:
 	CMPQ    R9, CX
 	JGE     rest93
 	VMOVUPS (SI)(R9*1), Y6
 	VMAXPS  Y6, Y2, Y2
 	ADDQ    $+32, R9
-	JMP     loop92
+	JMP     single92
 
 rest93:
 	TESTQ        DX, DX
@@ -1987,7 +1987,7 @@ done94:
 	VXORPS     Y3, Y3, Y3
 	XORQ       R9, R9
 
-loop96:
+single96:
 	CMPQ         R9, CX
 	JGE          rest97
 	VMOVUPS      (SI)(R9*1), Y4
@@ -2014,7 +2014,7 @@ loop96:
 	VMOVUPS      Y5, (DI)(R9*1)
 	VADDPS       Y5, Y3, Y3
 	ADDQ         $+32, R9
-	JMP          loop96
+	JMP          single96
 
 rest97:
 	TESTQ        DX, DX
@@ -2055,14 +2055,14 @@ done98:
 	VDIVPS       Y3, Y4, Y4
 	XORQ         R9, R9
 
-loop100:
+single100:
 	CMPQ    R9, CX
 	JGE     rest101
 	VMOVUPS (DI)(R9*1), Y5
 	VMULPS  Y5, Y4, Y5
 	VMOVUPS Y5, (DI)(R9*1)
 	ADDQ    $+32, R9
-	JMP     loop100
+	JMP     single100
 
 rest101:
 	TESTQ      DX, DX
@@ -2224,7 +2224,7 @@ row104:
 	ADDQ         $0x04, DI
 	XORQ         R8, R8
 
-loop107:
+single107:
 	CMPQ         R8, CX
 	JGE          rest108
 	VMOVUPS      (SI)(R8*1), Y3
@@ -2250,7 +2250,7 @@ loop107:
 	VBLENDVPS    Y3, Y5, Y4, Y4
 	VMOVUPS      Y4, (SI)(R8*1)
 	ADDQ         $+32, R8
-	JMP          loop107
+	JMP          single107
 
 rest108:
 	TESTQ        DX, DX
@@ -2315,33 +2315,28 @@ row110:
 	XORQ   R8, R8
 	MOVQ   CX, R9
 	SUBQ   $+128, R9
-	JL     loop113
+	JL     single113
 
 many112:
-	VMOVUPS     (SI)(R8*1), Y6
-	VMOVUPS     (DI)(R8*1), Y7
-	VFMADD231PS Y6, Y7, Y2
-	VMOVUPS     32(SI)(R8*1), Y6
-	VMOVUPS     32(DI)(R8*1), Y7
-	VFMADD231PS Y6, Y7, Y3
-	VMOVUPS     64(SI)(R8*1), Y6
-	VMOVUPS     64(DI)(R8*1), Y7
-	VFMADD231PS Y6, Y7, Y4
-	VMOVUPS     96(SI)(R8*1), Y6
-	VMOVUPS     96(DI)(R8*1), Y7
-	VFMADD231PS Y6, Y7, Y5
+	VMOVUPS     (DI)(R8*1), Y6
+	VFMADD231PS (SI)(R8*1), Y6, Y2
+	VMOVUPS     32(DI)(R8*1), Y6
+	VFMADD231PS 32(SI)(R8*1), Y6, Y3
+	VMOVUPS     64(DI)(R8*1), Y6
+	VFMADD231PS 64(SI)(R8*1), Y6, Y4
+	VMOVUPS     96(DI)(R8*1), Y6
+	VFMADD231PS 96(SI)(R8*1), Y6, Y5
 	ADDQ        $+128, R8
 	CMPQ        R8, R9
 	JLE         many112
 
-loop113:
+single113:
 	CMPQ        R8, CX
 	JGE         rest114
-	VMOVUPS     (SI)(R8*1), Y6
-	VMOVUPS     (DI)(R8*1), Y7
-	VFMADD231PS Y6, Y7, Y2
+	VMOVUPS     (DI)(R8*1), Y6
+	VFMADD231PS (SI)(R8*1), Y6, Y2
 	ADDQ        $+32, R8
-	JMP         loop113
+	JMP         single113
 
 rest114:
 	TESTQ       DX, DX
@@ -2362,7 +2357,7 @@ done115:
 	VADDPS     Y3, Y2, Y2
 	XORQ       R8, R8
 
-loop117:
+single117:
 	CMPQ    R8, CX
 	JGE     rest118
 	VMOVUPS (SI)(R8*1), Y3
@@ -2372,7 +2367,7 @@ loop117:
 	VMULPS  Y3, Y4, Y4
 	VMOVUPS Y4, (DI)(R8*1)
 	ADDQ    $+32, R8
-	JMP     loop117
+	JMP     single117
 
 rest118:
 	TESTQ      DX, DX
@@ -2390,6 +2385,788 @@ done119:
 	JMP  row110
 
 end111:
+	VZEROUPPER
+	RET
+
+// func layerNormAVX2(rows int, dim int, share float32, eps float32, x *float32, residual *float32, h *float32, y *float32, gain *float32, bias *float32, mean *float32, inverse *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·layerNormAVX2(SB), NOSPLIT, $0-88
+	MOVQ         dim+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x07, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks8<>+32(SB), BX
+	MOVQ         DX, SI
+	NEGQ         SI
+	VMOVUPS      (BX)(SI*4), Y0
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         x+24(FP), SI
+	MOVQ         residual+32(FP), DI
+	MOVQ         h+40(FP), R8
+	MOVQ         y+48(FP), R9
+	MOVQ         gain+56(FP), R10
+	MOVQ         inverse+80(FP), R11
+	MOVQ         bias+64(FP), R12
+	MOVQ         mean+72(FP), R13
+	VBROADCASTSS share+16(FP), Y1
+	VBROADCASTSS eps+20(FP), Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+
+row120:
+	DECQ  BX
+	JL    end123
+	TESTQ DI, DI
+	JZ    plain121
+	XORQ  R14, R14
+
+single125:
+	CMPQ    R14, CX
+	JGE     rest126
+	VMOVUPS (SI)(R14*1), Y4
+	VADDPS  (DI)(R14*1), Y4, Y4
+	VMOVUPS Y4, (R8)(R14*1)
+	ADDQ    $+32, R14
+	JMP     single125
+
+rest126:
+	TESTQ      DX, DX
+	JZ         done127
+	VMASKMOVPS (SI)(R14*1), Y0, Y4
+	VMASKMOVPS (DI)(R14*1), Y0, Y5
+	VADDPS     Y5, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R8)(R14*1)
+
+done127:
+	ADDQ AX, DI
+	JMP  ready122
+
+plain121:
+	MOVQ SI, R8
+
+ready122:
+	VXORPS Y4, Y4, Y4
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	XORQ   R14, R14
+	MOVQ   CX, R15
+	SUBQ   $+128, R15
+	JL     single129
+
+many128:
+	VADDPS (R8)(R14*1), Y4, Y4
+	VADDPS 32(R8)(R14*1), Y5, Y5
+	VADDPS 64(R8)(R14*1), Y6, Y6
+	VADDPS 96(R8)(R14*1), Y7, Y7
+	ADDQ   $+128, R14
+	CMPQ   R14, R15
+	JLE    many128
+
+single129:
+	CMPQ   R14, CX
+	JGE    rest130
+	VADDPS (R8)(R14*1), Y4, Y4
+	ADDQ   $+32, R14
+	JMP    single129
+
+rest130:
+	TESTQ      DX, DX
+	JZ         done131
+	VMASKMOVPS (R8)(R14*1), Y0, Y8
+	VADDPS     Y8, Y4, Y4
+
+done131:
+	VADDPS     Y6, Y4, Y4
+	VADDPS     Y7, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VPERM2F128 $0x01, Y4, Y4, Y5
+	VADDPS     Y5, Y4, Y4
+	VSHUFPS    $0x4e, Y4, Y4, Y5
+	VADDPS     Y5, Y4, Y4
+	VSHUFPS    $0xb1, Y4, Y4, Y5
+	VADDPS     Y5, Y4, Y4
+	VMULPS     Y1, Y4, Y4
+	TESTQ      R13, R13
+	JZ         skip132
+	VMOVSS     X4, (R13)
+	ADDQ       $0x04, R13
+
+skip132:
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	XORQ   R14, R14
+	MOVQ   CX, R15
+	SUBQ   $+128, R15
+	JL     single134
+
+many133:
+	VMOVUPS     (R8)(R14*1), Y9
+	VSUBPS      Y4, Y9, Y9
+	VFMADD231PS Y9, Y9, Y5
+	VMOVUPS     32(R8)(R14*1), Y9
+	VSUBPS      Y4, Y9, Y9
+	VFMADD231PS Y9, Y9, Y6
+	VMOVUPS     64(R8)(R14*1), Y9
+	VSUBPS      Y4, Y9, Y9
+	VFMADD231PS Y9, Y9, Y7
+	VMOVUPS     96(R8)(R14*1), Y9
+	VSUBPS      Y4, Y9, Y9
+	VFMADD231PS Y9, Y9, Y8
+	ADDQ        $+128, R14
+	CMPQ        R14, R15
+	JLE         many133
+
+single134:
+	CMPQ        R14, CX
+	JGE         rest135
+	VMOVUPS     (R8)(R14*1), Y9
+	VSUBPS      Y4, Y9, Y9
+	VFMADD231PS Y9, Y9, Y5
+	ADDQ        $+32, R14
+	JMP         single134
+
+rest135:
+	TESTQ       DX, DX
+	JZ          done136
+	VMASKMOVPS  (R8)(R14*1), Y0, Y9
+	VSUBPS      Y4, Y9, Y9
+	VANDPS      Y0, Y9, Y9
+	VFMADD231PS Y9, Y9, Y5
+
+done136:
+	VADDPS       Y7, Y5, Y5
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VPERM2F128   $0x01, Y5, Y5, Y6
+	VADDPS       Y6, Y5, Y5
+	VSHUFPS      $0x4e, Y5, Y5, Y6
+	VADDPS       Y6, Y5, Y5
+	VSHUFPS      $0xb1, Y5, Y5, Y6
+	VADDPS       Y6, Y5, Y5
+	VFMADD213PS  Y2, Y1, Y5
+	VSQRTSS      X5, X5, X5
+	VDIVSS       X5, X3, X5
+	VBROADCASTSS X5, Y5
+	TESTQ        R11, R11
+	JZ           skip137
+	VMOVSS       X5, (R11)
+	ADDQ         $0x04, R11
+
+skip137:
+	XORQ R14, R14
+
+single139:
+	CMPQ        R14, CX
+	JGE         rest140
+	VMOVUPS     (R8)(R14*1), Y6
+	VSUBPS      Y4, Y6, Y6
+	VMULPS      Y5, Y6, Y6
+	VMOVUPS     (R12)(R14*1), Y7
+	VFMADD132PS (R10)(R14*1), Y7, Y6
+	VMOVUPS     Y6, (R9)(R14*1)
+	ADDQ        $+32, R14
+	JMP         single139
+
+rest140:
+	TESTQ       DX, DX
+	JZ          done141
+	VMASKMOVPS  (R8)(R14*1), Y0, Y6
+	VSUBPS      Y4, Y6, Y6
+	VMULPS      Y5, Y6, Y6
+	VMASKMOVPS  (R10)(R14*1), Y0, Y4
+	VMASKMOVPS  (R12)(R14*1), Y0, Y5
+	VFMADD132PS Y4, Y5, Y6
+	VMASKMOVPS  Y6, Y0, (R9)(R14*1)
+
+done141:
+	ADDQ AX, SI
+	ADDQ AX, R8
+	ADDQ AX, R9
+	JMP  row120
+
+end123:
+	VZEROUPPER
+	RET
+
+// func rmsNormAVX2(rows int, dim int, share float32, eps float32, x *float32, residual *float32, h *float32, y *float32, gain *float32, bias *float32, mean *float32, inverse *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·rmsNormAVX2(SB), NOSPLIT, $0-88
+	MOVQ         dim+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x07, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks8<>+32(SB), BX
+	MOVQ         DX, SI
+	NEGQ         SI
+	VMOVUPS      (BX)(SI*4), Y0
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         x+24(FP), SI
+	MOVQ         residual+32(FP), DI
+	MOVQ         h+40(FP), R8
+	MOVQ         y+48(FP), R9
+	MOVQ         gain+56(FP), R10
+	MOVQ         inverse+80(FP), R11
+	VBROADCASTSS share+16(FP), Y1
+	VBROADCASTSS eps+20(FP), Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+
+row142:
+	DECQ  BX
+	JL    end145
+	TESTQ DI, DI
+	JZ    plain143
+	XORQ  R12, R12
+
+single147:
+	CMPQ    R12, CX
+	JGE     rest148
+	VMOVUPS (SI)(R12*1), Y4
+	VADDPS  (DI)(R12*1), Y4, Y4
+	VMOVUPS Y4, (R8)(R12*1)
+	ADDQ    $+32, R12
+	JMP     single147
+
+rest148:
+	TESTQ      DX, DX
+	JZ         done149
+	VMASKMOVPS (SI)(R12*1), Y0, Y4
+	VMASKMOVPS (DI)(R12*1), Y0, Y5
+	VADDPS     Y5, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R8)(R12*1)
+
+done149:
+	ADDQ AX, DI
+	JMP  ready144
+
+plain143:
+	MOVQ SI, R8
+
+ready144:
+	VXORPS Y4, Y4, Y4
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	XORQ   R12, R12
+	MOVQ   CX, R13
+	SUBQ   $+128, R13
+	JL     single151
+
+many150:
+	VMOVUPS     (R8)(R12*1), Y8
+	VFMADD231PS Y8, Y8, Y4
+	VMOVUPS     32(R8)(R12*1), Y8
+	VFMADD231PS Y8, Y8, Y5
+	VMOVUPS     64(R8)(R12*1), Y8
+	VFMADD231PS Y8, Y8, Y6
+	VMOVUPS     96(R8)(R12*1), Y8
+	VFMADD231PS Y8, Y8, Y7
+	ADDQ        $+128, R12
+	CMPQ        R12, R13
+	JLE         many150
+
+single151:
+	CMPQ        R12, CX
+	JGE         rest152
+	VMOVUPS     (R8)(R12*1), Y8
+	VFMADD231PS Y8, Y8, Y4
+	ADDQ        $+32, R12
+	JMP         single151
+
+rest152:
+	TESTQ       DX, DX
+	JZ          done153
+	VMASKMOVPS  (R8)(R12*1), Y0, Y8
+	VFMADD231PS Y8, Y8, Y4
+
+done153:
+	VADDPS       Y6, Y4, Y4
+	VADDPS       Y7, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VPERM2F128   $0x01, Y4, Y4, Y5
+	VADDPS       Y5, Y4, Y4
+	VSHUFPS      $0x4e, Y4, Y4, Y5
+	VADDPS       Y5, Y4, Y4
+	VSHUFPS      $0xb1, Y4, Y4, Y5
+	VADDPS       Y5, Y4, Y4
+	VFMADD213PS  Y2, Y1, Y4
+	VSQRTSS      X4, X4, X4
+	VDIVSS       X4, X3, X4
+	VBROADCASTSS X4, Y4
+	TESTQ        R11, R11
+	JZ           skip154
+	VMOVSS       X4, (R11)
+	ADDQ         $0x04, R11
+
+skip154:
+	XORQ R12, R12
+
+single156:
+	CMPQ    R12, CX
+	JGE     rest157
+	VMOVUPS (R8)(R12*1), Y5
+	VMULPS  Y4, Y5, Y5
+	VMULPS  (R10)(R12*1), Y5, Y5
+	VMOVUPS Y5, (R9)(R12*1)
+	ADDQ    $+32, R12
+	JMP     single156
+
+rest157:
+	TESTQ      DX, DX
+	JZ         done158
+	VMASKMOVPS (R8)(R12*1), Y0, Y5
+	VMULPS     Y4, Y5, Y5
+	VMASKMOVPS (R10)(R12*1), Y0, Y4
+	VMULPS     Y4, Y5, Y5
+	VMASKMOVPS Y5, Y0, (R9)(R12*1)
+
+done158:
+	ADDQ AX, SI
+	ADDQ AX, R8
+	ADDQ AX, R9
+	JMP  row142
+
+end145:
+	VZEROUPPER
+	RET
+
+// func layerNormGradAVX2(rows int, dim int, share float32, add uint32, dy *float32, h *float32, gain *float32, mean *float32, inverse *float32, dx *float32, dgain *float32, dbias *float32)
+// Requires: AVX, FMA3
+TEXT ·layerNormGradAVX2(SB), NOSPLIT, $0-88
+	MOVQ         dim+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x07, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks8<>+32(SB), BX
+	MOVQ         DX, SI
+	NEGQ         SI
+	VMOVUPS      (BX)(SI*4), Y0
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         dy+24(FP), SI
+	MOVQ         h+32(FP), DI
+	MOVQ         gain+40(FP), R8
+	MOVQ         inverse+56(FP), R9
+	MOVQ         dx+64(FP), R10
+	MOVQ         dgain+72(FP), R11
+	MOVQ         mean+48(FP), R12
+	MOVQ         dbias+80(FP), R13
+	VBROADCASTSS share+16(FP), Y1
+	VBROADCASTSS add+20(FP), Y2
+
+row159:
+	DECQ         BX
+	JL           end160
+	VBROADCASTSS (R9), Y4
+	ADDQ         $0x04, R9
+	VBROADCASTSS (R12), Y3
+	ADDQ         $0x04, R12
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	XORQ         R14, R14
+	MOVQ         CX, R15
+	SUBQ         $+64, R15
+	JL           single162
+
+many161:
+	VMOVUPS     (DI)(R14*1), Y9
+	VSUBPS      Y3, Y9, Y9
+	VMULPS      Y4, Y9, Y9
+	VMOVUPS     (SI)(R14*1), Y10
+	VMULPS      (R8)(R14*1), Y10, Y10
+	VADDPS      Y10, Y5, Y5
+	VFMADD231PS Y9, Y10, Y7
+	VMOVUPS     32(DI)(R14*1), Y9
+	VSUBPS      Y3, Y9, Y9
+	VMULPS      Y4, Y9, Y9
+	VMOVUPS     32(SI)(R14*1), Y10
+	VMULPS      32(R8)(R14*1), Y10, Y10
+	VADDPS      Y10, Y6, Y6
+	VFMADD231PS Y9, Y10, Y8
+	ADDQ        $+64, R14
+	CMPQ        R14, R15
+	JLE         many161
+
+single162:
+	CMPQ        R14, CX
+	JGE         rest163
+	VMOVUPS     (DI)(R14*1), Y9
+	VSUBPS      Y3, Y9, Y9
+	VMULPS      Y4, Y9, Y9
+	VMOVUPS     (SI)(R14*1), Y10
+	VMULPS      (R8)(R14*1), Y10, Y10
+	VADDPS      Y10, Y5, Y5
+	VFMADD231PS Y9, Y10, Y7
+	ADDQ        $+32, R14
+	JMP         single162
+
+rest163:
+	TESTQ       DX, DX
+	JZ          done164
+	VMASKMOVPS  (DI)(R14*1), Y0, Y9
+	VSUBPS      Y3, Y9, Y9
+	VMULPS      Y4, Y9, Y9
+	VMASKMOVPS  (SI)(R14*1), Y0, Y10
+	VMASKMOVPS  (R8)(R14*1), Y0, Y11
+	VMULPS      Y11, Y10, Y10
+	VADDPS      Y10, Y5, Y5
+	VFMADD231PS Y9, Y10, Y7
+
+done164:
+	VADDPS     Y8, Y7, Y7
+	VADDPS     Y6, Y5, Y5
+	VPERM2F128 $0x01, Y7, Y7, Y6
+	VADDPS     Y6, Y7, Y7
+	VSHUFPS    $0x4e, Y7, Y7, Y6
+	VADDPS     Y6, Y7, Y7
+	VSHUFPS    $0xb1, Y7, Y7, Y6
+	VADDPS     Y6, Y7, Y7
+	VMULPS     Y1, Y7, Y7
+	VPERM2F128 $0x01, Y5, Y5, Y6
+	VADDPS     Y6, Y5, Y5
+	VSHUFPS    $0x4e, Y5, Y5, Y6
+	VADDPS     Y6, Y5, Y5
+	VSHUFPS    $0xb1, Y5, Y5, Y6
+	VADDPS     Y6, Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	XORQ       R14, R14
+
+single166:
+	CMPQ         R14, CX
+	JGE          rest167
+	VMOVUPS      (DI)(R14*1), Y6
+	VSUBPS       Y3, Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMOVUPS      (SI)(R14*1), Y8
+	VMOVUPS      (R11)(R14*1), Y9
+	VFMADD231PS  Y6, Y8, Y9
+	VMOVUPS      Y9, (R11)(R14*1)
+	VMOVUPS      (R13)(R14*1), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, (R13)(R14*1)
+	VMULPS       (R8)(R14*1), Y8, Y8
+	VSUBPS       Y5, Y8, Y8
+	VFNMADD231PS Y6, Y7, Y8
+	VMOVUPS      (R10)(R14*1), Y6
+	VANDPS       Y2, Y6, Y6
+	VFMADD231PS  Y4, Y8, Y6
+	VMOVUPS      Y6, (R10)(R14*1)
+	ADDQ         $+32, R14
+	JMP          single166
+
+rest167:
+	TESTQ        DX, DX
+	JZ           done168
+	VMASKMOVPS   (DI)(R14*1), Y0, Y6
+	VSUBPS       Y3, Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMASKMOVPS   (SI)(R14*1), Y0, Y3
+	VMASKMOVPS   (R11)(R14*1), Y0, Y8
+	VFMADD231PS  Y6, Y3, Y8
+	VMASKMOVPS   Y8, Y0, (R11)(R14*1)
+	VMASKMOVPS   (R13)(R14*1), Y0, Y8
+	VADDPS       Y3, Y8, Y8
+	VMASKMOVPS   Y8, Y0, (R13)(R14*1)
+	VMASKMOVPS   (R8)(R14*1), Y0, Y8
+	VMULPS       Y8, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y6, Y7, Y3
+	VMASKMOVPS   (R10)(R14*1), Y0, Y5
+	VANDPS       Y2, Y5, Y5
+	VFMADD231PS  Y4, Y3, Y5
+	VMASKMOVPS   Y5, Y0, (R10)(R14*1)
+
+done168:
+	ADDQ AX, SI
+	ADDQ AX, DI
+	ADDQ AX, R10
+	JMP  row159
+
+end160:
+	VZEROUPPER
+	RET
+
+// func rmsNormGradAVX2(rows int, dim int, share float32, add uint32, dy *float32, h *float32, gain *float32, mean *float32, inverse *float32, dx *float32, dgain *float32, dbias *float32)
+// Requires: AVX, FMA3
+TEXT ·rmsNormGradAVX2(SB), NOSPLIT, $0-88
+	MOVQ         dim+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x07, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks8<>+32(SB), BX
+	MOVQ         DX, SI
+	NEGQ         SI
+	VMOVUPS      (BX)(SI*4), Y0
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         dy+24(FP), SI
+	MOVQ         h+32(FP), DI
+	MOVQ         gain+40(FP), R8
+	MOVQ         inverse+56(FP), R9
+	MOVQ         dx+64(FP), R10
+	MOVQ         dgain+72(FP), R11
+	VBROADCASTSS share+16(FP), Y1
+	VBROADCASTSS add+20(FP), Y2
+
+row169:
+	DECQ         BX
+	JL           end170
+	VBROADCASTSS (R9), Y3
+	ADDQ         $0x04, R9
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	XORQ         R12, R12
+	MOVQ         CX, R13
+	SUBQ         $+64, R13
+	JL           single172
+
+many171:
+	VMOVUPS     (DI)(R12*1), Y8
+	VMULPS      Y3, Y8, Y8
+	VMOVUPS     (SI)(R12*1), Y9
+	VMULPS      (R8)(R12*1), Y9, Y9
+	VFMADD231PS Y8, Y9, Y6
+	VMOVUPS     32(DI)(R12*1), Y8
+	VMULPS      Y3, Y8, Y8
+	VMOVUPS     32(SI)(R12*1), Y9
+	VMULPS      32(R8)(R12*1), Y9, Y9
+	VFMADD231PS Y8, Y9, Y7
+	ADDQ        $+64, R12
+	CMPQ        R12, R13
+	JLE         many171
+
+single172:
+	CMPQ        R12, CX
+	JGE         rest173
+	VMOVUPS     (DI)(R12*1), Y8
+	VMULPS      Y3, Y8, Y8
+	VMOVUPS     (SI)(R12*1), Y9
+	VMULPS      (R8)(R12*1), Y9, Y9
+	VFMADD231PS Y8, Y9, Y6
+	ADDQ        $+32, R12
+	JMP         single172
+
+rest173:
+	TESTQ       DX, DX
+	JZ          done174
+	VMASKMOVPS  (DI)(R12*1), Y0, Y8
+	VMULPS      Y3, Y8, Y8
+	VMASKMOVPS  (SI)(R12*1), Y0, Y9
+	VMASKMOVPS  (R8)(R12*1), Y0, Y10
+	VMULPS      Y10, Y9, Y9
+	VFMADD231PS Y8, Y9, Y6
+
+done174:
+	VADDPS     Y7, Y6, Y6
+	VADDPS     Y5, Y4, Y4
+	VPERM2F128 $0x01, Y6, Y6, Y4
+	VADDPS     Y4, Y6, Y6
+	VSHUFPS    $0x4e, Y6, Y6, Y4
+	VADDPS     Y4, Y6, Y6
+	VSHUFPS    $0xb1, Y6, Y6, Y4
+	VADDPS     Y4, Y6, Y6
+	VMULPS     Y1, Y6, Y6
+	XORQ       R12, R12
+
+single176:
+	CMPQ         R12, CX
+	JGE          rest177
+	VMOVUPS      (DI)(R12*1), Y4
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      (SI)(R12*1), Y5
+	VMOVUPS      (R11)(R12*1), Y7
+	VFMADD231PS  Y4, Y5, Y7
+	VMOVUPS      Y7, (R11)(R12*1)
+	VMULPS       (R8)(R12*1), Y5, Y5
+	VFNMADD231PS Y4, Y6, Y5
+	VMOVUPS      (R10)(R12*1), Y4
+	VANDPS       Y2, Y4, Y4
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y4, (R10)(R12*1)
+	ADDQ         $+32, R12
+	JMP          single176
+
+rest177:
+	TESTQ        DX, DX
+	JZ           done178
+	VMASKMOVPS   (DI)(R12*1), Y0, Y4
+	VMULPS       Y3, Y4, Y4
+	VMASKMOVPS   (SI)(R12*1), Y0, Y5
+	VMASKMOVPS   (R11)(R12*1), Y0, Y7
+	VFMADD231PS  Y4, Y5, Y7
+	VMASKMOVPS   Y7, Y0, (R11)(R12*1)
+	VMASKMOVPS   (R8)(R12*1), Y0, Y7
+	VMULPS       Y7, Y5, Y5
+	VFNMADD231PS Y4, Y6, Y5
+	VMASKMOVPS   (R10)(R12*1), Y0, Y4
+	VANDPS       Y2, Y4, Y4
+	VFMADD231PS  Y3, Y5, Y4
+	VMASKMOVPS   Y4, Y0, (R10)(R12*1)
+
+done178:
+	ADDQ AX, SI
+	ADDQ AX, DI
+	ADDQ AX, R10
+	JMP  row169
+
+end170:
+	VZEROUPPER
+	RET
+
+// func addBiasAVX2(rows int, cols int, x *float32, bias *float32)
+// Requires: AVX
+TEXT ·addBiasAVX2(SB), NOSPLIT, $0-32
+	MOVQ    cols+8(FP), AX
+	MOVQ    AX, DX
+	ANDQ    $0x07, DX
+	MOVQ    AX, CX
+	SUBQ    DX, CX
+	SHLQ    $0x02, CX
+	LEAQ    masks8<>+32(SB), BX
+	MOVQ    DX, SI
+	NEGQ    SI
+	VMOVUPS (BX)(SI*4), Y0
+	SHLQ    $0x02, AX
+	MOVQ    rows+0(FP), BX
+	MOVQ    x+16(FP), SI
+	MOVQ    bias+24(FP), DI
+
+row179:
+	DECQ BX
+	JL   end180
+	XORQ R8, R8
+
+single182:
+	CMPQ    R8, CX
+	JGE     rest183
+	VMOVUPS (SI)(R8*1), Y1
+	VADDPS  (DI)(R8*1), Y1, Y1
+	VMOVUPS Y1, (SI)(R8*1)
+	ADDQ    $+32, R8
+	JMP     single182
+
+rest183:
+	TESTQ      DX, DX
+	JZ         done184
+	VMASKMOVPS (SI)(R8*1), Y0, Y1
+	VMASKMOVPS (DI)(R8*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (SI)(R8*1)
+
+done184:
+	ADDQ AX, SI
+	JMP  row179
+
+end180:
+	VZEROUPPER
+	RET
+
+// func columnSumsAVX2(rows int, cols int, stride int, x *float32, sums *float32)
+// Requires: AVX
+TEXT ·columnSumsAVX2(SB), NOSPLIT, $0-40
+	MOVQ    cols+8(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    stride+16(FP), DX
+	MOVQ    rows+0(FP), BX
+	MOVQ    x+24(FP), SI
+	MOVQ    sums+32(FP), DI
+	XORQ    R8, R8
+	MOVQ    AX, R9
+	SUBQ    $+256, R9
+	JL      single186
+
+many185:
+	VMOVUPS (DI)(R8*1), Y1
+	VMOVUPS 32(DI)(R8*1), Y2
+	VMOVUPS 64(DI)(R8*1), Y3
+	VMOVUPS 96(DI)(R8*1), Y4
+	VMOVUPS 128(DI)(R8*1), Y5
+	VMOVUPS 160(DI)(R8*1), Y6
+	VMOVUPS 192(DI)(R8*1), Y7
+	VMOVUPS 224(DI)(R8*1), Y8
+	MOVQ    SI, R10
+	MOVQ    BX, R11
+
+down189:
+	VADDPS  (R10)(R8*1), Y1, Y1
+	VADDPS  32(R10)(R8*1), Y2, Y2
+	VADDPS  64(R10)(R8*1), Y3, Y3
+	VADDPS  96(R10)(R8*1), Y4, Y4
+	VADDPS  128(R10)(R8*1), Y5, Y5
+	VADDPS  160(R10)(R8*1), Y6, Y6
+	VADDPS  192(R10)(R8*1), Y7, Y7
+	VADDPS  224(R10)(R8*1), Y8, Y8
+	ADDQ    DX, R10
+	DECQ    R11
+	JNZ     down189
+	VMOVUPS Y1, (DI)(R8*1)
+	VMOVUPS Y2, 32(DI)(R8*1)
+	VMOVUPS Y3, 64(DI)(R8*1)
+	VMOVUPS Y4, 96(DI)(R8*1)
+	VMOVUPS Y5, 128(DI)(R8*1)
+	VMOVUPS Y6, 160(DI)(R8*1)
+	VMOVUPS Y7, 192(DI)(R8*1)
+	VMOVUPS Y8, 224(DI)(R8*1)
+	ADDQ    $+256, R8
+	CMPQ    R8, R9
+	JLE     many185
+
+single186:
+	CMPQ    R8, AX
+	JGE     rest187
+	VMOVUPS (DI)(R8*1), Y1
+	MOVQ    SI, R9
+	MOVQ    BX, R10
+
+down190:
+	VADDPS  (R9)(R8*1), Y1, Y1
+	ADDQ    DX, R9
+	DECQ    R10
+	JNZ     down190
+	VMOVUPS Y1, (DI)(R8*1)
+	ADDQ    $+32, R8
+	JMP     single186
+
+rest187:
+	TESTQ      CX, CX
+	JZ         done188
+	VMASKMOVPS (DI)(R8*1), Y0, Y1
+	MOVQ       SI, AX
+	MOVQ       BX, CX
+
+down191:
+	VMASKMOVPS (AX)(R8*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	ADDQ       DX, AX
+	DECQ       CX
+	JNZ        down191
+	VMASKMOVPS Y1, Y0, (DI)(R8*1)
+
+done188:
 	VZEROUPPER
 	RET
 
@@ -2419,9 +3196,9 @@ TEXT ·adamwAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS 24(R8), Y7
 	XORQ         R8, R8
 
-loop121:
+single193:
 	CMPQ        R8, AX
-	JGE         rest122
+	JGE         rest194
 	VMOVUPS     (BX)(R8*1), Y9
 	VMOVUPS     (SI)(R8*1), Y10
 	VMOVUPS     (DI)(R8*1), Y11
@@ -2441,11 +3218,11 @@ loop121:
 	VSUBPS      Y10, Y12, Y12
 	VMOVUPS     Y12, (DX)(R8*1)
 	ADDQ        $+32, R8
-	JMP         loop121
+	JMP         single193
 
-rest122:
+rest194:
 	TESTQ       CX, CX
-	JZ          done123
+	JZ          done195
 	VMASKMOVPS  (BX)(R8*1), Y0, Y9
 	VMASKMOVPS  (SI)(R8*1), Y0, Y10
 	VMASKMOVPS  (DI)(R8*1), Y0, Y11
@@ -2465,7 +3242,7 @@ rest122:
 	VSUBPS      Y10, Y12, Y12
 	VMASKMOVPS  Y12, Y0, (DX)(R8*1)
 
-done123:
+done195:
 	VZEROUPPER
 	RET
 
@@ -2484,25 +3261,25 @@ TEXT ·axpyAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS alpha+8(FP), Z0
 	XORQ         SI, SI
 
-loop125:
+single197:
 	CMPQ        SI, AX
-	JGE         rest126
+	JGE         rest198
 	VMOVUPS     (DX)(SI*1), Z1
 	VMOVUPS     (BX)(SI*1), Z2
 	VFMADD231PS Z1, Z0, Z2
 	VMOVUPS     Z2, (BX)(SI*1)
 	ADDQ        $+64, SI
-	JMP         loop125
+	JMP         single197
 
-rest126:
+rest198:
 	TESTQ       CX, CX
-	JZ          done127
+	JZ          done199
 	VMOVUPS.Z   (DX)(SI*1), K1, Z1
 	VMOVUPS.Z   (BX)(SI*1), K1, Z2
 	VFMADD231PS Z1, Z0, Z2
 	VMOVUPS     Z2, K1, (BX)(SI*1)
 
-done127:
+done199:
 	VZEROUPPER
 	RET
 
@@ -2538,23 +3315,23 @@ TEXT ·scaleAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS alpha+8(FP), Z0
 	XORQ         BX, BX
 
-loop129:
+single201:
 	CMPQ    BX, AX
-	JGE     rest130
+	JGE     rest202
 	VMOVUPS (DX)(BX*1), Z1
 	VMULPS  Z1, Z0, Z1
 	VMOVUPS Z1, (DX)(BX*1)
 	ADDQ    $+64, BX
-	JMP     loop129
+	JMP     single201
 
-rest130:
+rest202:
 	TESTQ     CX, CX
-	JZ        done131
+	JZ        done203
 	VMOVUPS.Z (DX)(BX*1), K1, Z1
 	VMULPS    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (DX)(BX*1)
 
-done131:
+done203:
 	VZEROUPPER
 	RET
 
@@ -2572,25 +3349,25 @@ TEXT ·addAVX512(SB), NOSPLIT, $0-24
 	MOVQ  y+16(FP), BX
 	XORQ  SI, SI
 
-loop133:
+single205:
 	CMPQ    SI, AX
-	JGE     rest134
+	JGE     rest206
 	VMOVUPS (DX)(SI*1), Z0
 	VMOVUPS (BX)(SI*1), Z1
 	VADDPS  Z0, Z1, Z1
 	VMOVUPS Z1, (BX)(SI*1)
 	ADDQ    $+64, SI
-	JMP     loop133
+	JMP     single205
 
-rest134:
+rest206:
 	TESTQ     CX, CX
-	JZ        done135
+	JZ        done207
 	VMOVUPS.Z (DX)(SI*1), K1, Z0
 	VMOVUPS.Z (BX)(SI*1), K1, Z1
 	VADDPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (BX)(SI*1)
 
-done135:
+done207:
 	VZEROUPPER
 	RET
 
@@ -2609,25 +3386,25 @@ TEXT ·mulAVX512(SB), NOSPLIT, $0-32
 	MOVQ  z+24(FP), SI
 	XORQ  DI, DI
 
-loop137:
+single209:
 	CMPQ    DI, AX
-	JGE     rest138
+	JGE     rest210
 	VMOVUPS (DX)(DI*1), Z0
 	VMOVUPS (BX)(DI*1), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (SI)(DI*1)
 	ADDQ    $+64, DI
-	JMP     loop137
+	JMP     single209
 
-rest138:
+rest210:
 	TESTQ     CX, CX
-	JZ        done139
+	JZ        done211
 	VMOVUPS.Z (DX)(DI*1), K1, Z0
 	VMOVUPS.Z (BX)(DI*1), K1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (SI)(DI*1)
 
-done139:
+done211:
 	VZEROUPPER
 	RET
 
@@ -2646,27 +3423,27 @@ TEXT ·mulAddAVX512(SB), NOSPLIT, $0-32
 	MOVQ  z+24(FP), SI
 	XORQ  DI, DI
 
-loop141:
+single213:
 	CMPQ        DI, AX
-	JGE         rest142
+	JGE         rest214
 	VMOVUPS     (DX)(DI*1), Z0
 	VMOVUPS     (BX)(DI*1), Z1
 	VMOVUPS     (SI)(DI*1), Z2
 	VFMADD231PS Z0, Z1, Z2
 	VMOVUPS     Z2, (SI)(DI*1)
 	ADDQ        $+64, DI
-	JMP         loop141
+	JMP         single213
 
-rest142:
+rest214:
 	TESTQ       CX, CX
-	JZ          done143
+	JZ          done215
 	VMOVUPS.Z   (DX)(DI*1), K1, Z0
 	VMOVUPS.Z   (BX)(DI*1), K1, Z1
 	VMOVUPS.Z   (SI)(DI*1), K1, Z2
 	VFMADD231PS Z0, Z1, Z2
 	VMOVUPS     Z2, K1, (SI)(DI*1)
 
-done143:
+done215:
 	VZEROUPPER
 	RET
 
@@ -2689,9 +3466,9 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-28
 	XORQ   SI, SI
 	MOVQ   AX, DI
 	SUBQ   $+256, DI
-	JL     loop145
+	JL     single217
 
-many144:
+many216:
 	VMOVUPS     (DX)(SI*1), Z4
 	VMOVUPS     (BX)(SI*1), Z5
 	VFMADD231PS Z4, Z5, Z0
@@ -2706,25 +3483,25 @@ many144:
 	VFMADD231PS Z4, Z5, Z3
 	ADDQ        $+256, SI
 	CMPQ        SI, DI
-	JLE         many144
+	JLE         many216
 
-loop145:
+single217:
 	CMPQ        SI, AX
-	JGE         rest146
+	JGE         rest218
 	VMOVUPS     (DX)(SI*1), Z4
 	VMOVUPS     (BX)(SI*1), Z5
 	VFMADD231PS Z4, Z5, Z0
 	ADDQ        $+64, SI
-	JMP         loop145
+	JMP         single217
 
-rest146:
+rest218:
 	TESTQ       CX, CX
-	JZ          done147
+	JZ          done219
 	VMOVUPS.Z   (DX)(SI*1), K1, Z4
 	VMOVUPS.Z   (BX)(SI*1), K1, Z5
 	VFMADD231PS Z4, Z5, Z0
 
-done147:
+done219:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z1, Z0, Z0
@@ -2758,9 +3535,9 @@ TEXT ·squaresAVX512(SB), NOSPLIT, $0-20
 	XORQ   BX, BX
 	MOVQ   AX, SI
 	SUBQ   $+256, SI
-	JL     loop149
+	JL     single221
 
-many148:
+many220:
 	VMOVUPS     (DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z0
 	VMOVUPS     64(DX)(BX*1), Z4
@@ -2771,23 +3548,23 @@ many148:
 	VFMADD231PS Z4, Z4, Z3
 	ADDQ        $+256, BX
 	CMPQ        BX, SI
-	JLE         many148
+	JLE         many220
 
-loop149:
+single221:
 	CMPQ        BX, AX
-	JGE         rest150
+	JGE         rest222
 	VMOVUPS     (DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z0
 	ADDQ        $+64, BX
-	JMP         loop149
+	JMP         single221
 
-rest150:
+rest222:
 	TESTQ       CX, CX
-	JZ          done151
+	JZ          done223
 	VMOVUPS.Z   (DX)(BX*1), K1, Z4
 	VFMADD231PS Z4, Z4, Z0
 
-done151:
+done223:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z1, Z0, Z0
@@ -2821,9 +3598,9 @@ TEXT ·sumAVX512(SB), NOSPLIT, $0-20
 	XORQ   BX, BX
 	MOVQ   AX, SI
 	SUBQ   $+256, SI
-	JL     loop153
+	JL     single225
 
-many152:
+many224:
 	VMOVUPS (DX)(BX*1), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(DX)(BX*1), Z4
@@ -2834,23 +3611,23 @@ many152:
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $+256, BX
 	CMPQ    BX, SI
-	JLE     many152
+	JLE     many224
 
-loop153:
+single225:
 	CMPQ    BX, AX
-	JGE     rest154
+	JGE     rest226
 	VMOVUPS (DX)(BX*1), Z4
 	VADDPS  Z4, Z0, Z0
 	ADDQ    $+64, BX
-	JMP     loop153
+	JMP     single225
 
-rest154:
+rest226:
 	TESTQ     CX, CX
-	JZ        done155
+	JZ        done227
 	VMOVUPS.Z (DX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-done155:
+done227:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z1, Z0, Z0
@@ -2891,9 +3668,9 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3f800000<>+0(SB), Z10
 	XORQ         SI, SI
 
-loop157:
+single229:
 	CMPQ         SI, AX
-	JGE          rest158
+	JGE          rest230
 	VMOVUPS      (DX)(SI*1), Z11
 	VMINPS       Z11, Z1, Z13
 	VMOVAPS      Z5, Z12
@@ -2911,11 +3688,11 @@ loop157:
 	VSCALEFPS.Z  Z12, Z14, K2, Z14
 	VMOVUPS      Z14, (BX)(SI*1)
 	ADDQ         $+64, SI
-	JMP          loop157
+	JMP          single229
 
-rest158:
+rest230:
 	TESTQ        CX, CX
-	JZ           done159
+	JZ           done231
 	VMOVUPS.Z    (DX)(SI*1), K1, Z11
 	VMINPS       Z11, Z1, Z12
 	VMOVAPS      Z5, Z1
@@ -2933,7 +3710,7 @@ rest158:
 	VSCALEFPS.Z  Z1, Z2, K2, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done159:
+done231:
 	VZEROUPPER
 	RET
 
@@ -2974,9 +3751,9 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3effffff<>+0(SB), Z12
 	XORQ         SI, SI
 
-loop161:
+single233:
 	CMPQ         SI, AX
-	JGE          rest162
+	JGE          rest234
 	VMOVUPS      (DX)(SI*1), Z13
 	VMOVAPS      Z0, Z14
 	VMINPS       Z13, Z14, Z13
@@ -3003,11 +3780,11 @@ loop161:
 	VDIVPS       Z15, Z16, Z16
 	VMOVUPS      Z16, (BX)(SI*1)
 	ADDQ         $+64, SI
-	JMP          loop161
+	JMP          single233
 
-rest162:
+rest234:
 	TESTQ        CX, CX
-	JZ           done163
+	JZ           done235
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
 	VMOVAPS      Z0, Z0
 	VMINPS       Z13, Z0, Z0
@@ -3034,7 +3811,7 @@ rest162:
 	VDIVPS       Z1, Z3, Z3
 	VMOVUPS      Z3, K1, (BX)(SI*1)
 
-done163:
+done235:
 	VZEROUPPER
 	RET
 
@@ -3064,9 +3841,9 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word80000000<>+0(SB), Z11
 	XORQ         SI, SI
 
-loop165:
+single237:
 	CMPQ         SI, AX
-	JGE          rest166
+	JGE          rest238
 	VMOVUPS      (DX)(SI*1), Z12
 	VPXORD       Z11, Z12, Z12
 	VMINPS       Z12, Z1, Z14
@@ -3088,11 +3865,11 @@ loop165:
 	VDIVPS       Z15, Z12, Z15
 	VMOVUPS      Z15, (BX)(SI*1)
 	ADDQ         $+64, SI
-	JMP          loop165
+	JMP          single237
 
-rest166:
+rest238:
 	TESTQ        CX, CX
-	JZ           done167
+	JZ           done239
 	VMOVUPS.Z    (DX)(SI*1), K1, Z12
 	VPXORD       Z11, Z12, Z11
 	VMINPS       Z11, Z1, Z12
@@ -3114,7 +3891,7 @@ rest166:
 	VDIVPS       Z2, Z0, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done167:
+done239:
 	VZEROUPPER
 	RET
 
@@ -3132,25 +3909,25 @@ TEXT ·reluAVX512(SB), NOSPLIT, $0-24
 	MOVQ  y+16(FP), BX
 	XORQ  SI, SI
 
-loop169:
+single241:
 	CMPQ    SI, AX
-	JGE     rest170
+	JGE     rest242
 	VMOVUPS (DX)(SI*1), Z0
 	VPXORQ  Z1, Z1, Z1
 	VMAXPS  Z0, Z1, Z0
 	VMOVUPS Z0, (BX)(SI*1)
 	ADDQ    $+64, SI
-	JMP     loop169
+	JMP     single241
 
-rest170:
+rest242:
 	TESTQ     CX, CX
-	JZ        done171
+	JZ        done243
 	VMOVUPS.Z (DX)(SI*1), K1, Z0
 	VPXORQ    Z2, Z2, Z2
 	VMAXPS    Z0, Z2, Z0
 	VMOVUPS   Z0, K1, (BX)(SI*1)
 
-done171:
+done243:
 	VZEROUPPER
 	RET
 
@@ -3188,9 +3965,9 @@ TEXT ·geluAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3e216e12<>+0(SB), Z19
 	XORQ         SI, SI
 
-loop173:
+single245:
 	CMPQ         SI, AX
-	JGE          rest174
+	JGE          rest246
 	VMOVUPS      (DX)(SI*1), Z20
 	VPANDD       Z11, Z20, Z21
 	VMOVAPS      Z10, Z23
@@ -3227,11 +4004,11 @@ loop173:
 	VMULPS       Z20, Z21, Z21
 	VMOVUPS      Z21, (BX)(SI*1)
 	ADDQ         $+64, SI
-	JMP          loop173
+	JMP          single245
 
-rest174:
+rest246:
 	TESTQ        CX, CX
-	JZ           done175
+	JZ           done247
 	VMOVUPS.Z    (DX)(SI*1), K1, Z20
 	VPANDD       Z11, Z20, Z11
 	VMOVAPS      Z10, Z21
@@ -3268,7 +4045,7 @@ rest174:
 	VMULPS       Z20, Z1, Z1
 	VMOVUPS      Z1, K1, (BX)(SI*1)
 
-done175:
+done247:
 	VZEROUPPER
 	RET
 
@@ -3299,9 +4076,9 @@ TEXT ·geluTanhAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS wordbd922279<>+0(SB), Z12
 	XORQ         SI, SI
 
-loop177:
+single249:
 	CMPQ         SI, AX
-	JGE          rest178
+	JGE          rest250
 	VMOVUPS      (DX)(SI*1), Z13
 	VMOVAPS      Z12, Z15
 	VMULPS       Z13, Z13, Z14
@@ -3325,11 +4102,11 @@ loop177:
 	VDIVPS       Z17, Z13, Z17
 	VMOVUPS      Z17, (BX)(SI*1)
 	ADDQ         $+64, SI
-	JMP          loop177
+	JMP          single249
 
-rest178:
+rest250:
 	TESTQ        CX, CX
-	JZ           done179
+	JZ           done251
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
 	VMOVAPS      Z12, Z14
 	VMULPS       Z13, Z13, Z12
@@ -3353,7 +4130,7 @@ rest178:
 	VDIVPS       Z2, Z13, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done179:
+done251:
 	VZEROUPPER
 	RET
 
@@ -3383,9 +4160,9 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word80000000<>+0(SB), Z11
 	XORQ         SI, SI
 
-loop181:
+single253:
 	CMPQ         SI, AX
-	JGE          rest182
+	JGE          rest254
 	VMOVUPS      (DX)(SI*1), Z12
 	VPXORD       Z11, Z12, Z13
 	VMINPS       Z13, Z1, Z15
@@ -3406,11 +4183,11 @@ loop181:
 	VDIVPS       Z16, Z12, Z16
 	VMOVUPS      Z16, (BX)(SI*1)
 	ADDQ         $+64, SI
-	JMP          loop181
+	JMP          single253
 
-rest182:
+rest254:
 	TESTQ        CX, CX
-	JZ           done183
+	JZ           done255
 	VMOVUPS.Z    (DX)(SI*1), K1, Z12
 	VPXORD       Z11, Z12, Z11
 	VMINPS       Z11, Z1, Z13
@@ -3431,7 +4208,7 @@ rest182:
 	VDIVPS       Z2, Z12, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done183:
+done255:
 	VZEROUPPER
 	RET
 
@@ -3450,9 +4227,9 @@ TEXT ·reluGradAVX512(SB), NOSPLIT, $0-32
 	MOVQ  dx+24(FP), SI
 	XORQ  DI, DI
 
-loop185:
+single257:
 	CMPQ      DI, AX
-	JGE       rest186
+	JGE       rest258
 	VMOVUPS   (DX)(DI*1), Z0
 	VMOVUPS   (BX)(DI*1), Z1
 	VPXORQ    Z2, Z2, Z2
@@ -3460,11 +4237,11 @@ loop185:
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, (SI)(DI*1)
 	ADDQ      $+64, DI
-	JMP       loop185
+	JMP       single257
 
-rest186:
+rest258:
 	TESTQ     CX, CX
-	JZ        done187
+	JZ        done259
 	VMOVUPS.Z (DX)(DI*1), K1, Z0
 	VMOVUPS.Z (BX)(DI*1), K1, Z1
 	VPXORQ    Z3, Z3, Z3
@@ -3472,7 +4249,7 @@ rest186:
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, K1, (SI)(DI*1)
 
-done187:
+done259:
 	VZEROUPPER
 	RET
 
@@ -3492,9 +4269,9 @@ TEXT ·tanhGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS word3f800000<>+0(SB), Z0
 	XORQ         DI, DI
 
-loop189:
+single261:
 	CMPQ         DI, AX
-	JGE          rest190
+	JGE          rest262
 	VMOVUPS      (DX)(DI*1), Z1
 	VMOVUPS      (BX)(DI*1), Z2
 	VMOVAPS      Z0, Z3
@@ -3502,11 +4279,11 @@ loop189:
 	VMULPS       Z1, Z3, Z3
 	VMOVUPS      Z3, (SI)(DI*1)
 	ADDQ         $+64, DI
-	JMP          loop189
+	JMP          single261
 
-rest190:
+rest262:
 	TESTQ        CX, CX
-	JZ           done191
+	JZ           done263
 	VMOVUPS.Z    (DX)(DI*1), K1, Z1
 	VMOVUPS.Z    (BX)(DI*1), K1, Z2
 	VMOVAPS      Z0, Z0
@@ -3514,7 +4291,7 @@ rest190:
 	VMULPS       Z1, Z0, Z0
 	VMOVUPS      Z0, K1, (SI)(DI*1)
 
-done191:
+done263:
 	VZEROUPPER
 	RET
 
@@ -3533,27 +4310,27 @@ TEXT ·sigmoidGradAVX512(SB), NOSPLIT, $0-32
 	MOVQ  dx+24(FP), SI
 	XORQ  DI, DI
 
-loop193:
+single265:
 	CMPQ         DI, AX
-	JGE          rest194
+	JGE          rest266
 	VMOVUPS      (DX)(DI*1), Z0
 	VMOVUPS      (BX)(DI*1), Z1
 	VFNMADD213PS Z1, Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, (SI)(DI*1)
 	ADDQ         $+64, DI
-	JMP          loop193
+	JMP          single265
 
-rest194:
+rest266:
 	TESTQ        CX, CX
-	JZ           done195
+	JZ           done267
 	VMOVUPS.Z    (DX)(DI*1), K1, Z0
 	VMOVUPS.Z    (BX)(DI*1), K1, Z1
 	VFNMADD213PS Z1, Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, K1, (SI)(DI*1)
 
-done195:
+done267:
 	VZEROUPPER
 	RET
 
@@ -3593,9 +4370,9 @@ TEXT ·geluGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS word3ecc422a<>+0(SB), Z20
 	XORQ         DI, DI
 
-loop197:
+single269:
 	CMPQ         DI, AX
-	JGE          rest198
+	JGE          rest270
 	VMOVUPS      (DX)(DI*1), Z21
 	VMOVUPS      (BX)(DI*1), Z22
 	VPANDD       Z11, Z22, Z23
@@ -3635,11 +4412,11 @@ loop197:
 	VMULPS       Z21, Z23, Z23
 	VMOVUPS      Z23, (SI)(DI*1)
 	ADDQ         $+64, DI
-	JMP          loop197
+	JMP          single269
 
-rest198:
+rest270:
 	TESTQ        CX, CX
-	JZ           done199
+	JZ           done271
 	VMOVUPS.Z    (DX)(DI*1), K1, Z21
 	VMOVUPS.Z    (BX)(DI*1), K1, Z22
 	VPANDD       Z11, Z22, Z11
@@ -3679,7 +4456,7 @@ rest198:
 	VMULPS       Z21, Z1, Z1
 	VMOVUPS      Z1, K1, (SI)(DI*1)
 
-done199:
+done271:
 	VZEROUPPER
 	RET
 
@@ -3714,9 +4491,9 @@ TEXT ·geluTanhGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS wordc11e6666<>+0(SB), Z15
 	XORQ         DI, DI
 
-loop201:
+single273:
 	CMPQ         DI, AX
-	JGE          rest202
+	JGE          rest274
 	VMOVUPS      (DX)(DI*1), Z16
 	VMOVUPS      (BX)(DI*1), Z17
 	VMOVAPS      Z14, Z18
@@ -3753,11 +4530,11 @@ loop201:
 	VMULPS       Z16, Z21, Z21
 	VMOVUPS      Z21, (SI)(DI*1)
 	ADDQ         $+64, DI
-	JMP          loop201
+	JMP          single273
 
-rest202:
+rest274:
 	TESTQ        CX, CX
-	JZ           done203
+	JZ           done275
 	VMOVUPS.Z    (DX)(DI*1), K1, Z16
 	VMOVUPS.Z    (BX)(DI*1), K1, Z17
 	VMOVAPS      Z14, Z14
@@ -3794,7 +4571,7 @@ rest202:
 	VMULPS       Z16, Z2, Z2
 	VMOVUPS      Z2, K1, (SI)(DI*1)
 
-done203:
+done275:
 	VZEROUPPER
 	RET
 
@@ -3827,9 +4604,9 @@ TEXT ·siluGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS wordc2aa0000<>+0(SB), Z13
 	XORQ         DI, DI
 
-loop205:
+single277:
 	CMPQ         DI, AX
-	JGE          rest206
+	JGE          rest278
 	VMOVUPS      (DX)(DI*1), Z14
 	VMOVUPS      (BX)(DI*1), Z15
 	VMOVAPS      Z12, Z16
@@ -3860,11 +4637,11 @@ loop205:
 	VMULPS       Z14, Z18, Z18
 	VMOVUPS      Z18, (SI)(DI*1)
 	ADDQ         $+64, DI
-	JMP          loop205
+	JMP          single277
 
-rest206:
+rest278:
 	TESTQ        CX, CX
-	JZ           done207
+	JZ           done279
 	VMOVUPS.Z    (DX)(DI*1), K1, Z14
 	VMOVUPS.Z    (BX)(DI*1), K1, Z15
 	VMOVAPS      Z12, Z12
@@ -3895,7 +4672,7 @@ rest206:
 	VMULPS       Z14, Z2, Z2
 	VMOVUPS      Z2, K1, (SI)(DI*1)
 
-done207:
+done279:
 	VZEROUPPER
 	RET
 
@@ -3918,9 +4695,9 @@ TEXT ·maxAVX512(SB), NOSPLIT, $0-20
 	XORQ         BX, BX
 	MOVQ         AX, SI
 	SUBQ         $+256, SI
-	JL           loop209
+	JL           single281
 
-many208:
+many280:
 	VMOVUPS  (DX)(BX*1), Z5
 	VCMPPS   $0x03, Z5, Z5, K2
 	VPMOVM2D K2, Z6
@@ -3943,29 +4720,29 @@ many208:
 	VMAXPS   Z5, Z3, Z3
 	ADDQ     $+256, BX
 	CMPQ     BX, SI
-	JLE      many208
+	JLE      many280
 
-loop209:
+single281:
 	CMPQ     BX, AX
-	JGE      rest210
+	JGE      rest282
 	VMOVUPS  (DX)(BX*1), Z5
 	VCMPPS   $0x03, Z5, Z5, K2
 	VPMOVM2D K2, Z6
 	VPORD    Z6, Z4, Z4
 	VMAXPS   Z5, Z0, Z0
 	ADDQ     $+64, BX
-	JMP      loop209
+	JMP      single281
 
-rest210:
+rest282:
 	TESTQ     CX, CX
-	JZ        done211
+	JZ        done283
 	VMOVUPS.Z (DX)(BX*1), K1, Z5
 	VCMPPS    $0x03, Z5, Z5, K2
 	VPMOVM2D  K2, Z6
 	VPORD     Z6, Z4, Z4
 	VMAXPS    Z5, Z0, K1, Z0
 
-done211:
+done283:
 	VMAXPS     Z2, Z0, Z0
 	VMAXPS     Z3, Z1, Z1
 	VMAXPS     Z1, Z0, Z0
@@ -4019,9 +4796,9 @@ TEXT ·softmaxAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS word3efffefc<>+0(SB), Z10
 	VBROADCASTSS word3f800000<>+0(SB), Z11
 
-row212:
+row284:
 	DECQ         BX
-	JL           end213
+	JL           end285
 	VBROADCASTSS wordff800000<>+0(SB), Z12
 	VBROADCASTSS wordff800000<>+0(SB), Z13
 	VBROADCASTSS wordff800000<>+0(SB), Z14
@@ -4029,9 +4806,9 @@ row212:
 	XORQ         R9, R9
 	MOVQ         CX, R10
 	SUBQ         $+256, R10
-	JL           loop215
+	JL           single287
 
-many214:
+many286:
 	VMOVUPS (SI)(R9*1), Z16
 	VMAXPS  Z16, Z12, Z12
 	VMOVUPS 64(SI)(R9*1), Z16
@@ -4042,23 +4819,23 @@ many214:
 	VMAXPS  Z16, Z15, Z15
 	ADDQ    $+256, R9
 	CMPQ    R9, R10
-	JLE     many214
+	JLE     many286
 
-loop215:
+single287:
 	CMPQ    R9, CX
-	JGE     rest216
+	JGE     rest288
 	VMOVUPS (SI)(R9*1), Z16
 	VMAXPS  Z16, Z12, Z12
 	ADDQ    $+64, R9
-	JMP     loop215
+	JMP     single287
 
-rest216:
+rest288:
 	TESTQ     DX, DX
-	JZ        done217
+	JZ        done289
 	VMOVUPS.Z (SI)(R9*1), K1, Z16
 	VMAXPS    Z16, Z12, K1, Z12
 
-done217:
+done289:
 	VMAXPS     Z14, Z12, Z12
 	VMAXPS     Z15, Z13, Z13
 	VMAXPS     Z13, Z12, Z12
@@ -4074,9 +4851,9 @@ done217:
 	VPXORQ     Z17, Z17, Z17
 	XORQ       R9, R9
 
-loop219:
+single291:
 	CMPQ         R9, CX
-	JGE          rest220
+	JGE          rest292
 	VMOVUPS      (SI)(R9*1), Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z15
@@ -4096,11 +4873,11 @@ loop219:
 	VMOVUPS      Z16, (DI)(R9*1)
 	VADDPS       Z16, Z17, Z17
 	ADDQ         $+64, R9
-	JMP          loop219
+	JMP          single291
 
-rest220:
+rest292:
 	TESTQ        DX, DX
-	JZ           done221
+	JZ           done293
 	VMOVUPS.Z    (SI)(R9*1), K1, Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z15
@@ -4121,7 +4898,7 @@ rest220:
 	VMOVUPS      Z16, K1, (DI)(R9*1)
 	VADDPS       Z16, Z17, Z17
 
-done221:
+done293:
 	VSHUFF64X2 $0x4e, Z17, Z17, Z13
 	VADDPS     Z13, Z17, Z17
 	VSHUFF64X2 $0xb1, Z17, Z17, Z13
@@ -4134,25 +4911,25 @@ done221:
 	VDIVPS     Z17, Z13, Z13
 	XORQ       R9, R9
 
-loop223:
+single295:
 	CMPQ    R9, CX
-	JGE     rest224
+	JGE     rest296
 	VMOVUPS (DI)(R9*1), Z14
 	VMULPS  Z14, Z13, Z14
 	VMOVUPS Z14, (DI)(R9*1)
 	ADDQ    $+64, R9
-	JMP     loop223
+	JMP     single295
 
-rest224:
+rest296:
 	TESTQ     DX, DX
-	JZ        done225
+	JZ        done297
 	VMOVUPS.Z (DI)(R9*1), K1, Z14
 	VMULPS    Z14, Z13, Z14
 	VMOVUPS   Z14, K1, (DI)(R9*1)
 
-done225:
+done297:
 	TESTQ        R8, R8
-	JZ           skip226
+	JZ           skip298
 	VBROADCASTSS word3f3504f3<>+0(SB), Z13
 	VPSUBD       Z13, Z17, Z13
 	VPSRAD       $0x17, Z13, Z13
@@ -4186,12 +4963,12 @@ done225:
 	VMOVSS       X15, (R8)
 	ADDQ         $0x04, R8
 
-skip226:
+skip298:
 	ADDQ AX, SI
 	ADDQ AX, DI
-	JMP  row212
+	JMP  row284
 
-end213:
+end285:
 	VZEROUPPER
 	RET
 
@@ -4223,16 +5000,16 @@ TEXT ·softmaxAgainAVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS word3efffefc<>+0(SB), Z10
 	VBROADCASTSS word3f800000<>+0(SB), Z11
 
-row227:
+row299:
 	DECQ         BX
-	JL           end228
+	JL           end300
 	VBROADCASTSS (DI), Z12
 	ADDQ         $0x04, DI
 	XORQ         R8, R8
 
-loop230:
+single302:
 	CMPQ         R8, CX
-	JGE          rest231
+	JGE          rest303
 	VMOVUPS      (SI)(R8*1), Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z15
@@ -4251,11 +5028,11 @@ loop230:
 	VSCALEFPS.Z  Z14, Z16, K2, Z16
 	VMOVUPS      Z16, (SI)(R8*1)
 	ADDQ         $+64, R8
-	JMP          loop230
+	JMP          single302
 
-rest231:
+rest303:
 	TESTQ        DX, DX
-	JZ           done232
+	JZ           done304
 	VMOVUPS.Z    (SI)(R8*1), K1, Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z14
@@ -4274,11 +5051,11 @@ rest231:
 	VSCALEFPS.Z  Z12, Z15, K2, Z15
 	VMOVUPS      Z15, K1, (SI)(R8*1)
 
-done232:
+done304:
 	ADDQ AX, SI
-	JMP  row227
+	JMP  row299
 
-end228:
+end300:
 	VZEROUPPER
 	RET
 
@@ -4299,9 +5076,9 @@ TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-40
 	MOVQ         d+32(FP), DI
 	VBROADCASTSS scale+16(FP), Z0
 
-row233:
+row305:
 	DECQ   BX
-	JL     end234
+	JL     end306
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
@@ -4309,42 +5086,37 @@ row233:
 	XORQ   R8, R8
 	MOVQ   CX, R9
 	SUBQ   $+256, R9
-	JL     loop236
+	JL     single308
 
-many235:
-	VMOVUPS     (SI)(R8*1), Z5
-	VMOVUPS     (DI)(R8*1), Z6
-	VFMADD231PS Z5, Z6, Z1
-	VMOVUPS     64(SI)(R8*1), Z5
-	VMOVUPS     64(DI)(R8*1), Z6
-	VFMADD231PS Z5, Z6, Z2
-	VMOVUPS     128(SI)(R8*1), Z5
-	VMOVUPS     128(DI)(R8*1), Z6
-	VFMADD231PS Z5, Z6, Z3
-	VMOVUPS     192(SI)(R8*1), Z5
-	VMOVUPS     192(DI)(R8*1), Z6
-	VFMADD231PS Z5, Z6, Z4
+many307:
+	VMOVUPS     (DI)(R8*1), Z5
+	VFMADD231PS (SI)(R8*1), Z5, Z1
+	VMOVUPS     64(DI)(R8*1), Z5
+	VFMADD231PS 64(SI)(R8*1), Z5, Z2
+	VMOVUPS     128(DI)(R8*1), Z5
+	VFMADD231PS 128(SI)(R8*1), Z5, Z3
+	VMOVUPS     192(DI)(R8*1), Z5
+	VFMADD231PS 192(SI)(R8*1), Z5, Z4
 	ADDQ        $+256, R8
 	CMPQ        R8, R9
-	JLE         many235
+	JLE         many307
 
-loop236:
+single308:
 	CMPQ        R8, CX
-	JGE         rest237
-	VMOVUPS     (SI)(R8*1), Z5
-	VMOVUPS     (DI)(R8*1), Z6
-	VFMADD231PS Z5, Z6, Z1
+	JGE         rest309
+	VMOVUPS     (DI)(R8*1), Z5
+	VFMADD231PS (SI)(R8*1), Z5, Z1
 	ADDQ        $+64, R8
-	JMP         loop236
+	JMP         single308
 
-rest237:
+rest309:
 	TESTQ       DX, DX
-	JZ          done238
+	JZ          done310
 	VMOVUPS.Z   (SI)(R8*1), K1, Z5
 	VMOVUPS.Z   (DI)(R8*1), K1, Z6
 	VFMADD231PS Z5, Z6, Z1
 
-done238:
+done310:
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z4, Z2, Z2
 	VADDPS     Z2, Z1, Z1
@@ -4358,9 +5130,9 @@ done238:
 	VADDPS     Z5, Z1, Z1
 	XORQ       R8, R8
 
-loop240:
+single312:
 	CMPQ    R8, CX
-	JGE     rest241
+	JGE     rest313
 	VMOVUPS (SI)(R8*1), Z5
 	VMOVUPS (DI)(R8*1), Z6
 	VSUBPS  Z1, Z6, Z6
@@ -4368,11 +5140,11 @@ loop240:
 	VMULPS  Z5, Z6, Z6
 	VMOVUPS Z6, (DI)(R8*1)
 	ADDQ    $+64, R8
-	JMP     loop240
+	JMP     single312
 
-rest241:
+rest313:
 	TESTQ     DX, DX
-	JZ        done242
+	JZ        done314
 	VMOVUPS.Z (SI)(R8*1), K1, Z5
 	VMOVUPS.Z (DI)(R8*1), K1, Z6
 	VSUBPS    Z1, Z6, Z6
@@ -4380,12 +5152,794 @@ rest241:
 	VMULPS    Z5, Z6, Z6
 	VMOVUPS   Z6, K1, (DI)(R8*1)
 
-done242:
+done314:
 	ADDQ AX, SI
 	ADDQ AX, DI
-	JMP  row233
+	JMP  row305
 
-end234:
+end306:
+	VZEROUPPER
+	RET
+
+// func layerNormAVX512(rows int, dim int, share float32, eps float32, x *float32, residual *float32, h *float32, y *float32, gain *float32, bias *float32, mean *float32, inverse *float32)
+// Requires: AVX, AVX512F
+TEXT ·layerNormAVX512(SB), NOSPLIT, $0-88
+	MOVQ         dim+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x0f, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks16<>+0(SB), BX
+	KMOVW        (BX)(DX*4), K1
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         x+24(FP), SI
+	MOVQ         residual+32(FP), DI
+	MOVQ         h+40(FP), R8
+	MOVQ         y+48(FP), R9
+	MOVQ         gain+56(FP), R10
+	MOVQ         inverse+80(FP), R11
+	MOVQ         bias+64(FP), R12
+	MOVQ         mean+72(FP), R13
+	VBROADCASTSS share+16(FP), Z0
+	VBROADCASTSS eps+20(FP), Z1
+	VBROADCASTSS word3f800000<>+0(SB), Z2
+
+row315:
+	DECQ  BX
+	JL    end318
+	TESTQ DI, DI
+	JZ    plain316
+	XORQ  R14, R14
+
+single320:
+	CMPQ    R14, CX
+	JGE     rest321
+	VMOVUPS (SI)(R14*1), Z3
+	VADDPS  (DI)(R14*1), Z3, Z3
+	VMOVUPS Z3, (R8)(R14*1)
+	ADDQ    $+64, R14
+	JMP     single320
+
+rest321:
+	TESTQ     DX, DX
+	JZ        done322
+	VMOVUPS.Z (SI)(R14*1), K1, Z3
+	VMOVUPS.Z (DI)(R14*1), K1, Z13
+	VADDPS    Z13, Z3, Z3
+	VMOVUPS   Z3, K1, (R8)(R14*1)
+
+done322:
+	ADDQ AX, DI
+	JMP  ready317
+
+plain316:
+	MOVQ SI, R8
+
+ready317:
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	XORQ   R14, R14
+	MOVQ   CX, R15
+	SUBQ   $+256, R15
+	JL     single324
+
+many323:
+	VADDPS (R8)(R14*1), Z5, Z5
+	VADDPS 64(R8)(R14*1), Z6, Z6
+	VADDPS 128(R8)(R14*1), Z7, Z7
+	VADDPS 192(R8)(R14*1), Z8, Z8
+	ADDQ   $+256, R14
+	CMPQ   R14, R15
+	JLE    many323
+
+single324:
+	CMPQ   R14, CX
+	JGE    rest325
+	VADDPS (R8)(R14*1), Z5, Z5
+	ADDQ   $+64, R14
+	JMP    single324
+
+rest325:
+	TESTQ     DX, DX
+	JZ        done326
+	VMOVUPS.Z (R8)(R14*1), K1, Z3
+	VADDPS    Z3, Z5, Z5
+
+done326:
+	VADDPS     Z7, Z5, Z5
+	VADDPS     Z8, Z6, Z6
+	VADDPS     Z6, Z5, Z5
+	VSHUFF64X2 $0x4e, Z5, Z5, Z3
+	VADDPS     Z3, Z5, Z5
+	VSHUFF64X2 $0xb1, Z5, Z5, Z3
+	VADDPS     Z3, Z5, Z5
+	VSHUFPS    $0x4e, Z5, Z5, Z3
+	VADDPS     Z3, Z5, Z5
+	VSHUFPS    $0xb1, Z5, Z5, Z3
+	VADDPS     Z3, Z5, Z5
+	VMULPS     Z0, Z5, Z5
+	TESTQ      R13, R13
+	JZ         skip327
+	VMOVSS     X5, (R13)
+	ADDQ       $0x04, R13
+
+skip327:
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	XORQ   R14, R14
+	MOVQ   CX, R15
+	SUBQ   $+256, R15
+	JL     single329
+
+many328:
+	VMOVUPS     (R8)(R14*1), Z3
+	VSUBPS      Z5, Z3, Z3
+	VFMADD231PS Z3, Z3, Z9
+	VMOVUPS     64(R8)(R14*1), Z3
+	VSUBPS      Z5, Z3, Z3
+	VFMADD231PS Z3, Z3, Z10
+	VMOVUPS     128(R8)(R14*1), Z3
+	VSUBPS      Z5, Z3, Z3
+	VFMADD231PS Z3, Z3, Z11
+	VMOVUPS     192(R8)(R14*1), Z3
+	VSUBPS      Z5, Z3, Z3
+	VFMADD231PS Z3, Z3, Z12
+	ADDQ        $+256, R14
+	CMPQ        R14, R15
+	JLE         many328
+
+single329:
+	CMPQ        R14, CX
+	JGE         rest330
+	VMOVUPS     (R8)(R14*1), Z3
+	VSUBPS      Z5, Z3, Z3
+	VFMADD231PS Z3, Z3, Z9
+	ADDQ        $+64, R14
+	JMP         single329
+
+rest330:
+	TESTQ       DX, DX
+	JZ          done331
+	VMOVUPS.Z   (R8)(R14*1), K1, Z3
+	VSUBPS      Z5, Z3, Z3
+	VMOVAPS.Z   Z3, K1, Z3
+	VFMADD231PS Z3, Z3, Z9
+
+done331:
+	VADDPS       Z11, Z9, Z9
+	VADDPS       Z12, Z10, Z10
+	VADDPS       Z10, Z9, Z9
+	VSHUFF64X2   $0x4e, Z9, Z9, Z3
+	VADDPS       Z3, Z9, Z9
+	VSHUFF64X2   $0xb1, Z9, Z9, Z3
+	VADDPS       Z3, Z9, Z9
+	VSHUFPS      $0x4e, Z9, Z9, Z3
+	VADDPS       Z3, Z9, Z9
+	VSHUFPS      $0xb1, Z9, Z9, Z3
+	VADDPS       Z3, Z9, Z9
+	VFMADD213PS  Z1, Z0, Z9
+	VSQRTSS      X9, X9, X9
+	VDIVSS       X9, X2, X9
+	VBROADCASTSS X9, Z3
+	TESTQ        R11, R11
+	JZ           skip332
+	VMOVSS       X3, (R11)
+	ADDQ         $0x04, R11
+
+skip332:
+	XORQ R14, R14
+
+single334:
+	CMPQ        R14, CX
+	JGE         rest335
+	VMOVUPS     (R8)(R14*1), Z13
+	VSUBPS      Z5, Z13, Z13
+	VMULPS      Z3, Z13, Z13
+	VMOVUPS     (R12)(R14*1), Z14
+	VFMADD132PS (R10)(R14*1), Z14, Z13
+	VMOVUPS     Z13, (R9)(R14*1)
+	ADDQ        $+64, R14
+	JMP         single334
+
+rest335:
+	TESTQ       DX, DX
+	JZ          done336
+	VMOVUPS.Z   (R8)(R14*1), K1, Z13
+	VSUBPS      Z5, Z13, Z13
+	VMULPS      Z3, Z13, Z13
+	VMOVUPS.Z   (R10)(R14*1), K1, Z3
+	VMOVUPS.Z   (R12)(R14*1), K1, Z14
+	VFMADD132PS Z3, Z14, Z13
+	VMOVUPS     Z13, K1, (R9)(R14*1)
+
+done336:
+	ADDQ AX, SI
+	ADDQ AX, R8
+	ADDQ AX, R9
+	JMP  row315
+
+end318:
+	VZEROUPPER
+	RET
+
+// func rmsNormAVX512(rows int, dim int, share float32, eps float32, x *float32, residual *float32, h *float32, y *float32, gain *float32, bias *float32, mean *float32, inverse *float32)
+// Requires: AVX, AVX512F
+TEXT ·rmsNormAVX512(SB), NOSPLIT, $0-88
+	MOVQ         dim+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x0f, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks16<>+0(SB), BX
+	KMOVW        (BX)(DX*4), K1
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         x+24(FP), SI
+	MOVQ         residual+32(FP), DI
+	MOVQ         h+40(FP), R8
+	MOVQ         y+48(FP), R9
+	MOVQ         gain+56(FP), R10
+	MOVQ         inverse+80(FP), R11
+	VBROADCASTSS share+16(FP), Z0
+	VBROADCASTSS eps+20(FP), Z1
+	VBROADCASTSS word3f800000<>+0(SB), Z2
+
+row337:
+	DECQ  BX
+	JL    end340
+	TESTQ DI, DI
+	JZ    plain338
+	XORQ  R12, R12
+
+single342:
+	CMPQ    R12, CX
+	JGE     rest343
+	VMOVUPS (SI)(R12*1), Z3
+	VADDPS  (DI)(R12*1), Z3, Z3
+	VMOVUPS Z3, (R8)(R12*1)
+	ADDQ    $+64, R12
+	JMP     single342
+
+rest343:
+	TESTQ     DX, DX
+	JZ        done344
+	VMOVUPS.Z (SI)(R12*1), K1, Z3
+	VMOVUPS.Z (DI)(R12*1), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	VMOVUPS   Z3, K1, (R8)(R12*1)
+
+done344:
+	ADDQ AX, DI
+	JMP  ready339
+
+plain338:
+	MOVQ SI, R8
+
+ready339:
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	XORQ   R12, R12
+	MOVQ   CX, R13
+	SUBQ   $+256, R13
+	JL     single346
+
+many345:
+	VMOVUPS     (R8)(R12*1), Z3
+	VFMADD231PS Z3, Z3, Z5
+	VMOVUPS     64(R8)(R12*1), Z3
+	VFMADD231PS Z3, Z3, Z6
+	VMOVUPS     128(R8)(R12*1), Z3
+	VFMADD231PS Z3, Z3, Z7
+	VMOVUPS     192(R8)(R12*1), Z3
+	VFMADD231PS Z3, Z3, Z8
+	ADDQ        $+256, R12
+	CMPQ        R12, R13
+	JLE         many345
+
+single346:
+	CMPQ        R12, CX
+	JGE         rest347
+	VMOVUPS     (R8)(R12*1), Z3
+	VFMADD231PS Z3, Z3, Z5
+	ADDQ        $+64, R12
+	JMP         single346
+
+rest347:
+	TESTQ       DX, DX
+	JZ          done348
+	VMOVUPS.Z   (R8)(R12*1), K1, Z3
+	VFMADD231PS Z3, Z3, Z5
+
+done348:
+	VADDPS       Z7, Z5, Z5
+	VADDPS       Z8, Z6, Z6
+	VADDPS       Z6, Z5, Z5
+	VSHUFF64X2   $0x4e, Z5, Z5, Z3
+	VADDPS       Z3, Z5, Z5
+	VSHUFF64X2   $0xb1, Z5, Z5, Z3
+	VADDPS       Z3, Z5, Z5
+	VSHUFPS      $0x4e, Z5, Z5, Z3
+	VADDPS       Z3, Z5, Z5
+	VSHUFPS      $0xb1, Z5, Z5, Z3
+	VADDPS       Z3, Z5, Z5
+	VFMADD213PS  Z1, Z0, Z5
+	VSQRTSS      X5, X5, X5
+	VDIVSS       X5, X2, X5
+	VBROADCASTSS X5, Z3
+	TESTQ        R11, R11
+	JZ           skip349
+	VMOVSS       X3, (R11)
+	ADDQ         $0x04, R11
+
+skip349:
+	XORQ R12, R12
+
+single351:
+	CMPQ    R12, CX
+	JGE     rest352
+	VMOVUPS (R8)(R12*1), Z9
+	VMULPS  Z3, Z9, Z9
+	VMULPS  (R10)(R12*1), Z9, Z9
+	VMOVUPS Z9, (R9)(R12*1)
+	ADDQ    $+64, R12
+	JMP     single351
+
+rest352:
+	TESTQ     DX, DX
+	JZ        done353
+	VMOVUPS.Z (R8)(R12*1), K1, Z9
+	VMULPS    Z3, Z9, Z9
+	VMOVUPS.Z (R10)(R12*1), K1, Z3
+	VMULPS    Z3, Z9, Z9
+	VMOVUPS   Z9, K1, (R9)(R12*1)
+
+done353:
+	ADDQ AX, SI
+	ADDQ AX, R8
+	ADDQ AX, R9
+	JMP  row337
+
+end340:
+	VZEROUPPER
+	RET
+
+// func layerNormGradAVX512(rows int, dim int, share float32, add uint32, dy *float32, h *float32, gain *float32, mean *float32, inverse *float32, dx *float32, dgain *float32, dbias *float32)
+// Requires: AVX, AVX512F
+TEXT ·layerNormGradAVX512(SB), NOSPLIT, $0-88
+	MOVQ         dim+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x0f, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks16<>+0(SB), BX
+	KMOVW        (BX)(DX*4), K1
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         dy+24(FP), SI
+	MOVQ         h+32(FP), DI
+	MOVQ         gain+40(FP), R8
+	MOVQ         inverse+56(FP), R9
+	MOVQ         dx+64(FP), R10
+	MOVQ         dgain+72(FP), R11
+	MOVQ         mean+48(FP), R12
+	MOVQ         dbias+80(FP), R13
+	VBROADCASTSS share+16(FP), Z0
+	VBROADCASTSS add+20(FP), Z1
+
+row354:
+	DECQ         BX
+	JL           end355
+	VBROADCASTSS (R9), Z3
+	ADDQ         $0x04, R9
+	VBROADCASTSS (R12), Z2
+	ADDQ         $0x04, R12
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	XORQ         R14, R14
+	MOVQ         CX, R15
+	SUBQ         $+128, R15
+	JL           single357
+
+many356:
+	VMOVUPS     (DI)(R14*1), Z8
+	VSUBPS      Z2, Z8, Z8
+	VMULPS      Z3, Z8, Z8
+	VMOVUPS     (SI)(R14*1), Z9
+	VMULPS      (R8)(R14*1), Z9, Z9
+	VADDPS      Z9, Z4, Z4
+	VFMADD231PS Z8, Z9, Z6
+	VMOVUPS     64(DI)(R14*1), Z8
+	VSUBPS      Z2, Z8, Z8
+	VMULPS      Z3, Z8, Z8
+	VMOVUPS     64(SI)(R14*1), Z9
+	VMULPS      64(R8)(R14*1), Z9, Z9
+	VADDPS      Z9, Z5, Z5
+	VFMADD231PS Z8, Z9, Z7
+	ADDQ        $+128, R14
+	CMPQ        R14, R15
+	JLE         many356
+
+single357:
+	CMPQ        R14, CX
+	JGE         rest358
+	VMOVUPS     (DI)(R14*1), Z8
+	VSUBPS      Z2, Z8, Z8
+	VMULPS      Z3, Z8, Z8
+	VMOVUPS     (SI)(R14*1), Z9
+	VMULPS      (R8)(R14*1), Z9, Z9
+	VADDPS      Z9, Z4, Z4
+	VFMADD231PS Z8, Z9, Z6
+	ADDQ        $+64, R14
+	JMP         single357
+
+rest358:
+	TESTQ       DX, DX
+	JZ          done359
+	VMOVUPS.Z   (DI)(R14*1), K1, Z8
+	VSUBPS      Z2, Z8, Z8
+	VMULPS      Z3, Z8, Z8
+	VMOVUPS.Z   (SI)(R14*1), K1, Z9
+	VMOVUPS.Z   (R8)(R14*1), K1, Z10
+	VMULPS      Z10, Z9, Z9
+	VADDPS      Z9, Z4, Z4
+	VFMADD231PS Z8, Z9, Z6
+
+done359:
+	VADDPS     Z7, Z6, Z6
+	VADDPS     Z5, Z4, Z4
+	VSHUFF64X2 $0x4e, Z6, Z6, Z8
+	VADDPS     Z8, Z6, Z6
+	VSHUFF64X2 $0xb1, Z6, Z6, Z8
+	VADDPS     Z8, Z6, Z6
+	VSHUFPS    $0x4e, Z6, Z6, Z8
+	VADDPS     Z8, Z6, Z6
+	VSHUFPS    $0xb1, Z6, Z6, Z8
+	VADDPS     Z8, Z6, Z6
+	VMULPS     Z0, Z6, Z6
+	VSHUFF64X2 $0x4e, Z4, Z4, Z8
+	VADDPS     Z8, Z4, Z4
+	VSHUFF64X2 $0xb1, Z4, Z4, Z8
+	VADDPS     Z8, Z4, Z4
+	VSHUFPS    $0x4e, Z4, Z4, Z8
+	VADDPS     Z8, Z4, Z4
+	VSHUFPS    $0xb1, Z4, Z4, Z8
+	VADDPS     Z8, Z4, Z4
+	VMULPS     Z0, Z4, Z4
+	XORQ       R14, R14
+
+single361:
+	CMPQ         R14, CX
+	JGE          rest362
+	VMOVUPS      (DI)(R14*1), Z8
+	VSUBPS       Z2, Z8, Z8
+	VMULPS       Z3, Z8, Z8
+	VMOVUPS      (SI)(R14*1), Z9
+	VMOVUPS      (R11)(R14*1), Z10
+	VFMADD231PS  Z8, Z9, Z10
+	VMOVUPS      Z10, (R11)(R14*1)
+	VMOVUPS      (R13)(R14*1), Z10
+	VADDPS       Z9, Z10, Z10
+	VMOVUPS      Z10, (R13)(R14*1)
+	VMULPS       (R8)(R14*1), Z9, Z9
+	VSUBPS       Z4, Z9, Z9
+	VFNMADD231PS Z8, Z6, Z9
+	VMOVUPS      (R10)(R14*1), Z8
+	VPANDD       Z1, Z8, Z8
+	VFMADD231PS  Z3, Z9, Z8
+	VMOVUPS      Z8, (R10)(R14*1)
+	ADDQ         $+64, R14
+	JMP          single361
+
+rest362:
+	TESTQ        DX, DX
+	JZ           done363
+	VMOVUPS.Z    (DI)(R14*1), K1, Z8
+	VSUBPS       Z2, Z8, Z8
+	VMULPS       Z3, Z8, Z8
+	VMOVUPS.Z    (SI)(R14*1), K1, Z2
+	VMOVUPS.Z    (R11)(R14*1), K1, Z9
+	VFMADD231PS  Z8, Z2, Z9
+	VMOVUPS      Z9, K1, (R11)(R14*1)
+	VMOVUPS.Z    (R13)(R14*1), K1, Z9
+	VADDPS       Z2, Z9, Z9
+	VMOVUPS      Z9, K1, (R13)(R14*1)
+	VMOVUPS.Z    (R8)(R14*1), K1, Z9
+	VMULPS       Z9, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	VFNMADD231PS Z8, Z6, Z2
+	VMOVUPS.Z    (R10)(R14*1), K1, Z8
+	VPANDD       Z1, Z8, Z8
+	VFMADD231PS  Z3, Z2, Z8
+	VMOVUPS      Z8, K1, (R10)(R14*1)
+
+done363:
+	ADDQ AX, SI
+	ADDQ AX, DI
+	ADDQ AX, R10
+	JMP  row354
+
+end355:
+	VZEROUPPER
+	RET
+
+// func rmsNormGradAVX512(rows int, dim int, share float32, add uint32, dy *float32, h *float32, gain *float32, mean *float32, inverse *float32, dx *float32, dgain *float32, dbias *float32)
+// Requires: AVX, AVX512F
+TEXT ·rmsNormGradAVX512(SB), NOSPLIT, $0-88
+	MOVQ         dim+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x0f, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks16<>+0(SB), BX
+	KMOVW        (BX)(DX*4), K1
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         dy+24(FP), SI
+	MOVQ         h+32(FP), DI
+	MOVQ         gain+40(FP), R8
+	MOVQ         inverse+56(FP), R9
+	MOVQ         dx+64(FP), R10
+	MOVQ         dgain+72(FP), R11
+	VBROADCASTSS share+16(FP), Z0
+	VBROADCASTSS add+20(FP), Z1
+
+row364:
+	DECQ         BX
+	JL           end365
+	VBROADCASTSS (R9), Z2
+	ADDQ         $0x04, R9
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	XORQ         R12, R12
+	MOVQ         CX, R13
+	SUBQ         $+128, R13
+	JL           single367
+
+many366:
+	VMOVUPS     (DI)(R12*1), Z7
+	VMULPS      Z2, Z7, Z7
+	VMOVUPS     (SI)(R12*1), Z8
+	VMULPS      (R8)(R12*1), Z8, Z8
+	VFMADD231PS Z7, Z8, Z5
+	VMOVUPS     64(DI)(R12*1), Z7
+	VMULPS      Z2, Z7, Z7
+	VMOVUPS     64(SI)(R12*1), Z8
+	VMULPS      64(R8)(R12*1), Z8, Z8
+	VFMADD231PS Z7, Z8, Z6
+	ADDQ        $+128, R12
+	CMPQ        R12, R13
+	JLE         many366
+
+single367:
+	CMPQ        R12, CX
+	JGE         rest368
+	VMOVUPS     (DI)(R12*1), Z7
+	VMULPS      Z2, Z7, Z7
+	VMOVUPS     (SI)(R12*1), Z8
+	VMULPS      (R8)(R12*1), Z8, Z8
+	VFMADD231PS Z7, Z8, Z5
+	ADDQ        $+64, R12
+	JMP         single367
+
+rest368:
+	TESTQ       DX, DX
+	JZ          done369
+	VMOVUPS.Z   (DI)(R12*1), K1, Z7
+	VMULPS      Z2, Z7, Z7
+	VMOVUPS.Z   (SI)(R12*1), K1, Z8
+	VMOVUPS.Z   (R8)(R12*1), K1, Z9
+	VMULPS      Z9, Z8, Z8
+	VFMADD231PS Z7, Z8, Z5
+
+done369:
+	VADDPS     Z6, Z5, Z5
+	VADDPS     Z4, Z3, Z3
+	VSHUFF64X2 $0x4e, Z5, Z5, Z7
+	VADDPS     Z7, Z5, Z5
+	VSHUFF64X2 $0xb1, Z5, Z5, Z7
+	VADDPS     Z7, Z5, Z5
+	VSHUFPS    $0x4e, Z5, Z5, Z7
+	VADDPS     Z7, Z5, Z5
+	VSHUFPS    $0xb1, Z5, Z5, Z7
+	VADDPS     Z7, Z5, Z5
+	VMULPS     Z0, Z5, Z5
+	XORQ       R12, R12
+
+single371:
+	CMPQ         R12, CX
+	JGE          rest372
+	VMOVUPS      (DI)(R12*1), Z7
+	VMULPS       Z2, Z7, Z7
+	VMOVUPS      (SI)(R12*1), Z8
+	VMOVUPS      (R11)(R12*1), Z9
+	VFMADD231PS  Z7, Z8, Z9
+	VMOVUPS      Z9, (R11)(R12*1)
+	VMULPS       (R8)(R12*1), Z8, Z8
+	VFNMADD231PS Z7, Z5, Z8
+	VMOVUPS      (R10)(R12*1), Z7
+	VPANDD       Z1, Z7, Z7
+	VFMADD231PS  Z2, Z8, Z7
+	VMOVUPS      Z7, (R10)(R12*1)
+	ADDQ         $+64, R12
+	JMP          single371
+
+rest372:
+	TESTQ        DX, DX
+	JZ           done373
+	VMOVUPS.Z    (DI)(R12*1), K1, Z7
+	VMULPS       Z2, Z7, Z7
+	VMOVUPS.Z    (SI)(R12*1), K1, Z8
+	VMOVUPS.Z    (R11)(R12*1), K1, Z9
+	VFMADD231PS  Z7, Z8, Z9
+	VMOVUPS      Z9, K1, (R11)(R12*1)
+	VMOVUPS.Z    (R8)(R12*1), K1, Z9
+	VMULPS       Z9, Z8, Z8
+	VFNMADD231PS Z7, Z5, Z8
+	VMOVUPS.Z    (R10)(R12*1), K1, Z7
+	VPANDD       Z1, Z7, Z7
+	VFMADD231PS  Z2, Z8, Z7
+	VMOVUPS      Z7, K1, (R10)(R12*1)
+
+done373:
+	ADDQ AX, SI
+	ADDQ AX, DI
+	ADDQ AX, R10
+	JMP  row364
+
+end365:
+	VZEROUPPER
+	RET
+
+// func addBiasAVX512(rows int, cols int, x *float32, bias *float32)
+// Requires: AVX, AVX512F
+TEXT ·addBiasAVX512(SB), NOSPLIT, $0-32
+	MOVQ  cols+8(FP), AX
+	MOVQ  AX, DX
+	ANDQ  $0x0f, DX
+	MOVQ  AX, CX
+	SUBQ  DX, CX
+	SHLQ  $0x02, CX
+	LEAQ  masks16<>+0(SB), BX
+	KMOVW (BX)(DX*4), K1
+	SHLQ  $0x02, AX
+	MOVQ  rows+0(FP), BX
+	MOVQ  x+16(FP), SI
+	MOVQ  bias+24(FP), DI
+
+row374:
+	DECQ BX
+	JL   end375
+	XORQ R8, R8
+
+single377:
+	CMPQ    R8, CX
+	JGE     rest378
+	VMOVUPS (SI)(R8*1), Z0
+	VADDPS  (DI)(R8*1), Z0, Z0
+	VMOVUPS Z0, (SI)(R8*1)
+	ADDQ    $+64, R8
+	JMP     single377
+
+rest378:
+	TESTQ     DX, DX
+	JZ        done379
+	VMOVUPS.Z (SI)(R8*1), K1, Z0
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (SI)(R8*1)
+
+done379:
+	ADDQ AX, SI
+	JMP  row374
+
+end375:
+	VZEROUPPER
+	RET
+
+// func columnSumsAVX512(rows int, cols int, stride int, x *float32, sums *float32)
+// Requires: AVX, AVX512F
+TEXT ·columnSumsAVX512(SB), NOSPLIT, $0-40
+	MOVQ  cols+8(FP), AX
+	MOVQ  AX, CX
+	ANDQ  $0x0f, CX
+	SUBQ  CX, AX
+	SHLQ  $0x02, AX
+	LEAQ  masks16<>+0(SB), DX
+	KMOVW (DX)(CX*4), K1
+	MOVQ  stride+16(FP), DX
+	MOVQ  rows+0(FP), BX
+	MOVQ  x+24(FP), SI
+	MOVQ  sums+32(FP), DI
+	XORQ  R8, R8
+	MOVQ  AX, R9
+	SUBQ  $+512, R9
+	JL    single381
+
+many380:
+	VMOVUPS (DI)(R8*1), Z0
+	VMOVUPS 64(DI)(R8*1), Z1
+	VMOVUPS 128(DI)(R8*1), Z2
+	VMOVUPS 192(DI)(R8*1), Z3
+	VMOVUPS 256(DI)(R8*1), Z4
+	VMOVUPS 320(DI)(R8*1), Z5
+	VMOVUPS 384(DI)(R8*1), Z6
+	VMOVUPS 448(DI)(R8*1), Z7
+	MOVQ    SI, R10
+	MOVQ    BX, R11
+
+down384:
+	VADDPS  (R10)(R8*1), Z0, Z0
+	VADDPS  64(R10)(R8*1), Z1, Z1
+	VADDPS  128(R10)(R8*1), Z2, Z2
+	VADDPS  192(R10)(R8*1), Z3, Z3
+	VADDPS  256(R10)(R8*1), Z4, Z4
+	VADDPS  320(R10)(R8*1), Z5, Z5
+	VADDPS  384(R10)(R8*1), Z6, Z6
+	VADDPS  448(R10)(R8*1), Z7, Z7
+	ADDQ    DX, R10
+	DECQ    R11
+	JNZ     down384
+	VMOVUPS Z0, (DI)(R8*1)
+	VMOVUPS Z1, 64(DI)(R8*1)
+	VMOVUPS Z2, 128(DI)(R8*1)
+	VMOVUPS Z3, 192(DI)(R8*1)
+	VMOVUPS Z4, 256(DI)(R8*1)
+	VMOVUPS Z5, 320(DI)(R8*1)
+	VMOVUPS Z6, 384(DI)(R8*1)
+	VMOVUPS Z7, 448(DI)(R8*1)
+	ADDQ    $+512, R8
+	CMPQ    R8, R9
+	JLE     many380
+
+single381:
+	CMPQ    R8, AX
+	JGE     rest382
+	VMOVUPS (DI)(R8*1), Z0
+	MOVQ    SI, R9
+	MOVQ    BX, R10
+
+down385:
+	VADDPS  (R9)(R8*1), Z0, Z0
+	ADDQ    DX, R9
+	DECQ    R10
+	JNZ     down385
+	VMOVUPS Z0, (DI)(R8*1)
+	ADDQ    $+64, R8
+	JMP     single381
+
+rest382:
+	TESTQ     CX, CX
+	JZ        done383
+	VMOVUPS.Z (DI)(R8*1), K1, Z0
+	MOVQ      SI, AX
+	MOVQ      BX, CX
+
+down386:
+	VMOVUPS.Z (AX)(R8*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	ADDQ      DX, AX
+	DECQ      CX
+	JNZ       down386
+	VMOVUPS   Z0, K1, (DI)(R8*1)
+
+done383:
 	VZEROUPPER
 	RET
 
@@ -4413,9 +5967,9 @@ TEXT ·adamwAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS 24(R8), Z6
 	XORQ         R8, R8
 
-loop244:
+single388:
 	CMPQ        R8, AX
-	JGE         rest245
+	JGE         rest389
 	VMOVUPS     (BX)(R8*1), Z8
 	VMOVUPS     (SI)(R8*1), Z9
 	VMOVUPS     (DI)(R8*1), Z10
@@ -4435,11 +5989,11 @@ loop244:
 	VSUBPS      Z9, Z11, Z11
 	VMOVUPS     Z11, (DX)(R8*1)
 	ADDQ        $+64, R8
-	JMP         loop244
+	JMP         single388
 
-rest245:
+rest389:
 	TESTQ       CX, CX
-	JZ          done246
+	JZ          done390
 	VMOVUPS.Z   (BX)(R8*1), K1, Z8
 	VMOVUPS.Z   (SI)(R8*1), K1, Z9
 	VMOVUPS.Z   (DI)(R8*1), K1, Z10
@@ -4459,6 +6013,6 @@ rest245:
 	VSUBPS      Z9, Z11, Z11
 	VMOVUPS     Z11, K1, (DX)(R8*1)
 
-done246:
+done390:
 	VZEROUPPER
 	RET

@@ -129,6 +129,36 @@ func softmaxAgainAVX2(rows int, cols int, scale float32, x *float32, sums *float
 //go:noescape
 func softmaxGradAVX2(rows int, cols int, scale float32, p *float32, d *float32)
 
+// layerNormAVX2 computes y = gain·(h−mean)·inverse + bias of rows, of h = x + residual, or of x where residual is nil; share is 1/dim.
+//
+//go:noescape
+func layerNormAVX2(rows int, dim int, share float32, eps float32, x *float32, residual *float32, h *float32, y *float32, gain *float32, bias *float32, mean *float32, inverse *float32)
+
+// rmsNormAVX2 computes y = gain·(h−mean)·inverse + bias of rows, of h = x + residual, or of x where residual is nil; share is 1/dim.
+//
+//go:noescape
+func rmsNormAVX2(rows int, dim int, share float32, eps float32, x *float32, residual *float32, h *float32, y *float32, gain *float32, bias *float32, mean *float32, inverse *float32)
+
+// layerNormGradAVX2 computes the gradients of a norm: dgain += dy·x̂, dbias += dy, and dx, which they are added to where add has all bits set and not where it has none, = inverse·(d − mean(d) − x̂·mean(d·x̂)) of d = dy·gain and x̂ = (h−mean)·inverse.
+//
+//go:noescape
+func layerNormGradAVX2(rows int, dim int, share float32, add uint32, dy *float32, h *float32, gain *float32, mean *float32, inverse *float32, dx *float32, dgain *float32, dbias *float32)
+
+// rmsNormGradAVX2 computes the gradients of a norm: dgain += dy·x̂, dbias += dy, and dx, which they are added to where add has all bits set and not where it has none, = inverse·(d − mean(d) − x̂·mean(d·x̂)) of d = dy·gain and x̂ = (h−mean)·inverse.
+//
+//go:noescape
+func rmsNormGradAVX2(rows int, dim int, share float32, add uint32, dy *float32, h *float32, gain *float32, mean *float32, inverse *float32, dx *float32, dgain *float32, dbias *float32)
+
+// addBiasAVX2 computes x += bias in every row.
+//
+//go:noescape
+func addBiasAVX2(rows int, cols int, x *float32, bias *float32)
+
+// columnSumsAVX2 computes sums += Σ x over rows, of which there is one, at a distance in bytes.
+//
+//go:noescape
+func columnSumsAVX2(rows int, cols int, stride int, x *float32, sums *float32)
+
 // adamwAVX2 computes a step of AdamW.
 //
 //go:noescape
@@ -258,6 +288,36 @@ func softmaxAgainAVX512(rows int, cols int, scale float32, x *float32, sums *flo
 //
 //go:noescape
 func softmaxGradAVX512(rows int, cols int, scale float32, p *float32, d *float32)
+
+// layerNormAVX512 computes y = gain·(h−mean)·inverse + bias of rows, of h = x + residual, or of x where residual is nil; share is 1/dim.
+//
+//go:noescape
+func layerNormAVX512(rows int, dim int, share float32, eps float32, x *float32, residual *float32, h *float32, y *float32, gain *float32, bias *float32, mean *float32, inverse *float32)
+
+// rmsNormAVX512 computes y = gain·(h−mean)·inverse + bias of rows, of h = x + residual, or of x where residual is nil; share is 1/dim.
+//
+//go:noescape
+func rmsNormAVX512(rows int, dim int, share float32, eps float32, x *float32, residual *float32, h *float32, y *float32, gain *float32, bias *float32, mean *float32, inverse *float32)
+
+// layerNormGradAVX512 computes the gradients of a norm: dgain += dy·x̂, dbias += dy, and dx, which they are added to where add has all bits set and not where it has none, = inverse·(d − mean(d) − x̂·mean(d·x̂)) of d = dy·gain and x̂ = (h−mean)·inverse.
+//
+//go:noescape
+func layerNormGradAVX512(rows int, dim int, share float32, add uint32, dy *float32, h *float32, gain *float32, mean *float32, inverse *float32, dx *float32, dgain *float32, dbias *float32)
+
+// rmsNormGradAVX512 computes the gradients of a norm: dgain += dy·x̂, dbias += dy, and dx, which they are added to where add has all bits set and not where it has none, = inverse·(d − mean(d) − x̂·mean(d·x̂)) of d = dy·gain and x̂ = (h−mean)·inverse.
+//
+//go:noescape
+func rmsNormGradAVX512(rows int, dim int, share float32, add uint32, dy *float32, h *float32, gain *float32, mean *float32, inverse *float32, dx *float32, dgain *float32, dbias *float32)
+
+// addBiasAVX512 computes x += bias in every row.
+//
+//go:noescape
+func addBiasAVX512(rows int, cols int, x *float32, bias *float32)
+
+// columnSumsAVX512 computes sums += Σ x over rows, of which there is one, at a distance in bytes.
+//
+//go:noescape
+func columnSumsAVX512(rows int, cols int, stride int, x *float32, sums *float32)
 
 // adamwAVX512 computes a step of AdamW.
 //

@@ -12,6 +12,8 @@ func rows(s set) {
 	activations(s)
 	maximum(s)
 	softmax(s)
+	norms(s)
+	columns(s)
 	adamw(s)
 }
 

@@ -110,7 +110,7 @@ func softmax(s set) {
 	scale = s.parameter("scale")
 	eachRow(rows, stride, []GPVirtual{pp, pd}, func() {
 		parts := several(4, s.zero)
-		p.each(4, func(v view) { VFMADD231PS(v.load(pp), v.load(pd), parts[v.unit]) })
+		p.each(4, func(v view) { VFMADD231PS(v.read(pp), v.load(pd), parts[v.unit]) })
 		along := join(parts, VADDPS)
 		s.fold(along, VADDPS)
 		p.each(1, func(v view) {

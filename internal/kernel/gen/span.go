@@ -163,32 +163,43 @@ type view struct {
 
 // each writes the loops over a row: body once a vector, unroll of them a turn as long as there are so many.
 func (p *span) each(unroll int, body func(v view)) {
+	p.groups(unroll, func(group []view) {
+		for _, v := range group {
+			body(v)
+		}
+	})
+}
+
+// groups writes the loops over a row: body is given many vectors at once, and where there are fewer left, one.
+func (p *span) groups(many int, body func(group []view)) {
 	i := GP64()
 	XORQ(i, i)
-	many, loop, rest, done := label("many"), label("loop"), label("rest"), label("done")
-	if unroll > 1 {
+	turns, single, rest, done := label("many"), label("single"), label("rest"), label("done")
+	if many > 1 {
 		last := GP64()
 		MOVQ(p.whole, last)
-		SUBQ(I32(unroll*p.bytes()), last)
-		JL(LabelRef(loop))
-		Label(many)
-		for u := range unroll {
-			body(view{p, i, u * p.bytes(), u, false})
+		SUBQ(I32(many*p.bytes()), last)
+		JL(LabelRef(single))
+		Label(turns)
+		group := make([]view, many)
+		for u := range group {
+			group[u] = view{p, i, u * p.bytes(), u, false}
 		}
-		ADDQ(I32(unroll*p.bytes()), i)
+		body(group)
+		ADDQ(I32(many*p.bytes()), i)
 		CMPQ(i, last)
-		JLE(LabelRef(many))
+		JLE(LabelRef(turns))
 	}
-	Label(loop)
+	Label(single)
 	CMPQ(i, p.whole)
 	JGE(LabelRef(rest))
-	body(view{p, i, 0, 0, false})
+	body([]view{{p, i, 0, 0, false}})
 	ADDQ(I32(p.bytes()), i)
-	JMP(LabelRef(loop))
+	JMP(LabelRef(single))
 	Label(rest)
 	TESTQ(p.rest, p.rest)
 	JZ(LabelRef(done))
-	body(view{p, i, 0, 0, true})
+	body([]view{{p, i, 0, 0, true}})
 	Label(done)
 }
 
@@ -206,6 +217,14 @@ func (v view) load(base Register) VecVirtual {
 		VMASKMOVPS(v.at(base), v.mask, x)
 	}
 	return x
+}
+
+// read returns the vector of a row as an operand that is only read.
+func (v view) read(base Register) Op {
+	if v.masked {
+		return v.load(base)
+	}
+	return v.at(base)
 }
 
 func (v view) store(x VecVirtual, base Register) {
@@ -246,6 +265,13 @@ func (s set) fold(x VecVirtual, f func(ops ...Op)) {
 	f(y, x, x)
 	VSHUFPS(U8(0xb1), x, x, y)
 	f(y, x, x)
+}
+
+// spread brings the first lane of x into every lane.
+func (s set) spread(x VecVirtual) VecVirtual {
+	v := s.vec()
+	VBROADCASTSS(x.AsX(), v)
+	return v
 }
 
 // join adds up several vectors of partial results into the first.
