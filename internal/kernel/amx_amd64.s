@@ -62,13 +62,13 @@ step:
 	ADDQ  $+2048, AX
 	ADDQ  $+2048, R15
 	TESTQ R8, R8
-	JZ    rounded
+	JZ    prepared
 	CMPQ  CX, $0x01
-	JNE   round
+	JNE   prepare
 	KMOVW K3, K1
 	KMOVW K4, K2
 
-round:
+prepare:
 	MOVQ R12, DI
 	MOVQ R14, SI
 	MOVQ R8, R13
@@ -78,14 +78,14 @@ row:
 	VMOVUPS.Z 64(DI), K2, Z1
 	BYTE $0x62; BYTE $0xf2; BYTE $0x77; BYTE $0x48; BYTE $0x72; BYTE $0xd0 // vcvtne2ps2bf16 %zmm0,%zmm1,%zmm2
 	VMOVDQU64 Z2, (SI)
-	ADDQ      R9, DI
 	ADDQ      $0x40, SI
+	ADDQ      R9, DI
 	DECQ      R13
 	JNZ       row
 	ADDQ      $0x80, R12
 	ADDQ      $+2048, R14
 
-rounded:
+prepared:
 	DECQ  CX
 	JNZ   step
 	MOVQ  R11, R13
@@ -101,6 +101,92 @@ rounded:
 	MOVQ  R8, AX
 	SHLQ  $0x06, AX
 	ADDQ  AX, dst+88(FP)
+	ADDQ  $+128, DX
+	ADDQ  skip+32(FP), R15
+	DECQ  panels+0(FP)
+	JNZ   panel
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0xc0 // tilerelease
+	VZEROUPPER
+	RET
+
+// func tilesBF16Fetch(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, acc int, shapes *byte, src *float32, lda int, rows int, each int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·tilesBF16Fetch(SB), NOSPLIT, $0-104
+	MOVQ shapes+64(FP), AX
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
+	MOVQ b+24(FP), R15
+	MOVQ c+40(FP), DX
+	MOVQ ldc+48(FP), R11
+	MOVQ $0x00000040, R10
+	MOVQ lda+80(FP), R9
+	MOVQ each+96(FP), R8
+
+panel:
+	MOVQ    rows+88(FP), AX
+	CMPQ    R8, AX
+	CMOVQGT AX, R8
+	SUBQ    R8, rows+88(FP)
+	MOVQ    src+72(FP), R12
+	CMPQ    acc+56(FP), $0x00
+	JEQ     zero
+	MOVQ    R11, R13
+	SHLQ    $0x04, R13
+	ADDQ    DX, R13
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x84; BYTE $0x1a; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rdx,%r11,1),%tmm0
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x8c; BYTE $0x1a; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%rdx,%r11,1),%tmm1
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x94; BYTE $0x1d; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r13,%r11,1),%tmm2
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x9c; BYTE $0x1d; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%r13,%r11,1),%tmm3
+	JMP     started
+
+zero:
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0 // tilezero %tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8 // tilezero %tmm1
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0 // tilezero %tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8 // tilezero %tmm3
+
+started:
+	MOVQ kb+8(FP), CX
+	MOVQ a+16(FP), AX
+
+step:
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x10; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rax,%r10,1),%tmm4
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r15,%r10,1),%tmm6
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x17; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // tileloadd 0x400(%r15,%r10,1),%tmm7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // tdpbf16ps %tmm6,%tmm4,%tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // tdpbf16ps %tmm7,%tmm4,%tmm1
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x10; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // tileloadd 0x400(%rax,%r10,1),%tmm5
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // tdpbf16ps %tmm6,%tmm5,%tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // tdpbf16ps %tmm7,%tmm5,%tmm3
+	ADDQ  $+2048, AX
+	ADDQ  $+2048, R15
+	TESTQ R8, R8
+	JZ    prepared
+	MOVQ  R12, DI
+	MOVQ  R8, R13
+
+row:
+	PREFETCHT1 (DI)
+	PREFETCHT1 64(DI)
+	ADDQ       R9, DI
+	DECQ       R13
+	JNZ        row
+	MOVQ       R9, R13
+	SHLQ       $0x05, R13
+	ADDQ       R13, R12
+
+prepared:
+	DECQ  CX
+	JNZ   step
+	MOVQ  R11, R13
+	SHLQ  $0x04, R13
+	ADDQ  DX, R13
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x1a; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm0,0x0(%rdx,%r11,1)
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x1a; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm1,0x40(%rdx,%r11,1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x1d; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm2,0x0(%r13,%r11,1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x1d; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm3,0x40(%r13,%r11,1)
+	MOVQ  R8, AX
+	IMULQ R9, AX
+	ADDQ  AX, src+72(FP)
 	ADDQ  $+128, DX
 	ADDQ  skip+32(FP), R15
 	DECQ  panels+0(FP)
@@ -165,6 +251,254 @@ step:
 	LEAQ (SI)(R9*2), SI
 	DECQ BX
 	JNZ  panel
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0xc0 // tilerelease
+	VZEROUPPER
+	RET
+
+// func tilesInt8(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, src *float32, lda int, inverses *float32, dst *byte, count int, each int, tail uint64, order *byte)
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
+TEXT ·tilesInt8(SB), NOSPLIT, $0-168
+	MOVQ      shapes+56(FP), AX
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
+	MOVQ      b+24(FP), R15
+	MOVQ      c+32(FP), DX
+	MOVQ      $0x00000040, R10
+	MOVQ      lda+112(FP), R9
+	MOVQ      each+144(FP), R8
+	MOVQ      order+160(FP), AX
+	VMOVDQU64 (AX), Z31
+
+panel:
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0 // tilezero %tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8 // tilezero %tmm1
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0 // tilezero %tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8 // tilezero %tmm3
+	MOVQ    kb+8(FP), CX
+	MOVQ    a+16(FP), AX
+	MOVQ    count+136(FP), SI
+	CMPQ    R8, SI
+	CMOVQGT SI, R8
+	SUBQ    R8, count+136(FP)
+	MOVQ    src+104(FP), R12
+	MOVQ    dst+128(FP), R14
+	MOVQ    R9, R11
+	SHLQ    $0x05, R11
+	KXNORW  K1, K1, K1
+	KXNORW  K2, K2, K2
+	KXNORW  K3, K3, K3
+	KXNORW  K4, K4, K4
+
+step:
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x10; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rax,%r10,1),%tmm4
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r15,%r10,1),%tmm6
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x17; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // tileloadd 0x400(%r15,%r10,1),%tmm7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4b; BYTE $0x5e; BYTE $0xc4 // tdpbssd %tmm6,%tmm4,%tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x43; BYTE $0x5e; BYTE $0xcc // tdpbssd %tmm7,%tmm4,%tmm1
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x10; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // tileloadd 0x400(%rax,%r10,1),%tmm5
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4b; BYTE $0x5e; BYTE $0xd5 // tdpbssd %tmm6,%tmm5,%tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x43; BYTE $0x5e; BYTE $0xdd // tdpbssd %tmm7,%tmm5,%tmm3
+	ADDQ     $+2048, AX
+	ADDQ     $+2048, R15
+	TESTQ    R8, R8
+	JZ       prepared
+	CMPQ     CX, $0x01
+	JNE      prepare
+	KMOVQ    tail+152(FP), K1
+	KSHIFTRQ $0x10, K1, K2
+	KSHIFTRQ $0x20, K1, K3
+	KSHIFTRQ $0x30, K1, K4
+
+prepare:
+	MOVQ R12, DI
+	MOVQ R14, SI
+	MOVQ inverses+120(FP), BX
+	MOVQ R8, R13
+
+row:
+	PREFETCHT1   (DI)(R11*1)
+	PREFETCHT1   64(DI)(R11*1)
+	PREFETCHT1   128(DI)(R11*1)
+	PREFETCHT1   192(DI)(R11*1)
+	VBROADCASTSS (BX), Z0
+	VMULPS.Z     (DI), Z0, K1, Z1
+	VMULPS.Z     64(DI), Z0, K2, Z2
+	VMULPS.Z     128(DI), Z0, K3, Z3
+	VMULPS.Z     192(DI), Z0, K4, Z4
+	VCVTPS2DQ    Z1, Z1
+	VCVTPS2DQ    Z2, Z2
+	VCVTPS2DQ    Z3, Z3
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKSSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z31, Z1
+	VMOVDQU64    Z1, (SI)
+	ADDQ         R9, DI
+	ADDQ         $0x40, SI
+	ADDQ         $0x04, BX
+	DECQ         R13
+	JNZ          row
+	ADDQ         $+256, R12
+	ADDQ         $+2048, R14
+
+prepared:
+	DECQ     CX
+	JNZ      step
+	MOVQ     sums+88(FP), AX
+	MOVQ     $0x00000080, R13
+	MOVQ     R13, DI
+	SHLQ     $0x04, DI
+	ADDQ     AX, DI
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x28; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm0,0x0(%rax,%r13,1)
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x28; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm1,0x40(%rax,%r13,1)
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x2f; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm2,0x0(%rdi,%r13,1)
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x2f; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm3,0x40(%rdi,%r13,1)
+	MOVQ     columns+80(FP), R13
+	VMOVUPS  (R13), Z16
+	VMOVUPS  64(R13), Z17
+	ADDQ     $+128, R13
+	MOVQ     R13, columns+80(FP)
+	KMOVQ    mask+96(FP), K1
+	KSHIFTRQ $0x10, K1, K2
+	KSHIFTRQ $0x20, K1, K3
+	KSHIFTRQ $0x30, K1, K4
+	MOVQ     rows+72(FP), SI
+	MOVQ     m+64(FP), CX
+	MOVQ     ldc+40(FP), R11
+	MOVQ     DX, DI
+
+scale:
+	VBROADCASTSS (SI), Z8
+	VMULPS       Z16, Z8, Z8
+	VCVTDQ2PS    (AX), Z0
+	VMULPS       Z8, Z0, Z0
+	VBROADCASTSS (SI), Z9
+	VMULPS       Z17, Z9, Z9
+	VCVTDQ2PS    64(AX), Z1
+	VMULPS       Z9, Z1, Z1
+	CMPQ         acc+48(FP), $0x00
+	JEQ          scaled
+	VADDPS       (DI), Z0, K1, Z0
+	VADDPS       64(DI), Z1, K2, Z1
+
+scaled:
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    $+128, AX
+	ADDQ    $0x04, SI
+	ADDQ    R11, DI
+	DECQ    CX
+	JNZ     scale
+	MOVQ    R8, AX
+	IMULQ   R9, AX
+	ADDQ    AX, src+104(FP)
+	MOVQ    R8, AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, inverses+120(FP)
+	SHLQ    $0x04, AX
+	ADDQ    AX, dst+128(FP)
+	ADDQ    $+128, DX
+	DECQ    panels+0(FP)
+	JNZ     panel
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0xc0 // tilerelease
+	VZEROUPPER
+	RET
+
+// func tilesInt8Wide(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·tilesInt8Wide(SB), NOSPLIT, $0-104
+	MOVQ shapes+56(FP), AX
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
+	MOVQ b+24(FP), R15
+	MOVQ c+32(FP), DX
+	MOVQ $0x00000040, R10
+	MOVQ kb+8(FP), R9
+	SHLQ $0x0b, R9
+
+panel:
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0 // tilezero %tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8 // tilezero %tmm1
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0 // tilezero %tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8 // tilezero %tmm3
+	MOVQ kb+8(FP), CX
+	MOVQ a+16(FP), AX
+	LEAQ (R15)(R9*1), R8
+
+step:
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x10; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rax,%r10,1),%tmm4
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r15,%r10,1),%tmm5
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x17; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // tileloadd 0x400(%r15,%r10,1),%tmm6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x53; BYTE $0x5e; BYTE $0xc4 // tdpbssd %tmm5,%tmm4,%tmm0
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x10; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r8,%r10,1),%tmm7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4b; BYTE $0x5e; BYTE $0xcc // tdpbssd %tmm6,%tmm4,%tmm1
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x10; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // tileloadd 0x400(%r8,%r10,1),%tmm5
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x43; BYTE $0x5e; BYTE $0xd4 // tdpbssd %tmm7,%tmm4,%tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x53; BYTE $0x5e; BYTE $0xdc // tdpbssd %tmm5,%tmm4,%tmm3
+	ADDQ     $+2048, AX
+	ADDQ     $+2048, R15
+	ADDQ     $+2048, R8
+	DECQ     CX
+	JNZ      step
+	MOVQ     sums+88(FP), AX
+	MOVQ     $0x00000100, R13
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x28; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm0,0x0(%rax,%r13,1)
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x28; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm1,0x40(%rax,%r13,1)
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x28; BYTE $0x80; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm2,0x80(%rax,%r13,1)
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x28; BYTE $0xc0; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm3,0xc0(%rax,%r13,1)
+	MOVQ     columns+80(FP), R13
+	VMOVUPS  (R13), Z16
+	VMOVUPS  64(R13), Z17
+	VMOVUPS  128(R13), Z18
+	VMOVUPS  192(R13), Z19
+	ADDQ     $+256, R13
+	MOVQ     R13, columns+80(FP)
+	KMOVQ    mask+96(FP), K1
+	KSHIFTRQ $0x10, K1, K2
+	KSHIFTRQ $0x20, K1, K3
+	KSHIFTRQ $0x30, K1, K4
+	MOVQ     rows+72(FP), SI
+	MOVQ     m+64(FP), CX
+	MOVQ     ldc+40(FP), R11
+	MOVQ     DX, DI
+
+scale:
+	VBROADCASTSS (SI), Z8
+	VMULPS       Z16, Z8, Z8
+	VCVTDQ2PS    (AX), Z0
+	VMULPS       Z8, Z0, Z0
+	VBROADCASTSS (SI), Z9
+	VMULPS       Z17, Z9, Z9
+	VCVTDQ2PS    64(AX), Z1
+	VMULPS       Z9, Z1, Z1
+	VBROADCASTSS (SI), Z10
+	VMULPS       Z18, Z10, Z10
+	VCVTDQ2PS    128(AX), Z2
+	VMULPS       Z10, Z2, Z2
+	VBROADCASTSS (SI), Z11
+	VMULPS       Z19, Z11, Z11
+	VCVTDQ2PS    192(AX), Z3
+	VMULPS       Z11, Z3, Z3
+	CMPQ         acc+48(FP), $0x00
+	JEQ          scaled
+	VADDPS       (DI), Z0, K1, Z0
+	VADDPS       64(DI), Z1, K2, Z1
+	VADDPS       128(DI), Z2, K3, Z2
+	VADDPS       192(DI), Z3, K4, Z3
+
+scaled:
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	VMOVUPS Z2, K3, 128(DI)
+	VMOVUPS Z3, K4, 192(DI)
+	ADDQ    $+256, AX
+	ADDQ    $0x04, SI
+	ADDQ    R11, DI
+	DECQ    CX
+	JNZ     scale
+	MOVQ    R8, R15
+	ADDQ    $+256, DX
+	DECQ    panels+0(FP)
+	JNZ     panel
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0xc0 // tilerelease
 	VZEROUPPER
 	RET
@@ -589,5 +923,123 @@ whole:
 	ADDQ        $+2048, DI
 	DECQ        CX
 	JNZ         block
+	VZEROUPPER
+	RET
+
+// func absMaxRows(rows int, chunks int, src *float32, lda int, tail uint64, tops *float32)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·absMaxRows(SB), NOSPLIT, $0-48
+	MOVL         $0x7fffffff, AX
+	VPBROADCASTD AX, Z30
+	MOVQ         rows+0(FP), BX
+	MOVQ         tops+40(FP), DI
+
+row:
+	MOVQ   src+16(FP), SI
+	MOVQ   chunks+8(FP), CX
+	KXNORW K1, K1, K1
+	KXNORW K2, K2, K2
+	KXNORW K3, K3, K3
+	KXNORW K4, K4, K4
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+
+chunk:
+	CMPQ     CX, $0x01
+	JNE      whole
+	KMOVQ    tail+32(FP), K1
+	KSHIFTRQ $0x10, K1, K2
+	KSHIFTRQ $0x20, K1, K3
+	KSHIFTRQ $0x30, K1, K4
+
+whole:
+	VPANDD.Z      (SI), Z30, K1, Z4
+	VPMAXUD       Z4, Z0, Z0
+	VPANDD.Z      64(SI), Z30, K2, Z5
+	VPMAXUD       Z5, Z1, Z1
+	VPANDD.Z      128(SI), Z30, K3, Z6
+	VPMAXUD       Z6, Z2, Z2
+	VPANDD.Z      192(SI), Z30, K4, Z7
+	VPMAXUD       Z7, Z3, Z3
+	ADDQ          $+256, SI
+	DECQ          CX
+	JNZ           chunk
+	VPMAXUD       Z1, Z0, Z0
+	VPMAXUD       Z3, Z2, Z2
+	VPMAXUD       Z2, Z0, Z0
+	VEXTRACTI64X4 $0x01, Z0, Y1
+	VPMAXUD       Y1, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VPMAXUD       X1, X0, X0
+	VPSHUFD       $0x4e, X0, X1
+	VPMAXUD       X1, X0, X0
+	VPSHUFD       $0xb1, X0, X1
+	VPMAXUD       X1, X0, X0
+	VMOVD         X0, (DI)
+	ADDQ          $0x04, DI
+	MOVQ          lda+24(FP), AX
+	ADDQ          AX, src+16(FP)
+	DECQ          BX
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func quantizeRows(rows int, chunks int, src *float32, lda int, inverses *float32, dst *byte, row int, chunk int, tail uint64, flip uint32, order *byte)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·quantizeRows(SB), NOSPLIT, $0-88
+	MOVQ         order+80(FP), AX
+	VMOVDQU64    (AX), Z31
+	MOVL         flip+72(FP), AX
+	VPBROADCASTD AX, Z30
+	MOVQ         rows+0(FP), BX
+	MOVQ         inverses+32(FP), DX
+	MOVQ         chunk+56(FP), R8
+
+row:
+	MOVQ         src+16(FP), SI
+	MOVQ         dst+40(FP), DI
+	MOVQ         chunks+8(FP), CX
+	KXNORW       K1, K1, K1
+	KXNORW       K2, K2, K2
+	KXNORW       K3, K3, K3
+	KXNORW       K4, K4, K4
+	VBROADCASTSS (DX), Z0
+
+chunk:
+	CMPQ     CX, $0x01
+	JNE      whole
+	KMOVQ    tail+64(FP), K1
+	KSHIFTRQ $0x10, K1, K2
+	KSHIFTRQ $0x20, K1, K3
+	KSHIFTRQ $0x30, K1, K4
+
+whole:
+	VMULPS.Z  (SI), Z0, K1, Z1
+	VMULPS.Z  64(SI), Z0, K2, Z2
+	VMULPS.Z  128(SI), Z0, K3, Z3
+	VMULPS.Z  192(SI), Z0, K4, Z4
+	VCVTPS2DQ Z1, Z1
+	VCVTPS2DQ Z2, Z2
+	VCVTPS2DQ Z3, Z3
+	VCVTPS2DQ Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPACKSSWB Z3, Z1, Z1
+	VPERMD    Z1, Z31, Z1
+	VPXORD    Z30, Z1, Z1
+	VMOVDQU64 Z1, (DI)
+	ADDQ      $+256, SI
+	ADDQ      R8, DI
+	DECQ      CX
+	JNZ       chunk
+	ADDQ      $0x04, DX
+	MOVQ      lda+24(FP), AX
+	ADDQ      AX, src+16(FP)
+	MOVQ      row+48(FP), AX
+	ADDQ      AX, dst+40(FP)
+	DECQ      BX
+	JNZ       row
 	VZEROUPPER
 	RET

@@ -11,11 +11,31 @@ package kernel
 //go:noescape
 func tilesBF16(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, acc int, shapes *byte, src *float32, lda int, dst *byte, rows int, each int, mask uint32)
 
+// tilesBF16Fetch computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (shapes) and some panels of kb blocks, behind
+// each of which skip bytes are left out. With each panel it fetches 128 bytes of up to each of the rows
+// of each block of a transposed A, which begins at src, lda bytes apart.
+//
+//go:noescape
+func tilesBF16Fetch(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, acc int, shapes *byte, src *float32, lda int, rows int, each int)
+
 // tilesBF16Wide computes C = A·B, or C += A·B if acc is not 0, for 1 to 16 rows (shapes) and pairs of panels, which are panel bytes
 // long; kb blocks of each are multiplied.
 //
 //go:noescape
 func tilesBF16Wide(pairs int, kb int, a *byte, b *byte, panel int, c *float32, ldc int, acc int, shapes *byte)
+
+// tilesInt8 computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (shapes) and some panels of kb blocks: sums are
+// multiplied with the scale of their row, at rows, and of their column, at columns. mask says which columns of C there
+// are, as of every panel, and sums is memory for 4 KB. With each panel it quantises up to each of the count rows at src, lda bytes apart, into
+// blocks at dst; tail says which numbers of the last block count.
+//
+//go:noescape
+func tilesInt8(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, src *float32, lda int, inverses *float32, dst *byte, count int, each int, tail uint64, order *byte)
+
+// tilesInt8Wide computes what tilesInt8 does for 1 to 16 rows and pairs of panels.
+//
+//go:noescape
+func tilesInt8Wide(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64)
 
 // roundRows rounds rows at src, lda bytes apart, into kb blocks at dst; mask says which numbers of the last block count.
 //
@@ -39,3 +59,16 @@ func turnColumns(kb int, src *float32, lda int, dst *byte, mask uint32, order *u
 //
 //go:noescape
 func turnRows(kb int, src *float32, ldb int, dst *byte, mask uint32)
+
+// absMaxRows finds the largest magnitude of each of some rows of chunks of 64 numbers, lda bytes apart; tail says which numbers of
+// the last chunk count. Infinity is larger than all, NaN than it.
+//
+//go:noescape
+func absMaxRows(rows int, chunks int, src *float32, lda int, tail uint64, tops *float32)
+
+// quantizeRows multiplies each of some rows of chunks of 64 numbers, lda bytes apart, with its number at inverses, and rounds the
+// products to whole numbers. Those of a row begin row bytes behind those of the last one at dst, those of a chunk chunk
+// bytes. tail says which numbers of the last chunk count; the others become zeros. All bits of flip are turned over.
+//
+//go:noescape
+func quantizeRows(rows int, chunks int, src *float32, lda int, inverses *float32, dst *byte, row int, chunk int, tail uint64, flip uint32, order *byte)

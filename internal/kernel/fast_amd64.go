@@ -30,10 +30,3 @@ func missing(l level) string {
 	}
 	return ""
 }
-
-// dots tells whether products of INT8 run in assembly, which nothing does here so far.
-func (*PackedB) dots() bool                                                         { return false }
-func (*PackedB) packDots(_, _ int, _ []float32, _, _ int)                           {}
-func (*PackedB) multiplyDots(_ int, _ []float32, _ int, _ []float32, _ int, _ bool) {}
-func absMaxFast(level, []float32) (float32, int)                                    { return 0, 0 }
-func quantizeFast(level, []int8, []float32, float32) int                            { return 0 }

@@ -3,22 +3,37 @@ package kernel
 import "math"
 
 // QuantizeRow turns x into whole numbers of [-127, 127] and returns their scale: x ≈ scale·dst. Ties round to even.
-func QuantizeRow(dst []int8, x []float32) (scale float32) {
+// Where x holds infinity or NaN, the scale is NaN.
+func QuantizeRow(dst []int8, x []float32) (scale float32) { return quantizeRow(current, dst, x) }
+
+func quantizeRow(l level, dst []int8, x []float32) (scale float32) {
 	dst = dst[:len(x)]
-	top, n := absMaxFast(current, x)
+	top, n := absMaxFast(l, x)
 	for _, v := range x[n:] {
 		top = max(top, float32(math.Abs(float64(v))))
 	}
-	if top == 0 || top-top != 0 { // nothing, or not finite: scale carries it
+	scale, inverse := scaleOf(top)
+	if inverse == 0 {
 		clear(dst)
-		return top
+		return scale
 	}
-	inverse := 127 / top
-	n = quantizeFast(current, dst, x, inverse)
+	n = quantizeFast(l, dst, x, inverse)
 	for i := n; i < len(x); i++ {
 		dst[i] = int8(math.RoundToEven(float64(x[i] * inverse)))
 	}
-	return top / 127
+	return scale
+}
+
+// scaleOf returns the scale of whole numbers whose largest magnitude stands for top, and what numbers are multiplied
+// with to become them: 0 if all are to be 0. What is below 2⁻¹⁰⁰ counts as nothing, for the inverse has to be finite.
+func scaleOf(top float32) (scale, inverse float32) {
+	switch {
+	case top-top != 0:
+		return float32(math.NaN()), 0
+	case top < 0x1p-100:
+		return 0, 0
+	}
+	return top / 127, 127 / top
 }
 
 // packInt8 keeps each column of B as a row of whole numbers with a scale.
@@ -34,7 +49,7 @@ func (p *PackedB) packInt8(k, n int, b []float32, rs, cs int) {
 		for i := range column {
 			column[i] = b[i*rs+j*cs]
 		}
-		p.scales[j] = QuantizeRow(p.ints[j*k:(j+1)*k], column)
+		p.scales[j] = quantizeRow(p.level, p.ints[j*k:(j+1)*k], column)
 	}
 }
 
@@ -46,7 +61,7 @@ func (p *PackedB) multiplyInt8(m int, a []float32, lda int, c []float32, ldc int
 	}
 	row := make([]int8, p.k)
 	for r := range m {
-		scale := QuantizeRow(row, a[r*lda:r*lda+p.k])
+		scale := quantizeRow(p.level, row, a[r*lda:r*lda+p.k])
 		out := c[r*ldc : r*ldc+p.n]
 		for j := range out {
 			sum := int32(0)

@@ -15,6 +15,7 @@ const (
 	tileBlock    = 2048 // bytes of two tiles
 	tileDepth    = 32   // bf16 numbers of a row of a tile
 	tileBlocks   = 16   // blocks of A that are multiplied with all panels before the next ones, so that they stay in L1
+
 )
 
 // tileShapes is the operand of LDTILECFG.
@@ -56,9 +57,11 @@ var pairOrder = func() (order [32]uint16) {
 
 // tileScratch is what a product needs beside its factors.
 type tileScratch struct {
-	a    [2][]byte                  // rows of A in blocks: those being multiplied and the next
-	edge [32 * tileRowCount]float32 // the last columns of C, or a corner of a factor filled up with zeros
-	rows []float32                  // the last rows of a transposed B, filled up with zeros
+	a        [2][]byte                  // rows of A in blocks: those being multiplied and the next
+	edge     [32 * tileRowCount]float32 // the last columns of C, a corner of a factor filled up with zeros, or sums of INT8
+	scales   [2][tileRowCount]float32   // of INT8, for rows of A likewise
+	inverses [tileRowCount]float32
+	rows     []float32 // the last rows of a transposed B, filled up with zeros
 }
 
 var tileScratches = sync.Pool{New: func() any { return new(tileScratch) }}
@@ -74,9 +77,15 @@ func aligned(b []byte, size int) []byte {
 }
 
 // tiled says whether the factors are kept for tiles.
-func (p *PackedB) tiled() bool { return p.level >= levelAMX && p.precision == BF16 }
+func (p *PackedB) tiled() bool { return p.level >= levelAMX && p.precision != F32 }
 
-func (p *PackedB) kBlocks() int { return (p.k + tileDepth - 1) / tileDepth }
+// kBlocks is how many blocks a panel has.
+func (p *PackedB) kBlocks() int {
+	if p.precision == INT8 {
+		return (p.k + 63) / 64
+	}
+	return (p.k + tileDepth - 1) / tileDepth
+}
 
 // maskOf has a bit for each of n numbers.
 func maskOf(n int) uint32 { return uint32(1<<n - 1) }
@@ -91,6 +100,10 @@ func (p *PackedB) packTiles(k, n int, b []float32, rs, cs int) {
 	panels := (n + 63) / 64 * 2
 	p.tiles = aligned(p.tiles, panels*size)
 	if size == 0 || n == 0 {
+		return
+	}
+	if p.precision == INT8 {
+		p.packInt8Tiles(b, rs, cs)
 		return
 	}
 	s := tileScratches.Get().(*tileScratch)
@@ -173,7 +186,11 @@ func (p *PackedB) multiplyTiles(m int, a []float32, rs, cs int, c []float32, ldc
 		for i := range s.a {
 			s.a[i] = aligned(s.a[i], p.kBlocks()*tileBlock)
 		}
-		s.round(s.a[0], p.k, min(tileRowCount, m), a, rs, cs)
+		if p.precision == INT8 {
+			s.quantize(p, min(tileRowCount, m), a, rs)
+		} else {
+			s.round(s.a[0], p.k, min(tileRowCount, m), a, rs, cs)
+		}
 	}
 	for lo := 0; lo < m; lo += tileRowCount {
 		hi := min(lo+tileRowCount, m)
@@ -183,6 +200,7 @@ func (p *PackedB) multiplyTiles(m int, a []float32, rs, cs int, c []float32, ldc
 		}
 		t.run()
 		s.a[0], s.a[1] = s.a[1], s.a[0]
+		s.scales[0], s.scales[1] = s.scales[1], s.scales[0]
 		if !e.empty() {
 			e.apply(lo, hi, p.n, c, ldc)
 		}
@@ -213,6 +231,8 @@ func (t *tileRows32) run() {
 			}
 		}
 		return
+	case t.p.precision == INT8:
+		t.int8(kb)
 	case t.m <= 16:
 		t.narrow(kb)
 	default:
@@ -220,29 +240,39 @@ func (t *tileRows32) run() {
 	}
 }
 
-// square multiplies more than 16 rows, tileBlocks at a time.
+// square multiplies more than 16 rows, tileBlocks at a time, and prepares the next ones.
 func (t *tileRows32) square(kb int) {
 	p, s := t.p, t.s
 	panels := p.n / 32
-	ahead := t.nextRows > 0 && t.cs == 1 && panels > 0
 	parts := (kb + tileBlocks - 1) / tileBlocks
+	if panels == 0 {
+		parts = 0
+	}
 	for part := range parts {
-		if panels == 0 {
-			break
+		k0, k1 := kb*part/parts, kb*(part+1)/parts
+		blocks, skip, at := k1-k0, (kb-(k1-k0))*tileBlock, k0*tileBlock
+		acc := flag(t.acc || part > 0)
+		var next *float32
+		if t.nextRows > 0 {
+			next = &t.next[k0*tileDepth*t.cs]
 		}
-		b0, b1 := kb*part/parts, kb*(part+1)/parts
-		var src *float32
-		rows, mask := 0, maskOf(tileDepth)
-		if ahead {
-			src, rows = &t.next[b0*tileDepth], t.nextRows
-			if b1 == kb {
+		if t.cs == 1 {
+			mask := maskOf(tileDepth)
+			if k1 == kb {
 				mask = lastMask(p.k)
 			}
+			tilesBF16(panels, blocks, &s.a[0][at], &p.tiles[at], skip, &t.c[0], 4*t.ldc, acc, shapesOf[t.m].pointer(),
+				next, 4*t.rs, &s.a[1][at], t.nextRows, (t.nextRows+panels-1)/panels, mask)
+			continue
 		}
-		tilesBF16(panels, b1-b0, &s.a[0][b0*tileBlock], &p.tiles[b0*tileBlock], (kb-(b1-b0))*tileBlock, &t.c[0], 4*t.ldc, flag(t.acc || part > 0),
-			shapesOf[t.m].pointer(), src, 4*t.rs, &s.a[1][b0*tileBlock], rows, (rows+panels-1)/panels, mask)
+		rows := tileDepth
+		if t.nextRows == 0 {
+			rows = 0
+		}
+		tilesBF16Fetch(panels, blocks, &s.a[0][at], &p.tiles[at], skip, &t.c[0], 4*t.ldc, acc, shapesOf[t.m].pointer(),
+			next, 4*t.cs, rows, (rows+panels-1)/panels)
 	}
-	if t.nextRows > 0 && !ahead {
+	if t.nextRows > 0 && (t.cs != 1 || panels == 0) {
 		s.round(s.a[1], p.k, t.nextRows, t.next, t.rs, t.cs)
 	}
 	if rest := p.n % 32; rest > 0 {

@@ -17,12 +17,17 @@ import (
 const block = 2048
 
 func amx() {
-	tilesBF16()
+	tilesBF16(false)
+	tilesBF16(true)
 	tilesBF16Wide()
+	tilesInt8(false)
+	tilesInt8(true)
 	roundRows()
 	pairRows()
 	turnColumns()
 	turnRows()
+	absMaxRows()
+	quantizeRows()
 }
 
 // arg is an argument where it lies.
@@ -97,17 +102,25 @@ func sums(isWide bool, base, stride, lower Physical, f func(t tmm, at Physical, 
 	f(3, lower, 64)
 }
 
-// tilesBF16 writes the kernel for more than 16 rows. In the shadow of the multiplications it rounds the rows of A
-// that come next, some with each panel: the vector units have nothing else to do.
-func tilesBF16() {
-	kernel("tilesBF16", `computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (shapes) and some panels of kb blocks, behind
-each of which skip bytes are left out. With each panel it rounds up to each of the rows at src, lda bytes apart, into
-blocks at dst; mask says which numbers of the last block count.`,
-		"func(panels, kb int, a, b *byte, skip int, c *float32, ldc, acc int, shapes *byte, src *float32, lda int, dst *byte, rows, each int, mask uint32)")
+// tilesBF16 writes the kernel for more than 16 rows. In the shadow of the multiplications it prepares the rows of A that
+// come next, some with each panel: the vector units and most of the loads have nothing else to do. Where A lies as it
+// is they are rounded; of a transposed A the columns are fetched into the second cache, 32 of a block.
+func tilesBF16(fetch bool) {
+	name, what := "tilesBF16", "rounds up to each of the rows at src, lda bytes apart, into\nblocks at dst; mask says which numbers of the last block count."
+	next := "src *float32, lda int, dst *byte, rows, each int, mask uint32"
+	if fetch {
+		next = "src *float32, lda, rows, each int"
+		name, what = "tilesBF16Fetch", "fetches 128 bytes of up to each of the rows\nof each block of a transposed A, which begins at src, lda bytes apart."
+	}
+	kernel(name, `computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (shapes) and some panels of kb blocks, behind
+each of which skip bytes are left out. With each panel it `+what,
+		"func(panels, kb int, a, b *byte, skip int, c *float32, ldc, acc int, shapes *byte, "+next+")")
 	source, target, now, from, to, left := R12, R14, R8, RDI, RSI, R13
 	take("shapes", RAX)
 	ldtilecfg()
-	tailMasks()
+	if !fetch {
+		tailMasks()
+	}
 	take("b", bAt)
 	take("c", cAt)
 	take("ldc", cStride)
@@ -120,42 +133,61 @@ blocks at dst; mask says which numbers of the last block count.`,
 	CMOVQGT(RAX, now)
 	SUBQ(now, arg("rows"))
 	take("src", source)
-	take("dst", target)
-	KXNORW(K1, K1, K1)
-	KXNORW(K2, K2, K2)
+	if !fetch {
+		take("dst", target)
+		KXNORW(K1, K1, K1)
+		KXNORW(K2, K2, K2)
+	}
 	startSums(false)
 	take("kb", steps)
 	take("a", aAt)
 	Label("step")
 	square(tdpbf16ps)
 	TESTQ(now, now)
-	JZ(LabelRef("rounded"))
-	CMPQ(steps, U8(1))
-	JNE(LabelRef("round"))
-	KMOVW(K3, K1)
-	KMOVW(K4, K2)
-	Label("round")
+	JZ(LabelRef("prepared"))
+	if !fetch {
+		CMPQ(steps, U8(1))
+		JNE(LabelRef("prepare"))
+		KMOVW(K3, K1)
+		KMOVW(K4, K2)
+		Label("prepare")
+	}
 	MOVQ(source, from)
-	MOVQ(target, to)
+	if !fetch {
+		MOVQ(target, to)
+	}
 	MOVQ(now, left)
 	Label("row")
-	roundChunk(from, to)
+	if fetch {
+		PREFETCHT1(Mem{Base: from})
+		PREFETCHT1(Mem{Base: from, Disp: 64})
+	} else {
+		roundChunk(from, to)
+		ADDQ(U8(64), to)
+	}
 	ADDQ(R9, from)
-	ADDQ(U8(64), to)
 	DECQ(left)
 	JNZ(LabelRef("row"))
-	ADDQ(U8(128), source)
-	ADDQ(I32(block), target)
-	Label("rounded")
+	if fetch {
+		MOVQ(R9, left)
+		SHLQ(U8(5), left)
+		ADDQ(left, source)
+	} else {
+		ADDQ(U8(128), source)
+		ADDQ(I32(block), target)
+	}
+	Label("prepared")
 	DECQ(steps)
 	JNZ(LabelRef("step"))
 	sums(false, cAt, cStride, R13, func(t tmm, at Physical, disp int32) { tilestore(t, at, cStride, disp) })
 	MOVQ(now, RAX)
 	IMULQ(R9, RAX)
 	ADDQ(RAX, arg("src"))
-	MOVQ(now, RAX)
-	SHLQ(U8(6), RAX)
-	ADDQ(RAX, arg("dst"))
+	if !fetch {
+		MOVQ(now, RAX)
+		SHLQ(U8(6), RAX)
+		ADDQ(RAX, arg("dst"))
+	}
 	ADDQ(I32(128), cAt)
 	ADDQ(arg("skip"), bAt)
 	DECQ(arg("panels"))
@@ -311,7 +343,7 @@ which of the 16 count.`,
 	take("kb", RBX)
 	Label("block")
 	VMOVDQU64(Mem{Base: RAX}, Z31)
-	rows := vectors(0)
+	rows := zmms[:16]
 	for i := range 16 {
 		VMOVUPS_Z(Mem{Base: RSI}, K3, Z16)
 		VMOVUPS_Z(Mem{Base: RSI, Index: R9, Scale: 1}, K3, Z17)
@@ -346,7 +378,7 @@ which numbers of the last block count.`,
 	KMOVW(K4, K2)
 	Label("whole")
 	MOVQ(RSI, R8)
-	rows := vectors(0)
+	rows := zmms[:16]
 	for i, v := range rows {
 		at := Mem{Base: R8}
 		if i%4 > 0 {
@@ -368,17 +400,14 @@ which numbers of the last block count.`,
 	RET()
 }
 
-// vectors are 16 registers from Z0 or Z16 on.
-func vectors(first int) []VecPhysical {
-	all := []VecPhysical{Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15,
-		Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23, Z24, Z25, Z26, Z27, Z28, Z29, Z30, Z31}
-	return all[first : first+16]
-}
+// zmms are the vector registers.
+var zmms = []VecPhysical{Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15,
+	Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23, Z24, Z25, Z26, Z27, Z28, Z29, Z30, Z31}
 
 // storeTurned stores the transpose of a square of 16×16 numbers of 32 bits to the kilobyte at DI. All vectors are
 // lost.
 func storeTurned(rows []VecPhysical) {
-	a, b := rows, vectors(16)
+	a, b := rows, zmms[16:]
 	for i := 0; i < 16; i += 2 { // pairs of rows
 		VPUNPCKLDQ(a[i+1], a[i], b[i])
 		VPUNPCKHDQ(a[i+1], a[i], b[i+1])

@@ -27,14 +27,17 @@ var (
 )
 
 func main() {
-	part := flag.String("part", "", "gemm, amx or rows")
+	part := flag.String("part", "", "gemm, dots, amx or rows")
 	// avo reads its own flags (-out, -stubs, -pkg) in Generate, from the same command line.
 	flag.Parse()
 	ConstraintExpr("amd64")
 	ConstraintExpr("!noasm")
-	if *part == "amx" {
+	switch *part {
+	case "dots":
+		dots()
+	case "amx":
 		amx()
-	} else {
+	default:
 		vectorSets(*part)
 	}
 	Generate()

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+func dots() {
+	for _, s := range []set{avx2, avx512} {
+		for vectors := 1; vectors <= 2; vectors++ {
+			dot(s, vectors)
+		}
+	}
+	absMax()
+	quantize()
+	widen()
+}
+
+// dotTile is the kernel of whole numbers while it is written: a strip of rows of A, already whole numbers with a scale a
+// row, is multiplied with panels of B, two vectors of sums wide, whose scales are those of columns. The sums are scaled
+// before they leave the registers.
+//
+// With AVX512-VNNI four products are added to a sum at once, those of 8 bits without sign (A, raised by 128) and with
+// (B): a panel begins with what its sums have to begin with for that. AVX2 has such an instruction only for sums of
+// 16 bits, which overflow. So there whole numbers have 16 bits when they are multiplied (A in memory, B when it is read)
+// and two products are added at once: that is exact, and as fast on processors that have two multipliers, since the
+// additions find other ports.
+type dotTile struct {
+	tile
+	vnni bool
+	y    VecVirtual // scratch
+}
+
+func dot(s set, vectors int) {
+	t := &dotTile{tile: tile{set: s, vectors: vectors}, vnni: s.lanes == 16}
+	name, what := "AVX2", "16 bits, in pairs"
+	if t.vnni {
+		name, what = "VNNI", "8 bits raised by 128, in fours"
+	}
+	kernel(fmt.Sprintf("ints%s%s", [...]string{1: "Narrow", 2: ""}[vectors], name), fmt.Sprintf(`computes C = A·B for a strip of rows and panels of which %d columns are read, of the last vector last lanes. A is k groups
+of whole numbers of %s, with a scale a row. Panels of B are size bytes long. If acc is not 0, it adds
+to C; if there is a bias, it is added. Distances are in bytes.`, vectors*s.lanes, what),
+		"func(rows, k, panels int, a *byte, rs int, b *int8, size int, scales, columns, c *float32, ldc, last, acc int, bias *float32)")
+	rows := Load(Param("rows"), GP64())
+	for mr := s.rows; mr > 1; mr-- {
+		CMPQ(rows, U8(mr))
+		JE(LabelRef(fmt.Sprintf("rows%d", mr)))
+	}
+	for mr := 1; mr <= s.rows; mr++ {
+		t.strip(mr)
+	}
+}
+
+// strip is the code for mr rows.
+func (t *dotTile) strip(mr int) {
+	t.mr = mr
+	Label(t.label("rows"))
+	sets := 1
+	for 2*sets*mr*t.vectors <= 2*t.rows && sets < 4 {
+		sets *= 2
+	}
+	t.acc = make([][][]VecVirtual, sets)
+	rs := Load(Param("rs"), GP64()).(GPVirtual)
+	panels := Load(Param("panels"), GP64())
+	panel := Load(Param("b"), GP64())
+	rows := &bases{rs: rs, rs3: GP64()}
+	LEAQ(Mem{Base: rs, Index: rs, Scale: 2}, rows.rs3)
+	t.offset = GP64()
+	XORQ(t.offset, t.offset)
+
+	Label(t.label("panel"))
+	rows.begin(mr)
+	b, k := GP64(), Load(Param("k"), GP64())
+	MOVQ(panel, b)
+	for i := range t.acc {
+		t.acc[i] = make([][]VecVirtual, mr)
+		for r := range mr {
+			for j := range t.vectors {
+				sum := t.vec()
+				if t.vnni && i == 0 {
+					VMOVDQU64(Mem{Base: b, Disp: j * t.bytes()}, sum)
+				} else {
+					t.clear(sum)
+				}
+				t.acc[i][r] = append(t.acc[i][r], sum)
+			}
+		}
+	}
+	if t.vnni {
+		ADDQ(U32(2*t.bytes()), b)
+	}
+	row := make([]VecVirtual, t.vectors)
+	t.x, t.y = t.vec(), t.vec()
+	for j := range row {
+		row[j] = t.vec()
+	}
+	const unroll = 4
+	SUBQ(U8(unroll), k)
+	JL(LabelRef(t.label("tail")))
+	Label(t.label("unrolled"))
+	for u := range unroll {
+		t.step(b, row, rows, t.acc[u%sets])
+	}
+	SUBQ(U8(unroll), k)
+	JGE(LabelRef(t.label("unrolled")))
+	Label(t.label("tail"))
+	ADDQ(U8(unroll), k)
+	JZ(LabelRef(t.label("sum")))
+	Label(t.label("single"))
+	t.step(b, row, rows, t.acc[0])
+	DECQ(k)
+	JNZ(LabelRef(t.label("single")))
+	Label(t.label("sum"))
+	for i := 1; i < sets; i++ {
+		t.each(func(r, j int) { VPADDD(t.acc[i][r][j], t.acc[0][r][j], t.acc[0][r][j]) })
+	}
+	t.scale()
+	t.store()
+	ADDQ(U32(2*t.bytes()), t.offset)
+	size := Load(Param("size"), GP64())
+	ADDQ(size, panel)
+	DECQ(panels)
+	JNZ(LabelRef(t.label("panel")))
+	VZEROUPPER()
+	RET()
+}
+
+// step multiplies one group of each row of A with one of each column of B.
+func (t *dotTile) step(b GPVirtual, row []VecVirtual, rows *bases, set [][]VecVirtual) {
+	length := 64
+	if !t.vnni {
+		length = 16 // widened to twice as much
+	}
+	for j := range row {
+		at := Mem{Base: b, Disp: j * length}
+		if t.vnni {
+			VMOVDQU64(at, row[j])
+		} else {
+			VPMOVSXBW(at, row[j])
+		}
+	}
+	ADDQ(U32(2*length), b)
+	for r := range t.mr {
+		VPBROADCASTD(rows.at(r), t.x)
+		for j := range row {
+			if t.vnni {
+				VPDPBUSD(row[j], t.x, set[r][j])
+				continue
+			}
+			VPMADDWD(row[j], t.x, t.y)
+			VPADDD(t.y, set[r][j], set[r][j])
+		}
+	}
+	for _, base := range rows.base {
+		ADDQ(U8(4), base)
+	}
+}
+
+// scale turns sums into numbers: each times the product of the scales of its row and of its column.
+func (t *dotTile) scale() {
+	scales, columns := Load(Param("scales"), GP64()), Load(Param("columns"), GP64()).(GPVirtual)
+	ADDQ(t.offset, columns)
+	t.each(func(r, j int) {
+		VBROADCASTSS(Mem{Base: scales, Disp: 4 * r}, t.x)
+		VMULPS(Mem{Base: columns, Disp: j * t.bytes()}, t.x, t.x)
+		VCVTDQ2PS(t.acc[0][r][j], t.acc[0][r][j])
+		VMULPS(t.x, t.acc[0][r][j], t.acc[0][r][j])
+	})
+}
+
+// absMax writes the search for the largest magnitude with AVX2; see absMaxRows.
+func absMax() {
+	kernel("absMaxAVX2", "finds the largest magnitude of n numbers, a multiple of 8.", "func(n int, x *float32) float32")
+	n, x := Load(Param("n"), GP64()), Load(Param("x"), GP64())
+	magnitude, top := YMM(), avx2.zero()
+	VPCMPEQD(magnitude, magnitude, magnitude)
+	VPSRLD(U8(1), magnitude, magnitude)
+	Label("loop")
+	v := YMM()
+	VPAND(Mem{Base: x}, magnitude, v)
+	VPMAXUD(v, top, top)
+	ADDQ(U8(32), x)
+	SUBQ(U8(8), n)
+	JG(LabelRef("loop"))
+	low, high := XMM(), XMM()
+	VEXTRACTI128(U8(1), top, high)
+	VPMAXUD(top.AsX(), high, low)
+	for _, turn := range []U8{0x4e, 0xb1} {
+		VPSHUFD(turn, low, high)
+		VPMAXUD(high, low, low)
+	}
+	VZEROUPPER()
+	Store(low, ReturnIndex(0))
+	RET()
+}
+
+// quantize writes the making of whole numbers with AVX2.
+func quantize() {
+	kernel("quantizeAVX2", "rounds the products of n numbers, a multiple of 32, and inverse to whole numbers.", "func(n int, inverse float32, x *float32, dst *int8, order *uint32)")
+	n, x, dst := Load(Param("n"), GP64()), Load(Param("x"), GP64()), Load(Param("dst"), GP64())
+	inverse, order := YMM(), YMM()
+	VBROADCASTSS(arg("inverse"), inverse)
+	VMOVDQU(Mem{Base: Load(Param("order"), GP64())}, order)
+	Label("loop")
+	CMPQ(n, U8(32))
+	JL(LabelRef("done"))
+	var v [4]VecVirtual
+	for i := range v {
+		v[i] = YMM()
+		VMULPS(Mem{Base: x, Disp: 32 * i}, inverse, v[i])
+		VCVTPS2DQ(v[i], v[i])
+	}
+	VPACKSSDW(v[1], v[0], v[0])
+	VPACKSSDW(v[3], v[2], v[2])
+	VPACKSSWB(v[2], v[0], v[0])
+	VPERMD(v[0], order, v[0])
+	VMOVDQU(v[0], Mem{Base: dst})
+	ADDQ(I32(128), x)
+	ADDQ(U8(32), dst)
+	SUBQ(U8(32), n)
+	JMP(LabelRef("loop"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// widen writes the change from 8 to 16 bits.
+func widen() {
+	kernel("widenAVX2", "brings n whole numbers, a multiple of 16, from 8 to 16 bits.", "func(n int, x *int8, dst *int16)")
+	n, x, dst := Load(Param("n"), GP64()), Load(Param("x"), GP64()), Load(Param("dst"), GP64())
+	Label("loop")
+	CMPQ(n, U8(16))
+	JL(LabelRef("done"))
+	v := YMM()
+	VPMOVSXBW(Mem{Base: x}, v)
+	VMOVDQU(v, Mem{Base: dst})
+	ADDQ(U8(16), x)
+	ADDQ(U8(32), dst)
+	SUBQ(U8(16), n)
+	JMP(LabelRef("loop"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
