@@ -113,7 +113,7 @@ func (t *Tape) linearBackward(x *Var, d []float32, w, b *Param) {
 		t.addColumns(b.Grad, d, x.Rows)
 	}
 	if !w.Frozen {
-		t.addWeightGradient(w.Grad, d, out, x.Data, in, x.Rows)
+		t.addWeightGradient(w.Grad, in, d, out, x.Data, in, in, x.Rows)
 	}
 	packed := t.pack()
 	packed.Pack(t.Precision, out, in, w.Data, in)
@@ -121,13 +121,13 @@ func (t *Tape) linearBackward(x *Var, d []float32, w, b *Param) {
 	t.multiply(d, x.Rows, packed, dx, kernel.Epilogue{Accumulate: !fresh})
 }
 
-// addWeightGradient adds dᵀ·x to dw, [out, in], for d of [rows, out] and x of [rows, in]. Workers share the columns, so
-// that each packs its own part of x.
-func (t *Tape) addWeightGradient(dw, d []float32, out int, x []float32, in, rows int) {
+// addWeightGradient adds dᵀ·x to dw, [out, in], for d of [rows, out] and x of [rows, in]; the rows of dw and x lie
+// ldw and ldx apart. Workers share the columns, so that each packs its own part of x.
+func (t *Tape) addWeightGradient(dw []float32, ldw int, d []float32, out int, x []float32, ldx, in, rows int) {
 	const panel = 32
 	t.pool.For((in+panel-1)/panel, grain(rows*out*panel), func(lo, hi int) {
 		lo, hi = lo*panel, min(hi*panel, in)
-		kernel.GemmTN(t.Precision, out, hi-lo, rows, d, out, x[lo:], in, dw[lo:], in, true)
+		kernel.GemmTN(t.Precision, out, hi-lo, rows, d, out, x[lo:], ldx, dw[lo:], ldw, true)
 	})
 }
 

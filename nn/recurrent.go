@@ -49,18 +49,17 @@ func (t *Tape) Recurrent(cell Cell, x *Var, offsets []int32, directions []Recurr
 			r := t.runs.next()
 			r.prepare(t, cell, layer, offsets, n*g/groups, n*(g+1)/groups, d == 1)
 			r.wih, r.whh, r.column = wih, whh, d*hidden
-			r.project(t, x)
 		}
 	}
 	runs := t.runs.list[first:t.runs.used]
 	if t.serial() {
 		for _, r := range runs {
-			r.forward(states, final)
+			r.forward(x, states, final)
 		}
 	} else {
 		t.pool.For(len(runs), 1, func(lo, hi int) {
 			for _, r := range runs[lo:hi] {
-				r.forward(states, final)
+				r.forward(x, states, final)
 			}
 		})
 	}
@@ -73,8 +72,12 @@ func (t *Tape) Recurrent(cell Cell, x *Var, offsets []int32, directions []Recurr
 func (t *Tape) recurrentBackward(runs []*recurrence, x, states, final *Var) {
 	for _, r := range runs {
 		r.whhBack = t.pack()
-		r.whhBack.Pack(t.Precision, r.gateWidth, r.hidden, r.layer.WHH.Data, r.hidden)
-		r.prepareBackward(t)
+		r.whhBack.Pack(t.Precision, r.width, r.hidden, r.layer.WHH.Data, r.hidden)
+		r.dh, r.dc = t.arena.Raw(len(r.order)*r.hidden), t.arena.Floats(len(r.order)*r.hidden)
+		r.dproduct = r.gates
+		if r.cell == GRU {
+			r.dproduct = t.arena.Raw(len(r.token) * r.width)
+		}
 	}
 	t.pool.For(len(runs), 1, func(lo, hi int) {
 		for _, r := range runs[lo:hi] {
@@ -91,26 +94,29 @@ func (t *Tape) recurrentBackward(runs []*recurrence, x, states, final *Var) {
 type recurrence struct {
 	cell              Cell
 	layer             Recurrent
-	hidden, gateWidth int
+	in, hidden, width int     // width is that of the gates
 	column            int     // first column of this direction in the outputs
 	order             []int32 // sequences, longest first
 	starts            []int   // [steps+1]
 	token             []int32 // [rows] the token of each row
 	wih, whh, whhBack *kernel.PackedB
 
-	input []float32 // [rows, in] gathered
-	gates []float32 // [rows, gates·hidden] activated; the backward turns them into gradients before activation
-	h, c  []float32 // [rows, hidden]; c holds an LSTM's cell, a GRU's product with the state for gate n
-	tanhC []float32 // [rows, hidden], LSTM
+	inputs  []float32 // [rows, in+hidden]: a token's row of x, and the state before it
+	bias    []float32 // [width] of the input's product; but for a GRU, with that of the state's
+	gates   []float32 // [rows, width] after their functions; the backward turns them into gradients before these
+	product []float32 // [sequences, width] of the state of one step; GRU
+	c       []float32 // [rows, hidden]: an LSTM's cell, a GRU's product with the state for gate n
+	tanhC   []float32 // [rows, hidden]; LSTM
+	h       []float32 // [sequences, hidden] of one step
 	// backward
-	dgatesH []float32 // [rows, gates·hidden] gradient of the state's product; an LSTM's is that of the gates
-	hPrev   []float32 // [rows, hidden]
-	dh, dc  []float32 // [sequences, hidden] running gradients of the state and the cell
+	dproduct []float32 // [rows, width] gradient of the state's product; that of the gates but for a GRU
+	dh, dc   []float32 // [sequences, hidden] running gradients of the state and the cell
 }
 
 // prepare orders the rows of the sequences [lo, hi); the memory of an earlier use serves again.
 func (r *recurrence) prepare(t *Tape, cell Cell, layer Recurrent, offsets []int32, lo, hi int, reverse bool) {
-	*r = recurrence{cell: cell, layer: layer, hidden: layer.hidden(), gateWidth: cell.gates() * layer.hidden(), order: r.order[:0], starts: r.starts[:0]}
+	h := layer.hidden()
+	*r = recurrence{cell: cell, layer: layer, in: layer.WIH.Shape[1], hidden: h, width: cell.gates() * h, order: r.order[:0], starts: r.starts[:0]}
 	length := func(s int32) int { return int(offsets[s+1] - offsets[s]) }
 	for s := lo; s < hi; s++ {
 		if length(int32(s)) > 0 {
@@ -136,234 +142,163 @@ func (r *recurrence) prepare(t *Tape, cell Cell, layer Recurrent, offsets []int3
 		at += active
 		r.starts = append(r.starts, at)
 	}
-	r.h, r.c = t.arena.Raw(rows*r.hidden), t.arena.Raw(rows*r.hidden)
-	if cell == LSTM {
+	r.reserve(t, rows)
+}
+
+// reserve takes the memory of a forward pass.
+func (r *recurrence) reserve(t *Tape, rows int) {
+	n := len(r.order)
+	r.inputs, r.gates = t.arena.Raw(rows*(r.in+r.hidden)), t.arena.Raw(rows*r.width)
+	r.h = t.arena.Raw(n * r.hidden)
+	r.bias = r.layer.BIH.Data
+	if r.cell != GRU {
+		r.bias = t.arena.Raw(r.width)
+		copy(r.bias, r.layer.BIH.Data)
+		kernel.Add(r.bias, r.layer.BHH.Data)
+	}
+	if r.cell != RNN {
+		r.c = t.arena.Raw(rows * r.hidden)
+	}
+	switch r.cell {
+	case LSTM:
 		r.tanhC = t.arena.Raw(rows * r.hidden)
+	case GRU:
+		r.product = t.arena.Raw(n * r.width)
 	}
 }
 
 func (r *recurrence) steps() int { return len(r.starts) - 1 }
 
-// project multiplies all inputs with the input weights at once.
-func (r *recurrence) project(t *Tape, x *Var) {
-	rows, in := len(r.token), x.Cols
-	r.input = t.arena.Raw(rows * in)
-	r.gates = t.arena.Raw(rows * r.gateWidth)
-	if t.serial() {
-		r.projectRows(x, 0, rows)
-	} else {
-		t.pool.For(rows, grain(in*r.gateWidth), func(lo, hi int) { r.projectRows(x, lo, hi) })
-	}
-	if r.cell == GRU {
-		r.dgatesH = t.arena.Raw(rows * r.gateWidth) // in forward: the state's product
-	}
-}
+// projectRows is about how many rows are multiplied with the input weights at once: enough for the product, few enough
+// that the gates are still in cache when their step comes.
+const projectRows = 512
 
-func (r *recurrence) projectRows(x *Var, lo, hi int) {
-	in := x.Cols
-	for i := lo; i < hi; i++ {
-		copy(r.input[i*in:(i+1)*in], x.Row(int(r.token[i])))
-	}
-	out := r.gates[lo*r.gateWidth : hi*r.gateWidth]
-	kernel.GemmPacked(hi-lo, r.input[lo*in:], in, r.wih, out, r.gateWidth, kernel.Epilogue{Bias: r.layer.BIH.Data})
-	if r.cell != GRU {
-		kernel.AddBias(out, hi-lo, r.gateWidth, r.layer.BHH.Data)
-	}
-}
-
-func (r *recurrence) forward(states, final *Var) {
-	h := r.hidden
+func (r *recurrence) forward(x, states, final *Var) {
+	h, ld := r.hidden, r.in+r.hidden
+	ready := 0 // rows that are projected
 	for s := range r.steps() {
 		from, to := r.starts[s], r.starts[s+1]
-		switch r.cell {
-		case LSTM:
-			r.lstmStep(s, from, to)
-		case GRU:
-			r.gruStep(s, from, to)
-		default:
-			r.rnnStep(s, from, to)
+		if to > ready {
+			last := s + 1
+			for last < r.steps() && r.starts[last] < from+projectRows {
+				last++
+			}
+			r.project(x, from, r.starts[last])
+			ready = r.starts[last]
 		}
-		for i := from; i < to; i++ {
-			copy(states.Row(int(r.token[i]))[r.column:], r.h[i*h:(i+1)*h])
+		r.step(s, from, to)
+		next := 0 // rows of the next step
+		if s+1 < r.steps() {
+			next = r.starts[s+2] - to
 		}
-	}
-	for i := range r.order {
-		last := r.lastRow(i)
-		copy(final.Row(int(r.order[i]))[r.column:], r.h[last*h:(last+1)*h])
-	}
-}
-
-// lastRow returns the row of the last step of the i-th longest sequence.
-func (r *recurrence) lastRow(i int) int {
-	// Steps in which i is active are a prefix; find its length by bisection over the falling block sizes.
-	lo, hi := 0, r.steps()
-	for lo < hi {
-		mid := (lo + hi) / 2
-		if r.starts[mid+1]-r.starts[mid] > i {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return r.starts[lo-1] + i
-}
-
-func (r *recurrence) lstmStep(s, from, to int) {
-	h, w := r.hidden, r.gateWidth
-	if s > 0 {
-		kernel.GemmPacked(to-from, r.h[r.starts[s-1]*h:], h, r.whh, r.gates[from*w:], w, kernel.Epilogue{Accumulate: true})
-	}
-	for i := from; i < to; i++ {
-		g, c := r.gates[i*w:(i+1)*w], r.c[i*h:(i+1)*h]
-		kernel.Sigmoid(g[:2*h], g[:2*h])
-		kernel.Tanh(g[2*h:3*h], g[2*h:3*h])
-		kernel.Sigmoid(g[3*h:], g[3*h:])
-		kernel.Mul(c, g[:h], g[2*h:3*h])
-		if s > 0 {
-			prev := r.starts[s-1] + i - from
-			kernel.MulAdd(c, g[h:2*h], r.c[prev*h:(prev+1)*h])
-		}
-		tc := r.tanhC[i*h : (i+1)*h]
-		kernel.Tanh(tc, c)
-		kernel.Mul(r.h[i*h:(i+1)*h], g[3*h:], tc)
-	}
-}
-
-func (r *recurrence) gruStep(s, from, to int) {
-	h, w := r.hidden, r.gateWidth
-	product := r.dgatesH[from*w : to*w]
-	if s > 0 {
-		kernel.GemmPacked(to-from, r.h[r.starts[s-1]*h:], h, r.whh, product, w, kernel.Epilogue{})
-	} else {
-		clear(product)
-	}
-	kernel.AddBias(product, to-from, w, r.layer.BHH.Data)
-	for i := from; i < to; i++ {
-		g, p, n := r.gates[i*w:(i+1)*w], product[(i-from)*w:(i-from+1)*w], r.c[i*h:(i+1)*h]
-		kernel.Add(g[:2*h], p[:2*h])
-		kernel.Sigmoid(g[:2*h], g[:2*h])
-		copy(n, p[2*h:])
-		kernel.MulAdd(g[2*h:], g[:h], n)
-		kernel.Tanh(g[2*h:], g[2*h:])
-		out, z, cand := r.h[i*h:(i+1)*h], g[h:2*h], g[2*h:]
-		for j := range out {
-			out[j] = (1 - z[j]) * cand[j]
-		}
-		if s > 0 {
-			prev := r.starts[s-1] + i - from
-			kernel.MulAdd(out, z, r.h[prev*h:(prev+1)*h])
+		for i := range to - from {
+			state := r.h[i*h : (i+1)*h]
+			copy(states.Row(int(r.token[from+i]))[r.column:], state)
+			if i < next {
+				copy(r.inputs[(to+i)*ld+r.in:], state)
+			} else {
+				copy(final.Row(int(r.order[i]))[r.column:], state)
+			}
 		}
 	}
 }
 
-func (r *recurrence) rnnStep(s, from, to int) {
-	h := r.hidden
-	gates := r.gates[from*h : to*h]
-	if s > 0 {
-		kernel.GemmPacked(to-from, r.h[r.starts[s-1]*h:], h, r.whh, gates, h, kernel.Epilogue{Accumulate: true})
+// project multiplies the inputs of the rows [lo, hi) with the input weights.
+func (r *recurrence) project(x *Var, lo, hi int) {
+	ld, w := r.in+r.hidden, r.width
+	for i := lo; i < hi; i++ {
+		copy(r.inputs[i*ld:i*ld+r.in], x.Row(int(r.token[i])))
 	}
-	kernel.Tanh(gates, gates)
-	copy(r.h[from*h:to*h], gates)
+	if lo == 0 {
+		for i := range r.starts[1] {
+			clear(r.inputs[i*ld+r.in : (i+1)*ld]) // there is no state before the first step
+		}
+	}
+	out := r.gates[lo*w : hi*w]
+	kernel.GemmPacked(hi-lo, r.inputs[lo*ld:], ld, r.wih, out, w, kernel.Epilogue{Bias: r.bias})
 }
 
-func (r *recurrence) prepareBackward(t *Tape) {
-	rows, h := len(r.token), r.hidden
-	r.dh, r.dc = t.arena.Floats(len(r.order)*h), t.arena.Floats(len(r.order)*h)
-	r.hPrev = t.arena.Floats(rows * h)
-	for s := 1; s < r.steps(); s++ {
-		n := r.starts[s+1] - r.starts[s]
-		copy(r.hPrev[r.starts[s]*h:r.starts[s+1]*h], r.h[r.starts[s-1]*h:(r.starts[s-1]+n)*h])
+// step computes the states of step s, whose rows are [from, to), into h.
+func (r *recurrence) step(s, from, to int) {
+	h, w, ld, n := r.hidden, r.width, r.in+r.hidden, to-from
+	gates := r.gates[from*w : to*w]
+	before := r.inputs[from*ld+r.in:]
+	switch {
+	case r.cell == GRU:
+		kernel.GemmPacked(n, before, ld, r.whh, r.product, w, kernel.Epilogue{Bias: r.layer.BHH.Data})
+	case s > 0:
+		kernel.GemmPacked(n, before, ld, r.whh, gates, w, kernel.Epilogue{Accumulate: true})
 	}
-	if r.cell != GRU {
-		r.dgatesH = r.gates
+	switch r.cell {
+	case LSTM:
+		kernel.LSTMCell(n, h, gates, r.cellBefore(s), r.c[from*h:to*h], r.tanhC[from*h:to*h], r.h)
+	case GRU:
+		kernel.GRUCell(n, h, gates, r.product, before, ld, r.c[from*h:to*h], r.h)
+	default:
+		kernel.Tanh(gates, gates)
+		copy(r.h, gates)
 	}
+}
+
+// cellBefore returns the cells before step s, nil for the first.
+func (r *recurrence) cellBefore(s int) []float32 {
+	if s == 0 {
+		return nil
+	}
+	return r.c[r.starts[s-1]*r.hidden:]
 }
 
 func (r *recurrence) backward(states, final *Var) {
-	h, w := r.hidden, r.gateWidth
+	h, w, ld := r.hidden, r.width, r.in+r.hidden
 	for i, s := range r.order {
 		copy(r.dh[i*h:(i+1)*h], final.Grad[int(s)*final.Cols+r.column:][:h])
 	}
-	scratch := make([]float32, 2*h)
 	for s := r.steps() - 1; s >= 0; s-- {
 		from, to := r.starts[s], r.starts[s+1]
-		for i := from; i < to; i++ {
-			dh := r.dh[(i-from)*h : (i-from+1)*h]
-			kernel.Add(dh, states.Grad[int(r.token[i])*states.Cols+r.column:][:h])
-			switch r.cell {
-			case LSTM:
-				r.lstmBackward(s, i, from, dh)
-			case GRU:
-				r.gruBackward(i, dh, scratch)
-			default:
-				g := r.gates[i*h : (i+1)*h]
-				kernel.TanhGrad(g, dh, g)
-			}
+		n, gates, product := to-from, r.gates[from*w:to*w], r.dproduct[from*w:to*w]
+		for i := range n {
+			kernel.Add(r.dh[i*h:(i+1)*h], states.Grad[int(r.token[from+i])*states.Cols+r.column:][:h])
 		}
-		if s > 0 { // gradient of the state before; an LSTM's has no other part
-			kernel.GemmPacked(to-from, r.dgatesH[from*w:], w, r.whhBack, r.dh, h, kernel.Epilogue{Accumulate: r.cell == GRU})
+		switch r.cell {
+		case LSTM:
+			kernel.LSTMCellGrad(n, h, gates, r.cellBefore(s), r.tanhC[from*h:to*h], r.dh, r.dc)
+		case GRU:
+			kernel.GRUCellGrad(n, h, gates, product, r.inputs[from*ld+r.in:], ld, r.c[from*h:to*h], r.dh)
+		default:
+			kernel.TanhGrad(gates, r.dh[:n*h], gates)
 		}
-	}
-}
-
-// lstmBackward turns the gates of row i into gradients before activation; dc runs on to the step before.
-func (r *recurrence) lstmBackward(s, i, from int, dh []float32) {
-	h, w := r.hidden, r.gateWidth
-	g, tc := r.gates[i*w:(i+1)*w], r.tanhC[i*h:(i+1)*h]
-	in, forget, cand, out := g[:h], g[h:2*h], g[2*h:3*h], g[3*h:4*h]
-	dc := r.dc[(i-from)*h : (i-from+1)*h]
-	var cPrev []float32
-	if s > 0 {
-		prev := r.starts[s-1] + i - from
-		cPrev = r.c[prev*h : (prev+1)*h]
-	}
-	dh, tc, dc = dh[:h], tc[:h], dc[:h]
-	for j := range dh {
-		iv, fv, gv, ov, tv := in[j], forget[j], cand[j], out[j], tc[j]
-		d := dc[j] + dh[j]*ov*(1-tv*tv)
-		out[j] = dh[j] * tv * ov * (1 - ov)
-		in[j] = d * gv * iv * (1 - iv)
-		cand[j] = d * iv * (1 - gv*gv)
-		if cPrev != nil {
-			forget[j] = d * cPrev[j] * fv * (1 - fv)
-		} else {
-			forget[j] = 0
+		if s > 0 { // gradient of the state before, of which only a GRU's has another part
+			kernel.GemmPacked(n, product, w, r.whhBack, r.dh, h, kernel.Epilogue{Accumulate: r.cell == GRU})
 		}
-		dc[j] = d * fv
-	}
-}
-
-// gruBackward turns the gates of row i into gradients before activation, and dh into the part of the gradient that
-// reaches the state before without passing the product.
-func (r *recurrence) gruBackward(i int, dh, scratch []float32) {
-	h, w := r.hidden, r.gateWidth
-	g, d := r.gates[i*w:(i+1)*w], r.dgatesH[i*w:(i+1)*w]
-	reset, update, cand := g[:h], g[h:2*h], g[2*h:3*h]
-	nProduct, hPrev := r.c[i*h:(i+1)*h], r.hPrev[i*h:(i+1)*h]
-	for j := range h {
-		rv, zv, nv := reset[j], update[j], cand[j]
-		dn := dh[j] * (1 - zv) * (1 - nv*nv)
-		dz := dh[j] * (hPrev[j] - nv) * zv * (1 - zv)
-		dr := dn * nProduct[j] * rv * (1 - rv)
-		reset[j], update[j], cand[j] = dr, dz, dn
-		d[j], d[h+j], d[2*h+j] = dr, dz, dn*rv
-		dh[j] *= zv
 	}
 }
 
 // collect adds the gradients of the weights and the input, which are large products over all rows.
 func (r *recurrence) collect(t *Tape, x *Var) {
-	rows, h, w, in := len(r.token), r.hidden, r.gateWidth, x.Cols
-	l := r.layer
-	t.addWeightGradient(l.WIH.Grad, r.gates, w, r.input, in, rows)
-	t.addWeightGradient(l.WHH.Grad, r.dgatesH, w, r.hPrev, h, rows)
-	t.addColumns(l.BIH.Grad, r.gates, rows)
-	t.addColumns(l.BHH.Grad, r.dgatesH, rows)
-	sum := x.Gradient()
-	dx := r.input // its content is used up
+	rows, h, w, in := len(r.token), r.hidden, r.width, r.in
+	l, ld := r.layer, in+h
+	if r.cell == GRU {
+		t.addColumns(l.BIH.Grad, r.gates, rows)
+		t.addWeightGradient(l.WIH.Grad, in, r.gates, w, r.inputs, ld, in, rows)
+		t.addWeightGradient(l.WHH.Grad, h, r.dproduct, w, r.inputs[in:], ld, h, rows)
+		t.addColumns(l.BHH.Grad, r.dproduct, rows)
+	} else { // both weights have the gradient of the gates: one product does for them
+		sum := t.arena.Floats(w * ld)
+		t.addWeightGradient(sum, ld, r.gates, w, r.inputs, ld, ld, rows)
+		for i := range w {
+			kernel.Add(l.WIH.Grad[i*in:(i+1)*in], sum[i*ld:i*ld+in])
+			kernel.Add(l.WHH.Grad[i*h:(i+1)*h], sum[i*ld+in:(i+1)*ld])
+		}
+		bias := t.arena.Floats(w)
+		t.addColumns(bias, r.gates, rows)
+		kernel.Add(l.BIH.Grad, bias)
+		kernel.Add(l.BHH.Grad, bias)
+	}
 	packed := t.pack()
 	packed.Pack(t.Precision, w, in, l.WIH.Data, in)
+	dx := r.inputs[:rows*in] // their content is used up
 	t.multiply(r.gates, rows, packed, dx, kernel.Epilogue{})
+	sum := x.Gradient()
 	for i := range rows {
 		kernel.Add(sum[int(r.token[i])*in:][:in], dx[i*in:(i+1)*in])
 	}

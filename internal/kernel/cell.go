@@ -4,9 +4,8 @@ package kernel
 
 // LSTMCell is a step of LSTMs (Hochreiter & Schmidhuber 1997, with forget gates). gates is [rows, 4·hidden], what the
 // gates i, f, g, o are before their functions, and becomes what they are after them. prev is the cell before,
-// [rows, hidden], nil for zeros. It writes the cell c and tanhC = tanh(c), [rows, hidden], and the state h, whose rows
-// lie ldh apart.
-func LSTMCell(rows, hidden int, gates, prev, c, tanhC, h []float32, ldh int) {
+// [rows, hidden], nil for zeros. It writes the cell c, tanhC = tanh(c) and the state h, all [rows, hidden].
+func LSTMCell(rows, hidden int, gates, prev, c, tanhC, h []float32) {
 	for r := range rows {
 		g, cell, t := gates[r*4*hidden:(r+1)*4*hidden], c[r*hidden:(r+1)*hidden], tanhC[r*hidden:(r+1)*hidden]
 		Sigmoid(g[:2*hidden], g[:2*hidden])
@@ -17,7 +16,7 @@ func LSTMCell(rows, hidden int, gates, prev, c, tanhC, h []float32, ldh int) {
 			MulAdd(cell, g[hidden:2*hidden], prev[r*hidden:(r+1)*hidden])
 		}
 		Tanh(t, cell)
-		Mul(h[r*ldh:r*ldh+hidden], g[3*hidden:], t)
+		Mul(h[r*hidden:(r+1)*hidden], g[3*hidden:], t)
 	}
 }
 
@@ -48,9 +47,9 @@ func LSTMCellGrad(rows, hidden int, gates, prev, tanhC, dh, dc []float32) {
 //
 //	r = σ(gates + product), z = σ(gates + product), n = tanh(gates + r·product), h = (1−z)·n + z·prev
 //
-// gates becomes r, z, n. prev, nil for zeros, and h have rows that lie ld apart; nProduct, [rows, hidden], receives the
-// product of n.
-func GRUCell(rows, hidden int, gates, product, prev, nProduct, h []float32, ld int) {
+// gates becomes r, z, n. The rows of prev, nil for zeros, lie ld apart; nProduct receives the product of n, and h the
+// state, both [rows, hidden].
+func GRUCell(rows, hidden int, gates, product, prev []float32, ld int, nProduct, h []float32) {
 	for r := range rows {
 		g, p, n := gates[r*3*hidden:(r+1)*3*hidden], product[r*3*hidden:(r+1)*3*hidden], nProduct[r*hidden:(r+1)*hidden]
 		Add(g[:2*hidden], p[:2*hidden])
@@ -58,7 +57,7 @@ func GRUCell(rows, hidden int, gates, product, prev, nProduct, h []float32, ld i
 		copy(n, p[2*hidden:])
 		MulAdd(g[2*hidden:], g[:hidden], n)
 		Tanh(g[2*hidden:], g[2*hidden:])
-		out, z, cand := h[r*ld:r*ld+hidden], g[hidden:2*hidden], g[2*hidden:]
+		out, z, cand := h[r*hidden:(r+1)*hidden], g[hidden:2*hidden], g[2*hidden:]
 		for j := range out {
 			out[j] = (1 - z[j]) * cand[j]
 		}
@@ -71,7 +70,7 @@ func GRUCell(rows, hidden int, gates, product, prev, nProduct, h []float32, ld i
 // GRUCellGrad is the backward of GRUCell: gates, r, z and n, become the gradient of gates, dproduct, [rows, 3·hidden],
 // receives that of product, and dh, [rows, hidden], the gradient of h, becomes the part of the gradient of prev that does
 // not go through the product.
-func GRUCellGrad(rows, hidden int, gates, dproduct, prev, nProduct, dh []float32, ld int) {
+func GRUCellGrad(rows, hidden int, gates, dproduct, prev []float32, ld int, nProduct, dh []float32) {
 	for i := range rows {
 		g, d := gates[i*3*hidden:(i+1)*3*hidden], dproduct[i*3*hidden:(i+1)*3*hidden]
 		reset, update, cand := g[:hidden], g[hidden:2*hidden], g[2*hidden:]
