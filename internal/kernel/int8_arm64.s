@@ -12,44 +12,44 @@ TEXT ·absMaxNEON(SB), NOSPLIT, $0-20
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	MOVD R1, R3
-	SUBS $16, R0, R2
+	MOVD R1, R2
+	SUBS $16, R0, R3
 	BLT one1
 several4:
-	FMOVQ 0(R3), F4
+	FMOVQ 0(R2), F4
 	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R2), F4
 	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
 	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R2), F4
 	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	FMOVQ 48(R3), F4
+	FMOVQ 48(R2), F4
 	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $64, R3, R3
-	SUBS $16, R2, R2
+	ADD $64, R2, R2
+	SUBS $16, R3, R3
 	BGE several4
 one1:
-	ADDS $12, R2, R2
+	ADDS $12, R3, R3
 	BLT rest2
 vector5:
-	FMOVQ 0(R3), F4
+	FMOVQ 0(R2), F4
 	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	ADD $16, R3, R3
-	SUBS $4, R2, R2
+	ADD $16, R2, R2
+	SUBS $4, R3, R3
 	BGE vector5
 rest2:
-	ADDS $4, R2, R2
+	ADDS $4, R3, R3
 	BEQ done3
 single6:
-	FMOVS (R3), F4
+	FMOVS (R2), F4
 	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	ADD $4, R3, R3
-	SUBS $1, R2, R2
+	ADD $4, R2, R2
+	SUBS $1, R3, R3
 	BNE single6
 done3:
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s

@@ -166,3 +166,51 @@ func adamWFast(l level, c *[7]float32, p, g, m, v []float32) int {
 	}
 	return n
 }
+
+func addBiasFast(l level, x []float32, rows, cols int, bias []float32) bool {
+	if whole(l, rows*cols) > 0 {
+		addBiasNEON(rows, cols, &x[0], &bias[0])
+	}
+	return l != levelGo
+}
+
+func addColumnsFast(l level, sums, x []float32, rows, cols, stride int) bool {
+	if whole(l, rows*cols) > 0 {
+		columnSumsNEON(rows, cols, 4*stride, &x[0], &sums[0])
+	}
+	return l != levelGo
+}
+
+func normFast(l level, n *Norm, y, h, x, residual []float32, rows int) bool {
+	dim := len(n.Gain)
+	if whole(l, rows*dim) == 0 {
+		return l != levelGo
+	}
+	share, in, add, sum, out := 1/float32(dim), &x[0], unsafe.SliceData(residual), unsafe.SliceData(h), &y[0]
+	gain, bias, mean, inverse := &n.Gain[0], unsafe.SliceData(n.Bias), unsafe.SliceData(n.Mean), unsafe.SliceData(n.Inverse)
+	if bias == nil {
+		rmsNormNEON(rows, dim, share, n.Eps, in, add, sum, out, gain, bias, mean, inverse)
+	} else {
+		layerNormNEON(rows, dim, share, n.Eps, in, add, sum, out, gain, bias, mean, inverse)
+	}
+	return true
+}
+
+func normGradFast(l level, n *Norm, dx, dy, h []float32, rows int, add bool, dgain, dbias []float32) bool {
+	dim := len(n.Gain)
+	if whole(l, rows*dim) == 0 {
+		return l != levelGo
+	}
+	keep := uint32(0)
+	if add {
+		keep = ^keep
+	}
+	share, d, in, out := 1/float32(dim), &dy[0], &h[0], &dx[0]
+	gain, mean, inverse, dg, db := &n.Gain[0], unsafe.SliceData(n.Mean), &n.Inverse[0], &dgain[0], unsafe.SliceData(dbias)
+	if n.Bias == nil {
+		rmsNormGradNEON(rows, dim, share, keep, d, in, gain, mean, inverse, out, dg, db)
+	} else {
+		layerNormGradNEON(rows, dim, share, keep, d, in, gain, mean, inverse, out, dg, db)
+	}
+	return true
+}

@@ -109,54 +109,54 @@ TEXT ·axpyNEON(SB), NOSPLIT, $0-32
 	MOVD y+24(FP), R2
 	FMOVS alpha+8(FP), F0
 	VDUP V0.S[0], V1.S4
-	MOVD R1, R4
-	MOVD R2, R5
-	SUBS $16, R0, R3
+	MOVD R1, R3
+	MOVD R2, R4
+	SUBS $16, R0, R5
 	BLT one1
 several4:
-	FMOVQ 0(R4), F0
-	FMOVQ 0(R5), F2
+	FMOVQ 0(R3), F0
+	FMOVQ 0(R4), F2
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 0(R5)
-	FMOVQ 16(R4), F0
-	FMOVQ 16(R5), F2
+	FMOVQ F2, 0(R4)
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R4), F2
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(R5)
-	FMOVQ 32(R4), F0
-	FMOVQ 32(R5), F2
+	FMOVQ F2, 16(R4)
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F2
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 32(R5)
-	FMOVQ 48(R4), F0
-	FMOVQ 48(R5), F2
+	FMOVQ F2, 32(R4)
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F2
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R5)
+	FMOVQ F2, 48(R4)
+	ADD $64, R3, R3
 	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUBS $16, R3, R3
+	SUBS $16, R5, R5
 	BGE several4
 one1:
-	ADDS $12, R3, R3
+	ADDS $12, R5, R5
 	BLT rest2
 vector5:
-	FMOVQ 0(R4), F0
-	FMOVQ 0(R5), F2
+	FMOVQ 0(R3), F0
+	FMOVQ 0(R4), F2
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 0(R5)
+	FMOVQ F2, 0(R4)
+	ADD $16, R3, R3
 	ADD $16, R4, R4
-	ADD $16, R5, R5
-	SUBS $4, R3, R3
+	SUBS $4, R5, R5
 	BGE vector5
 rest2:
-	ADDS $4, R3, R3
+	ADDS $4, R5, R5
 	BEQ done3
 single6:
-	FMOVS (R4), F0
-	FMOVS (R5), F2
+	FMOVS (R3), F0
+	FMOVS (R4), F2
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVS F2, (R5)
+	FMOVS F2, (R4)
+	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUBS $1, R3, R3
+	SUBS $1, R5, R5
 	BNE single6
 done3:
 	RET
@@ -167,44 +167,44 @@ TEXT ·scaleNEON(SB), NOSPLIT, $0-24
 	MOVD x+16(FP), R1
 	FMOVS alpha+8(FP), F0
 	VDUP V0.S[0], V1.S4
-	MOVD R1, R3
-	SUBS $16, R0, R2
+	MOVD R1, R2
+	SUBS $16, R0, R3
 	BLT one1
 several4:
-	FMOVQ 0(R3), F0
+	FMOVQ 0(R2), F0
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 0(R3)
-	FMOVQ 16(R3), F0
+	FMOVQ F2, 0(R2)
+	FMOVQ 16(R2), F0
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 16(R3)
-	FMOVQ 32(R3), F0
+	FMOVQ F2, 16(R2)
+	FMOVQ 32(R2), F0
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 32(R3)
-	FMOVQ 48(R3), F0
+	FMOVQ F2, 32(R2)
+	FMOVQ 48(R2), F0
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 48(R3)
-	ADD $64, R3, R3
-	SUBS $16, R2, R2
+	FMOVQ F2, 48(R2)
+	ADD $64, R2, R2
+	SUBS $16, R3, R3
 	BGE several4
 one1:
-	ADDS $12, R2, R2
+	ADDS $12, R3, R3
 	BLT rest2
 vector5:
-	FMOVQ 0(R3), F0
+	FMOVQ 0(R2), F0
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 0(R3)
-	ADD $16, R3, R3
-	SUBS $4, R2, R2
+	FMOVQ F2, 0(R2)
+	ADD $16, R2, R2
+	SUBS $4, R3, R3
 	BGE vector5
 rest2:
-	ADDS $4, R2, R2
+	ADDS $4, R3, R3
 	BEQ done3
 single6:
-	FMOVS (R3), F0
+	FMOVS (R2), F0
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVS F2, (R3)
-	ADD $4, R3, R3
-	SUBS $1, R2, R2
+	FMOVS F2, (R2)
+	ADD $4, R2, R2
+	SUBS $1, R3, R3
 	BNE single6
 done3:
 	RET
@@ -214,54 +214,54 @@ TEXT ·addNEON(SB), NOSPLIT, $0-24
 	MOVD n+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD y+16(FP), R2
-	MOVD R1, R4
-	MOVD R2, R5
-	SUBS $16, R0, R3
+	MOVD R1, R3
+	MOVD R2, R4
+	SUBS $16, R0, R5
 	BLT one1
 several4:
-	FMOVQ 0(R4), F0
-	FMOVQ 0(R5), F1
+	FMOVQ 0(R3), F0
+	FMOVQ 0(R4), F1
 	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 0(R5)
-	FMOVQ 16(R4), F0
-	FMOVQ 16(R5), F1
+	FMOVQ F2, 0(R4)
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R4), F1
 	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 16(R5)
-	FMOVQ 32(R4), F0
-	FMOVQ 32(R5), F1
+	FMOVQ F2, 16(R4)
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F1
 	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 32(R5)
-	FMOVQ 48(R4), F0
-	FMOVQ 48(R5), F1
+	FMOVQ F2, 32(R4)
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F1
 	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 48(R5)
+	FMOVQ F2, 48(R4)
+	ADD $64, R3, R3
 	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUBS $16, R3, R3
+	SUBS $16, R5, R5
 	BGE several4
 one1:
-	ADDS $12, R3, R3
+	ADDS $12, R5, R5
 	BLT rest2
 vector5:
-	FMOVQ 0(R4), F0
-	FMOVQ 0(R5), F1
+	FMOVQ 0(R3), F0
+	FMOVQ 0(R4), F1
 	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 0(R5)
+	FMOVQ F2, 0(R4)
+	ADD $16, R3, R3
 	ADD $16, R4, R4
-	ADD $16, R5, R5
-	SUBS $4, R3, R3
+	SUBS $4, R5, R5
 	BGE vector5
 rest2:
-	ADDS $4, R3, R3
+	ADDS $4, R5, R5
 	BEQ done3
 single6:
-	FMOVS (R4), F0
-	FMOVS (R5), F1
+	FMOVS (R3), F0
+	FMOVS (R4), F1
 	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	FMOVS F2, (R5)
+	FMOVS F2, (R4)
+	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUBS $1, R3, R3
+	SUBS $1, R5, R5
 	BNE single6
 done3:
 	RET
@@ -272,58 +272,58 @@ TEXT ·mulNEON(SB), NOSPLIT, $0-32
 	MOVD x+8(FP), R1
 	MOVD y+16(FP), R2
 	MOVD z+24(FP), R3
-	MOVD R1, R5
-	MOVD R2, R6
-	MOVD R3, R7
-	SUBS $16, R0, R4
+	MOVD R1, R4
+	MOVD R2, R5
+	MOVD R3, R6
+	SUBS $16, R0, R7
 	BLT one1
 several4:
-	FMOVQ 0(R5), F0
-	FMOVQ 0(R6), F1
+	FMOVQ 0(R4), F0
+	FMOVQ 0(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 0(R7)
-	FMOVQ 16(R5), F0
-	FMOVQ 16(R6), F1
+	FMOVQ F2, 0(R6)
+	FMOVQ 16(R4), F0
+	FMOVQ 16(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 16(R7)
-	FMOVQ 32(R5), F0
-	FMOVQ 32(R6), F1
+	FMOVQ F2, 16(R6)
+	FMOVQ 32(R4), F0
+	FMOVQ 32(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 32(R7)
-	FMOVQ 48(R5), F0
-	FMOVQ 48(R6), F1
+	FMOVQ F2, 32(R6)
+	FMOVQ 48(R4), F0
+	FMOVQ 48(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 48(R7)
+	FMOVQ F2, 48(R6)
+	ADD $64, R4, R4
 	ADD $64, R5, R5
 	ADD $64, R6, R6
-	ADD $64, R7, R7
-	SUBS $16, R4, R4
+	SUBS $16, R7, R7
 	BGE several4
 one1:
-	ADDS $12, R4, R4
+	ADDS $12, R7, R7
 	BLT rest2
 vector5:
-	FMOVQ 0(R5), F0
-	FMOVQ 0(R6), F1
+	FMOVQ 0(R4), F0
+	FMOVQ 0(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 0(R7)
+	FMOVQ F2, 0(R6)
+	ADD $16, R4, R4
 	ADD $16, R5, R5
 	ADD $16, R6, R6
-	ADD $16, R7, R7
-	SUBS $4, R4, R4
+	SUBS $4, R7, R7
 	BGE vector5
 rest2:
-	ADDS $4, R4, R4
+	ADDS $4, R7, R7
 	BEQ done3
 single6:
-	FMOVS (R5), F0
-	FMOVS (R6), F1
+	FMOVS (R4), F0
+	FMOVS (R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVS F2, (R7)
+	FMOVS F2, (R6)
+	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	ADD $4, R7, R7
-	SUBS $1, R4, R4
+	SUBS $1, R7, R7
 	BNE single6
 done3:
 	RET
@@ -334,64 +334,64 @@ TEXT ·mulAddNEON(SB), NOSPLIT, $0-32
 	MOVD x+8(FP), R1
 	MOVD y+16(FP), R2
 	MOVD z+24(FP), R3
-	MOVD R1, R5
-	MOVD R2, R6
-	MOVD R3, R7
-	SUBS $16, R0, R4
+	MOVD R1, R4
+	MOVD R2, R5
+	MOVD R3, R6
+	SUBS $16, R0, R7
 	BLT one1
 several4:
-	FMOVQ 0(R5), F0
-	FMOVQ 0(R6), F1
-	FMOVQ 0(R7), F2
+	FMOVQ 0(R4), F0
+	FMOVQ 0(R5), F1
+	FMOVQ 0(R6), F2
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 0(R7)
-	FMOVQ 16(R5), F0
-	FMOVQ 16(R6), F1
-	FMOVQ 16(R7), F2
+	FMOVQ F2, 0(R6)
+	FMOVQ 16(R4), F0
+	FMOVQ 16(R5), F1
+	FMOVQ 16(R6), F2
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(R7)
-	FMOVQ 32(R5), F0
-	FMOVQ 32(R6), F1
-	FMOVQ 32(R7), F2
+	FMOVQ F2, 16(R6)
+	FMOVQ 32(R4), F0
+	FMOVQ 32(R5), F1
+	FMOVQ 32(R6), F2
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 32(R7)
-	FMOVQ 48(R5), F0
-	FMOVQ 48(R6), F1
-	FMOVQ 48(R7), F2
+	FMOVQ F2, 32(R6)
+	FMOVQ 48(R4), F0
+	FMOVQ 48(R5), F1
+	FMOVQ 48(R6), F2
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R7)
+	FMOVQ F2, 48(R6)
+	ADD $64, R4, R4
 	ADD $64, R5, R5
 	ADD $64, R6, R6
-	ADD $64, R7, R7
-	SUBS $16, R4, R4
+	SUBS $16, R7, R7
 	BGE several4
 one1:
-	ADDS $12, R4, R4
+	ADDS $12, R7, R7
 	BLT rest2
 vector5:
-	FMOVQ 0(R5), F0
-	FMOVQ 0(R6), F1
-	FMOVQ 0(R7), F2
+	FMOVQ 0(R4), F0
+	FMOVQ 0(R5), F1
+	FMOVQ 0(R6), F2
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 0(R7)
+	FMOVQ F2, 0(R6)
+	ADD $16, R4, R4
 	ADD $16, R5, R5
 	ADD $16, R6, R6
-	ADD $16, R7, R7
-	SUBS $4, R4, R4
+	SUBS $4, R7, R7
 	BGE vector5
 rest2:
-	ADDS $4, R4, R4
+	ADDS $4, R7, R7
 	BEQ done3
 single6:
-	FMOVS (R5), F0
-	FMOVS (R6), F1
-	FMOVS (R7), F2
+	FMOVS (R4), F0
+	FMOVS (R5), F1
+	FMOVS (R6), F2
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVS F2, (R7)
+	FMOVS F2, (R6)
+	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	ADD $4, R7, R7
-	SUBS $1, R4, R4
+	SUBS $1, R7, R7
 	BNE single6
 done3:
 	RET
@@ -405,48 +405,48 @@ TEXT ·dotNEON(SB), NOSPLIT, $0-28
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	MOVD R1, R4
-	MOVD R2, R5
-	SUBS $16, R0, R3
+	MOVD R1, R3
+	MOVD R2, R4
+	SUBS $16, R0, R5
 	BLT one1
 several4:
-	FMOVQ 0(R4), F4
-	FMOVQ 0(R5), F5
+	FMOVQ 0(R3), F4
+	FMOVQ 0(R4), F5
 	VFMLA V5.S4, V4.S4, V0.S4
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
+	FMOVQ 16(R3), F4
+	FMOVQ 16(R4), F5
 	VFMLA V5.S4, V4.S4, V1.S4
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F5
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F5
 	VFMLA V5.S4, V4.S4, V2.S4
-	FMOVQ 48(R4), F4
-	FMOVQ 48(R5), F5
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F5
 	VFMLA V5.S4, V4.S4, V3.S4
+	ADD $64, R3, R3
 	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUBS $16, R3, R3
+	SUBS $16, R5, R5
 	BGE several4
 one1:
-	ADDS $12, R3, R3
+	ADDS $12, R5, R5
 	BLT rest2
 vector5:
-	FMOVQ 0(R4), F4
-	FMOVQ 0(R5), F5
+	FMOVQ 0(R3), F4
+	FMOVQ 0(R4), F5
 	VFMLA V5.S4, V4.S4, V0.S4
+	ADD $16, R3, R3
 	ADD $16, R4, R4
-	ADD $16, R5, R5
-	SUBS $4, R3, R3
+	SUBS $4, R5, R5
 	BGE vector5
 rest2:
-	ADDS $4, R3, R3
+	ADDS $4, R5, R5
 	BEQ done3
 single6:
-	FMOVS (R4), F4
-	FMOVS (R5), F5
+	FMOVS (R3), F4
+	FMOVS (R4), F5
 	VFMLA V5.S4, V4.S4, V0.S4
+	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUBS $1, R3, R3
+	SUBS $1, R5, R5
 	BNE single6
 done3:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -465,38 +465,38 @@ TEXT ·squaresNEON(SB), NOSPLIT, $0-20
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	MOVD R1, R3
-	SUBS $16, R0, R2
+	MOVD R1, R2
+	SUBS $16, R0, R3
 	BLT one1
 several4:
-	FMOVQ 0(R3), F4
+	FMOVQ 0(R2), F4
 	VFMLA V4.S4, V4.S4, V0.S4
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R2), F4
 	VFMLA V4.S4, V4.S4, V1.S4
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R2), F4
 	VFMLA V4.S4, V4.S4, V2.S4
-	FMOVQ 48(R3), F4
+	FMOVQ 48(R2), F4
 	VFMLA V4.S4, V4.S4, V3.S4
-	ADD $64, R3, R3
-	SUBS $16, R2, R2
+	ADD $64, R2, R2
+	SUBS $16, R3, R3
 	BGE several4
 one1:
-	ADDS $12, R2, R2
+	ADDS $12, R3, R3
 	BLT rest2
 vector5:
-	FMOVQ 0(R3), F4
+	FMOVQ 0(R2), F4
 	VFMLA V4.S4, V4.S4, V0.S4
-	ADD $16, R3, R3
-	SUBS $4, R2, R2
+	ADD $16, R2, R2
+	SUBS $4, R3, R3
 	BGE vector5
 rest2:
-	ADDS $4, R2, R2
+	ADDS $4, R3, R3
 	BEQ done3
 single6:
-	FMOVS (R3), F4
+	FMOVS (R2), F4
 	VFMLA V4.S4, V4.S4, V0.S4
-	ADD $4, R3, R3
-	SUBS $1, R2, R2
+	ADD $4, R2, R2
+	SUBS $1, R3, R3
 	BNE single6
 done3:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -515,38 +515,38 @@ TEXT ·sumNEON(SB), NOSPLIT, $0-20
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	MOVD R1, R3
-	SUBS $16, R0, R2
+	MOVD R1, R2
+	SUBS $16, R0, R3
 	BLT one1
 several4:
-	FMOVQ 0(R3), F4
+	FMOVQ 0(R2), F4
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R2), F4
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R2), F4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ 48(R3), F4
+	FMOVQ 48(R2), F4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	ADD $64, R3, R3
-	SUBS $16, R2, R2
+	ADD $64, R2, R2
+	SUBS $16, R3, R3
 	BGE several4
 one1:
-	ADDS $12, R2, R2
+	ADDS $12, R3, R3
 	BLT rest2
 vector5:
-	FMOVQ 0(R3), F4
+	FMOVQ 0(R2), F4
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	ADD $16, R3, R3
-	SUBS $4, R2, R2
+	ADD $16, R2, R2
+	SUBS $4, R3, R3
 	BGE vector5
 rest2:
-	ADDS $4, R2, R2
+	ADDS $4, R3, R3
 	BEQ done3
 single6:
-	FMOVS (R3), F4
+	FMOVS (R2), F4
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	ADD $4, R3, R3
-	SUBS $1, R2, R2
+	ADD $4, R2, R2
+	SUBS $1, R3, R3
 	BNE single6
 done3:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -566,39 +566,39 @@ TEXT ·maxNEON(SB), NOSPLIT, $0-20
 	FMOVQ 0(R2), F1
 	FMOVQ 0(R2), F2
 	FMOVQ 0(R2), F3
-	MOVD R1, R4
-	SUBS $16, R0, R3
+	MOVD R1, R3
+	SUBS $16, R0, R4
 	BLT one1
 several4:
-	FMOVQ 0(R4), F4
+	FMOVQ 0(R3), F4
 	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	FMOVQ 16(R4), F4
+	FMOVQ 16(R3), F4
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	FMOVQ 32(R4), F4
+	FMOVQ 32(R3), F4
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	FMOVQ 48(R4), F4
+	FMOVQ 48(R3), F4
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	ADD $64, R4, R4
-	SUBS $16, R3, R3
+	ADD $64, R3, R3
+	SUBS $16, R4, R4
 	BGE several4
 one1:
-	ADDS $12, R3, R3
+	ADDS $12, R4, R4
 	BLT rest2
 vector5:
-	FMOVQ 0(R4), F4
+	FMOVQ 0(R3), F4
 	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	ADD $16, R4, R4
-	SUBS $4, R3, R3
+	ADD $16, R3, R3
+	SUBS $4, R4, R4
 	BGE vector5
 rest2:
-	ADDS $4, R3, R3
+	ADDS $4, R4, R4
 	BEQ done3
 single6:
-	FMOVS (R4), F4
+	FMOVS (R3), F4
 	VDUP V4.S[0], V5.S4
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	ADD $4, R4, R4
-	SUBS $1, R3, R3
+	ADD $4, R3, R3
+	SUBS $1, R4, R4
 	BNE single6
 done3:
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
@@ -622,12 +622,12 @@ TEXT ·expNEON(SB), NOSPLIT, $0-24
 	FMOVQ 80(R3), F4
 	FMOVQ 96(R3), F5
 	FMOVQ 112(R3), F6
-	MOVD R1, R5
-	MOVD R2, R6
-	SUBS $4, R0, R4
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $4, R0, R6
 	BLT rest2
 vector4:
-	FMOVQ 0(R5), F6
+	FMOVQ 0(R4), F6
 	WORD $0x6e20dcc7 // fmul v7.4s, v6.4s, v0.4s
 	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
 	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
@@ -651,16 +651,16 @@ vector4:
 	WORD $0x4e671d09 // bic v9.16b, v8.16b, v7.16b
 	WORD $0x6ea4e4c7 // fcmgt v7.4s, v6.4s, v4.4s
 	VBIT V7.B16, V5.B16, V9.B16
-	FMOVQ F9, 0(R6)
+	FMOVQ F9, 0(R5)
+	ADD $16, R4, R4
 	ADD $16, R5, R5
-	ADD $16, R6, R6
-	SUBS $4, R4, R4
+	SUBS $4, R6, R6
 	BGE vector4
 rest2:
-	ADDS $4, R4, R4
+	ADDS $4, R6, R6
 	BEQ done3
 single5:
-	FMOVS (R5), F6
+	FMOVS (R4), F6
 	WORD $0x6e20dcc7 // fmul v7.4s, v6.4s, v0.4s
 	WORD $0x4e21a8e8 // fcvtns v8.4s, v7.4s
 	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
@@ -684,10 +684,10 @@ single5:
 	WORD $0x4e671d09 // bic v9.16b, v8.16b, v7.16b
 	WORD $0x6ea4e4c7 // fcmgt v7.4s, v6.4s, v4.4s
 	VBIT V7.B16, V5.B16, V9.B16
-	FMOVS F9, (R6)
+	FMOVS F9, (R5)
+	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUBS $1, R4, R4
+	SUBS $1, R6, R6
 	BNE single5
 done3:
 	RET
@@ -705,12 +705,12 @@ TEXT ·tanhNEON(SB), NOSPLIT, $0-24
 	FMOVQ 80(R3), F0
 	FMOVQ 96(R3), F0
 	FMOVQ 112(R3), F0
-	MOVD R1, R5
-	MOVD R2, R6
-	SUBS $4, R0, R4
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $4, R0, R6
 	BLT rest2
 vector4:
-	FMOVQ 0(R5), F1
+	FMOVQ 0(R4), F1
 	FMOVQ 192(R3), F2
 	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
 	FMOVQ 208(R3), F1
@@ -743,16 +743,16 @@ vector4:
 	FMOVQ 352(R3), F1
 	WORD $0x4e21d462 // fadd v2.4s, v3.4s, v1.4s
 	WORD $0x6e22fc61 // fdiv v1.4s, v3.4s, v2.4s
-	FMOVQ F1, 0(R6)
+	FMOVQ F1, 0(R5)
+	ADD $16, R4, R4
 	ADD $16, R5, R5
-	ADD $16, R6, R6
-	SUBS $4, R4, R4
+	SUBS $4, R6, R6
 	BGE vector4
 rest2:
-	ADDS $4, R4, R4
+	ADDS $4, R6, R6
 	BEQ done3
 single5:
-	FMOVS (R5), F1
+	FMOVS (R4), F1
 	FMOVQ 192(R3), F2
 	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
 	FMOVQ 208(R3), F1
@@ -785,10 +785,10 @@ single5:
 	FMOVQ 352(R3), F1
 	WORD $0x4e21d462 // fadd v2.4s, v3.4s, v1.4s
 	WORD $0x6e22fc61 // fdiv v1.4s, v3.4s, v2.4s
-	FMOVS F1, (R6)
+	FMOVS F1, (R5)
+	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUBS $1, R4, R4
+	SUBS $1, R6, R6
 	BNE single5
 done3:
 	RET
@@ -806,12 +806,12 @@ TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
 	FMOVQ 80(R3), F4
 	FMOVQ 96(R3), F5
 	FMOVQ 112(R3), F6
-	MOVD R1, R5
-	MOVD R2, R6
-	SUBS $4, R0, R4
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $4, R0, R6
 	BLT rest2
 vector4:
-	FMOVQ 0(R5), F7
+	FMOVQ 0(R4), F7
 	WORD $0x6ea0f8e8 // fneg v8.4s, v7.4s
 	WORD $0x6e20dd07 // fmul v7.4s, v8.4s, v0.4s
 	WORD $0x4e21a8e9 // fcvtns v9.4s, v7.4s
@@ -838,16 +838,16 @@ vector4:
 	VBIT V7.B16, V5.B16, V10.B16
 	WORD $0x4e2ad4c7 // fadd v7.4s, v6.4s, v10.4s
 	WORD $0x6e27fcc8 // fdiv v8.4s, v6.4s, v7.4s
-	FMOVQ F8, 0(R6)
+	FMOVQ F8, 0(R5)
+	ADD $16, R4, R4
 	ADD $16, R5, R5
-	ADD $16, R6, R6
-	SUBS $4, R4, R4
+	SUBS $4, R6, R6
 	BGE vector4
 rest2:
-	ADDS $4, R4, R4
+	ADDS $4, R6, R6
 	BEQ done3
 single5:
-	FMOVS (R5), F7
+	FMOVS (R4), F7
 	WORD $0x6ea0f8e8 // fneg v8.4s, v7.4s
 	WORD $0x6e20dd07 // fmul v7.4s, v8.4s, v0.4s
 	WORD $0x4e21a8e9 // fcvtns v9.4s, v7.4s
@@ -874,10 +874,10 @@ single5:
 	VBIT V7.B16, V5.B16, V10.B16
 	WORD $0x4e2ad4c7 // fadd v7.4s, v6.4s, v10.4s
 	WORD $0x6e27fcc8 // fdiv v8.4s, v6.4s, v7.4s
-	FMOVS F8, (R6)
+	FMOVS F8, (R5)
+	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUBS $1, R4, R4
+	SUBS $1, R6, R6
 	BNE single5
 done3:
 	RET
@@ -887,54 +887,54 @@ TEXT ·reluNEON(SB), NOSPLIT, $0-24
 	MOVD n+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD y+16(FP), R2
-	MOVD R1, R4
-	MOVD R2, R5
-	SUBS $16, R0, R3
+	MOVD R1, R3
+	MOVD R2, R4
+	SUBS $16, R0, R5
 	BLT one1
 several4:
-	FMOVQ 0(R4), F0
+	FMOVQ 0(R3), F0
 	VEOR V1.B16, V1.B16, V1.B16
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 0(R5)
-	FMOVQ 16(R4), F0
+	FMOVQ F2, 0(R4)
+	FMOVQ 16(R3), F0
 	VEOR V1.B16, V1.B16, V1.B16
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 16(R5)
-	FMOVQ 32(R4), F0
+	FMOVQ F2, 16(R4)
+	FMOVQ 32(R3), F0
 	VEOR V1.B16, V1.B16, V1.B16
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 32(R5)
-	FMOVQ 48(R4), F0
+	FMOVQ F2, 32(R4)
+	FMOVQ 48(R3), F0
 	VEOR V1.B16, V1.B16, V1.B16
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 48(R5)
+	FMOVQ F2, 48(R4)
+	ADD $64, R3, R3
 	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUBS $16, R3, R3
+	SUBS $16, R5, R5
 	BGE several4
 one1:
-	ADDS $12, R3, R3
+	ADDS $12, R5, R5
 	BLT rest2
 vector5:
-	FMOVQ 0(R4), F0
+	FMOVQ 0(R3), F0
 	VEOR V1.B16, V1.B16, V1.B16
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
-	FMOVQ F2, 0(R5)
+	FMOVQ F2, 0(R4)
+	ADD $16, R3, R3
 	ADD $16, R4, R4
-	ADD $16, R5, R5
-	SUBS $4, R3, R3
+	SUBS $4, R5, R5
 	BGE vector5
 rest2:
-	ADDS $4, R3, R3
+	ADDS $4, R5, R5
 	BEQ done3
 single6:
-	FMOVS (R4), F0
+	FMOVS (R3), F0
 	VEOR V1.B16, V1.B16, V1.B16
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
-	FMOVS F2, (R5)
+	FMOVS F2, (R4)
+	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUBS $1, R3, R3
+	SUBS $1, R5, R5
 	BNE single6
 done3:
 	RET
@@ -952,12 +952,12 @@ TEXT ·geluNEON(SB), NOSPLIT, $0-24
 	FMOVQ 80(R3), F4
 	FMOVQ 96(R3), F5
 	FMOVQ 112(R3), F6
-	MOVD R1, R5
-	MOVD R2, R6
-	SUBS $4, R0, R4
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $4, R0, R6
 	BLT rest2
 vector4:
-	FMOVQ 0(R5), F7
+	FMOVQ 0(R4), F7
 	FMOVQ 112(R3), F8
 	WORD $0x4ea0f8e9 // fabs v9.4s, v7.4s
 	FMOVQ 368(R3), F10
@@ -1007,16 +1007,16 @@ vector4:
 	WORD $0x6ea7e54b // fcmgt v11.4s, v10.4s, v7.4s
 	VBIT V11.B16, V9.B16, V8.B16
 	WORD $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
-	FMOVQ F9, 0(R6)
+	FMOVQ F9, 0(R5)
+	ADD $16, R4, R4
 	ADD $16, R5, R5
-	ADD $16, R6, R6
-	SUBS $4, R4, R4
+	SUBS $4, R6, R6
 	BGE vector4
 rest2:
-	ADDS $4, R4, R4
+	ADDS $4, R6, R6
 	BEQ done3
 single5:
-	FMOVS (R5), F7
+	FMOVS (R4), F7
 	FMOVQ 112(R3), F8
 	WORD $0x4ea0f8e9 // fabs v9.4s, v7.4s
 	FMOVQ 368(R3), F10
@@ -1066,10 +1066,10 @@ single5:
 	WORD $0x6ea7e54b // fcmgt v11.4s, v10.4s, v7.4s
 	VBIT V11.B16, V9.B16, V8.B16
 	WORD $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
-	FMOVS F9, (R6)
+	FMOVS F9, (R5)
+	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUBS $1, R4, R4
+	SUBS $1, R6, R6
 	BNE single5
 done3:
 	RET
@@ -1087,12 +1087,12 @@ TEXT ·geluTanhNEON(SB), NOSPLIT, $0-24
 	FMOVQ 80(R3), F4
 	FMOVQ 96(R3), F5
 	FMOVQ 112(R3), F6
-	MOVD R1, R5
-	MOVD R2, R6
-	SUBS $4, R0, R4
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $4, R0, R6
 	BLT rest2
 vector4:
-	FMOVQ 0(R5), F7
+	FMOVQ 0(R4), F7
 	FMOVQ 496(R3), F8
 	WORD $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
 	FMOVQ 512(R3), F10
@@ -1123,16 +1123,16 @@ vector4:
 	VBIT V8.B16, V5.B16, V11.B16
 	WORD $0x4e2bd4c8 // fadd v8.4s, v6.4s, v11.4s
 	WORD $0x6e28fce9 // fdiv v9.4s, v7.4s, v8.4s
-	FMOVQ F9, 0(R6)
+	FMOVQ F9, 0(R5)
+	ADD $16, R4, R4
 	ADD $16, R5, R5
-	ADD $16, R6, R6
-	SUBS $4, R4, R4
+	SUBS $4, R6, R6
 	BGE vector4
 rest2:
-	ADDS $4, R4, R4
+	ADDS $4, R6, R6
 	BEQ done3
 single5:
-	FMOVS (R5), F7
+	FMOVS (R4), F7
 	FMOVQ 496(R3), F8
 	WORD $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
 	FMOVQ 512(R3), F10
@@ -1163,10 +1163,10 @@ single5:
 	VBIT V8.B16, V5.B16, V11.B16
 	WORD $0x4e2bd4c8 // fadd v8.4s, v6.4s, v11.4s
 	WORD $0x6e28fce9 // fdiv v9.4s, v7.4s, v8.4s
-	FMOVS F9, (R6)
+	FMOVS F9, (R5)
+	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUBS $1, R4, R4
+	SUBS $1, R6, R6
 	BNE single5
 done3:
 	RET
@@ -1184,12 +1184,12 @@ TEXT ·siluNEON(SB), NOSPLIT, $0-24
 	FMOVQ 80(R3), F4
 	FMOVQ 96(R3), F5
 	FMOVQ 112(R3), F6
-	MOVD R1, R5
-	MOVD R2, R6
-	SUBS $4, R0, R4
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $4, R0, R6
 	BLT rest2
 vector4:
-	FMOVQ 0(R5), F7
+	FMOVQ 0(R4), F7
 	WORD $0x6ea0f8e8 // fneg v8.4s, v7.4s
 	WORD $0x6e20dd09 // fmul v9.4s, v8.4s, v0.4s
 	WORD $0x4e21a92a // fcvtns v10.4s, v9.4s
@@ -1216,16 +1216,16 @@ vector4:
 	VBIT V9.B16, V5.B16, V11.B16
 	WORD $0x4e2bd4c8 // fadd v8.4s, v6.4s, v11.4s
 	WORD $0x6e28fce9 // fdiv v9.4s, v7.4s, v8.4s
-	FMOVQ F9, 0(R6)
+	FMOVQ F9, 0(R5)
+	ADD $16, R4, R4
 	ADD $16, R5, R5
-	ADD $16, R6, R6
-	SUBS $4, R4, R4
+	SUBS $4, R6, R6
 	BGE vector4
 rest2:
-	ADDS $4, R4, R4
+	ADDS $4, R6, R6
 	BEQ done3
 single5:
-	FMOVS (R5), F7
+	FMOVS (R4), F7
 	WORD $0x6ea0f8e8 // fneg v8.4s, v7.4s
 	WORD $0x6e20dd09 // fmul v9.4s, v8.4s, v0.4s
 	WORD $0x4e21a92a // fcvtns v10.4s, v9.4s
@@ -1252,10 +1252,10 @@ single5:
 	VBIT V9.B16, V5.B16, V11.B16
 	WORD $0x4e2bd4c8 // fadd v8.4s, v6.4s, v11.4s
 	WORD $0x6e28fce9 // fdiv v9.4s, v7.4s, v8.4s
-	FMOVS F9, (R6)
+	FMOVS F9, (R5)
+	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUBS $1, R4, R4
+	SUBS $1, R6, R6
 	BNE single5
 done3:
 	RET
@@ -1266,37 +1266,37 @@ TEXT ·reluGradNEON(SB), NOSPLIT, $0-32
 	MOVD dy+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD dx+24(FP), R3
-	MOVD R1, R5
-	MOVD R2, R6
-	MOVD R3, R7
-	SUBS $4, R0, R4
+	MOVD R1, R4
+	MOVD R2, R5
+	MOVD R3, R6
+	SUBS $4, R0, R7
 	BLT rest2
 vector4:
-	FMOVQ 0(R5), F0
-	FMOVQ 0(R6), F1
+	FMOVQ 0(R4), F0
+	FMOVQ 0(R5), F1
 	VEOR V2.B16, V2.B16, V2.B16
 	WORD $0x6ea2e423 // fcmgt v3.4s, v1.4s, v2.4s
 	VAND V3.B16, V0.B16, V1.B16
-	FMOVQ F1, 0(R7)
+	FMOVQ F1, 0(R6)
+	ADD $16, R4, R4
 	ADD $16, R5, R5
 	ADD $16, R6, R6
-	ADD $16, R7, R7
-	SUBS $4, R4, R4
+	SUBS $4, R7, R7
 	BGE vector4
 rest2:
-	ADDS $4, R4, R4
+	ADDS $4, R7, R7
 	BEQ done3
 single5:
-	FMOVS (R5), F0
-	FMOVS (R6), F1
+	FMOVS (R4), F0
+	FMOVS (R5), F1
 	VEOR V2.B16, V2.B16, V2.B16
 	WORD $0x6ea2e423 // fcmgt v3.4s, v1.4s, v2.4s
 	VAND V3.B16, V0.B16, V1.B16
-	FMOVS F1, (R7)
+	FMOVS F1, (R6)
+	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	ADD $4, R7, R7
-	SUBS $1, R4, R4
+	SUBS $1, R7, R7
 	BNE single5
 done3:
 	RET
@@ -1308,37 +1308,37 @@ TEXT ·tanhGradNEON(SB), NOSPLIT, $0-32
 	MOVD dy+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD dx+24(FP), R3
-	MOVD R1, R5
-	MOVD R2, R6
-	MOVD R3, R7
-	SUBS $4, R0, R4
+	MOVD R1, R4
+	MOVD R2, R5
+	MOVD R3, R6
+	SUBS $4, R0, R7
 	BLT rest2
 vector4:
-	FMOVQ 0(R5), F0
-	FMOVQ 0(R6), F1
+	FMOVQ 0(R4), F0
+	FMOVQ 0(R5), F1
 	FMOVQ 112(R8), F2
 	VFMLS V1.S4, V1.S4, V2.S4
 	WORD $0x6e22dc01 // fmul v1.4s, v0.4s, v2.4s
-	FMOVQ F1, 0(R7)
+	FMOVQ F1, 0(R6)
+	ADD $16, R4, R4
 	ADD $16, R5, R5
 	ADD $16, R6, R6
-	ADD $16, R7, R7
-	SUBS $4, R4, R4
+	SUBS $4, R7, R7
 	BGE vector4
 rest2:
-	ADDS $4, R4, R4
+	ADDS $4, R7, R7
 	BEQ done3
 single5:
-	FMOVS (R5), F0
-	FMOVS (R6), F1
+	FMOVS (R4), F0
+	FMOVS (R5), F1
 	FMOVQ 112(R8), F2
 	VFMLS V1.S4, V1.S4, V2.S4
 	WORD $0x6e22dc01 // fmul v1.4s, v0.4s, v2.4s
-	FMOVS F1, (R7)
+	FMOVS F1, (R6)
+	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	ADD $4, R7, R7
-	SUBS $1, R4, R4
+	SUBS $1, R7, R7
 	BNE single5
 done3:
 	RET
@@ -1349,37 +1349,37 @@ TEXT ·sigmoidGradNEON(SB), NOSPLIT, $0-32
 	MOVD dy+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD dx+24(FP), R3
-	MOVD R1, R5
-	MOVD R2, R6
-	MOVD R3, R7
-	SUBS $4, R0, R4
+	MOVD R1, R4
+	MOVD R2, R5
+	MOVD R3, R6
+	SUBS $4, R0, R7
 	BLT rest2
 vector4:
-	FMOVQ 0(R5), F0
-	FMOVQ 0(R6), F1
+	FMOVQ 0(R4), F0
+	FMOVQ 0(R5), F1
 	VMOV V1.B16, V2.B16
 	VFMLS V1.S4, V1.S4, V2.S4
 	WORD $0x6e22dc01 // fmul v1.4s, v0.4s, v2.4s
-	FMOVQ F1, 0(R7)
+	FMOVQ F1, 0(R6)
+	ADD $16, R4, R4
 	ADD $16, R5, R5
 	ADD $16, R6, R6
-	ADD $16, R7, R7
-	SUBS $4, R4, R4
+	SUBS $4, R7, R7
 	BGE vector4
 rest2:
-	ADDS $4, R4, R4
+	ADDS $4, R7, R7
 	BEQ done3
 single5:
-	FMOVS (R5), F0
-	FMOVS (R6), F1
+	FMOVS (R4), F0
+	FMOVS (R5), F1
 	VMOV V1.B16, V2.B16
 	VFMLS V1.S4, V1.S4, V2.S4
 	WORD $0x6e22dc01 // fmul v1.4s, v0.4s, v2.4s
-	FMOVS F1, (R7)
+	FMOVS F1, (R6)
+	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	ADD $4, R7, R7
-	SUBS $1, R4, R4
+	SUBS $1, R7, R7
 	BNE single5
 done3:
 	RET
@@ -1398,14 +1398,14 @@ TEXT ·geluGradNEON(SB), NOSPLIT, $0-32
 	FMOVQ 80(R4), F4
 	FMOVQ 96(R4), F5
 	FMOVQ 112(R4), F6
-	MOVD R1, R6
-	MOVD R2, R7
-	MOVD R3, R8
-	SUBS $4, R0, R5
+	MOVD R1, R5
+	MOVD R2, R6
+	MOVD R3, R7
+	SUBS $4, R0, R8
 	BLT rest2
 vector4:
-	FMOVQ 0(R6), F7
-	FMOVQ 0(R7), F8
+	FMOVQ 0(R5), F7
+	FMOVQ 0(R6), F8
 	FMOVQ 112(R4), F9
 	WORD $0x4ea0f90a // fabs v10.4s, v8.4s
 	FMOVQ 368(R4), F11
@@ -1458,18 +1458,18 @@ vector4:
 	WORD $0x6e2addab // fmul v11.4s, v13.4s, v10.4s
 	VFMLA V11.S4, V8.S4, V9.S4
 	WORD $0x6e29dce8 // fmul v8.4s, v7.4s, v9.4s
-	FMOVQ F8, 0(R8)
+	FMOVQ F8, 0(R7)
+	ADD $16, R5, R5
 	ADD $16, R6, R6
 	ADD $16, R7, R7
-	ADD $16, R8, R8
-	SUBS $4, R5, R5
+	SUBS $4, R8, R8
 	BGE vector4
 rest2:
-	ADDS $4, R5, R5
+	ADDS $4, R8, R8
 	BEQ done3
 single5:
-	FMOVS (R6), F7
-	FMOVS (R7), F8
+	FMOVS (R5), F7
+	FMOVS (R6), F8
 	FMOVQ 112(R4), F9
 	WORD $0x4ea0f90a // fabs v10.4s, v8.4s
 	FMOVQ 368(R4), F11
@@ -1522,11 +1522,11 @@ single5:
 	WORD $0x6e2addab // fmul v11.4s, v13.4s, v10.4s
 	VFMLA V11.S4, V8.S4, V9.S4
 	WORD $0x6e29dce8 // fmul v8.4s, v7.4s, v9.4s
-	FMOVS F8, (R8)
+	FMOVS F8, (R7)
+	ADD $4, R5, R5
 	ADD $4, R6, R6
 	ADD $4, R7, R7
-	ADD $4, R8, R8
-	SUBS $1, R5, R5
+	SUBS $1, R8, R8
 	BNE single5
 done3:
 	RET
@@ -1545,14 +1545,14 @@ TEXT ·geluTanhGradNEON(SB), NOSPLIT, $0-32
 	FMOVQ 80(R4), F4
 	FMOVQ 96(R4), F5
 	FMOVQ 112(R4), F6
-	MOVD R1, R6
-	MOVD R2, R7
-	MOVD R3, R8
-	SUBS $4, R0, R5
+	MOVD R1, R5
+	MOVD R2, R6
+	MOVD R3, R7
+	SUBS $4, R0, R8
 	BLT rest2
 vector4:
-	FMOVQ 0(R6), F7
-	FMOVQ 0(R7), F8
+	FMOVQ 0(R5), F7
+	FMOVQ 0(R6), F8
 	FMOVQ 544(R4), F9
 	WORD $0x4ea9f50a // fmin v10.4s, v8.4s, v9.4s
 	FMOVQ 560(R4), F8
@@ -1596,18 +1596,18 @@ vector4:
 	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
 	VFMLS V12.S4, V9.S4, V8.S4
 	WORD $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
-	FMOVQ F9, 0(R8)
+	FMOVQ F9, 0(R7)
+	ADD $16, R5, R5
 	ADD $16, R6, R6
 	ADD $16, R7, R7
-	ADD $16, R8, R8
-	SUBS $4, R5, R5
+	SUBS $4, R8, R8
 	BGE vector4
 rest2:
-	ADDS $4, R5, R5
+	ADDS $4, R8, R8
 	BEQ done3
 single5:
-	FMOVS (R6), F7
-	FMOVS (R7), F8
+	FMOVS (R5), F7
+	FMOVS (R6), F8
 	FMOVQ 544(R4), F9
 	WORD $0x4ea9f50a // fmin v10.4s, v8.4s, v9.4s
 	FMOVQ 560(R4), F8
@@ -1651,11 +1651,11 @@ single5:
 	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
 	VFMLS V12.S4, V9.S4, V8.S4
 	WORD $0x6e28dce9 // fmul v9.4s, v7.4s, v8.4s
-	FMOVS F9, (R8)
+	FMOVS F9, (R7)
+	ADD $4, R5, R5
 	ADD $4, R6, R6
 	ADD $4, R7, R7
-	ADD $4, R8, R8
-	SUBS $1, R5, R5
+	SUBS $1, R8, R8
 	BNE single5
 done3:
 	RET
@@ -1674,14 +1674,14 @@ TEXT ·siluGradNEON(SB), NOSPLIT, $0-32
 	FMOVQ 80(R4), F4
 	FMOVQ 96(R4), F5
 	FMOVQ 112(R4), F6
-	MOVD R1, R6
-	MOVD R2, R7
-	MOVD R3, R8
-	SUBS $4, R0, R5
+	MOVD R1, R5
+	MOVD R2, R6
+	MOVD R3, R7
+	SUBS $4, R0, R8
 	BLT rest2
 vector4:
-	FMOVQ 0(R6), F7
-	FMOVQ 0(R7), F8
+	FMOVQ 0(R5), F7
+	FMOVQ 0(R6), F8
 	FMOVQ 592(R4), F9
 	WORD $0x4ea9f50a // fmin v10.4s, v8.4s, v9.4s
 	FMOVQ 608(R4), F8
@@ -1717,18 +1717,18 @@ vector4:
 	WORD $0x6e28dd8b // fmul v11.4s, v12.4s, v8.4s
 	VFMLS V11.S4, V10.S4, V9.S4
 	WORD $0x6e29dce8 // fmul v8.4s, v7.4s, v9.4s
-	FMOVQ F8, 0(R8)
+	FMOVQ F8, 0(R7)
+	ADD $16, R5, R5
 	ADD $16, R6, R6
 	ADD $16, R7, R7
-	ADD $16, R8, R8
-	SUBS $4, R5, R5
+	SUBS $4, R8, R8
 	BGE vector4
 rest2:
-	ADDS $4, R5, R5
+	ADDS $4, R8, R8
 	BEQ done3
 single5:
-	FMOVS (R6), F7
-	FMOVS (R7), F8
+	FMOVS (R5), F7
+	FMOVS (R6), F8
 	FMOVQ 592(R4), F9
 	WORD $0x4ea9f50a // fmin v10.4s, v8.4s, v9.4s
 	FMOVQ 608(R4), F8
@@ -1764,11 +1764,11 @@ single5:
 	WORD $0x6e28dd8b // fmul v11.4s, v12.4s, v8.4s
 	VFMLS V11.S4, V10.S4, V9.S4
 	WORD $0x6e29dce8 // fmul v8.4s, v7.4s, v9.4s
-	FMOVS F8, (R8)
+	FMOVS F8, (R7)
+	ADD $4, R5, R5
 	ADD $4, R6, R6
 	ADD $4, R7, R7
-	ADD $4, R8, R8
-	SUBS $1, R5, R5
+	SUBS $1, R8, R8
 	BNE single5
 done3:
 	RET
@@ -1796,39 +1796,39 @@ row1:
 	FMOVQ 0(R6), F9
 	FMOVQ 0(R6), F10
 	FMOVQ 0(R6), F11
-	MOVD R2, R8
-	SUBS $16, R1, R7
+	MOVD R2, R7
+	SUBS $16, R1, R8
 	BLT one2
 several5:
-	FMOVQ 0(R8), F12
+	FMOVQ 0(R7), F12
 	WORD $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
-	FMOVQ 16(R8), F12
+	FMOVQ 16(R7), F12
 	WORD $0x4e2cf529 // fmax v9.4s, v9.4s, v12.4s
-	FMOVQ 32(R8), F12
+	FMOVQ 32(R7), F12
 	WORD $0x4e2cf54a // fmax v10.4s, v10.4s, v12.4s
-	FMOVQ 48(R8), F12
+	FMOVQ 48(R7), F12
 	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
-	ADD $64, R8, R8
-	SUBS $16, R7, R7
+	ADD $64, R7, R7
+	SUBS $16, R8, R8
 	BGE several5
 one2:
-	ADDS $12, R7, R7
+	ADDS $12, R8, R8
 	BLT rest3
 vector6:
-	FMOVQ 0(R8), F12
+	FMOVQ 0(R7), F12
 	WORD $0x4e2cf508 // fmax v8.4s, v8.4s, v12.4s
-	ADD $16, R8, R8
-	SUBS $4, R7, R7
+	ADD $16, R7, R7
+	SUBS $4, R8, R8
 	BGE vector6
 rest3:
-	ADDS $4, R7, R7
+	ADDS $4, R8, R8
 	BEQ done4
 single7:
-	FMOVS (R8), F12
+	FMOVS (R7), F12
 	VDUP V12.S[0], V13.S4
 	WORD $0x4e2df508 // fmax v8.4s, v8.4s, v13.4s
-	ADD $4, R8, R8
-	SUBS $1, R7, R7
+	ADD $4, R7, R7
+	SUBS $1, R8, R8
 	BNE single7
 done4:
 	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
@@ -1839,8 +1839,8 @@ done4:
 	WORD $0x6e21dd09 // fmul v9.4s, v8.4s, v1.4s
 	VEOR V8.B16, V8.B16, V8.B16
 	MOVD R2, R7
-	MOVD R3, R9
-	SUBS $4, R1, R8
+	MOVD R3, R8
+	SUBS $4, R1, R9
 	BLT rest9
 vector11:
 	FMOVQ 0(R7), F10
@@ -1869,14 +1869,14 @@ vector11:
 	WORD $0x4e6b1d8d // bic v13.16b, v12.16b, v11.16b
 	WORD $0x6ea5e54b // fcmgt v11.4s, v10.4s, v5.4s
 	VBIT V11.B16, V6.B16, V13.B16
-	FMOVQ F13, 0(R9)
+	FMOVQ F13, 0(R8)
 	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
 	ADD $16, R7, R7
-	ADD $16, R9, R9
-	SUBS $4, R8, R8
+	ADD $16, R8, R8
+	SUBS $4, R9, R9
 	BGE vector11
 rest9:
-	ADDS $4, R8, R8
+	ADDS $4, R9, R9
 	BEQ done10
 single12:
 	FMOVS (R7), F10
@@ -1906,57 +1906,56 @@ single12:
 	WORD $0x6ea5e54b // fcmgt v11.4s, v10.4s, v5.4s
 	VBIT V11.B16, V6.B16, V13.B16
 	FMOVS F13, F10
-	FMOVS F10, (R9)
+	FMOVS F10, (R8)
 	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
 	ADD $4, R7, R7
-	ADD $4, R9, R9
-	SUBS $1, R8, R8
+	ADD $4, R8, R8
+	SUBS $1, R9, R9
 	BNE single12
 done10:
 	WORD $0x6e28d50a // faddp v10.4s, v8.4s, v8.4s
 	WORD $0x6e2ad548 // faddp v8.4s, v10.4s, v10.4s
 	WORD $0x6e28fcea // fdiv v10.4s, v7.4s, v8.4s
-	MOVD R3, R7
-	SUBS $16, R1, R9
+	MOVD R3, R8
+	SUBS $16, R1, R7
 	BLT one13
 several16:
-	FMOVQ 0(R7), F11
+	FMOVQ 0(R8), F11
 	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
-	FMOVQ F12, 0(R7)
-	FMOVQ 16(R7), F11
+	FMOVQ F12, 0(R8)
+	FMOVQ 16(R8), F11
 	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
-	FMOVQ F12, 16(R7)
-	FMOVQ 32(R7), F11
+	FMOVQ F12, 16(R8)
+	FMOVQ 32(R8), F11
 	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
-	FMOVQ F12, 32(R7)
-	FMOVQ 48(R7), F11
+	FMOVQ F12, 32(R8)
+	FMOVQ 48(R8), F11
 	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
-	FMOVQ F12, 48(R7)
-	ADD $64, R7, R7
-	SUBS $16, R9, R9
+	FMOVQ F12, 48(R8)
+	ADD $64, R8, R8
+	SUBS $16, R7, R7
 	BGE several16
 one13:
-	ADDS $12, R9, R9
+	ADDS $12, R7, R7
 	BLT rest14
 vector17:
-	FMOVQ 0(R7), F11
+	FMOVQ 0(R8), F11
 	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
-	FMOVQ F12, 0(R7)
-	ADD $16, R7, R7
-	SUBS $4, R9, R9
+	FMOVQ F12, 0(R8)
+	ADD $16, R8, R8
+	SUBS $4, R7, R7
 	BGE vector17
 rest14:
-	ADDS $4, R9, R9
+	ADDS $4, R7, R7
 	BEQ done15
 single18:
-	FMOVS (R7), F11
+	FMOVS (R8), F11
 	WORD $0x6e2add6c // fmul v12.4s, v11.4s, v10.4s
-	FMOVS F12, (R7)
-	ADD $4, R7, R7
-	SUBS $1, R9, R9
+	FMOVS F12, (R8)
+	ADD $4, R8, R8
+	SUBS $1, R7, R7
 	BNE single18
 done15:
-	CBZ R4, skip19
 	FMOVQ 624(R6), F10
 	VSUB V10.S4, V8.S4, V11.S4
 	WORD $0x4f29056a // sshr v10.4s, v11.4s, #23
@@ -1986,6 +1985,7 @@ done15:
 	WORD $0x4ea8d50a // fsub v10.4s, v8.4s, v8.4s
 	WORD $0x4e2ad568 // fadd v8.4s, v11.4s, v10.4s
 	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
+	CBZ R4, skip19
 	FMOVS.P F10, 4(R4)
 skip19:
 	ADD R5, R2, R2
@@ -2014,11 +2014,11 @@ TEXT ·softmaxAgainNEON(SB), NOSPLIT, $0-40
 row1:
 	FMOVS.P 4(R3), F7
 	VDUP V7.S[0], V8.S4
-	MOVD R2, R7
-	SUBS $4, R1, R6
+	MOVD R2, R6
+	SUBS $4, R1, R7
 	BLT rest3
 vector5:
-	FMOVQ 0(R7), F7
+	FMOVQ 0(R6), F7
 	WORD $0x6e21dce9 // fmul v9.4s, v7.4s, v1.4s
 	WORD $0x4ea8d527 // fsub v7.4s, v9.4s, v8.4s
 	WORD $0x6e20dce9 // fmul v9.4s, v7.4s, v0.4s
@@ -2044,15 +2044,15 @@ vector5:
 	WORD $0x4e691d4b // bic v11.16b, v10.16b, v9.16b
 	WORD $0x6ea5e4e9 // fcmgt v9.4s, v7.4s, v5.4s
 	VBIT V9.B16, V6.B16, V11.B16
-	FMOVQ F11, 0(R7)
-	ADD $16, R7, R7
-	SUBS $4, R6, R6
+	FMOVQ F11, 0(R6)
+	ADD $16, R6, R6
+	SUBS $4, R7, R7
 	BGE vector5
 rest3:
-	ADDS $4, R6, R6
+	ADDS $4, R7, R7
 	BEQ done4
 single6:
-	FMOVS (R7), F7
+	FMOVS (R6), F7
 	WORD $0x6e21dce9 // fmul v9.4s, v7.4s, v1.4s
 	WORD $0x4ea8d527 // fsub v7.4s, v9.4s, v8.4s
 	WORD $0x6e20dce9 // fmul v9.4s, v7.4s, v0.4s
@@ -2078,9 +2078,9 @@ single6:
 	WORD $0x4e691d4b // bic v11.16b, v10.16b, v9.16b
 	WORD $0x6ea5e4e9 // fcmgt v9.4s, v7.4s, v5.4s
 	VBIT V9.B16, V6.B16, V11.B16
-	FMOVS F11, (R7)
-	ADD $4, R7, R7
-	SUBS $1, R6, R6
+	FMOVS F11, (R6)
+	ADD $4, R6, R6
+	SUBS $1, R7, R7
 	BNE single6
 done4:
 	ADD R4, R2, R2
@@ -2102,48 +2102,48 @@ row1:
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
 	VEOR V4.B16, V4.B16, V4.B16
-	MOVD R2, R6
-	MOVD R3, R7
-	SUBS $16, R1, R5
+	MOVD R2, R5
+	MOVD R3, R6
+	SUBS $16, R1, R7
 	BLT one2
 several5:
-	FMOVQ 0(R6), F5
-	FMOVQ 0(R7), F6
+	FMOVQ 0(R5), F5
+	FMOVQ 0(R6), F6
 	VFMLA V6.S4, V5.S4, V0.S4
-	FMOVQ 16(R6), F5
-	FMOVQ 16(R7), F6
+	FMOVQ 16(R5), F5
+	FMOVQ 16(R6), F6
 	VFMLA V6.S4, V5.S4, V2.S4
-	FMOVQ 32(R6), F5
-	FMOVQ 32(R7), F6
+	FMOVQ 32(R5), F5
+	FMOVQ 32(R6), F6
 	VFMLA V6.S4, V5.S4, V3.S4
-	FMOVQ 48(R6), F5
-	FMOVQ 48(R7), F6
+	FMOVQ 48(R5), F5
+	FMOVQ 48(R6), F6
 	VFMLA V6.S4, V5.S4, V4.S4
+	ADD $64, R5, R5
 	ADD $64, R6, R6
-	ADD $64, R7, R7
-	SUBS $16, R5, R5
+	SUBS $16, R7, R7
 	BGE several5
 one2:
-	ADDS $12, R5, R5
+	ADDS $12, R7, R7
 	BLT rest3
 vector6:
-	FMOVQ 0(R6), F5
-	FMOVQ 0(R7), F6
+	FMOVQ 0(R5), F5
+	FMOVQ 0(R6), F6
 	VFMLA V6.S4, V5.S4, V0.S4
+	ADD $16, R5, R5
 	ADD $16, R6, R6
-	ADD $16, R7, R7
-	SUBS $4, R5, R5
+	SUBS $4, R7, R7
 	BGE vector6
 rest3:
-	ADDS $4, R5, R5
+	ADDS $4, R7, R7
 	BEQ done4
 single7:
-	FMOVS (R6), F5
-	FMOVS (R7), F6
+	FMOVS (R5), F5
+	FMOVS (R6), F6
 	VFMLA V6.S4, V5.S4, V0.S4
+	ADD $4, R5, R5
 	ADD $4, R6, R6
-	ADD $4, R7, R7
-	SUBS $1, R5, R5
+	SUBS $1, R7, R7
 	BNE single7
 done4:
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
@@ -2187,6 +2187,919 @@ done10:
 	BNE row1
 	RET
 
+// func layerNormNEON(rows, dim int, share, eps float32, x, residual, h, y, gain, bias, mean, inverse *float32)
+TEXT ·layerNormNEON(SB), NOSPLIT, $0-88
+	MOVD $constants<>(SB), R11
+	MOVD rows+0(FP), R0
+	MOVD dim+8(FP), R1
+	MOVD x+24(FP), R2
+	MOVD residual+32(FP), R3
+	MOVD h+40(FP), R4
+	MOVD y+48(FP), R5
+	MOVD gain+56(FP), R6
+	MOVD bias+64(FP), R7
+	MOVD mean+72(FP), R8
+	MOVD inverse+80(FP), R9
+	FMOVS share+16(FP), F0
+	VDUP V0.S[0], V1.S4
+	FMOVS eps+20(FP), F0
+	VDUP V0.S[0], V2.S4
+	LSL $2, R1, R10
+	FMOVQ 112(R11), F0
+row1:
+	CBZ R3, plain2
+	MOVD R2, R12
+	MOVD R3, R13
+	MOVD R4, R14
+	SUBS $16, R1, R15
+	BLT one4
+several7:
+	FMOVQ 0(R12), F3
+	FMOVQ 0(R13), F4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	FMOVQ F5, 0(R14)
+	FMOVQ 16(R12), F3
+	FMOVQ 16(R13), F4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	FMOVQ F5, 16(R14)
+	FMOVQ 32(R12), F3
+	FMOVQ 32(R13), F4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	FMOVQ F5, 32(R14)
+	FMOVQ 48(R12), F3
+	FMOVQ 48(R13), F4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	FMOVQ F5, 48(R14)
+	ADD $64, R12, R12
+	ADD $64, R13, R13
+	ADD $64, R14, R14
+	SUBS $16, R15, R15
+	BGE several7
+one4:
+	ADDS $12, R15, R15
+	BLT rest5
+vector8:
+	FMOVQ 0(R12), F3
+	FMOVQ 0(R13), F4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	FMOVQ F5, 0(R14)
+	ADD $16, R12, R12
+	ADD $16, R13, R13
+	ADD $16, R14, R14
+	SUBS $4, R15, R15
+	BGE vector8
+rest5:
+	ADDS $4, R15, R15
+	BEQ done6
+single9:
+	FMOVS (R12), F3
+	FMOVS (R13), F4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	FMOVS F5, (R14)
+	ADD $4, R12, R12
+	ADD $4, R13, R13
+	ADD $4, R14, R14
+	SUBS $1, R15, R15
+	BNE single9
+done6:
+	ADD R10, R3, R3
+	B ready3
+plain2:
+	MOVD R2, R4
+ready3:
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	MOVD R4, R14
+	SUBS $16, R1, R13
+	BLT one10
+several13:
+	FMOVQ 0(R14), F7
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	FMOVQ 16(R14), F7
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	FMOVQ 32(R14), F7
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	FMOVQ 48(R14), F7
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	ADD $64, R14, R14
+	SUBS $16, R13, R13
+	BGE several13
+one10:
+	ADDS $12, R13, R13
+	BLT rest11
+vector14:
+	FMOVQ 0(R14), F7
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	ADD $16, R14, R14
+	SUBS $4, R13, R13
+	BGE vector14
+rest11:
+	ADDS $4, R13, R13
+	BEQ done12
+single15:
+	FMOVS (R14), F7
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	ADD $4, R14, R14
+	SUBS $1, R13, R13
+	BNE single15
+done12:
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x6e23d464 // faddp v4.4s, v3.4s, v3.4s
+	WORD $0x6e24d483 // faddp v3.4s, v4.4s, v4.4s
+	WORD $0x6e21dc64 // fmul v4.4s, v3.4s, v1.4s
+	CBZ R8, skip16
+	FMOVS.P F4, 4(R8)
+skip16:
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	MOVD R4, R14
+	SUBS $16, R1, R13
+	BLT one17
+several20:
+	FMOVQ 0(R14), F8
+	WORD $0x4ea4d509 // fsub v9.4s, v8.4s, v4.4s
+	VFMLA V9.S4, V9.S4, V3.S4
+	FMOVQ 16(R14), F8
+	WORD $0x4ea4d509 // fsub v9.4s, v8.4s, v4.4s
+	VFMLA V9.S4, V9.S4, V5.S4
+	FMOVQ 32(R14), F8
+	WORD $0x4ea4d509 // fsub v9.4s, v8.4s, v4.4s
+	VFMLA V9.S4, V9.S4, V6.S4
+	FMOVQ 48(R14), F8
+	WORD $0x4ea4d509 // fsub v9.4s, v8.4s, v4.4s
+	VFMLA V9.S4, V9.S4, V7.S4
+	ADD $64, R14, R14
+	SUBS $16, R13, R13
+	BGE several20
+one17:
+	ADDS $12, R13, R13
+	BLT rest18
+vector21:
+	FMOVQ 0(R14), F8
+	WORD $0x4ea4d509 // fsub v9.4s, v8.4s, v4.4s
+	VFMLA V9.S4, V9.S4, V3.S4
+	ADD $16, R14, R14
+	SUBS $4, R13, R13
+	BGE vector21
+rest18:
+	ADDS $4, R13, R13
+	BEQ done19
+single22:
+	FMOVS (R14), F8
+	WORD $0x4ea4d509 // fsub v9.4s, v8.4s, v4.4s
+	FMOVS F9, F8
+	VFMLA V8.S4, V8.S4, V3.S4
+	ADD $4, R14, R14
+	SUBS $1, R13, R13
+	BNE single22
+done19:
+	VMOV V2.B16, V8.B16
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x6e23d465 // faddp v5.4s, v3.4s, v3.4s
+	WORD $0x6e25d4a3 // faddp v3.4s, v5.4s, v5.4s
+	VFMLA V1.S4, V3.S4, V8.S4
+	WORD $0x6ea1f903 // fsqrt v3.4s, v8.4s
+	WORD $0x6e23fc05 // fdiv v5.4s, v0.4s, v3.4s
+	CBZ R9, skip23
+	FMOVS.P F5, 4(R9)
+skip23:
+	MOVD R4, R14
+	MOVD R5, R13
+	MOVD R6, R12
+	MOVD R7, R15
+	SUBS $4, R1, R19
+	BLT rest25
+vector27:
+	FMOVQ 0(R14), F3
+	WORD $0x4ea4d466 // fsub v6.4s, v3.4s, v4.4s
+	WORD $0x6e25dcc3 // fmul v3.4s, v6.4s, v5.4s
+	FMOVQ 0(R15), F6
+	FMOVQ 0(R12), F7
+	VFMLA V7.S4, V3.S4, V6.S4
+	FMOVQ F6, 0(R13)
+	ADD $16, R14, R14
+	ADD $16, R13, R13
+	ADD $16, R12, R12
+	ADD $16, R15, R15
+	SUBS $4, R19, R19
+	BGE vector27
+rest25:
+	ADDS $4, R19, R19
+	BEQ done26
+single28:
+	FMOVS (R14), F3
+	WORD $0x4ea4d466 // fsub v6.4s, v3.4s, v4.4s
+	WORD $0x6e25dcc3 // fmul v3.4s, v6.4s, v5.4s
+	FMOVS (R15), F6
+	FMOVS (R12), F7
+	VFMLA V7.S4, V3.S4, V6.S4
+	FMOVS F6, (R13)
+	ADD $4, R14, R14
+	ADD $4, R13, R13
+	ADD $4, R12, R12
+	ADD $4, R15, R15
+	SUBS $1, R19, R19
+	BNE single28
+done26:
+	ADD R10, R2, R2
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	SUBS $1, R0, R0
+	BNE row1
+	RET
+
+// func rmsNormNEON(rows, dim int, share, eps float32, x, residual, h, y, gain, bias, mean, inverse *float32)
+TEXT ·rmsNormNEON(SB), NOSPLIT, $0-88
+	MOVD $constants<>(SB), R11
+	MOVD rows+0(FP), R0
+	MOVD dim+8(FP), R1
+	MOVD x+24(FP), R2
+	MOVD residual+32(FP), R3
+	MOVD h+40(FP), R4
+	MOVD y+48(FP), R5
+	MOVD gain+56(FP), R6
+	MOVD bias+64(FP), R7
+	MOVD mean+72(FP), R8
+	MOVD inverse+80(FP), R9
+	FMOVS share+16(FP), F0
+	VDUP V0.S[0], V1.S4
+	FMOVS eps+20(FP), F0
+	VDUP V0.S[0], V2.S4
+	LSL $2, R1, R10
+	FMOVQ 112(R11), F0
+row1:
+	CBZ R3, plain2
+	MOVD R2, R12
+	MOVD R3, R13
+	MOVD R4, R14
+	SUBS $16, R1, R15
+	BLT one4
+several7:
+	FMOVQ 0(R12), F3
+	FMOVQ 0(R13), F4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	FMOVQ F5, 0(R14)
+	FMOVQ 16(R12), F3
+	FMOVQ 16(R13), F4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	FMOVQ F5, 16(R14)
+	FMOVQ 32(R12), F3
+	FMOVQ 32(R13), F4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	FMOVQ F5, 32(R14)
+	FMOVQ 48(R12), F3
+	FMOVQ 48(R13), F4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	FMOVQ F5, 48(R14)
+	ADD $64, R12, R12
+	ADD $64, R13, R13
+	ADD $64, R14, R14
+	SUBS $16, R15, R15
+	BGE several7
+one4:
+	ADDS $12, R15, R15
+	BLT rest5
+vector8:
+	FMOVQ 0(R12), F3
+	FMOVQ 0(R13), F4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	FMOVQ F5, 0(R14)
+	ADD $16, R12, R12
+	ADD $16, R13, R13
+	ADD $16, R14, R14
+	SUBS $4, R15, R15
+	BGE vector8
+rest5:
+	ADDS $4, R15, R15
+	BEQ done6
+single9:
+	FMOVS (R12), F3
+	FMOVS (R13), F4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	FMOVS F5, (R14)
+	ADD $4, R12, R12
+	ADD $4, R13, R13
+	ADD $4, R14, R14
+	SUBS $1, R15, R15
+	BNE single9
+done6:
+	ADD R10, R3, R3
+	B ready3
+plain2:
+	MOVD R2, R4
+ready3:
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	MOVD R4, R14
+	SUBS $16, R1, R13
+	BLT one10
+several13:
+	FMOVQ 0(R14), F7
+	VFMLA V7.S4, V7.S4, V3.S4
+	FMOVQ 16(R14), F7
+	VFMLA V7.S4, V7.S4, V4.S4
+	FMOVQ 32(R14), F7
+	VFMLA V7.S4, V7.S4, V5.S4
+	FMOVQ 48(R14), F7
+	VFMLA V7.S4, V7.S4, V6.S4
+	ADD $64, R14, R14
+	SUBS $16, R13, R13
+	BGE several13
+one10:
+	ADDS $12, R13, R13
+	BLT rest11
+vector14:
+	FMOVQ 0(R14), F7
+	VFMLA V7.S4, V7.S4, V3.S4
+	ADD $16, R14, R14
+	SUBS $4, R13, R13
+	BGE vector14
+rest11:
+	ADDS $4, R13, R13
+	BEQ done12
+single15:
+	FMOVS (R14), F7
+	FMOVS F7, F8
+	VFMLA V8.S4, V8.S4, V3.S4
+	ADD $4, R14, R14
+	SUBS $1, R13, R13
+	BNE single15
+done12:
+	VMOV V2.B16, V7.B16
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x6e23d464 // faddp v4.4s, v3.4s, v3.4s
+	WORD $0x6e24d483 // faddp v3.4s, v4.4s, v4.4s
+	VFMLA V1.S4, V3.S4, V7.S4
+	WORD $0x6ea1f8e3 // fsqrt v3.4s, v7.4s
+	WORD $0x6e23fc04 // fdiv v4.4s, v0.4s, v3.4s
+	CBZ R9, skip16
+	FMOVS.P F4, 4(R9)
+skip16:
+	MOVD R4, R14
+	MOVD R5, R13
+	MOVD R6, R12
+	SUBS $4, R1, R15
+	BLT rest18
+vector20:
+	FMOVQ 0(R14), F3
+	WORD $0x6e24dc65 // fmul v5.4s, v3.4s, v4.4s
+	FMOVQ 0(R12), F3
+	WORD $0x6e23dca6 // fmul v6.4s, v5.4s, v3.4s
+	FMOVQ F6, 0(R13)
+	ADD $16, R14, R14
+	ADD $16, R13, R13
+	ADD $16, R12, R12
+	SUBS $4, R15, R15
+	BGE vector20
+rest18:
+	ADDS $4, R15, R15
+	BEQ done19
+single21:
+	FMOVS (R14), F3
+	WORD $0x6e24dc65 // fmul v5.4s, v3.4s, v4.4s
+	FMOVS (R12), F3
+	WORD $0x6e23dca6 // fmul v6.4s, v5.4s, v3.4s
+	FMOVS F6, (R13)
+	ADD $4, R14, R14
+	ADD $4, R13, R13
+	ADD $4, R12, R12
+	SUBS $1, R15, R15
+	BNE single21
+done19:
+	ADD R10, R2, R2
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	SUBS $1, R0, R0
+	BNE row1
+	RET
+
+// func layerNormGradNEON(rows, dim int, share float32, add uint32, dy, h, gain, mean, inverse, dx, dgain, dbias *float32)
+TEXT ·layerNormGradNEON(SB), NOSPLIT, $0-88
+	MOVD rows+0(FP), R0
+	MOVD dim+8(FP), R1
+	MOVD dy+24(FP), R2
+	MOVD h+32(FP), R3
+	MOVD gain+40(FP), R4
+	MOVD mean+48(FP), R5
+	MOVD inverse+56(FP), R6
+	MOVD dx+64(FP), R7
+	MOVD dgain+72(FP), R8
+	MOVD dbias+80(FP), R9
+	FMOVS share+16(FP), F0
+	VDUP V0.S[0], V1.S4
+	FMOVS add+20(FP), F0
+	VDUP V0.S[0], V2.S4
+	LSL $2, R1, R10
+row1:
+	FMOVS.P 4(R6), F0
+	VDUP V0.S[0], V3.S4
+	FMOVS.P 4(R5), F0
+	VDUP V0.S[0], V4.S4
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	MOVD R2, R11
+	MOVD R3, R12
+	MOVD R4, R13
+	SUBS $16, R1, R14
+	BLT one2
+several5:
+	FMOVQ 0(R11), F12
+	FMOVQ 0(R13), F13
+	WORD $0x6e2ddd8e // fmul v14.4s, v12.4s, v13.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	FMOVQ 0(R12), F12
+	WORD $0x4ea4d58d // fsub v13.4s, v12.4s, v4.4s
+	WORD $0x6e23ddac // fmul v12.4s, v13.4s, v3.4s
+	VFMLA V14.S4, V12.S4, V8.S4
+	FMOVQ 16(R11), F12
+	FMOVQ 16(R13), F13
+	WORD $0x6e2ddd8e // fmul v14.4s, v12.4s, v13.4s
+	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
+	FMOVQ 16(R12), F12
+	WORD $0x4ea4d58d // fsub v13.4s, v12.4s, v4.4s
+	WORD $0x6e23ddac // fmul v12.4s, v13.4s, v3.4s
+	VFMLA V14.S4, V12.S4, V9.S4
+	FMOVQ 32(R11), F12
+	FMOVQ 32(R13), F13
+	WORD $0x6e2ddd8e // fmul v14.4s, v12.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	FMOVQ 32(R12), F12
+	WORD $0x4ea4d58d // fsub v13.4s, v12.4s, v4.4s
+	WORD $0x6e23ddac // fmul v12.4s, v13.4s, v3.4s
+	VFMLA V14.S4, V12.S4, V10.S4
+	FMOVQ 48(R11), F12
+	FMOVQ 48(R13), F13
+	WORD $0x6e2ddd8e // fmul v14.4s, v12.4s, v13.4s
+	WORD $0x4e2ed4e7 // fadd v7.4s, v7.4s, v14.4s
+	FMOVQ 48(R12), F12
+	WORD $0x4ea4d58d // fsub v13.4s, v12.4s, v4.4s
+	WORD $0x6e23ddac // fmul v12.4s, v13.4s, v3.4s
+	VFMLA V14.S4, V12.S4, V11.S4
+	ADD $64, R11, R11
+	ADD $64, R12, R12
+	ADD $64, R13, R13
+	SUBS $16, R14, R14
+	BGE several5
+one2:
+	ADDS $12, R14, R14
+	BLT rest3
+vector6:
+	FMOVQ 0(R11), F12
+	FMOVQ 0(R13), F13
+	WORD $0x6e2ddd8e // fmul v14.4s, v12.4s, v13.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	FMOVQ 0(R12), F12
+	WORD $0x4ea4d58d // fsub v13.4s, v12.4s, v4.4s
+	WORD $0x6e23ddac // fmul v12.4s, v13.4s, v3.4s
+	VFMLA V14.S4, V12.S4, V8.S4
+	ADD $16, R11, R11
+	ADD $16, R12, R12
+	ADD $16, R13, R13
+	SUBS $4, R14, R14
+	BGE vector6
+rest3:
+	ADDS $4, R14, R14
+	BEQ done4
+single7:
+	FMOVS (R11), F12
+	FMOVS (R13), F13
+	WORD $0x6e2ddd8e // fmul v14.4s, v12.4s, v13.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	FMOVS (R12), F12
+	WORD $0x4ea4d58d // fsub v13.4s, v12.4s, v4.4s
+	WORD $0x6e23ddac // fmul v12.4s, v13.4s, v3.4s
+	VFMLA V14.S4, V12.S4, V8.S4
+	ADD $4, R11, R11
+	ADD $4, R12, R12
+	ADD $4, R13, R13
+	SUBS $1, R14, R14
+	BNE single7
+done4:
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
+	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	WORD $0x6e28d509 // faddp v9.4s, v8.4s, v8.4s
+	WORD $0x6e29d528 // faddp v8.4s, v9.4s, v9.4s
+	WORD $0x6e21dd09 // fmul v9.4s, v8.4s, v1.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x6e20d405 // faddp v5.4s, v0.4s, v0.4s
+	WORD $0x6e25d4a0 // faddp v0.4s, v5.4s, v5.4s
+	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
+	MOVD R2, R13
+	MOVD R3, R12
+	MOVD R4, R11
+	MOVD R7, R14
+	MOVD R8, R15
+	MOVD R9, R19
+	SUBS $4, R1, R20
+	BLT rest9
+vector11:
+	FMOVQ 0(R12), F0
+	WORD $0x4ea4d406 // fsub v6.4s, v0.4s, v4.4s
+	WORD $0x6e23dcc0 // fmul v0.4s, v6.4s, v3.4s
+	FMOVQ 0(R13), F6
+	FMOVQ 0(R15), F7
+	VFMLA V6.S4, V0.S4, V7.S4
+	FMOVQ F7, 0(R15)
+	FMOVQ 0(R19), F7
+	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
+	FMOVQ F8, 0(R19)
+	FMOVQ 0(R11), F7
+	WORD $0x6e27dcc8 // fmul v8.4s, v6.4s, v7.4s
+	WORD $0x4ea5d506 // fsub v6.4s, v8.4s, v5.4s
+	VFMLS V9.S4, V0.S4, V6.S4
+	FMOVQ 0(R14), F0
+	VAND V2.B16, V0.B16, V7.B16
+	VFMLA V3.S4, V6.S4, V7.S4
+	FMOVQ F7, 0(R14)
+	ADD $16, R13, R13
+	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R14, R14
+	ADD $16, R15, R15
+	ADD $16, R19, R19
+	SUBS $4, R20, R20
+	BGE vector11
+rest9:
+	ADDS $4, R20, R20
+	BEQ done10
+single12:
+	FMOVS (R12), F0
+	WORD $0x4ea4d406 // fsub v6.4s, v0.4s, v4.4s
+	WORD $0x6e23dcc0 // fmul v0.4s, v6.4s, v3.4s
+	FMOVS (R13), F6
+	FMOVS (R15), F7
+	VFMLA V6.S4, V0.S4, V7.S4
+	FMOVS F7, (R15)
+	FMOVS (R19), F7
+	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
+	FMOVS F8, (R19)
+	FMOVS (R11), F7
+	WORD $0x6e27dcc8 // fmul v8.4s, v6.4s, v7.4s
+	WORD $0x4ea5d506 // fsub v6.4s, v8.4s, v5.4s
+	VFMLS V9.S4, V0.S4, V6.S4
+	FMOVS (R14), F0
+	VAND V2.B16, V0.B16, V7.B16
+	VFMLA V3.S4, V6.S4, V7.S4
+	FMOVS F7, (R14)
+	ADD $4, R13, R13
+	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R14, R14
+	ADD $4, R15, R15
+	ADD $4, R19, R19
+	SUBS $1, R20, R20
+	BNE single12
+done10:
+	ADD R10, R2, R2
+	ADD R10, R3, R3
+	ADD R10, R7, R7
+	SUBS $1, R0, R0
+	BNE row1
+	RET
+
+// func rmsNormGradNEON(rows, dim int, share float32, add uint32, dy, h, gain, mean, inverse, dx, dgain, dbias *float32)
+TEXT ·rmsNormGradNEON(SB), NOSPLIT, $0-88
+	MOVD rows+0(FP), R0
+	MOVD dim+8(FP), R1
+	MOVD dy+24(FP), R2
+	MOVD h+32(FP), R3
+	MOVD gain+40(FP), R4
+	MOVD mean+48(FP), R5
+	MOVD inverse+56(FP), R6
+	MOVD dx+64(FP), R7
+	MOVD dgain+72(FP), R8
+	MOVD dbias+80(FP), R9
+	FMOVS share+16(FP), F0
+	VDUP V0.S[0], V1.S4
+	FMOVS add+20(FP), F0
+	VDUP V0.S[0], V2.S4
+	LSL $2, R1, R10
+row1:
+	FMOVS.P 4(R6), F0
+	VDUP V0.S[0], V3.S4
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	MOVD R2, R11
+	MOVD R3, R12
+	MOVD R4, R13
+	SUBS $16, R1, R14
+	BLT one2
+several5:
+	FMOVQ 0(R11), F11
+	FMOVQ 0(R13), F12
+	WORD $0x6e2cdd6d // fmul v13.4s, v11.4s, v12.4s
+	FMOVQ 0(R12), F11
+	WORD $0x6e23dd6c // fmul v12.4s, v11.4s, v3.4s
+	VFMLA V13.S4, V12.S4, V7.S4
+	FMOVQ 16(R11), F11
+	FMOVQ 16(R13), F12
+	WORD $0x6e2cdd6d // fmul v13.4s, v11.4s, v12.4s
+	FMOVQ 16(R12), F11
+	WORD $0x6e23dd6c // fmul v12.4s, v11.4s, v3.4s
+	VFMLA V13.S4, V12.S4, V8.S4
+	FMOVQ 32(R11), F11
+	FMOVQ 32(R13), F12
+	WORD $0x6e2cdd6d // fmul v13.4s, v11.4s, v12.4s
+	FMOVQ 32(R12), F11
+	WORD $0x6e23dd6c // fmul v12.4s, v11.4s, v3.4s
+	VFMLA V13.S4, V12.S4, V9.S4
+	FMOVQ 48(R11), F11
+	FMOVQ 48(R13), F12
+	WORD $0x6e2cdd6d // fmul v13.4s, v11.4s, v12.4s
+	FMOVQ 48(R12), F11
+	WORD $0x6e23dd6c // fmul v12.4s, v11.4s, v3.4s
+	VFMLA V13.S4, V12.S4, V10.S4
+	ADD $64, R11, R11
+	ADD $64, R12, R12
+	ADD $64, R13, R13
+	SUBS $16, R14, R14
+	BGE several5
+one2:
+	ADDS $12, R14, R14
+	BLT rest3
+vector6:
+	FMOVQ 0(R11), F11
+	FMOVQ 0(R13), F12
+	WORD $0x6e2cdd6d // fmul v13.4s, v11.4s, v12.4s
+	FMOVQ 0(R12), F11
+	WORD $0x6e23dd6c // fmul v12.4s, v11.4s, v3.4s
+	VFMLA V13.S4, V12.S4, V7.S4
+	ADD $16, R11, R11
+	ADD $16, R12, R12
+	ADD $16, R13, R13
+	SUBS $4, R14, R14
+	BGE vector6
+rest3:
+	ADDS $4, R14, R14
+	BEQ done4
+single7:
+	FMOVS (R11), F11
+	FMOVS (R13), F12
+	WORD $0x6e2cdd6d // fmul v13.4s, v11.4s, v12.4s
+	FMOVS (R12), F11
+	WORD $0x6e23dd6c // fmul v12.4s, v11.4s, v3.4s
+	VFMLA V13.S4, V12.S4, V7.S4
+	ADD $4, R11, R11
+	ADD $4, R12, R12
+	ADD $4, R13, R13
+	SUBS $1, R14, R14
+	BNE single7
+done4:
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	WORD $0x6e27d4e8 // faddp v8.4s, v7.4s, v7.4s
+	WORD $0x6e28d507 // faddp v7.4s, v8.4s, v8.4s
+	WORD $0x6e21dce8 // fmul v8.4s, v7.4s, v1.4s
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e20d404 // faddp v4.4s, v0.4s, v0.4s
+	WORD $0x6e24d480 // faddp v0.4s, v4.4s, v4.4s
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	MOVD R2, R13
+	MOVD R3, R12
+	MOVD R4, R11
+	MOVD R7, R14
+	MOVD R8, R15
+	SUBS $4, R1, R19
+	BLT rest9
+vector11:
+	FMOVQ 0(R12), F0
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	FMOVQ 0(R13), F0
+	FMOVQ 0(R15), F5
+	VFMLA V0.S4, V4.S4, V5.S4
+	FMOVQ F5, 0(R15)
+	FMOVQ 0(R11), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	VFMLS V8.S4, V4.S4, V6.S4
+	FMOVQ 0(R14), F0
+	VAND V2.B16, V0.B16, V4.B16
+	VFMLA V3.S4, V6.S4, V4.S4
+	FMOVQ F4, 0(R14)
+	ADD $16, R13, R13
+	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R14, R14
+	ADD $16, R15, R15
+	SUBS $4, R19, R19
+	BGE vector11
+rest9:
+	ADDS $4, R19, R19
+	BEQ done10
+single12:
+	FMOVS (R12), F0
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	FMOVS (R13), F0
+	FMOVS (R15), F5
+	VFMLA V0.S4, V4.S4, V5.S4
+	FMOVS F5, (R15)
+	FMOVS (R11), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	VFMLS V8.S4, V4.S4, V6.S4
+	FMOVS (R14), F0
+	VAND V2.B16, V0.B16, V4.B16
+	VFMLA V3.S4, V6.S4, V4.S4
+	FMOVS F4, (R14)
+	ADD $4, R13, R13
+	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R14, R14
+	ADD $4, R15, R15
+	SUBS $1, R19, R19
+	BNE single12
+done10:
+	ADD R10, R2, R2
+	ADD R10, R3, R3
+	ADD R10, R7, R7
+	SUBS $1, R0, R0
+	BNE row1
+	RET
+
+// func addBiasNEON(rows, cols int, x, bias *float32)
+TEXT ·addBiasNEON(SB), NOSPLIT, $0-32
+	MOVD rows+0(FP), R0
+	MOVD cols+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD bias+24(FP), R3
+	LSL $2, R1, R4
+row1:
+	MOVD R2, R5
+	MOVD R3, R6
+	SUBS $16, R1, R7
+	BLT one2
+several5:
+	FMOVQ 0(R5), F0
+	FMOVQ 0(R6), F1
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 0(R5)
+	FMOVQ 16(R5), F0
+	FMOVQ 16(R6), F1
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 16(R5)
+	FMOVQ 32(R5), F0
+	FMOVQ 32(R6), F1
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 32(R5)
+	FMOVQ 48(R5), F0
+	FMOVQ 48(R6), F1
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 48(R5)
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	SUBS $16, R7, R7
+	BGE several5
+one2:
+	ADDS $12, R7, R7
+	BLT rest3
+vector6:
+	FMOVQ 0(R5), F0
+	FMOVQ 0(R6), F1
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	FMOVQ F2, 0(R5)
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	SUBS $4, R7, R7
+	BGE vector6
+rest3:
+	ADDS $4, R7, R7
+	BEQ done4
+single7:
+	FMOVS (R5), F0
+	FMOVS (R6), F1
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	FMOVS F2, (R5)
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	SUBS $1, R7, R7
+	BNE single7
+done4:
+	ADD R4, R2, R2
+	SUBS $1, R0, R0
+	BNE row1
+	RET
+
+// func columnSumsNEON(rows, cols, stride int, x, sums *float32)
+TEXT ·columnSumsNEON(SB), NOSPLIT, $0-40
+	MOVD rows+0(FP), R0
+	MOVD cols+8(FP), R1
+	MOVD x+24(FP), R2
+	MOVD stride+16(FP), R3
+	MOVD sums+32(FP), R4
+	MOVD R2, R5
+	MOVD R4, R6
+	SUBS $32, R1, R7
+	BLT one1
+several4:
+	FMOVQ 0(R6), F0
+	FMOVQ 16(R6), F1
+	FMOVQ 32(R6), F2
+	FMOVQ 48(R6), F3
+	FMOVQ 64(R6), F4
+	FMOVQ 80(R6), F5
+	FMOVQ 96(R6), F6
+	FMOVQ 112(R6), F7
+	MOVD R5, R8
+	MOVD R0, R9
+row5:
+	FMOVQ 0(R8), F8
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	FMOVQ 16(R8), F8
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	FMOVQ 32(R8), F8
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	FMOVQ 48(R8), F8
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	FMOVQ 64(R8), F8
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	FMOVQ 80(R8), F8
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	FMOVQ 96(R8), F8
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	FMOVQ 112(R8), F8
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	ADD R3, R8, R8
+	SUBS $1, R9, R9
+	BNE row5
+	FMOVQ F0, 0(R6)
+	FMOVQ F1, 16(R6)
+	FMOVQ F2, 32(R6)
+	FMOVQ F3, 48(R6)
+	FMOVQ F4, 64(R6)
+	FMOVQ F5, 80(R6)
+	FMOVQ F6, 96(R6)
+	FMOVQ F7, 112(R6)
+	ADD $128, R5, R5
+	ADD $128, R6, R6
+	SUBS $32, R7, R7
+	BGE several4
+one1:
+	ADDS $28, R7, R7
+	BLT rest2
+vector6:
+	FMOVQ 0(R6), F0
+	MOVD R5, R9
+	MOVD R0, R8
+row7:
+	FMOVQ 0(R9), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	ADD R3, R9, R9
+	SUBS $1, R8, R8
+	BNE row7
+	FMOVQ F0, 0(R6)
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	SUBS $4, R7, R7
+	BGE vector6
+rest2:
+	ADDS $4, R7, R7
+	BEQ done3
+single8:
+	FMOVS (R6), F0
+	MOVD R5, R8
+	MOVD R0, R9
+row9:
+	FMOVS (R8), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	ADD R3, R8, R8
+	SUBS $1, R9, R9
+	BNE row9
+	FMOVS F0, (R6)
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	SUBS $1, R7, R7
+	BNE single8
+done3:
+	RET
+
 // func adamwNEON(n int, p, grad, m, v, table *float32)
 TEXT ·adamwNEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
@@ -2209,66 +3122,66 @@ TEXT ·adamwNEON(SB), NOSPLIT, $0-48
 	VDUP V0.S[0], V6.S4
 	FMOVS 24(R5), F0
 	VDUP V0.S[0], V7.S4
-	MOVD R1, R7
-	MOVD R2, R8
-	MOVD R3, R9
-	MOVD R4, R10
-	SUBS $4, R0, R6
+	MOVD R1, R6
+	MOVD R2, R7
+	MOVD R3, R8
+	MOVD R4, R9
+	SUBS $4, R0, R10
 	BLT rest2
 vector4:
-	FMOVQ 0(R8), F0
-	FMOVQ 0(R9), F8
-	FMOVQ 0(R10), F9
+	FMOVQ 0(R7), F0
+	FMOVQ 0(R8), F8
+	FMOVQ 0(R9), F9
 	WORD $0x4ea8d40a // fsub v10.4s, v0.4s, v8.4s
 	VFMLA V2.S4, V10.S4, V8.S4
-	FMOVQ F8, 0(R9)
+	FMOVQ F8, 0(R8)
 	WORD $0x6e20dc0a // fmul v10.4s, v0.4s, v0.4s
 	WORD $0x6e24dd40 // fmul v0.4s, v10.4s, v4.4s
 	VFMLA V3.S4, V9.S4, V0.S4
-	FMOVQ F0, 0(R10)
+	FMOVQ F0, 0(R9)
 	VMOV V7.B16, V9.B16
 	WORD $0x6ea1f80a // fsqrt v10.4s, v0.4s
 	VFMLA V6.S4, V10.S4, V9.S4
 	WORD $0x6e25dd00 // fmul v0.4s, v8.4s, v5.4s
 	WORD $0x6e29fc08 // fdiv v8.4s, v0.4s, v9.4s
-	FMOVQ 0(R7), F0
+	FMOVQ 0(R6), F0
 	WORD $0x6e21dc09 // fmul v9.4s, v0.4s, v1.4s
 	WORD $0x4ea8d520 // fsub v0.4s, v9.4s, v8.4s
-	FMOVQ F0, 0(R7)
+	FMOVQ F0, 0(R6)
+	ADD $16, R6, R6
 	ADD $16, R7, R7
 	ADD $16, R8, R8
 	ADD $16, R9, R9
-	ADD $16, R10, R10
-	SUBS $4, R6, R6
+	SUBS $4, R10, R10
 	BGE vector4
 rest2:
-	ADDS $4, R6, R6
+	ADDS $4, R10, R10
 	BEQ done3
 single5:
-	FMOVS (R8), F0
-	FMOVS (R9), F8
-	FMOVS (R10), F9
+	FMOVS (R7), F0
+	FMOVS (R8), F8
+	FMOVS (R9), F9
 	WORD $0x4ea8d40a // fsub v10.4s, v0.4s, v8.4s
 	VFMLA V2.S4, V10.S4, V8.S4
-	FMOVS F8, (R9)
+	FMOVS F8, (R8)
 	WORD $0x6e20dc0a // fmul v10.4s, v0.4s, v0.4s
 	WORD $0x6e24dd40 // fmul v0.4s, v10.4s, v4.4s
 	VFMLA V3.S4, V9.S4, V0.S4
-	FMOVS F0, (R10)
+	FMOVS F0, (R9)
 	VMOV V7.B16, V9.B16
 	WORD $0x6ea1f80a // fsqrt v10.4s, v0.4s
 	VFMLA V6.S4, V10.S4, V9.S4
 	WORD $0x6e25dd00 // fmul v0.4s, v8.4s, v5.4s
 	WORD $0x6e29fc08 // fdiv v8.4s, v0.4s, v9.4s
-	FMOVS (R7), F0
+	FMOVS (R6), F0
 	WORD $0x6e21dc09 // fmul v9.4s, v0.4s, v1.4s
 	WORD $0x4ea8d520 // fsub v0.4s, v9.4s, v8.4s
-	FMOVS F0, (R7)
+	FMOVS F0, (R6)
+	ADD $4, R6, R6
 	ADD $4, R7, R7
 	ADD $4, R8, R8
 	ADD $4, R9, R9
-	ADD $4, R10, R10
-	SUBS $1, R6, R6
+	SUBS $1, R10, R10
 	BNE single5
 done3:
 	RET

@@ -21,3 +21,9 @@ func slopeFast(_ level, _ function, _, _, _ []float32) int                      
 func softmaxFast(_ level, _, _ []float32, _, _ int, _ float32, _ []float32) bool   { return false }
 func softmaxAgainFast(_ level, _ []float32, _, _ int, _ float32, _ []float32) bool { return false }
 func softmaxGradFast(_ level, _, _ []float32, _, _ int, _ float32) bool            { return false }
+func addBiasFast(_ level, _ []float32, _, _ int, _ []float32) bool                 { return false }
+func addColumnsFast(_ level, _, _ []float32, _, _, _ int) bool                     { return false }
+func normFast(_ level, _ *Norm, _, _, _, _ []float32, _ int) bool                  { return false }
+func normGradFast(_ level, _ *Norm, _, _, _ []float32, _ int, _ bool, _, _ []float32) bool {
+	return false
+}

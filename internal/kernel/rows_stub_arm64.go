@@ -129,6 +129,36 @@ func softmaxAgainNEON(rows, cols int, scale float32, x, sums *float32)
 //go:noescape
 func softmaxGradNEON(rows, cols int, scale float32, p, d *float32)
 
+// layerNormNEON computes y = gain·(h−mean)·inverse + bias of rows, of h = x + residual, or of x where residual is nil; share is 1/dim.
+//
+//go:noescape
+func layerNormNEON(rows, dim int, share, eps float32, x, residual, h, y, gain, bias, mean, inverse *float32)
+
+// rmsNormNEON computes y = gain·(h−mean)·inverse + bias of rows, of h = x + residual, or of x where residual is nil; share is 1/dim.
+//
+//go:noescape
+func rmsNormNEON(rows, dim int, share, eps float32, x, residual, h, y, gain, bias, mean, inverse *float32)
+
+// layerNormGradNEON computes the gradients of a norm: dgain += dy·x̂, dbias += dy, and dx, which they are added to where add has all bits set and not where it has none, = inverse·(d − mean(d) − x̂·mean(d·x̂)) of d = dy·gain and x̂ = (h−mean)·inverse.
+//
+//go:noescape
+func layerNormGradNEON(rows, dim int, share float32, add uint32, dy, h, gain, mean, inverse, dx, dgain, dbias *float32)
+
+// rmsNormGradNEON computes the gradients of a norm: dgain += dy·x̂, dbias += dy, and dx, which they are added to where add has all bits set and not where it has none, = inverse·(d − mean(d) − x̂·mean(d·x̂)) of d = dy·gain and x̂ = (h−mean)·inverse.
+//
+//go:noescape
+func rmsNormGradNEON(rows, dim int, share float32, add uint32, dy, h, gain, mean, inverse, dx, dgain, dbias *float32)
+
+// addBiasNEON computes x += bias in every row.
+//
+//go:noescape
+func addBiasNEON(rows, cols int, x, bias *float32)
+
+// columnSumsNEON computes sums += Σ x over rows at a distance in bytes.
+//
+//go:noescape
+func columnSumsNEON(rows, cols, stride int, x, sums *float32)
+
 // adamwNEON computes a step of AdamW.
 //
 //go:noescape

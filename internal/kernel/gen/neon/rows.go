@@ -11,6 +11,8 @@ func rows(f *file) {
 	arithmetic(f)
 	activations(f)
 	softmax(f)
+	norms(f)
+	columns(f)
 	adamw(f)
 }
 

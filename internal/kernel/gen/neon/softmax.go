@@ -1,7 +1,5 @@
 package main
 
-import "fmt"
-
 // softmax writes the functions of SoftmaxRows and its gradient, for at least one row of at least one number.
 func softmax(file *file) {
 	f := file.begin("softmaxNEON", "func(rows, cols int, scale float32, x, dst, sums *float32)",
@@ -22,10 +20,7 @@ func softmax(file *file) {
 		total := f.fold(sum, faddp)
 		inverse := f.do(fdiv, f.c(1), total)
 		f.each(cols, 4, []reg{pd}, func(v view) { v.store(f.do(fmul, v.load(pd), inverse), pd) })
-		skip := f.label("skip")
-		f.text("CBZ %s, %s", sums, skip)
-		f.on(op{text: fmt.Sprintf("FMOVS.P F%%[1]d, 4(%s)", sums)}, f.do(fadd, top, f.log(total)))
-		f.text("%s:", skip)
+		f.keep(f.do(fadd, top, f.log(total)), sums)
 	})
 	f.end()
 
@@ -34,7 +29,7 @@ func softmax(file *file) {
 	scale, stride = f.broadcast("scale"), f.distance(cols)
 	f.hoistExp()
 	f.eachRow(rows, stride, []reg{px}, func() {
-		sum := f.do(dup, f.do(op{text: fmt.Sprintf("FMOVS.P 4(%s), F%%[1]d", sums)}))
+		sum := f.next(sums)
 		f.each(cols, 1, []reg{px}, func(v view) { v.store(f.exp(f.do(fsub, f.do(fmul, v.load(px), scale), sum)), px) })
 	})
 	f.end()
@@ -51,11 +46,4 @@ func softmax(file *file) {
 		})
 	})
 	f.end()
-}
-
-// distance returns the bytes of a row of n numbers.
-func (f *function) distance(n reg) reg {
-	d := f.reg()
-	f.text("LSL $2, %s, %s", n, d)
-	return d
 }
