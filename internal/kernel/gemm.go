@@ -98,9 +98,27 @@ func product(prec Precision, m, n, k int, a []float32, rsa, csa int, b []float32
 	}
 	p := scratch.Get().(*PackedB)
 	p.level = current
-	p.packAs(prec, k, n, b, rsb, csb)
-	p.product(m, a, rsa, csa, c, ldc, acc)
+	if prec == F32 {
+		p.productInBlocks(m, n, k, a, rsa, csa, b, rsb, csb, c, ldc, acc)
+	} else {
+		p.packAs(prec, k, n, b, rsb, csb)
+		p.product(m, a, rsa, csa, c, ldc, acc)
+	}
 	scratch.Put(p)
+}
+
+// productInBlocks packs as much of B at once as stays in L2 while it is multiplied.
+func (p *PackedB) productInBlocks(m, n, k int, a []float32, rsa, csa int, b []float32, rsb, csb int, c []float32, ldc int, acc bool) {
+	p.precision = F32
+	width := blockPanels * panelWidth(p.level, n)
+	blocks := max(1, (k+blockK-1)/blockK)
+	for j := 0; j < n; j += width {
+		for block := range blocks {
+			k0, k1 := k*block/blocks, k*(block+1)/blocks
+			p.pack(k1-k0, min(width, n-j), b[min(k0*rsb+j*csb, len(b)):], rsb, csb)
+			p.multiply(m, a[min(k0*csa, len(a)):], rsa, csa, c[j:], ldc, &Epilogue{Accumulate: acc || block > 0})
+		}
+	}
 }
 
 const (

@@ -1156,7 +1156,7 @@ DATA lanes<>+28(SB)/4, $0x00000007
 GLOBL lanes<>(SB), RODATA|NOPTR, $32
 
 // func packNarrowAVX2(k int, panels int, src *float32, stride int, step int, dst *float32, size int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·packNarrowAVX2(SB), NOSPLIT, $0-56
 	MOVQ k+0(FP), AX
 	MOVQ panels+8(FP), CX
@@ -1165,23 +1165,26 @@ TEXT ·packNarrowAVX2(SB), NOSPLIT, $0-56
 	MOVQ step+32(FP), SI
 	MOVQ dst+40(FP), DI
 	MOVQ size+48(FP), R8
+	MOVQ BX, R9
+	SHLQ $0x03, R9
 
 row:
-	MOVQ DX, R9
-	MOVQ DI, R10
-	MOVQ CX, R11
+	MOVQ DX, R10
+	MOVQ DI, R11
+	MOVQ CX, R12
 
 panel:
-	VMOVUPS (R9), Y0
-	VMOVUPS Y0, (R10)
-	ADDQ    SI, R9
-	ADDQ    R8, R10
-	DECQ    R11
-	JNZ     panel
-	ADDQ    BX, DX
-	ADDQ    $0x00000020, DI
-	DECQ    AX
-	JNZ     row
+	PREFETCHT0 (R10)(R9*1)
+	VMOVUPS    (R10), Y0
+	VMOVUPS    Y0, (R11)
+	ADDQ       SI, R10
+	ADDQ       R8, R11
+	DECQ       R12
+	JNZ        panel
+	ADDQ       BX, DX
+	ADDQ       $0x00000020, DI
+	DECQ       AX
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -2599,7 +2602,7 @@ next6:
 	RET
 
 // func packAVX2(k int, panels int, src *float32, stride int, step int, dst *float32, size int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·packAVX2(SB), NOSPLIT, $0-56
 	MOVQ k+0(FP), AX
 	MOVQ panels+8(FP), CX
@@ -2608,25 +2611,28 @@ TEXT ·packAVX2(SB), NOSPLIT, $0-56
 	MOVQ step+32(FP), SI
 	MOVQ dst+40(FP), DI
 	MOVQ size+48(FP), R8
+	MOVQ BX, R9
+	SHLQ $0x03, R9
 
 row:
-	MOVQ DX, R9
-	MOVQ DI, R10
-	MOVQ CX, R11
+	MOVQ DX, R10
+	MOVQ DI, R11
+	MOVQ CX, R12
 
 panel:
-	VMOVUPS (R9), Y0
-	VMOVUPS Y0, (R10)
-	VMOVUPS 32(R9), Y0
-	VMOVUPS Y0, 32(R10)
-	ADDQ    SI, R9
-	ADDQ    R8, R10
-	DECQ    R11
-	JNZ     panel
-	ADDQ    BX, DX
-	ADDQ    $0x00000040, DI
-	DECQ    AX
-	JNZ     row
+	PREFETCHT0 (R10)(R9*1)
+	VMOVUPS    (R10), Y0
+	VMOVUPS    Y0, (R11)
+	VMOVUPS    32(R10), Y0
+	VMOVUPS    Y0, 32(R11)
+	ADDQ       SI, R10
+	ADDQ       R8, R11
+	DECQ       R12
+	JNZ        panel
+	ADDQ       BX, DX
+	ADDQ       $0x00000040, DI
+	DECQ       AX
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -5852,7 +5858,7 @@ write14:
 	RET
 
 // func packNarrowAVX512(k int, panels int, src *float32, stride int, step int, dst *float32, size int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·packNarrowAVX512(SB), NOSPLIT, $0-56
 	MOVQ k+0(FP), AX
 	MOVQ panels+8(FP), CX
@@ -5861,23 +5867,26 @@ TEXT ·packNarrowAVX512(SB), NOSPLIT, $0-56
 	MOVQ step+32(FP), SI
 	MOVQ dst+40(FP), DI
 	MOVQ size+48(FP), R8
+	MOVQ BX, R9
+	SHLQ $0x03, R9
 
 row:
-	MOVQ DX, R9
-	MOVQ DI, R10
-	MOVQ CX, R11
+	MOVQ DX, R10
+	MOVQ DI, R11
+	MOVQ CX, R12
 
 panel:
-	VMOVUPS (R9), Z0
-	VMOVUPS Z0, (R10)
-	ADDQ    SI, R9
-	ADDQ    R8, R10
-	DECQ    R11
-	JNZ     panel
-	ADDQ    BX, DX
-	ADDQ    $0x00000040, DI
-	DECQ    AX
-	JNZ     row
+	PREFETCHT0 (R10)(R9*1)
+	VMOVUPS    (R10), Z0
+	VMOVUPS    Z0, (R11)
+	ADDQ       SI, R10
+	ADDQ       R8, R11
+	DECQ       R12
+	JNZ        panel
+	ADDQ       BX, DX
+	ADDQ       $0x00000040, DI
+	DECQ       AX
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -9908,7 +9917,7 @@ write14:
 	RET
 
 // func packAVX512(k int, panels int, src *float32, stride int, step int, dst *float32, size int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·packAVX512(SB), NOSPLIT, $0-56
 	MOVQ k+0(FP), AX
 	MOVQ panels+8(FP), CX
@@ -9917,25 +9926,29 @@ TEXT ·packAVX512(SB), NOSPLIT, $0-56
 	MOVQ step+32(FP), SI
 	MOVQ dst+40(FP), DI
 	MOVQ size+48(FP), R8
+	MOVQ BX, R9
+	SHLQ $0x03, R9
 
 row:
-	MOVQ DX, R9
-	MOVQ DI, R10
-	MOVQ CX, R11
+	MOVQ DX, R10
+	MOVQ DI, R11
+	MOVQ CX, R12
 
 panel:
-	VMOVUPS (R9), Z0
-	VMOVUPS Z0, (R10)
-	VMOVUPS 64(R9), Z0
-	VMOVUPS Z0, 64(R10)
-	ADDQ    SI, R9
-	ADDQ    R8, R10
-	DECQ    R11
-	JNZ     panel
-	ADDQ    BX, DX
-	ADDQ    $0x00000080, DI
-	DECQ    AX
-	JNZ     row
+	PREFETCHT0 (R10)(R9*1)
+	PREFETCHT0 64(R10)(R9*1)
+	VMOVUPS    (R10), Z0
+	VMOVUPS    Z0, (R11)
+	VMOVUPS    64(R10), Z0
+	VMOVUPS    Z0, 64(R11)
+	ADDQ       SI, R10
+	ADDQ       R8, R11
+	DECQ       R12
+	JNZ        panel
+	ADDQ       BX, DX
+	ADDQ       $0x00000080, DI
+	DECQ       AX
+	JNZ        row
 	VZEROUPPER
 	RET
 

@@ -17,12 +17,19 @@ func pack(s set, vectors int) {
 	k, panels := Load(Param("k"), GP64()), Load(Param("panels"), GP64())
 	src, stride, step := Load(Param("src"), GP64()), Load(Param("stride"), GP64()), Load(Param("step"), GP64())
 	dst, size := Load(Param("dst"), GP64()), Load(Param("size"), GP64())
+	ahead := GP64() // rows that will be read soon: they lie too far apart for the processor to guess
+	MOVQ(stride, ahead)
+	SHLQ(U8(3), ahead)
 	Label("row")
 	from, to, n := GP64(), GP64(), GP64()
 	MOVQ(src, from)
 	MOVQ(dst, to)
 	MOVQ(panels, n)
 	Label("panel")
+	PREFETCHT0(Mem{Base: from, Index: ahead, Scale: 1})
+	if vectors*s.bytes() > 64 {
+		PREFETCHT0(Mem{Base: from, Index: ahead, Scale: 1, Disp: 64})
+	}
 	for j := range vectors {
 		x := s.vec()
 		VMOVUPS(Mem{Base: from, Disp: j * s.bytes()}, x)
