@@ -111,6 +111,9 @@ func product(prec Precision, m, n, k int, a []float32, rsa, csa int, b []float32
 func (p *PackedB) productInBlocks(m, n, k int, a []float32, rsa, csa int, b []float32, rsb, csb int, c []float32, ldc int, acc bool) {
 	p.precision = F32
 	width := blockPanels * panelWidth(p.level, n)
+	if rsa == 1 {
+		width = max(n, 1) // A is copied: once for all columns
+	}
 	blocks := max(1, (k+blockK-1)/blockK)
 	for j := 0; j < n; j += width {
 		for block := range blocks {
@@ -120,13 +123,6 @@ func (p *PackedB) productInBlocks(m, n, k int, a []float32, rsa, csa int, b []fl
 		}
 	}
 }
-
-const (
-	blockK      = 512 // rows of B that are multiplied before the next ones: a strip of A of this length stays in L1
-	blockPanels = 16  // panels of B that are multiplied by each strip of A in turn: they stay in L2
-	maxRows     = 14  // of a tile
-	blockStrips = 8   // strips of a transposed A that are packed at once, so that whole lines of it are read
-)
 
 // multiply computes C = A·B with an epilogue. The element of A in row r and column p is a[r*rs+p*cs].
 func (p *PackedB) multiply(m int, a []float32, rs, cs int, c []float32, ldc int, e *Epilogue) {
@@ -145,102 +141,6 @@ func (p *PackedB) multiply(m int, a []float32, rs, cs int, c []float32, ldc int,
 		e.apply(0, m, p.n, c, ldc)
 		return
 	}
-	rows := tileRows(p.level)
-	rows = (m + (m+rows-1)/rows - 1) / ((m + rows - 1) / rows) // as many in each strip, but for the last
-	w := walk{p: p, m: m, rows: rows, a: a, rs: rs, cs: cs, c: c, ldc: ldc, e: e}
+	w := walk{p: p, m: m, a: a, rs: rs, cs: cs, c: c, ldc: ldc, e: e}
 	w.run()
-}
-
-// walk goes over the tiles of a product.
-type walk struct {
-	p      *PackedB
-	m      int
-	rows   int // of a strip
-	a      []float32
-	rs, cs int
-	c      []float32
-	ldc    int
-	e      *Epilogue
-}
-
-func (w *walk) run() {
-	p := w.p
-	blocks := (p.k + blockK - 1) / blockK
-	group := w.m // rows between two copies of A
-	copies := w.copies()
-	if copies == copyTransposed {
-		group = blockStrips * w.rows
-	} else if copies == copySpread {
-		group = w.rows
-	}
-	var buffer []float32
-	if copies != copyNone {
-		length := (p.k+blocks-1)/blocks + 16
-		scratch := scratchFloats(length * ((group + w.rows - 1) / w.rows) * max(maxRows, stripWidth(p.level)))
-		defer floats.Put(scratch)
-		buffer = *scratch
-	}
-	width := blockPanels * p.panel
-	for block := range blocks {
-		k0, k1 := p.k*block/blocks, p.k*(block+1)/blocks
-		t := tile{level: p.level, k: k1 - k0, ldb: p.row, size: p.size, ldc: w.ldc, acc: w.e.Accumulate || block > 0}
-		for j0 := 0; j0 < p.n; j0 += width {
-			cols := min(width, p.n-j0)
-			if block == blocks-1 && w.e.Bias != nil {
-				t.bias = w.e.Bias[j0 : j0+cols]
-			}
-			for r0 := 0; r0 < w.m; r0 += w.rows {
-				t.rows = min(w.rows, w.m-r0)
-				switch a := w.a[r0*w.rs+k0*w.cs:]; {
-				case copies == copyNone:
-					t.a, t.rs, t.cs = a, w.rs, w.cs
-				case copies == copySpread:
-					t.a, t.rs, t.cs = buffer, t.k+16, 1
-					for r := range t.rows {
-						copy(buffer[r*t.rs:r*t.rs+t.k], a[r*w.rs:])
-					}
-				default:
-					strip := r0 % group / w.rows
-					v := stripWidth(t.level)
-					if strip == 0 {
-						copyPanels(t.level, t.k, min(group, w.m-r0), a, w.cs, w.rows, v, buffer, t.k*v)
-					}
-					t.a, t.rs, t.cs = buffer[strip*t.k*v:], 1, v
-				}
-				t.run(p.data[j0/p.panel*p.size+k0*p.row:], w.c[r0*w.ldc+j0:], cols)
-				if block == blocks-1 {
-					w.e.finish(r0, r0+t.rows, j0, j0+cols, w.c, w.ldc)
-				}
-			}
-		}
-	}
-}
-
-// How a strip of A is copied.
-const (
-	copyNone       = iota
-	copySpread     // rows whose distance is a large power of two fall into one set of the cache and push each other out
-	copyTransposed // [k][stripWidth]
-)
-
-func (w *walk) copies() int {
-	switch {
-	case w.cs == 1 && w.rs > 0 && w.rs%1024 == 0 && w.m > 4:
-		return copySpread
-	case w.rs == 1 && w.cs > 1 && w.p.n > w.p.panel && w.m > 1:
-		return copyTransposed
-	}
-	return copyNone
-}
-
-// tile is some rows of A, to be multiplied with panels of B.
-type tile struct {
-	level     level
-	rows, k   int
-	a         []float32
-	rs, cs    int
-	ldb, size int // distances between the rows of a panel of B, and between panels
-	ldc       int
-	acc       bool
-	bias      []float32
 }

@@ -56,7 +56,7 @@ func (p *PackedB) packAs(prec Precision, k, n int, b []float32, rs, cs int) {
 // pack takes the element in row i and column j from b[i*rs+j*cs], where one of the distances is 1.
 func (p *PackedB) pack(k, n int, b []float32, rs, cs int) {
 	width := panelWidth(p.level, n)
-	p.k, p.n, p.panel, p.row, p.size = k, n, width, width, k*width
+	p.k, p.n, p.panel, p.row, p.size = k, n, width, width, k*width+gap
 	if n == 0 || k == 0 {
 		return
 	}
@@ -66,7 +66,7 @@ func (p *PackedB) pack(k, n int, b []float32, rs, cs int) {
 		return
 	}
 	for j := 0; j < n; j += width {
-		transposePanel(p.level, min(width, n-j), k, b[j*cs:], cs, p.data[j*k:], width)
+		transposePanel(p.level, min(width, n-j), k, b[j*cs:], cs, p.data[j/width*p.size:], width)
 	}
 }
 
