@@ -39,7 +39,7 @@ func (t *Tape) Activate(x *Var, a Activation) *Var {
 	if t.training() {
 		t.record(y, nil, func() {
 			a.Grad(y.Grad, y.Grad, x.Data, y.Data)
-			x.addGradient(y.Grad)
+			y.passGradient(x)
 		})
 	}
 	return y

@@ -116,7 +116,7 @@ func (t *Tape) Add(x, y *Var) *Var {
 	if t.training() {
 		t.record(z, nil, func() {
 			x.addGradient(z.Grad)
-			y.addGradient(z.Grad)
+			z.passGradient(y)
 		})
 	}
 	return z

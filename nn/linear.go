@@ -64,11 +64,14 @@ func (t *Tape) LinearAdd(residual, x *Var, w, b *Param, p float32) *Var {
 		})
 	}
 	t.record(y, nil, func() {
-		residual.addGradient(y.Grad)
+		d := y.Grad
 		if p > 0 {
-			t.pool.For(x.Rows, grain(4*out), func(lo, hi int) { mask.apply(y.Grad, y.Grad, lo*out, hi*out, false) })
+			d = t.gradients.take(len(y.Grad))
+			t.pool.For(x.Rows, grain(4*out), func(lo, hi int) { mask.apply(d, y.Grad, lo*out, hi*out, false) })
+			defer t.gradients.put(d)
 		}
-		t.linearBackward(x, y.Grad, w, b)
+		t.linearBackward(x, d, w, b)
+		y.passGradient(residual)
 	})
 	return y
 }

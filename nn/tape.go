@@ -65,10 +65,22 @@ func (v *Var) gradient() (g []float32, fresh bool) {
 
 // addGradient adds g.
 func (v *Var) addGradient(g []float32) {
-	if sum, fresh := v.gradient(); fresh {
-		copy(sum, g)
+	sum, fresh := v.gradient()
+	v.tape.pool.For(len(g), 1<<15, func(lo, hi int) {
+		if fresh {
+			copy(sum[lo:hi], g[lo:hi])
+		} else {
+			kernel.Add(sum[lo:hi], g[lo:hi])
+		}
+	})
+}
+
+// passGradient adds v's gradient, which is not used any more, to x's, or makes it x's.
+func (v *Var) passGradient(x *Var) {
+	if x.Grad == nil {
+		x.Grad, v.Grad = v.Grad, nil
 	} else {
-		kernel.Add(sum, g)
+		x.addGradient(v.Grad)
 	}
 }
 

@@ -110,33 +110,62 @@ func each(params *nn.Params, pool *parallel.Pool, update func(p *nn.Param, at, l
 	}
 }
 
-// gradientNorm returns the Euclidean norm of all gradients together.
-func gradientNorm(params *nn.Params) float64 {
-	sum := 0.0
-	eachGradient(params, func(g []float32) { sum += kernel.SumSquares(g) })
-	return math.Sqrt(sum)
+// pieces are all gradients, in parts that workers share. Sums over them have one order for any number of workers.
+type pieces struct {
+	list [][]float32
+	sums []float64
 }
 
-// clip shortens the gradients to a norm of limit, as PyTorch's clip_grad_norm_ does it, given their norm.
-func clip(params *nn.Params, norm, limit float64) {
-	if limit <= 0 || norm <= limit {
-		return
-	}
-	scale := float32(limit / (norm + 1e-6))
-	eachGradient(params, func(g []float32) { kernel.Scale(scale, g) })
-}
+// pieceSize is the most numbers of a piece.
+const pieceSize = 1 << 15
 
-func eachGradient(params *nn.Params, f func(g []float32)) {
+// collect lists the gradients of the parameters that are trained.
+func (g *pieces) collect(params *nn.Params) {
+	g.list = g.list[:0]
 	for _, p := range params.All() {
 		switch {
 		case p.Frozen:
 		case p.Rows == nil:
-			f(p.Grad)
+			for at := 0; at < len(p.Grad); at += pieceSize {
+				g.list = append(g.list, p.Grad[at:min(at+pieceSize, len(p.Grad))])
+			}
 		default:
 			w := p.Width()
 			for _, r := range p.Rows.List() {
-				f(p.Grad[int(r)*w : int(r+1)*w])
+				g.list = append(g.list, p.Grad[int(r)*w:int(r+1)*w])
 			}
 		}
 	}
+}
+
+// each calls f for every piece.
+func (g *pieces) each(pool *parallel.Pool, f func(i int, piece []float32)) {
+	pool.For(len(g.list), 8, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			f(i, g.list[i])
+		}
+	})
+}
+
+// norm returns the Euclidean norm of all gradients together.
+func (g *pieces) norm(pool *parallel.Pool) float64 {
+	g.sums = append(g.sums[:0], make([]float64, len(g.list))...)
+	g.each(pool, func(i int, piece []float32) { g.sums[i] = kernel.SumSquares(piece) })
+	sum := 0.0
+	for _, s := range g.sums {
+		sum += s
+	}
+	return math.Sqrt(sum)
+}
+
+// clip shortens the gradients to a norm of limit, as PyTorch's clip_grad_norm_ does it, given their norm.
+func (g *pieces) clip(pool *parallel.Pool, norm, limit float64) {
+	if limit <= 0 || norm <= limit {
+		return
+	}
+	g.scale(pool, float32(limit/(norm+1e-6)))
+}
+
+func (g *pieces) scale(pool *parallel.Pool, factor float32) {
+	g.each(pool, func(_ int, piece []float32) { kernel.Scale(factor, piece) })
 }

@@ -85,6 +85,7 @@ type Trainer struct {
 	dual      *dual // in place of the optimizer; nil but for optimizer dual
 	pool      *parallel.Pool
 	tape      *nn.Tape
+	gradient  pieces
 	batch     model.Input
 	targets   model.Targets
 	order     []int32 // of the current epoch
@@ -231,11 +232,13 @@ func (tr *Trainer) step() (*Step, error) {
 		s.Position += n
 	}
 	value /= float64(batches)
+	g := &tr.gradient
+	g.collect(m.Params)
 	if batches > 1 {
-		eachGradient(m.Params, func(g []float32) { kernel.Scale(1/float32(batches), g) })
+		g.scale(tr.pool, 1/float32(batches))
 	}
-	norm := gradientNorm(m.Params)
-	clip(m.Params, norm, tr.config.Clip)
+	norm := g.norm(tr.pool)
+	g.clip(tr.pool, norm, tr.config.Clip)
 	steps := tr.StepsPerEpoch() * tr.config.Epochs
 	rate := tr.config.rate(s.Step, steps)
 	if tr.fixedRate > 0 {

@@ -65,8 +65,10 @@ func TestClippingFollowsPyTorch(t *testing.T) {
 		data, _ := g.Floats("in." + p.Name)
 		copy(p.Grad, data)
 	}
-	norm := gradientNorm(&ps)
-	clip(&ps, norm, 1)
+	var all pieces
+	all.collect(&ps)
+	norm := all.norm(nil)
+	all.clip(nil, norm, 1)
 	want, _ := g.Floats("out.norm")
 	golden.Close(t, "norm", []float32{float32(norm)}, want, 1e-5)
 	for _, p := range params {
