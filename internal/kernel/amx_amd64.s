@@ -4,12 +4,12 @@
 
 #include "textflag.h"
 
-// func tilesBF16(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, acc int, shapes *byte, src *float32, lda int, dst *byte, rows int, each int, mask uint32)
+// func tilesBF16(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, rows int, each int, mask uint32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·tilesBF16(SB), NOSPLIT, $0-116
-	MOVQ  shapes+64(FP), AX
+TEXT ·tilesBF16(SB), NOSPLIT, $0-124
+	MOVQ  shapes+72(FP), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
-	MOVL  mask+112(FP), AX
+	MOVL  mask+120(FP), AX
 	KMOVW AX, K3
 	SHRL  $0x10, AX
 	KMOVW AX, K4
@@ -17,27 +17,26 @@ TEXT ·tilesBF16(SB), NOSPLIT, $0-116
 	MOVQ  c+40(FP), DX
 	MOVQ  ldc+48(FP), R11
 	MOVQ  $0x00000040, R10
-	MOVQ  lda+80(FP), R9
-	MOVQ  each+104(FP), R8
+	MOVQ  lda+88(FP), R9
+	MOVQ  each+112(FP), R8
 
 panel:
-	MOVQ    rows+96(FP), AX
+	MOVQ    rows+104(FP), AX
 	CMPQ    R8, AX
 	CMOVQGT AX, R8
-	SUBQ    R8, rows+96(FP)
-	MOVQ    src+72(FP), R12
-	MOVQ    dst+88(FP), R14
-	KXNORW  K1, K1, K1
-	KXNORW  K2, K2, K2
-	CMPQ    acc+56(FP), $0x00
-	JEQ     zero
-	MOVQ    R11, R13
+	SUBQ    R8, rows+104(FP)
+	MOVQ    start+56(FP), DI
+	TESTQ   DI, DI
+	JZ      zero
+	MOVQ    distance+64(FP), R14
+	MOVQ    R14, R13
 	SHLQ    $0x04, R13
-	ADDQ    DX, R13
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x84; BYTE $0x1a; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rdx,%r11,1),%tmm0
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x8c; BYTE $0x1a; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%rdx,%r11,1),%tmm1
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x94; BYTE $0x1d; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r13,%r11,1),%tmm2
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x9c; BYTE $0x1d; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%r13,%r11,1),%tmm3
+	ADDQ    DI, R13
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x84; BYTE $0x37; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rdi,%r14,1),%tmm0
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x8c; BYTE $0x37; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%rdi,%r14,1),%tmm1
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x94; BYTE $0x35; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r13,%r14,1),%tmm2
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x9c; BYTE $0x35; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%r13,%r14,1),%tmm3
+	ADDQ    $+128, start+56(FP)
 	JMP     started
 
 zero:
@@ -47,8 +46,12 @@ zero:
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8 // tilezero %tmm3
 
 started:
-	MOVQ kb+8(FP), CX
-	MOVQ a+16(FP), AX
+	MOVQ   src+80(FP), R12
+	MOVQ   dst+96(FP), R14
+	KXNORW K1, K1, K1
+	KXNORW K2, K2, K2
+	MOVQ   kb+8(FP), CX
+	MOVQ   a+16(FP), AX
 
 step:
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x10; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rax,%r10,1),%tmm4
@@ -97,10 +100,10 @@ prepared:
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x1d; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm3,0x40(%r13,%r11,1)
 	MOVQ  R8, AX
 	IMULQ R9, AX
-	ADDQ  AX, src+72(FP)
+	ADDQ  AX, src+80(FP)
 	MOVQ  R8, AX
 	SHLQ  $0x06, AX
-	ADDQ  AX, dst+88(FP)
+	ADDQ  AX, dst+96(FP)
 	ADDQ  $+128, DX
 	ADDQ  skip+32(FP), R15
 	DECQ  panels+0(FP)
@@ -109,33 +112,35 @@ prepared:
 	VZEROUPPER
 	RET
 
-// func tilesBF16Fetch(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, acc int, shapes *byte, src *float32, lda int, rows int, each int)
+// func tilesBF16Fetch(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, rows int, each int)
 // Requires: AVX, CMOV, MMX+
-TEXT ·tilesBF16Fetch(SB), NOSPLIT, $0-104
-	MOVQ shapes+64(FP), AX
+TEXT ·tilesBF16Fetch(SB), NOSPLIT, $0-112
+	MOVQ shapes+72(FP), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
 	MOVQ b+24(FP), R15
 	MOVQ c+40(FP), DX
 	MOVQ ldc+48(FP), R11
 	MOVQ $0x00000040, R10
-	MOVQ lda+80(FP), R9
-	MOVQ each+96(FP), R8
+	MOVQ lda+88(FP), R9
+	MOVQ each+104(FP), R8
 
 panel:
-	MOVQ    rows+88(FP), AX
+	MOVQ    rows+96(FP), AX
 	CMPQ    R8, AX
 	CMOVQGT AX, R8
-	SUBQ    R8, rows+88(FP)
-	MOVQ    src+72(FP), R12
-	CMPQ    acc+56(FP), $0x00
-	JEQ     zero
-	MOVQ    R11, R13
+	SUBQ    R8, rows+96(FP)
+	MOVQ    start+56(FP), DI
+	TESTQ   DI, DI
+	JZ      zero
+	MOVQ    distance+64(FP), R14
+	MOVQ    R14, R13
 	SHLQ    $0x04, R13
-	ADDQ    DX, R13
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x84; BYTE $0x1a; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rdx,%r11,1),%tmm0
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x8c; BYTE $0x1a; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%rdx,%r11,1),%tmm1
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x94; BYTE $0x1d; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r13,%r11,1),%tmm2
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x9c; BYTE $0x1d; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%r13,%r11,1),%tmm3
+	ADDQ    DI, R13
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x84; BYTE $0x37; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rdi,%r14,1),%tmm0
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x8c; BYTE $0x37; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%rdi,%r14,1),%tmm1
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x94; BYTE $0x35; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r13,%r14,1),%tmm2
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x9c; BYTE $0x35; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%r13,%r14,1),%tmm3
+	ADDQ    $+128, start+56(FP)
 	JMP     started
 
 zero:
@@ -145,6 +150,7 @@ zero:
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8 // tilezero %tmm3
 
 started:
+	MOVQ src+80(FP), R12
 	MOVQ kb+8(FP), CX
 	MOVQ a+16(FP), AX
 
@@ -186,7 +192,7 @@ prepared:
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x1d; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm3,0x40(%r13,%r11,1)
 	MOVQ  R8, AX
 	IMULQ R9, AX
-	ADDQ  AX, src+72(FP)
+	ADDQ  AX, src+80(FP)
 	ADDQ  $+128, DX
 	ADDQ  skip+32(FP), R15
 	DECQ  panels+0(FP)
@@ -195,10 +201,10 @@ prepared:
 	VZEROUPPER
 	RET
 
-// func tilesBF16Wide(pairs int, kb int, a *byte, b *byte, panel int, c *float32, ldc int, acc int, shapes *byte)
+// func tilesBF16Wide(pairs int, kb int, a *byte, b *byte, panel int, c *float32, ldc int, start *float32, distance int, shapes *byte)
 // Requires: AVX
-TEXT ·tilesBF16Wide(SB), NOSPLIT, $0-72
-	MOVQ shapes+64(FP), AX
+TEXT ·tilesBF16Wide(SB), NOSPLIT, $0-80
+	MOVQ shapes+72(FP), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
 	MOVQ b+24(FP), SI
 	MOVQ c+40(FP), DX
@@ -208,13 +214,16 @@ TEXT ·tilesBF16Wide(SB), NOSPLIT, $0-72
 	MOVQ panel+32(FP), R9
 
 panel:
-	CMPQ acc+56(FP), $0x00
-	JEQ  zero
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x84; BYTE $0x1a; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rdx,%r11,1),%tmm0
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x8c; BYTE $0x1a; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%rdx,%r11,1),%tmm1
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x94; BYTE $0x1a; BYTE $0x80; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x80(%rdx,%r11,1),%tmm2
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x9c; BYTE $0x1a; BYTE $0xc0; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0xc0(%rdx,%r11,1),%tmm3
-	JMP  started
+	MOVQ  start+56(FP), DI
+	TESTQ DI, DI
+	JZ    zero
+	MOVQ  distance+64(FP), R14
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x84; BYTE $0x37; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rdi,%r14,1),%tmm0
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x8c; BYTE $0x37; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%rdi,%r14,1),%tmm1
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x94; BYTE $0x37; BYTE $0x80; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x80(%rdi,%r14,1),%tmm2
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x9c; BYTE $0x37; BYTE $0xc0; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0xc0(%rdi,%r14,1),%tmm3
+	ADDQ  $+256, start+56(FP)
+	JMP   started
 
 zero:
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0 // tilezero %tmm0
@@ -255,17 +264,17 @@ step:
 	VZEROUPPER
 	RET
 
-// func tilesInt8(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, src *float32, lda int, inverses *float32, dst *byte, count int, each int, tail uint64, order *byte)
+// func tilesInt8(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, bias *float32, src *float32, lda int, inverses *float32, dst *byte, count int, each int, tail uint64, order *byte)
 // Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
-TEXT ·tilesInt8(SB), NOSPLIT, $0-168
+TEXT ·tilesInt8(SB), NOSPLIT, $0-176
 	MOVQ      shapes+56(FP), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
 	MOVQ      b+24(FP), R15
 	MOVQ      c+32(FP), DX
 	MOVQ      $0x00000040, R10
-	MOVQ      lda+112(FP), R9
-	MOVQ      each+144(FP), R8
-	MOVQ      order+160(FP), AX
+	MOVQ      lda+120(FP), R9
+	MOVQ      each+152(FP), R8
+	MOVQ      order+168(FP), AX
 	VMOVDQU64 (AX), Z31
 
 panel:
@@ -275,12 +284,12 @@ panel:
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8 // tilezero %tmm3
 	MOVQ    kb+8(FP), CX
 	MOVQ    a+16(FP), AX
-	MOVQ    count+136(FP), SI
+	MOVQ    count+144(FP), SI
 	CMPQ    R8, SI
 	CMOVQGT SI, R8
-	SUBQ    R8, count+136(FP)
-	MOVQ    src+104(FP), R12
-	MOVQ    dst+128(FP), R14
+	SUBQ    R8, count+144(FP)
+	MOVQ    src+112(FP), R12
+	MOVQ    dst+136(FP), R14
 	MOVQ    R9, R11
 	SHLQ    $0x05, R11
 	KXNORW  K1, K1, K1
@@ -303,7 +312,7 @@ step:
 	JZ       prepared
 	CMPQ     CX, $0x01
 	JNE      prepare
-	KMOVQ    tail+152(FP), K1
+	KMOVQ    tail+160(FP), K1
 	KSHIFTRQ $0x10, K1, K2
 	KSHIFTRQ $0x20, K1, K3
 	KSHIFTRQ $0x30, K1, K4
@@ -311,7 +320,7 @@ step:
 prepare:
 	MOVQ R12, DI
 	MOVQ R14, SI
-	MOVQ inverses+120(FP), BX
+	MOVQ inverses+128(FP), BX
 	MOVQ R8, R13
 
 row:
@@ -342,40 +351,52 @@ row:
 	ADDQ         $+2048, R14
 
 prepared:
-	DECQ     CX
-	JNZ      step
-	MOVQ     sums+88(FP), AX
-	MOVQ     $0x00000080, R13
-	MOVQ     R13, DI
-	SHLQ     $0x04, DI
-	ADDQ     AX, DI
+	DECQ      CX
+	JNZ       step
+	MOVQ      sums+88(FP), AX
+	MOVQ      $0x00000080, R13
+	MOVQ      R13, DI
+	SHLQ      $0x04, DI
+	ADDQ      AX, DI
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x28; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm0,0x0(%rax,%r13,1)
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x28; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm1,0x40(%rax,%r13,1)
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x2f; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm2,0x0(%rdi,%r13,1)
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x2f; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm3,0x40(%rdi,%r13,1)
-	MOVQ     columns+80(FP), R13
-	VMOVUPS  (R13), Z16
-	VMOVUPS  64(R13), Z17
-	ADDQ     $+128, R13
-	MOVQ     R13, columns+80(FP)
-	KMOVQ    mask+96(FP), K1
-	KSHIFTRQ $0x10, K1, K2
-	KSHIFTRQ $0x20, K1, K3
-	KSHIFTRQ $0x30, K1, K4
-	MOVQ     rows+72(FP), SI
-	MOVQ     m+64(FP), CX
-	MOVQ     ldc+40(FP), R11
-	MOVQ     DX, DI
+	MOVQ      columns+80(FP), R13
+	VMOVUPS   (R13), Z16
+	VMOVUPS   64(R13), Z17
+	ADDQ      $+128, R13
+	MOVQ      R13, columns+80(FP)
+	KMOVQ     mask+96(FP), K1
+	KSHIFTRQ  $0x10, K1, K2
+	KSHIFTRQ  $0x20, K1, K3
+	KSHIFTRQ  $0x30, K1, K4
+	VPXORQ    Z20, Z20, Z20
+	VPXORQ    Z21, Z21, Z21
+	MOVQ      bias+104(FP), SI
+	TESTQ     SI, SI
+	JZ        unbiased
+	VMOVUPS.Z (SI), K1, Z20
+	VMOVUPS.Z 64(SI), K2, Z21
+	ADDQ      $+128, bias+104(FP)
+
+unbiased:
+	MOVQ rows+72(FP), SI
+	MOVQ m+64(FP), CX
+	MOVQ ldc+40(FP), R11
+	MOVQ DX, DI
 
 scale:
 	VBROADCASTSS (SI), Z8
 	VMULPS       Z16, Z8, Z8
 	VCVTDQ2PS    (AX), Z0
 	VMULPS       Z8, Z0, Z0
+	VADDPS       Z20, Z0, Z0
 	VBROADCASTSS (SI), Z9
 	VMULPS       Z17, Z9, Z9
 	VCVTDQ2PS    64(AX), Z1
 	VMULPS       Z9, Z1, Z1
+	VADDPS       Z21, Z1, Z1
 	CMPQ         acc+48(FP), $0x00
 	JEQ          scaled
 	VADDPS       (DI), Z0, K1, Z0
@@ -391,12 +412,12 @@ scaled:
 	JNZ     scale
 	MOVQ    R8, AX
 	IMULQ   R9, AX
-	ADDQ    AX, src+104(FP)
+	ADDQ    AX, src+112(FP)
 	MOVQ    R8, AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, inverses+120(FP)
+	ADDQ    AX, inverses+128(FP)
 	SHLQ    $0x04, AX
-	ADDQ    AX, dst+128(FP)
+	ADDQ    AX, dst+136(FP)
 	ADDQ    $+128, DX
 	DECQ    panels+0(FP)
 	JNZ     panel
@@ -404,9 +425,9 @@ scaled:
 	VZEROUPPER
 	RET
 
-// func tilesInt8Wide(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64)
+// func tilesInt8Wide(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, bias *float32)
 // Requires: AVX, AVX512BW, AVX512F
-TEXT ·tilesInt8Wide(SB), NOSPLIT, $0-104
+TEXT ·tilesInt8Wide(SB), NOSPLIT, $0-112
 	MOVQ shapes+56(FP), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
 	MOVQ b+24(FP), R15
@@ -434,50 +455,68 @@ step:
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x10; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // tileloadd 0x400(%r8,%r10,1),%tmm5
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x43; BYTE $0x5e; BYTE $0xd4 // tdpbssd %tmm7,%tmm4,%tmm2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x53; BYTE $0x5e; BYTE $0xdc // tdpbssd %tmm5,%tmm4,%tmm3
-	ADDQ     $+2048, AX
-	ADDQ     $+2048, R15
-	ADDQ     $+2048, R8
-	DECQ     CX
-	JNZ      step
-	MOVQ     sums+88(FP), AX
-	MOVQ     $0x00000100, R13
+	ADDQ      $+2048, AX
+	ADDQ      $+2048, R15
+	ADDQ      $+2048, R8
+	DECQ      CX
+	JNZ       step
+	MOVQ      sums+88(FP), AX
+	MOVQ      $0x00000100, R13
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x28; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm0,0x0(%rax,%r13,1)
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x28; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm1,0x40(%rax,%r13,1)
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x28; BYTE $0x80; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm2,0x80(%rax,%r13,1)
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x28; BYTE $0xc0; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm3,0xc0(%rax,%r13,1)
-	MOVQ     columns+80(FP), R13
-	VMOVUPS  (R13), Z16
-	VMOVUPS  64(R13), Z17
-	VMOVUPS  128(R13), Z18
-	VMOVUPS  192(R13), Z19
-	ADDQ     $+256, R13
-	MOVQ     R13, columns+80(FP)
-	KMOVQ    mask+96(FP), K1
-	KSHIFTRQ $0x10, K1, K2
-	KSHIFTRQ $0x20, K1, K3
-	KSHIFTRQ $0x30, K1, K4
-	MOVQ     rows+72(FP), SI
-	MOVQ     m+64(FP), CX
-	MOVQ     ldc+40(FP), R11
-	MOVQ     DX, DI
+	MOVQ      columns+80(FP), R13
+	VMOVUPS   (R13), Z16
+	VMOVUPS   64(R13), Z17
+	VMOVUPS   128(R13), Z18
+	VMOVUPS   192(R13), Z19
+	ADDQ      $+256, R13
+	MOVQ      R13, columns+80(FP)
+	KMOVQ     mask+96(FP), K1
+	KSHIFTRQ  $0x10, K1, K2
+	KSHIFTRQ  $0x20, K1, K3
+	KSHIFTRQ  $0x30, K1, K4
+	VPXORQ    Z20, Z20, Z20
+	VPXORQ    Z21, Z21, Z21
+	VPXORQ    Z22, Z22, Z22
+	VPXORQ    Z23, Z23, Z23
+	MOVQ      bias+104(FP), SI
+	TESTQ     SI, SI
+	JZ        unbiased
+	VMOVUPS.Z (SI), K1, Z20
+	VMOVUPS.Z 64(SI), K2, Z21
+	VMOVUPS.Z 128(SI), K3, Z22
+	VMOVUPS.Z 192(SI), K4, Z23
+	ADDQ      $+256, bias+104(FP)
+
+unbiased:
+	MOVQ rows+72(FP), SI
+	MOVQ m+64(FP), CX
+	MOVQ ldc+40(FP), R11
+	MOVQ DX, DI
 
 scale:
 	VBROADCASTSS (SI), Z8
 	VMULPS       Z16, Z8, Z8
 	VCVTDQ2PS    (AX), Z0
 	VMULPS       Z8, Z0, Z0
+	VADDPS       Z20, Z0, Z0
 	VBROADCASTSS (SI), Z9
 	VMULPS       Z17, Z9, Z9
 	VCVTDQ2PS    64(AX), Z1
 	VMULPS       Z9, Z1, Z1
+	VADDPS       Z21, Z1, Z1
 	VBROADCASTSS (SI), Z10
 	VMULPS       Z18, Z10, Z10
 	VCVTDQ2PS    128(AX), Z2
 	VMULPS       Z10, Z2, Z2
+	VADDPS       Z22, Z2, Z2
 	VBROADCASTSS (SI), Z11
 	VMULPS       Z19, Z11, Z11
 	VCVTDQ2PS    192(AX), Z3
 	VMULPS       Z11, Z3, Z3
+	VADDPS       Z23, Z3, Z3
 	CMPQ         acc+48(FP), $0x00
 	JEQ          scaled
 	VADDPS       (DI), Z0, K1, Z0

@@ -4,38 +4,38 @@
 
 package kernel
 
-// tilesBF16 computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (shapes) and some panels of kb blocks, behind
-// each of which skip bytes are left out. With each panel it rounds up to each of the rows at src, lda bytes apart, into
+// tilesBF16 computes C = start + A·B for 17 to 32 rows (shapes) and some panels of kb blocks, behind each of which skip bytes are
+// left out. Rows of start lie distance bytes apart; it may be nil. With each panel it rounds up to each of the rows at src, lda bytes apart, into
 // blocks at dst; mask says which numbers of the last block count.
 //
 //go:noescape
-func tilesBF16(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, acc int, shapes *byte, src *float32, lda int, dst *byte, rows int, each int, mask uint32)
+func tilesBF16(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, rows int, each int, mask uint32)
 
-// tilesBF16Fetch computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (shapes) and some panels of kb blocks, behind
-// each of which skip bytes are left out. With each panel it fetches 128 bytes of up to each of the rows
+// tilesBF16Fetch computes C = start + A·B for 17 to 32 rows (shapes) and some panels of kb blocks, behind each of which skip bytes are
+// left out. Rows of start lie distance bytes apart; it may be nil. With each panel it fetches 128 bytes of up to each of the rows
 // of each block of a transposed A, which begins at src, lda bytes apart.
 //
 //go:noescape
-func tilesBF16Fetch(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, acc int, shapes *byte, src *float32, lda int, rows int, each int)
+func tilesBF16Fetch(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, rows int, each int)
 
-// tilesBF16Wide computes C = A·B, or C += A·B if acc is not 0, for 1 to 16 rows (shapes) and pairs of panels, which are panel bytes
-// long; kb blocks of each are multiplied.
+// tilesBF16Wide computes C = start + A·B for 1 to 16 rows (shapes) and pairs of panels, which are panel bytes long; kb blocks of each
+// are multiplied. Rows of start lie distance bytes apart; it may be nil.
 //
 //go:noescape
-func tilesBF16Wide(pairs int, kb int, a *byte, b *byte, panel int, c *float32, ldc int, acc int, shapes *byte)
+func tilesBF16Wide(pairs int, kb int, a *byte, b *byte, panel int, c *float32, ldc int, start *float32, distance int, shapes *byte)
 
 // tilesInt8 computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (shapes) and some panels of kb blocks: sums are
 // multiplied with the scale of their row, at rows, and of their column, at columns. mask says which columns of C there
-// are, as of every panel, and sums is memory for 4 KB. With each panel it quantises up to each of the count rows at src, lda bytes apart, into
+// are, as of every panel, and sums is memory for 4 KB. A bias, if there is one, is added. With each panel it quantises up to each of the count rows at src, lda bytes apart, into
 // blocks at dst; tail says which numbers of the last block count.
 //
 //go:noescape
-func tilesInt8(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, src *float32, lda int, inverses *float32, dst *byte, count int, each int, tail uint64, order *byte)
+func tilesInt8(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, bias *float32, src *float32, lda int, inverses *float32, dst *byte, count int, each int, tail uint64, order *byte)
 
 // tilesInt8Wide computes what tilesInt8 does for 1 to 16 rows and pairs of panels.
 //
 //go:noescape
-func tilesInt8Wide(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64)
+func tilesInt8Wide(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, bias *float32)
 
 // roundRows rounds rows at src, lda bytes apart, into kb blocks at dst; mask says which numbers of the last block count.
 //

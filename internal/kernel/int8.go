@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // QuantizeRow turns x into whole numbers of [-127, 127] and returns their scale: x ≈ scale·dst. Ties round to even.
 // Where x holds infinity or NaN, the scale is NaN.
@@ -53,13 +56,20 @@ func (p *PackedB) packInt8(k, n int, b []float32, rs, cs int) {
 	}
 }
 
+var int8Rows = sync.Pool{New: func() any { return new([]int8) }}
+
 // multiplyInt8 quantises each row of A and multiplies whole numbers.
 func (p *PackedB) multiplyInt8(m int, a []float32, lda int, c []float32, ldc int, acc bool) {
 	if p.dots() && p.k > 0 {
 		p.multiplyDots(m, a, lda, c, ldc, acc)
 		return
 	}
-	row := make([]int8, p.k)
+	buffer := int8Rows.Get().(*[]int8)
+	defer int8Rows.Put(buffer)
+	if cap(*buffer) < p.k {
+		*buffer = make([]int8, p.k)
+	}
+	row := (*buffer)[:p.k]
 	for r := range m {
 		scale := quantizeRow(p.level, row, a[r*lda:r*lda+p.k])
 		out := c[r*ldc : r*ldc+p.n]

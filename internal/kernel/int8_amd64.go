@@ -8,7 +8,7 @@ import (
 )
 
 // Products of INT8 by instructions that add up several products: four of 8 bits with VNNI, two of 16 bits with AVX2 (see
-// gen/dots.go). B lies in panels, [k/group][columns][group], filled up with zeros; with VNNI a panel begins with the sums
+// gen/ints.go). B lies in panels, [k/group][columns][group], filled up with zeros; with VNNI a panel begins with the sums
 // of nothing: A is raised by 128 there, so that each column begins with -128 times its sum.
 
 // dots tells whether they are there.

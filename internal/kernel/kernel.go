@@ -9,7 +9,7 @@
 // The functions run in the calling goroutine and allocate nothing; whoever calls them splits the work. They check
 // lengths and panic on slices that are too short, which only a faulty caller can cause.
 //
-//go:generate sh -c "cd gen && go run . -part gemm -out ../gemm_amd64.s -stubs ../gemm_stub_amd64.go -pkg kernel && go run . -part rows -out ../rows_amd64.s -stubs ../rows_stub_amd64.go -pkg kernel && go run . -part amx -out ../amx_amd64.s -stubs ../amx_stub_amd64.go -pkg kernel && go run . -part dots -out ../dots_amd64.s -stubs ../dots_stub_amd64.go -pkg kernel && go run ./neon -dir .."
+//go:generate sh -c "cd gen && go run . -part gemm -out ../gemm_amd64.s -stubs ../gemm_stub_amd64.go -pkg kernel && go run . -part rows -out ../rows_amd64.s -stubs ../rows_stub_amd64.go -pkg kernel && go run . -part amx -out ../amx_amd64.s -stubs ../amx_stub_amd64.go -pkg kernel && go run . -part reduced -out ../reduced_amd64.s -stubs ../reduced_stub_amd64.go -pkg kernel && go run ./neon -dir .."
 package kernel
 
 import (

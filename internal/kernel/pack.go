@@ -47,9 +47,7 @@ func (p *PackedB) packAs(prec Precision, k, n int, b []float32, rs, cs int) {
 	}
 	p.pack(k, n, b, rs, cs)
 	if prec == BF16 {
-		for i, v := range p.data {
-			p.data[i] = RoundBF16(v)
-		}
+		roundRow(p.level, p.data, p.data)
 	}
 }
 

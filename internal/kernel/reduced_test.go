@@ -179,6 +179,50 @@ func TestInt8IsTheSameInEveryVariant(t *testing.T) {
 	})
 }
 
+func TestRowsAreRoundedAsNumbersAre(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 18))
+	x := random(rng, 67)
+	for i := range x {
+		if i%3 > 0 {
+			x[i] = math.Float32frombits(rng.Uint32())
+		}
+	}
+	x = append(x, 0, float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), math.MaxFloat32, 1e-42,
+		math.Float32frombits(0x3f808000), math.Float32frombits(0x3f818000), math.Float32frombits(0x7f800001)) // ties, and a NaN by its last bit
+	eachVariant(t, func(t *testing.T) {
+		for n := range len(x) + 1 {
+			y := make([]float32, n)
+			roundRow(current, y, x[len(x)-n:])
+			for i, v := range x[len(x)-n:] {
+				if want := RoundBF16(v); math.Float32bits(y[i]) != math.Float32bits(want) {
+					t.Fatalf("%x rounds to %x, want %x", math.Float32bits(v), math.Float32bits(y[i]), math.Float32bits(want))
+				}
+			}
+		}
+	})
+}
+
+func TestReducedPrecisionAllocatesNothingWhenWarm(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		const m, n, k = 70, 50, 100
+		a, b, c, bias := make([]float32, m*k), make([]float32, k*n), make([]float32, m*n), make([]float32, n)
+		var half, ints PackedB
+		half.Pack(BF16, k, n, b, n)
+		ints.Pack(INT8, k, n, b, n)
+		run := func() {
+			GemmPacked(m, a, k, &half, c, n, Epilogue{Bias: bias, Activation: ReLU})
+			GemmPacked(m, a, k, &ints, c, n, Epilogue{Bias: bias, Activation: ReLU})
+			GemmPacked(1, a, k, &ints, c, n, Epilogue{})
+			GemmTN(BF16, m, n, k, a, m, b, n, c, n, true)
+			GemmNT(BF16, m, n, k, a, k, b, k, c, n, true)
+		}
+		run()
+		if allocs := testing.AllocsPerRun(20, run); allocs != 0 {
+			t.Errorf("%v allocations", allocs)
+		}
+	})
+}
+
 // TestEncodedInstructionsAreWhatTheySay asks a disassembler that is not ours what the bytes in the assembly mean.
 func TestEncodedInstructionsAreWhatTheySay(t *testing.T) {
 	objdump, err := exec.LookPath("objdump")

@@ -61,7 +61,8 @@ type tileScratch struct {
 	edge     [32 * tileRowCount]float32 // the last columns of C, a corner of a factor filled up with zeros, or sums of INT8
 	scales   [2][tileRowCount]float32   // of INT8, for rows of A likewise
 	inverses [tileRowCount]float32
-	rows     []float32 // the last rows of a transposed B, filled up with zeros
+	bias     [64]float32 // of the last columns
+	rows     []float32   // the last rows of a transposed B, filled up with zeros
 }
 
 var tileScratches = sync.Pool{New: func() any { return new(tileScratch) }}
@@ -194,16 +195,14 @@ func (p *PackedB) multiplyTiles(m int, a []float32, rs, cs int, c []float32, ldc
 	}
 	for lo := 0; lo < m; lo += tileRowCount {
 		hi := min(lo+tileRowCount, m)
-		t := tileRows32{p: p, s: s, m: hi - lo, c: c[lo*ldc:], ldc: ldc, acc: e.Accumulate}
+		t := tileRows32{p: p, s: s, m: hi - lo, c: c[lo*ldc:], ldc: ldc, e: e}
 		if hi < m {
 			t.next, t.nextRows, t.rs, t.cs = a[hi*rs:], min(tileRowCount, m-hi), rs, cs
 		}
 		t.run()
 		s.a[0], s.a[1] = s.a[1], s.a[0]
 		s.scales[0], s.scales[1] = s.scales[1], s.scales[0]
-		if !e.empty() {
-			e.apply(lo, hi, p.n, c, ldc)
-		}
+		e.finish(lo, hi, 0, p.n, c, ldc)
 	}
 	tileScratches.Put(s)
 }
@@ -215,7 +214,7 @@ type tileRows32 struct {
 	m        int
 	c        []float32
 	ldc      int
-	acc      bool
+	e        *Epilogue
 	next     []float32
 	nextRows int
 	rs, cs   int
@@ -226,11 +225,13 @@ func (t *tileRows32) run() {
 	switch {
 	case kb == 0:
 		for i := range t.m {
-			if !t.acc {
-				clear(t.c[i*t.ldc : i*t.ldc+t.p.n])
+			row := t.c[i*t.ldc:][:t.p.n]
+			if t.e.Bias != nil {
+				copy(row, t.e.Bias)
+			} else if !t.e.Accumulate {
+				clear(row)
 			}
 		}
-		return
 	case t.p.precision == INT8:
 		t.int8(kb)
 	case t.m <= 16:
@@ -238,6 +239,26 @@ func (t *tileRows32) run() {
 	default:
 		t.square(kb)
 	}
+}
+
+// start is what whole panels of C begin with, and the distance of its rows.
+func (t *tileRows32) start() (x *float32, distance int) {
+	switch {
+	case t.e.Accumulate:
+		return &t.c[0], 4 * t.ldc
+	case t.e.Bias != nil:
+		return &t.e.Bias[0], 0
+	}
+	return nil, 0
+}
+
+// edgeStart is what the last columns begin with, from first on.
+func (t *tileRows32) edgeStart(first int) *float32 {
+	if t.e.Bias == nil {
+		return nil
+	}
+	copy(t.s.bias[:], t.e.Bias[first:t.p.n])
+	return &t.s.bias[0]
 }
 
 // square multiplies more than 16 rows, tileBlocks at a time, and prepares the next ones.
@@ -251,7 +272,10 @@ func (t *tileRows32) square(kb int) {
 	for part := range parts {
 		k0, k1 := kb*part/parts, kb*(part+1)/parts
 		blocks, skip, at := k1-k0, (kb-(k1-k0))*tileBlock, k0*tileBlock
-		acc := flag(t.acc || part > 0)
+		start, distance := t.start()
+		if part > 0 {
+			start, distance = &t.c[0], 4*t.ldc
+		}
 		var next *float32
 		if t.nextRows > 0 {
 			next = &t.next[k0*tileDepth*t.cs]
@@ -261,7 +285,7 @@ func (t *tileRows32) square(kb int) {
 			if k1 == kb {
 				mask = lastMask(p.k)
 			}
-			tilesBF16(panels, blocks, &s.a[0][at], &p.tiles[at], skip, &t.c[0], 4*t.ldc, acc, shapesOf[t.m].pointer(),
+			tilesBF16(panels, blocks, &s.a[0][at], &p.tiles[at], skip, &t.c[0], 4*t.ldc, start, distance, shapesOf[t.m].pointer(),
 				next, 4*t.rs, &s.a[1][at], t.nextRows, (t.nextRows+panels-1)/panels, mask)
 			continue
 		}
@@ -269,15 +293,15 @@ func (t *tileRows32) square(kb int) {
 		if t.nextRows == 0 {
 			rows = 0
 		}
-		tilesBF16Fetch(panels, blocks, &s.a[0][at], &p.tiles[at], skip, &t.c[0], 4*t.ldc, acc, shapesOf[t.m].pointer(),
+		tilesBF16Fetch(panels, blocks, &s.a[0][at], &p.tiles[at], skip, &t.c[0], 4*t.ldc, start, distance, shapesOf[t.m].pointer(),
 			next, 4*t.cs, rows, (rows+panels-1)/panels)
 	}
 	if t.nextRows > 0 && (t.cs != 1 || panels == 0) {
 		s.round(s.a[1], p.k, t.nextRows, t.next, t.rs, t.cs)
 	}
 	if rest := p.n % 32; rest > 0 {
-		tilesBF16(1, kb, &s.a[0][0], &p.tiles[panels*kb*tileBlock], 0, &s.edge[0], 4*32, 0, shapesOf[t.m].pointer(), nil, 0, nil, 0, 0, 0)
-		t.finish(32*panels, rest, 32)
+		tilesBF16(1, kb, &s.a[0][0], &p.tiles[panels*kb*tileBlock], 0, &s.edge[0], 4*32, t.edgeStart(32*panels), 0, shapesOf[t.m].pointer(), nil, 0, nil, 0, 0, 0)
+		t.storeEdge(32*panels, rest, 32)
 	}
 }
 
@@ -286,19 +310,20 @@ func (t *tileRows32) narrow(kb int) {
 	p, s := t.p, t.s
 	pairs, size := p.n/64, kb*tileBlock
 	if pairs > 0 {
-		tilesBF16Wide(pairs, kb, &s.a[0][0], &p.tiles[0], size, &t.c[0], 4*t.ldc, flag(t.acc), shapesOf[t.m].pointer())
+		start, distance := t.start()
+		tilesBF16Wide(pairs, kb, &s.a[0][0], &p.tiles[0], size, &t.c[0], 4*t.ldc, start, distance, shapesOf[t.m].pointer())
 	}
 	if rest := p.n % 64; rest > 0 {
-		tilesBF16Wide(1, kb, &s.a[0][0], &p.tiles[2*pairs*size], size, &s.edge[0], 4*64, 0, shapesOf[t.m].pointer())
-		t.finish(64*pairs, rest, 64)
+		tilesBF16Wide(1, kb, &s.a[0][0], &p.tiles[2*pairs*size], size, &s.edge[0], 4*64, t.edgeStart(64*pairs), 0, shapesOf[t.m].pointer())
+		t.storeEdge(64*pairs, rest, 64)
 	}
 }
 
-// finish moves the last columns of C from where whole tiles were stored.
-func (t *tileRows32) finish(first, cols, stride int) {
+// storeEdge moves the last columns of C, from first on, from where whole tiles were stored.
+func (t *tileRows32) storeEdge(first, cols, width int) {
 	for r := range t.m {
-		dst, src := t.c[r*t.ldc+first:][:cols], t.s.edge[r*stride:][:cols]
-		if t.acc {
+		dst, src := t.c[r*t.ldc+first:][:cols], t.s.edge[r*width:][:cols]
+		if t.e.Accumulate {
 			plainAdd(dst, src)
 		} else {
 			copy(dst, src)

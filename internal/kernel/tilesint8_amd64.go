@@ -39,15 +39,15 @@ func (s *tileScratch) quantize(p *PackedB, rows int, a []float32, lda int) {
 // int8 multiplies rows of whole numbers, and prepares the next ones.
 func (t *tileRows32) int8(kb int) {
 	p, s := t.p, t.s
-	acc, shapes, sums := flag(t.acc), shapesOf[t.m].pointer(), (*byte)(unsafe.Pointer(&s.edge[0]))
+	acc, shapes, sums := flag(t.e.Accumulate), shapesOf[t.m].pointer(), (*byte)(unsafe.Pointer(&s.edge[0]))
 	size := kb * tileBlock
 	if t.m <= 16 {
 		pairs := p.n / 64
 		if pairs > 0 {
-			tilesInt8Wide(pairs, kb, &s.a[0][0], &p.tiles[0], &t.c[0], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[0], sums, ^uint64(0))
+			tilesInt8Wide(pairs, kb, &s.a[0][0], &p.tiles[0], &t.c[0], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[0], sums, ^uint64(0), t.bias(0))
 		}
 		if rest := p.n % 64; rest > 0 {
-			tilesInt8Wide(1, kb, &s.a[0][0], &p.tiles[2*pairs*size], &t.c[64*pairs], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[64*pairs], sums, 1<<rest-1)
+			tilesInt8Wide(1, kb, &s.a[0][0], &p.tiles[2*pairs*size], &t.c[64*pairs], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[64*pairs], sums, 1<<rest-1, t.bias(64*pairs))
 		}
 		return
 	}
@@ -59,12 +59,20 @@ func (t *tileRows32) int8(kb int) {
 	}
 	panels, count := p.n/32, t.nextRows
 	if panels > 0 {
-		tilesInt8(panels, kb, &s.a[0][0], &p.tiles[0], &t.c[0], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[0], sums, ^uint64(0),
+		tilesInt8(panels, kb, &s.a[0][0], &p.tiles[0], &t.c[0], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[0], sums, ^uint64(0), t.bias(0),
 			next, 4*t.rs, inverses, to, count, (count+panels-1)/panels, tailOf64(p.k), order64)
 		count = 0
 	}
 	if rest := p.n % 32; rest > 0 {
-		tilesInt8(1, kb, &s.a[0][0], &p.tiles[panels*size], &t.c[32*panels], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[32*panels], sums, 1<<rest-1,
+		tilesInt8(1, kb, &s.a[0][0], &p.tiles[panels*size], &t.c[32*panels], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[32*panels], sums, 1<<rest-1, t.bias(32*panels),
 			next, 4*t.rs, inverses, to, count, count, tailOf64(p.k), order64)
 	}
+}
+
+// bias is that of the columns from first on, or nil.
+func (t *tileRows32) bias(first int) *float32 {
+	if t.e.Bias == nil {
+		return nil
+	}
+	return &t.e.Bias[first]
 }

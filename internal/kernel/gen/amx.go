@@ -112,9 +112,9 @@ func tilesBF16(fetch bool) {
 		next = "src *float32, lda, rows, each int"
 		name, what = "tilesBF16Fetch", "fetches 128 bytes of up to each of the rows\nof each block of a transposed A, which begins at src, lda bytes apart."
 	}
-	kernel(name, `computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (shapes) and some panels of kb blocks, behind
-each of which skip bytes are left out. With each panel it `+what,
-		"func(panels, kb int, a, b *byte, skip int, c *float32, ldc, acc int, shapes *byte, "+next+")")
+	kernel(name, `computes C = start + A·B for 17 to 32 rows (shapes) and some panels of kb blocks, behind each of which skip bytes are
+left out. Rows of start lie distance bytes apart; it may be nil. With each panel it `+what,
+		"func(panels, kb int, a, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, "+next+")")
 	source, target, now, from, to, left := R12, R14, R8, RDI, RSI, R13
 	take("shapes", RAX)
 	ldtilecfg()
@@ -132,13 +132,13 @@ each of which skip bytes are left out. With each panel it `+what,
 	CMPQ(now, RAX)
 	CMOVQGT(RAX, now)
 	SUBQ(now, arg("rows"))
+	startSums(false)
 	take("src", source)
 	if !fetch {
 		take("dst", target)
 		KXNORW(K1, K1, K1)
 		KXNORW(K2, K2, K2)
 	}
-	startSums(false)
 	take("kb", steps)
 	take("a", aAt)
 	Label("step")
@@ -199,9 +199,9 @@ each of which skip bytes are left out. With each panel it `+what,
 
 // tilesBF16Wide writes the kernel for at most 16 rows.
 func tilesBF16Wide() {
-	kernel("tilesBF16Wide", `computes C = A·B, or C += A·B if acc is not 0, for 1 to 16 rows (shapes) and pairs of panels, which are panel bytes
-long; kb blocks of each are multiplied.`,
-		"func(pairs, kb int, a, b *byte, panel int, c *float32, ldc, acc int, shapes *byte)")
+	kernel("tilesBF16Wide", `computes C = start + A·B for 1 to 16 rows (shapes) and pairs of panels, which are panel bytes long; kb blocks of each
+are multiplied. Rows of start lie distance bytes apart; it may be nil.`,
+		"func(pairs, kb int, a, b *byte, panel int, c *float32, ldc int, start *float32, distance int, shapes *byte)")
 	take("shapes", RAX)
 	ldtilecfg()
 	take("b", RSI)
@@ -230,11 +230,19 @@ long; kb blocks of each are multiplied.`,
 	RET()
 }
 
-// startSums lets the tiles of sums begin with zeros, or with C if acc is not 0.
+// startSums lets the tiles of sums begin with the rows at start, or with zeros if that is 0: C itself to add to it, or a
+// bias, whose distance between rows is 0.
 func startSums(isWide bool) {
-	CMPQ(arg("acc"), U8(0))
-	JEQ(LabelRef("zero"))
-	sums(isWide, cAt, cStride, R13, func(t tmm, at Physical, disp int32) { tileload(at, cStride, disp, t) })
+	at, stride, columns := RDI, R14, int32(128)
+	if isWide {
+		columns = 256
+	}
+	take("start", at)
+	TESTQ(at, at)
+	JZ(LabelRef("zero"))
+	take("distance", stride)
+	sums(isWide, at, stride, R13, func(t tmm, at Physical, disp int32) { tileload(at, stride, disp, t) })
+	ADDQ(I32(columns), arg("start"))
 	JMP(LabelRef("started"))
 	Label("zero")
 	for t := range tmm(4) {

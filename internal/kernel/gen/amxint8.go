@@ -10,7 +10,7 @@ import (
 // memory, for there is no other way, and are scaled into C. In the shadow of the multiplications the next rows of A are
 // turned into whole numbers, and those behind them fetched into the second cache.
 func tilesInt8(isWide bool) {
-	const signature = "func(panels, kb int, a, b *byte, c *float32, ldc, acc int, shapes *byte, m int, rows, columns *float32, sums *byte, mask uint64"
+	const signature = "func(panels, kb int, a, b *byte, c *float32, ldc, acc int, shapes *byte, m int, rows, columns *float32, sums *byte, mask uint64, bias *float32"
 	vectors := 2
 	if isWide {
 		vectors = 4
@@ -18,7 +18,7 @@ func tilesInt8(isWide bool) {
 	} else {
 		kernel("tilesInt8", `computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (shapes) and some panels of kb blocks: sums are
 multiplied with the scale of their row, at rows, and of their column, at columns. mask says which columns of C there
-are, as of every panel, and sums is memory for 4 KB. With each panel it quantises up to each of the count rows at src, lda bytes apart, into
+are, as of every panel, and sums is memory for 4 KB. A bias, if there is one, is added. With each panel it quantises up to each of the count rows at src, lda bytes apart, into
 blocks at dst; tail says which numbers of the last block count.`,
 			signature+", src *float32, lda int, inverses *float32, dst *byte, count, each int, tail uint64, order *byte)")
 	}
@@ -121,6 +121,17 @@ func scaleSums(isWide bool, vectors int) {
 	ADDQ(I32(64*vectors), columns)
 	MOVQ(columns, arg("columns"))
 	quarterMasks("mask")
+	for v := range vectors {
+		VPXORQ(zmms[20+v], zmms[20+v], zmms[20+v])
+	}
+	take("bias", scale)
+	TESTQ(scale, scale)
+	JZ(LabelRef("unbiased"))
+	for v := range vectors {
+		VMOVUPS_Z(Mem{Base: scale, Disp: 64 * v}, chunkMasks[v], zmms[20+v])
+	}
+	ADDQ(I32(64*vectors), arg("bias"))
+	Label("unbiased")
 	take("rows", scale)
 	take("m", count)
 	take("ldc", cStride)
@@ -131,6 +142,7 @@ func scaleSums(isWide bool, vectors int) {
 		VMULPS(zmms[16+v], zmms[8+v], zmms[8+v])
 		VCVTDQ2PS(Mem{Base: sumAt, Disp: 64 * v}, zmms[v])
 		VMULPS(zmms[8+v], zmms[v], zmms[v])
+		VADDPS(zmms[20+v], zmms[v], zmms[v])
 	}
 	CMPQ(arg("acc"), U8(0))
 	JEQ(LabelRef("scaled"))

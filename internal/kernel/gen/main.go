@@ -27,14 +27,14 @@ var (
 )
 
 func main() {
-	part := flag.String("part", "", "gemm, dots, amx or rows")
+	part := flag.String("part", "", "gemm, reduced, amx or rows")
 	// avo reads its own flags (-out, -stubs, -pkg) in Generate, from the same command line.
 	flag.Parse()
 	ConstraintExpr("amd64")
 	ConstraintExpr("!noasm")
 	switch *part {
-	case "dots":
-		dots()
+	case "reduced":
+		reduced()
 	case "amx":
 		amx()
 	default:

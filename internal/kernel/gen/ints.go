@@ -8,18 +8,19 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-func dots() {
+func reduced() {
 	for _, s := range []set{avx2, avx512} {
 		for vectors := 1; vectors <= 2; vectors++ {
-			dot(s, vectors)
+			ints(s, vectors)
 		}
+		roundVectors(s)
 	}
 	absMax()
 	quantize()
 	widen()
 }
 
-// dotTile is the kernel of whole numbers while it is written: a strip of rows of A, already whole numbers with a scale a
+// intTile is the kernel of whole numbers while it is written: a strip of rows of A, already whole numbers with a scale a
 // row, is multiplied with panels of B, two vectors of sums wide, whose scales are those of columns. The sums are scaled
 // before they leave the registers.
 //
@@ -28,14 +29,14 @@ func dots() {
 // 16 bits, which overflow. So there whole numbers have 16 bits when they are multiplied (A in memory, B when it is read)
 // and two products are added at once: that is exact, and as fast on processors that have two multipliers, since the
 // additions find other ports.
-type dotTile struct {
+type intTile struct {
 	tile
 	vnni bool
 	y    VecVirtual // scratch
 }
 
-func dot(s set, vectors int) {
-	t := &dotTile{tile: tile{set: s, vectors: vectors}, vnni: s.lanes == 16}
+func ints(s set, vectors int) {
+	t := &intTile{tile: tile{set: s, vectors: vectors}, vnni: s.lanes == 16}
 	name, what := "AVX2", "16 bits, in pairs"
 	if t.vnni {
 		name, what = "VNNI", "8 bits raised by 128, in fours"
@@ -55,7 +56,7 @@ to C; if there is a bias, it is added. Distances are in bytes.`, vectors*s.lanes
 }
 
 // strip is the code for mr rows.
-func (t *dotTile) strip(mr int) {
+func (t *intTile) strip(mr int) {
 	t.mr = mr
 	Label(t.label("rows"))
 	sets := 1
@@ -129,7 +130,7 @@ func (t *dotTile) strip(mr int) {
 }
 
 // step multiplies one group of each row of A with one of each column of B.
-func (t *dotTile) step(b GPVirtual, row []VecVirtual, rows *bases, set [][]VecVirtual) {
+func (t *intTile) step(b GPVirtual, row []VecVirtual, rows *bases, set [][]VecVirtual) {
 	length := 64
 	if !t.vnni {
 		length = 16 // widened to twice as much
@@ -160,7 +161,7 @@ func (t *dotTile) step(b GPVirtual, row []VecVirtual, rows *bases, set [][]VecVi
 }
 
 // scale turns sums into numbers: each times the product of the scales of its row and of its column.
-func (t *dotTile) scale() {
+func (t *intTile) scale() {
 	scales, columns := Load(Param("scales"), GP64()), Load(Param("columns"), GP64()).(GPVirtual)
 	ADDQ(t.offset, columns)
 	t.each(func(r, j int) {
@@ -242,6 +243,48 @@ func widen() {
 	SUBQ(U8(16), n)
 	JMP(LabelRef("loop"))
 	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// roundVectors writes the rounding to bfloat16 for processors without an instruction for it: half of the last place is
+// added, less one where the last place is even, and what is below it cut off. NaN stays as it is.
+func roundVectors(s set) {
+	kernel("round"+s.name, "rounds n numbers, a multiple of the lanes, to the nearest bfloat16 number.", "func(n int, x, dst *float32)")
+	n, x, dst := Load(Param("n"), GP64()), Load(Param("x"), GP64()), Load(Param("dst"), GP64())
+	bits := func(v uint32) VecVirtual {
+		r, y := GP32(), s.vec()
+		MOVL(U32(v), r)
+		VMOVD(r, y.AsX())
+		VPBROADCASTD(y.AsX(), y)
+		return y
+	}
+	one, half, upper := bits(1), bits(0x7fff), bits(0xffff0000)
+	Label("loop")
+	v, w := s.vec(), s.vec()
+	VMOVUPS(Mem{Base: x}, v)
+	VPSRLD(U8(16), v, w)
+	if s.lanes == 16 {
+		VPANDD(one, w, w)
+		VPADDD(half, w, w)
+		VPADDD(v, w, w)
+		number := K()
+		VCMPPS(U8(7), v, v, number) // ordered
+		VPANDD(upper, w, number, v)
+	} else {
+		VPAND(one, w, w)
+		VPADDD(half, w, w)
+		VPADDD(v, w, w)
+		VPAND(upper, w, w)
+		unordered := s.vec()
+		VCMPPS(U8(3), v, v, unordered)
+		VBLENDVPS(unordered, v, w, v)
+	}
+	VMOVUPS(v, Mem{Base: dst})
+	ADDQ(U8(s.bytes()), x)
+	ADDQ(U8(s.bytes()), dst)
+	SUBQ(U8(s.lanes), n)
+	JG(LabelRef("loop"))
 	VZEROUPPER()
 	RET()
 }
