@@ -6,6 +6,22 @@ package kernel
 // gates i, f, g, o are before their functions, and becomes what they are after them. prev is the cell before,
 // [rows, hidden], nil for zeros. It writes the cell c, tanhC = tanh(c) and the state h, all [rows, hidden].
 func LSTMCell(rows, hidden int, gates, prev, c, tanhC, h []float32) {
+	n := rows * hidden
+	gates, prev, c, tanhC, h = gates[:4*n], before(prev, n), c[:n], tanhC[:n], h[:n]
+	if !lstmFast(current, rows, hidden, gates, prev, c, tanhC, h) {
+		plainLSTM(rows, hidden, gates, prev, c, tanhC, h)
+	}
+}
+
+// before returns n numbers of a state before, of which there may be none.
+func before(prev []float32, n int) []float32 {
+	if prev == nil {
+		return nil
+	}
+	return prev[:n]
+}
+
+func plainLSTM(rows, hidden int, gates, prev, c, tanhC, h []float32) {
 	for r := range rows {
 		g, cell, t := gates[r*4*hidden:(r+1)*4*hidden], c[r*hidden:(r+1)*hidden], tanhC[r*hidden:(r+1)*hidden]
 		Sigmoid(g[:2*hidden], g[:2*hidden])
@@ -23,6 +39,14 @@ func LSTMCell(rows, hidden int, gates, prev, c, tanhC, h []float32) {
 // LSTMCellGrad is the backward of LSTMCell: dh is the gradient of h, [rows, hidden], and dc, [rows, hidden], that of c
 // from the step after, which becomes that of prev. gates becomes the gradient of the gates before their functions.
 func LSTMCellGrad(rows, hidden int, gates, prev, tanhC, dh, dc []float32) {
+	n := rows * hidden
+	gates, prev, tanhC, dh, dc = gates[:4*n], before(prev, n), tanhC[:n], dh[:n], dc[:n]
+	if !lstmGradFast(current, rows, hidden, gates, prev, tanhC, dh, dc) {
+		plainLSTMGrad(rows, hidden, gates, prev, tanhC, dh, dc)
+	}
+}
+
+func plainLSTMGrad(rows, hidden int, gates, prev, tanhC, dh, dc []float32) {
 	for r := range rows {
 		g, t := gates[r*4*hidden:(r+1)*4*hidden], tanhC[r*hidden:(r+1)*hidden]
 		in, forget, cand, out := g[:hidden], g[hidden:2*hidden], g[2*hidden:3*hidden], g[3*hidden:]
@@ -50,6 +74,14 @@ func LSTMCellGrad(rows, hidden int, gates, prev, tanhC, dh, dc []float32) {
 // gates becomes r, z, n. The rows of prev, nil for zeros, lie ld apart; nProduct receives the product of n, and h the
 // state, both [rows, hidden].
 func GRUCell(rows, hidden int, gates, product, prev []float32, ld int, nProduct, h []float32) {
+	n := rows * hidden
+	gates, product, prev, nProduct, h = gates[:3*n], product[:3*n], before(prev, max(0, (rows-1)*ld+hidden)), nProduct[:n], h[:n]
+	if !gruFast(current, rows, hidden, gates, product, prev, ld, nProduct, h) {
+		plainGRU(rows, hidden, gates, product, prev, ld, nProduct, h)
+	}
+}
+
+func plainGRU(rows, hidden int, gates, product, prev []float32, ld int, nProduct, h []float32) {
 	for r := range rows {
 		g, p, n := gates[r*3*hidden:(r+1)*3*hidden], product[r*3*hidden:(r+1)*3*hidden], nProduct[r*hidden:(r+1)*hidden]
 		Add(g[:2*hidden], p[:2*hidden])
@@ -71,6 +103,14 @@ func GRUCell(rows, hidden int, gates, product, prev []float32, ld int, nProduct,
 // receives that of product, and dh, [rows, hidden], the gradient of h, becomes the part of the gradient of prev that does
 // not go through the product.
 func GRUCellGrad(rows, hidden int, gates, dproduct, prev []float32, ld int, nProduct, dh []float32) {
+	n := rows * hidden
+	gates, dproduct, prev, nProduct, dh = gates[:3*n], dproduct[:3*n], before(prev, max(0, (rows-1)*ld+hidden)), nProduct[:n], dh[:n]
+	if !gruGradFast(current, rows, hidden, gates, dproduct, prev, ld, nProduct, dh) {
+		plainGRUGrad(rows, hidden, gates, dproduct, prev, ld, nProduct, dh)
+	}
+}
+
+func plainGRUGrad(rows, hidden int, gates, dproduct, prev []float32, ld int, nProduct, dh []float32) {
 	for i := range rows {
 		g, d := gates[i*3*hidden:(i+1)*3*hidden], dproduct[i*3*hidden:(i+1)*3*hidden]
 		reset, update, cand := g[:hidden], g[hidden:2*hidden], g[2*hidden:]

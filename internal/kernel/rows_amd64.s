@@ -3170,6 +3170,819 @@ done188:
 	VZEROUPPER
 	RET
 
+// func lstmAVX2(rows int, hidden int, keep uint32, gates *float32, before *float32, c *float32, tanhC *float32, h *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·lstmAVX2(SB), NOSPLIT, $0-64
+	MOVQ         hidden+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x07, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks8<>+32(SB), BX
+	MOVQ         DX, SI
+	NEGQ         SI
+	VMOVUPS      (BX)(SI*4), Y0
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         gates+24(FP), SI
+	MOVQ         SI, DI
+	ADDQ         AX, DI
+	MOVQ         DI, R8
+	ADDQ         AX, R8
+	MOVQ         R8, R9
+	ADDQ         AX, R9
+	MOVQ         before+32(FP), R10
+	MOVQ         c+40(FP), R11
+	MOVQ         tanhC+48(FP), R12
+	MOVQ         h+56(FP), R13
+	VBROADCASTSS keep+16(FP), Y1
+
+row192:
+	DECQ BX
+	JL   end193
+	XORQ R14, R14
+
+single195:
+	CMPQ         R14, CX
+	JGE          rest196
+	VMOVUPS      (SI)(R14*1), Y2
+	VXORPS       word80000000<>+0(SB), Y2, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y3, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y3
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y3
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y3
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y5
+	VANDNPS      Y3, Y5, Y3
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VADDPS       word3f800000<>+0(SB), Y3, Y3
+	VDIVPS       Y3, Y2, Y3
+	VMOVUPS      Y3, (SI)(R14*1)
+	VMOVUPS      (R8)(R14*1), Y2
+	VBROADCASTSS word411051ec<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS wordc11051ec<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  word4038aa3b<>+0(SB), Y2, Y5
+	VPSLLD       $0x17, Y5, Y4
+	VSUBPS       word4b400000<>+0(SB), Y5, Y5
+	VFNMADD231PS word3eb17200<>+0(SB), Y5, Y2
+	VFNMADD231PS word353fbe8e<>+0(SB), Y5, Y2
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Y6
+	VFMADD213PS  word3c091443<>+0(SB), Y2, Y6
+	VFMADD213PS  word3d2aab3b<>+0(SB), Y2, Y6
+	VFMADD213PS  word3e2aaa57<>+0(SB), Y2, Y6
+	VFMADD213PS  word3effffff<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y6
+	VPADDD       word3f800000<>+0(SB), Y4, Y4
+	VSUBPS       word3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  Y5, Y4, Y6
+	VADDPS       word40000000<>+0(SB), Y6, Y5
+	VDIVPS       Y5, Y6, Y6
+	VMOVUPS      Y6, (R8)(R14*1)
+	VMULPS       Y6, Y3, Y3
+	VMOVUPS      (DI)(R14*1), Y2
+	VXORPS       word80000000<>+0(SB), Y2, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y4
+	VCVTPS2DQ    Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VMOVAPS      Y2, Y5
+	VFNMADD231PS word3f317200<>+0(SB), Y4, Y5
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y4, Y5
+	VBROADCASTSS word3c0830d8<>+0(SB), Y4
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y5, Y4
+	VFMADD213PS  word3e2aabda<>+0(SB), Y5, Y4
+	VFMADD213PS  word3efffefc<>+0(SB), Y5, Y4
+	VFMADD213PS  word3f800000<>+0(SB), Y5, Y4
+	VFMADD213PS  word3f800000<>+0(SB), Y5, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y6
+	VANDNPS      Y4, Y6, Y4
+	VBROADCASTSS word7f800000<>+0(SB), Y5
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y5, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VADDPS       word3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y4, Y2, Y4
+	VMOVUPS      Y4, (DI)(R14*1)
+	VMOVUPS      (R10)(R14*1), Y2
+	VANDPS       Y1, Y2, Y2
+	VFMADD231PS  Y2, Y4, Y3
+	VMOVUPS      Y3, (R11)(R14*1)
+	VBROADCASTSS word411051ec<>+0(SB), Y2
+	VMINPS       Y3, Y2, Y2
+	VBROADCASTSS wordc11051ec<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  word4038aa3b<>+0(SB), Y2, Y4
+	VPSLLD       $0x17, Y4, Y3
+	VSUBPS       word4b400000<>+0(SB), Y4, Y4
+	VFNMADD231PS word3eb17200<>+0(SB), Y4, Y2
+	VFNMADD231PS word353fbe8e<>+0(SB), Y4, Y2
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Y5
+	VFMADD213PS  word3c091443<>+0(SB), Y2, Y5
+	VFMADD213PS  word3d2aab3b<>+0(SB), Y2, Y5
+	VFMADD213PS  word3e2aaa57<>+0(SB), Y2, Y5
+	VFMADD213PS  word3effffff<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VPADDD       word3f800000<>+0(SB), Y3, Y3
+	VSUBPS       word3f800000<>+0(SB), Y3, Y4
+	VFMADD213PS  Y4, Y3, Y5
+	VADDPS       word40000000<>+0(SB), Y5, Y4
+	VDIVPS       Y4, Y5, Y5
+	VMOVUPS      Y5, (R12)(R14*1)
+	VMOVUPS      (R9)(R14*1), Y2
+	VXORPS       word80000000<>+0(SB), Y2, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y6
+	VCVTDQ2PS    Y6, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y3, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y3
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y3
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y3
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y6
+	VANDNPS      Y3, Y6, Y3
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VADDPS       word3f800000<>+0(SB), Y3, Y3
+	VDIVPS       Y3, Y2, Y3
+	VMOVUPS      Y3, (R9)(R14*1)
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      Y5, (R13)(R14*1)
+	ADDQ         $+32, R14
+	JMP          single195
+
+rest196:
+	TESTQ        DX, DX
+	JZ           done197
+	VMASKMOVPS   (SI)(R14*1), Y0, Y2
+	VXORPS       word80000000<>+0(SB), Y2, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y3, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y3
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y3
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y3
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y5
+	VANDNPS      Y3, Y5, Y3
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VADDPS       word3f800000<>+0(SB), Y3, Y3
+	VDIVPS       Y3, Y2, Y3
+	VMASKMOVPS   Y3, Y0, (SI)(R14*1)
+	VMASKMOVPS   (R8)(R14*1), Y0, Y2
+	VBROADCASTSS word411051ec<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS wordc11051ec<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VFMADD231PS  word4038aa3b<>+0(SB), Y2, Y5
+	VPSLLD       $0x17, Y5, Y4
+	VSUBPS       word4b400000<>+0(SB), Y5, Y5
+	VFNMADD231PS word3eb17200<>+0(SB), Y5, Y2
+	VFNMADD231PS word353fbe8e<>+0(SB), Y5, Y2
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Y6
+	VFMADD213PS  word3c091443<>+0(SB), Y2, Y6
+	VFMADD213PS  word3d2aab3b<>+0(SB), Y2, Y6
+	VFMADD213PS  word3e2aaa57<>+0(SB), Y2, Y6
+	VFMADD213PS  word3effffff<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y6
+	VPADDD       word3f800000<>+0(SB), Y4, Y4
+	VSUBPS       word3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  Y5, Y4, Y6
+	VADDPS       word40000000<>+0(SB), Y6, Y5
+	VDIVPS       Y5, Y6, Y6
+	VMASKMOVPS   Y6, Y0, (R8)(R14*1)
+	VMULPS       Y6, Y3, Y3
+	VMASKMOVPS   (DI)(R14*1), Y0, Y2
+	VXORPS       word80000000<>+0(SB), Y2, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y4
+	VCVTPS2DQ    Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VMOVAPS      Y2, Y5
+	VFNMADD231PS word3f317200<>+0(SB), Y4, Y5
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y4, Y5
+	VBROADCASTSS word3c0830d8<>+0(SB), Y4
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y5, Y4
+	VFMADD213PS  word3e2aabda<>+0(SB), Y5, Y4
+	VFMADD213PS  word3efffefc<>+0(SB), Y5, Y4
+	VFMADD213PS  word3f800000<>+0(SB), Y5, Y4
+	VFMADD213PS  word3f800000<>+0(SB), Y5, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y6
+	VANDNPS      Y4, Y6, Y4
+	VBROADCASTSS word7f800000<>+0(SB), Y5
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y5, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VADDPS       word3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y4, Y2, Y4
+	VMASKMOVPS   Y4, Y0, (DI)(R14*1)
+	VMASKMOVPS   (R10)(R14*1), Y0, Y2
+	VANDPS       Y1, Y2, Y2
+	VFMADD231PS  Y2, Y4, Y3
+	VMASKMOVPS   Y3, Y0, (R11)(R14*1)
+	VBROADCASTSS word411051ec<>+0(SB), Y2
+	VMINPS       Y3, Y2, Y2
+	VBROADCASTSS wordc11051ec<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  word4038aa3b<>+0(SB), Y2, Y4
+	VPSLLD       $0x17, Y4, Y3
+	VSUBPS       word4b400000<>+0(SB), Y4, Y4
+	VFNMADD231PS word3eb17200<>+0(SB), Y4, Y2
+	VFNMADD231PS word353fbe8e<>+0(SB), Y4, Y2
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Y5
+	VFMADD213PS  word3c091443<>+0(SB), Y2, Y5
+	VFMADD213PS  word3d2aab3b<>+0(SB), Y2, Y5
+	VFMADD213PS  word3e2aaa57<>+0(SB), Y2, Y5
+	VFMADD213PS  word3effffff<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VPADDD       word3f800000<>+0(SB), Y3, Y3
+	VSUBPS       word3f800000<>+0(SB), Y3, Y4
+	VFMADD213PS  Y4, Y3, Y5
+	VADDPS       word40000000<>+0(SB), Y5, Y4
+	VDIVPS       Y4, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (R12)(R14*1)
+	VMASKMOVPS   (R9)(R14*1), Y0, Y2
+	VXORPS       word80000000<>+0(SB), Y2, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y6
+	VCVTDQ2PS    Y6, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y3, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y3
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y3
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y3
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y6
+	VANDNPS      Y3, Y6, Y3
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VADDPS       word3f800000<>+0(SB), Y3, Y3
+	VDIVPS       Y3, Y2, Y3
+	VMASKMOVPS   Y3, Y0, (R9)(R14*1)
+	VMULPS       Y3, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (R13)(R14*1)
+
+done197:
+	LEAQ (SI)(AX*4), SI
+	LEAQ (DI)(AX*4), DI
+	LEAQ (R8)(AX*4), R8
+	LEAQ (R9)(AX*4), R9
+	ADDQ AX, R10
+	ADDQ AX, R11
+	ADDQ AX, R12
+	ADDQ AX, R13
+	JMP  row192
+
+end193:
+	VZEROUPPER
+	RET
+
+// func lstmGradAVX2(rows int, hidden int, keep uint32, gates *float32, before *float32, tanhC *float32, dh *float32, dc *float32)
+// Requires: AVX, FMA3
+TEXT ·lstmGradAVX2(SB), NOSPLIT, $0-64
+	MOVQ         hidden+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x07, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks8<>+32(SB), BX
+	MOVQ         DX, SI
+	NEGQ         SI
+	VMOVUPS      (BX)(SI*4), Y0
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         gates+24(FP), SI
+	MOVQ         SI, DI
+	ADDQ         AX, DI
+	MOVQ         DI, R8
+	ADDQ         AX, R8
+	MOVQ         R8, R9
+	ADDQ         AX, R9
+	MOVQ         before+32(FP), R10
+	MOVQ         tanhC+40(FP), R11
+	MOVQ         dh+48(FP), R12
+	MOVQ         dc+56(FP), R13
+	VBROADCASTSS keep+16(FP), Y1
+
+row198:
+	DECQ BX
+	JL   end199
+	XORQ R14, R14
+
+single201:
+	CMPQ         R14, CX
+	JGE          rest202
+	VMOVUPS      (R9)(R14*1), Y2
+	VMOVUPS      (R11)(R14*1), Y3
+	VMOVUPS      (R12)(R14*1), Y4
+	VMOVUPS      (R13)(R14*1), Y5
+	VMOVAPS      Y2, Y6
+	VFNMADD213PS Y2, Y2, Y6
+	VMULPS       Y2, Y4, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VFNMADD231PS Y3, Y3, Y7
+	VFMADD231PS  Y7, Y2, Y5
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VMOVUPS      Y6, (R9)(R14*1)
+	VMOVUPS      (SI)(R14*1), Y2
+	VMOVUPS      (R8)(R14*1), Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD213PS Y2, Y2, Y4
+	VMULPS       Y5, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, (SI)(R14*1)
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VFNMADD231PS Y3, Y3, Y4
+	VMULPS       Y5, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VMOVUPS      Y4, (R8)(R14*1)
+	VMOVUPS      (DI)(R14*1), Y2
+	VMOVAPS      Y2, Y3
+	VFNMADD213PS Y2, Y2, Y3
+	VMULPS       Y5, Y3, Y3
+	VMOVUPS      (R10)(R14*1), Y4
+	VANDPS       Y1, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (DI)(R14*1)
+	VMULPS       Y2, Y5, Y5
+	VMOVUPS      Y5, (R13)(R14*1)
+	ADDQ         $+32, R14
+	JMP          single201
+
+rest202:
+	TESTQ        DX, DX
+	JZ           done203
+	VMASKMOVPS   (R9)(R14*1), Y0, Y2
+	VMASKMOVPS   (R11)(R14*1), Y0, Y3
+	VMASKMOVPS   (R12)(R14*1), Y0, Y4
+	VMASKMOVPS   (R13)(R14*1), Y0, Y5
+	VMOVAPS      Y2, Y6
+	VFNMADD213PS Y2, Y2, Y6
+	VMULPS       Y2, Y4, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VFNMADD231PS Y3, Y3, Y7
+	VFMADD231PS  Y7, Y2, Y5
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VMASKMOVPS   Y6, Y0, (R9)(R14*1)
+	VMASKMOVPS   (SI)(R14*1), Y0, Y2
+	VMASKMOVPS   (R8)(R14*1), Y0, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD213PS Y2, Y2, Y4
+	VMULPS       Y5, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (SI)(R14*1)
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VFNMADD231PS Y3, Y3, Y4
+	VMULPS       Y5, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (R8)(R14*1)
+	VMASKMOVPS   (DI)(R14*1), Y0, Y2
+	VMOVAPS      Y2, Y3
+	VFNMADD213PS Y2, Y2, Y3
+	VMULPS       Y5, Y3, Y3
+	VMASKMOVPS   (R10)(R14*1), Y0, Y4
+	VANDPS       Y1, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (DI)(R14*1)
+	VMULPS       Y2, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (R13)(R14*1)
+
+done203:
+	LEAQ (SI)(AX*4), SI
+	LEAQ (DI)(AX*4), DI
+	LEAQ (R8)(AX*4), R8
+	LEAQ (R9)(AX*4), R9
+	ADDQ AX, R10
+	ADDQ AX, R11
+	ADDQ AX, R12
+	ADDQ AX, R13
+	JMP  row198
+
+end199:
+	VZEROUPPER
+	RET
+
+// func gruAVX2(rows int, hidden int, ld int, keep uint32, gates *float32, product *float32, before *float32, nProduct *float32, h *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·gruAVX2(SB), NOSPLIT, $0-72
+	MOVQ         hidden+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x07, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks8<>+32(SB), BX
+	MOVQ         DX, SI
+	NEGQ         SI
+	VMOVUPS      (BX)(SI*4), Y0
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         gates+32(FP), SI
+	MOVQ         SI, DI
+	ADDQ         AX, DI
+	MOVQ         DI, R8
+	ADDQ         AX, R8
+	MOVQ         product+40(FP), R9
+	MOVQ         R9, R10
+	ADDQ         AX, R10
+	MOVQ         R10, R11
+	ADDQ         AX, R11
+	MOVQ         before+48(FP), R12
+	MOVQ         nProduct+56(FP), R13
+	MOVQ         h+64(FP), R14
+	VBROADCASTSS keep+24(FP), Y1
+
+row204:
+	DECQ BX
+	JL   end205
+	XORQ R15, R15
+
+single207:
+	CMPQ         R15, CX
+	JGE          rest208
+	VMOVUPS      (SI)(R15*1), Y2
+	VADDPS       (R9)(R15*1), Y2, Y2
+	VXORPS       word80000000<>+0(SB), Y2, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y3, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y3
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y3
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y3
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y5
+	VANDNPS      Y3, Y5, Y3
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VADDPS       word3f800000<>+0(SB), Y3, Y3
+	VDIVPS       Y3, Y2, Y3
+	VMOVUPS      Y3, (SI)(R15*1)
+	VMOVUPS      (R8)(R15*1), Y2
+	VMOVUPS      (R11)(R15*1), Y4
+	VMOVUPS      Y4, (R13)(R15*1)
+	VFMADD231PS  Y4, Y3, Y2
+	VBROADCASTSS word411051ec<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS wordc11051ec<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  word4038aa3b<>+0(SB), Y2, Y4
+	VPSLLD       $0x17, Y4, Y3
+	VSUBPS       word4b400000<>+0(SB), Y4, Y4
+	VFNMADD231PS word3eb17200<>+0(SB), Y4, Y2
+	VFNMADD231PS word353fbe8e<>+0(SB), Y4, Y2
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Y5
+	VFMADD213PS  word3c091443<>+0(SB), Y2, Y5
+	VFMADD213PS  word3d2aab3b<>+0(SB), Y2, Y5
+	VFMADD213PS  word3e2aaa57<>+0(SB), Y2, Y5
+	VFMADD213PS  word3effffff<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VPADDD       word3f800000<>+0(SB), Y3, Y3
+	VSUBPS       word3f800000<>+0(SB), Y3, Y4
+	VFMADD213PS  Y4, Y3, Y5
+	VADDPS       word40000000<>+0(SB), Y5, Y4
+	VDIVPS       Y4, Y5, Y5
+	VMOVUPS      Y5, (R8)(R15*1)
+	VMOVUPS      (DI)(R15*1), Y2
+	VADDPS       (R10)(R15*1), Y2, Y2
+	VXORPS       word80000000<>+0(SB), Y2, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y6
+	VCVTDQ2PS    Y6, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y3, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y3
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y3
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y3
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y6
+	VANDNPS      Y3, Y6, Y3
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VADDPS       word3f800000<>+0(SB), Y3, Y3
+	VDIVPS       Y3, Y2, Y3
+	VMOVUPS      Y3, (DI)(R15*1)
+	VMOVUPS      (R12)(R15*1), Y2
+	VANDPS       Y1, Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VFMADD213PS  Y5, Y3, Y2
+	VMOVUPS      Y2, (R14)(R15*1)
+	ADDQ         $+32, R15
+	JMP          single207
+
+rest208:
+	TESTQ        DX, DX
+	JZ           done209
+	VMASKMOVPS   (SI)(R15*1), Y0, Y2
+	VMASKMOVPS   (R9)(R15*1), Y0, Y3
+	VADDPS       Y3, Y2, Y2
+	VXORPS       word80000000<>+0(SB), Y2, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y3, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y3
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y3
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y3
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y5
+	VANDNPS      Y3, Y5, Y3
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VADDPS       word3f800000<>+0(SB), Y3, Y3
+	VDIVPS       Y3, Y2, Y3
+	VMASKMOVPS   Y3, Y0, (SI)(R15*1)
+	VMASKMOVPS   (R8)(R15*1), Y0, Y2
+	VMASKMOVPS   (R11)(R15*1), Y0, Y4
+	VMASKMOVPS   Y4, Y0, (R13)(R15*1)
+	VFMADD231PS  Y4, Y3, Y2
+	VBROADCASTSS word411051ec<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VBROADCASTSS wordc11051ec<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VFMADD231PS  word4038aa3b<>+0(SB), Y2, Y4
+	VPSLLD       $0x17, Y4, Y3
+	VSUBPS       word4b400000<>+0(SB), Y4, Y4
+	VFNMADD231PS word3eb17200<>+0(SB), Y4, Y2
+	VFNMADD231PS word353fbe8e<>+0(SB), Y4, Y2
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Y5
+	VFMADD213PS  word3c091443<>+0(SB), Y2, Y5
+	VFMADD213PS  word3d2aab3b<>+0(SB), Y2, Y5
+	VFMADD213PS  word3e2aaa57<>+0(SB), Y2, Y5
+	VFMADD213PS  word3effffff<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VPADDD       word3f800000<>+0(SB), Y3, Y3
+	VSUBPS       word3f800000<>+0(SB), Y3, Y4
+	VFMADD213PS  Y4, Y3, Y5
+	VADDPS       word40000000<>+0(SB), Y5, Y4
+	VDIVPS       Y4, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (R8)(R15*1)
+	VMASKMOVPS   (DI)(R15*1), Y0, Y2
+	VMASKMOVPS   (R10)(R15*1), Y0, Y3
+	VADDPS       Y3, Y2, Y2
+	VXORPS       word80000000<>+0(SB), Y2, Y2
+	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y6
+	VCVTDQ2PS    Y6, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS word3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS word35bfbe8e<>+0(SB), Y3, Y4
+	VBROADCASTSS word3c0830d8<>+0(SB), Y3
+	VFMADD213PS  word3d2b95e3<>+0(SB), Y4, Y3
+	VFMADD213PS  word3e2aabda<>+0(SB), Y4, Y3
+	VFMADD213PS  word3efffefc<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VFMADD213PS  word3f800000<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VCMPPS       $0x01, wordc2aeac4f<>+0(SB), Y2, Y6
+	VANDNPS      Y3, Y6, Y3
+	VBROADCASTSS word7f800000<>+0(SB), Y4
+	VCMPPS       $0x0e, word42b17217<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	VADDPS       word3f800000<>+0(SB), Y3, Y3
+	VDIVPS       Y3, Y2, Y3
+	VMASKMOVPS   Y3, Y0, (DI)(R15*1)
+	VMASKMOVPS   (R12)(R15*1), Y0, Y2
+	VANDPS       Y1, Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VFMADD213PS  Y5, Y3, Y2
+	VMASKMOVPS   Y2, Y0, (R14)(R15*1)
+
+done209:
+	LEAQ (SI)(AX*2), SI
+	ADDQ AX, SI
+	LEAQ (DI)(AX*2), DI
+	ADDQ AX, DI
+	LEAQ (R8)(AX*2), R8
+	ADDQ AX, R8
+	LEAQ (R9)(AX*2), R9
+	ADDQ AX, R9
+	LEAQ (R10)(AX*2), R10
+	ADDQ AX, R10
+	LEAQ (R11)(AX*2), R11
+	ADDQ AX, R11
+	MOVQ ld+16(FP), R15
+	ADDQ R15, R12
+	ADDQ AX, R13
+	ADDQ AX, R14
+	JMP  row204
+
+end205:
+	VZEROUPPER
+	RET
+
+// func gruGradAVX2(rows int, hidden int, ld int, keep uint32, gates *float32, dproduct *float32, before *float32, nProduct *float32, dh *float32)
+// Requires: AVX, FMA3
+TEXT ·gruGradAVX2(SB), NOSPLIT, $0-72
+	MOVQ         hidden+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x07, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks8<>+32(SB), BX
+	MOVQ         DX, SI
+	NEGQ         SI
+	VMOVUPS      (BX)(SI*4), Y0
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         gates+32(FP), SI
+	MOVQ         SI, DI
+	ADDQ         AX, DI
+	MOVQ         DI, R8
+	ADDQ         AX, R8
+	MOVQ         dproduct+40(FP), R9
+	MOVQ         R9, R10
+	ADDQ         AX, R10
+	MOVQ         R10, R11
+	ADDQ         AX, R11
+	MOVQ         before+48(FP), R12
+	MOVQ         nProduct+56(FP), R13
+	MOVQ         dh+64(FP), R14
+	VBROADCASTSS keep+24(FP), Y1
+
+row210:
+	DECQ BX
+	JL   end211
+	XORQ R15, R15
+
+single213:
+	CMPQ         R15, CX
+	JGE          rest214
+	VMOVUPS      (SI)(R15*1), Y2
+	VMOVUPS      (DI)(R15*1), Y3
+	VMOVUPS      (R8)(R15*1), Y4
+	VMOVUPS      (R14)(R15*1), Y5
+	VMOVUPS      (R12)(R15*1), Y6
+	VANDPS       Y1, Y6, Y6
+	VSUBPS       Y4, Y6, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD213PS Y3, Y3, Y7
+	VMULPS       Y5, Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (DI)(R15*1)
+	VMOVUPS      Y7, (R10)(R15*1)
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VFNMADD231PS Y4, Y4, Y6
+	VMULPS       Y3, Y5, Y3
+	VMOVUPS      Y3, (R14)(R15*1)
+	VSUBPS       Y3, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VMOVUPS      Y6, (R8)(R15*1)
+	VMOVAPS      Y2, Y3
+	VFNMADD213PS Y2, Y2, Y3
+	VMULPS       Y6, Y3, Y3
+	VMULPS       (R13)(R15*1), Y3, Y3
+	VMOVUPS      Y3, (SI)(R15*1)
+	VMOVUPS      Y3, (R9)(R15*1)
+	VMULPS       Y2, Y6, Y6
+	VMOVUPS      Y6, (R11)(R15*1)
+	ADDQ         $+32, R15
+	JMP          single213
+
+rest214:
+	TESTQ        DX, DX
+	JZ           done215
+	VMASKMOVPS   (SI)(R15*1), Y0, Y2
+	VMASKMOVPS   (DI)(R15*1), Y0, Y3
+	VMASKMOVPS   (R8)(R15*1), Y0, Y4
+	VMASKMOVPS   (R14)(R15*1), Y0, Y5
+	VMASKMOVPS   (R12)(R15*1), Y0, Y6
+	VANDPS       Y1, Y6, Y6
+	VSUBPS       Y4, Y6, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD213PS Y3, Y3, Y7
+	VMULPS       Y5, Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VMASKMOVPS   Y7, Y0, (DI)(R15*1)
+	VMASKMOVPS   Y7, Y0, (R10)(R15*1)
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VFNMADD231PS Y4, Y4, Y6
+	VMULPS       Y3, Y5, Y3
+	VMASKMOVPS   Y3, Y0, (R14)(R15*1)
+	VSUBPS       Y3, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VMASKMOVPS   Y6, Y0, (R8)(R15*1)
+	VMOVAPS      Y2, Y3
+	VFNMADD213PS Y2, Y2, Y3
+	VMULPS       Y6, Y3, Y3
+	VMASKMOVPS   (R13)(R15*1), Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (SI)(R15*1)
+	VMASKMOVPS   Y3, Y0, (R9)(R15*1)
+	VMULPS       Y2, Y6, Y6
+	VMASKMOVPS   Y6, Y0, (R11)(R15*1)
+
+done215:
+	LEAQ (SI)(AX*2), SI
+	ADDQ AX, SI
+	LEAQ (DI)(AX*2), DI
+	ADDQ AX, DI
+	LEAQ (R8)(AX*2), R8
+	ADDQ AX, R8
+	LEAQ (R9)(AX*2), R9
+	ADDQ AX, R9
+	LEAQ (R10)(AX*2), R10
+	ADDQ AX, R10
+	LEAQ (R11)(AX*2), R11
+	ADDQ AX, R11
+	MOVQ ld+16(FP), R15
+	ADDQ R15, R12
+	ADDQ AX, R13
+	ADDQ AX, R14
+	JMP  row210
+
+end211:
+	VZEROUPPER
+	RET
+
 // func adamwAVX2(n int, p *float32, grad *float32, m *float32, v *float32, table *float32)
 // Requires: AVX, FMA3
 TEXT ·adamwAVX2(SB), NOSPLIT, $0-48
@@ -3196,9 +4009,9 @@ TEXT ·adamwAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS 24(R8), Y7
 	XORQ         R8, R8
 
-single193:
+single217:
 	CMPQ        R8, AX
-	JGE         rest194
+	JGE         rest218
 	VMOVUPS     (BX)(R8*1), Y9
 	VMOVUPS     (SI)(R8*1), Y10
 	VMOVUPS     (DI)(R8*1), Y11
@@ -3218,11 +4031,11 @@ single193:
 	VSUBPS      Y10, Y12, Y12
 	VMOVUPS     Y12, (DX)(R8*1)
 	ADDQ        $+32, R8
-	JMP         single193
+	JMP         single217
 
-rest194:
+rest218:
 	TESTQ       CX, CX
-	JZ          done195
+	JZ          done219
 	VMASKMOVPS  (BX)(R8*1), Y0, Y9
 	VMASKMOVPS  (SI)(R8*1), Y0, Y10
 	VMASKMOVPS  (DI)(R8*1), Y0, Y11
@@ -3242,7 +4055,7 @@ rest194:
 	VSUBPS      Y10, Y12, Y12
 	VMASKMOVPS  Y12, Y0, (DX)(R8*1)
 
-done195:
+done219:
 	VZEROUPPER
 	RET
 
@@ -3261,25 +4074,25 @@ TEXT ·axpyAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS alpha+8(FP), Z0
 	XORQ         SI, SI
 
-single197:
+single221:
 	CMPQ        SI, AX
-	JGE         rest198
+	JGE         rest222
 	VMOVUPS     (DX)(SI*1), Z1
 	VMOVUPS     (BX)(SI*1), Z2
 	VFMADD231PS Z1, Z0, Z2
 	VMOVUPS     Z2, (BX)(SI*1)
 	ADDQ        $+64, SI
-	JMP         single197
+	JMP         single221
 
-rest198:
+rest222:
 	TESTQ       CX, CX
-	JZ          done199
+	JZ          done223
 	VMOVUPS.Z   (DX)(SI*1), K1, Z1
 	VMOVUPS.Z   (BX)(SI*1), K1, Z2
 	VFMADD231PS Z1, Z0, Z2
 	VMOVUPS     Z2, K1, (BX)(SI*1)
 
-done199:
+done223:
 	VZEROUPPER
 	RET
 
@@ -3315,23 +4128,23 @@ TEXT ·scaleAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS alpha+8(FP), Z0
 	XORQ         BX, BX
 
-single201:
+single225:
 	CMPQ    BX, AX
-	JGE     rest202
+	JGE     rest226
 	VMOVUPS (DX)(BX*1), Z1
 	VMULPS  Z1, Z0, Z1
 	VMOVUPS Z1, (DX)(BX*1)
 	ADDQ    $+64, BX
-	JMP     single201
+	JMP     single225
 
-rest202:
+rest226:
 	TESTQ     CX, CX
-	JZ        done203
+	JZ        done227
 	VMOVUPS.Z (DX)(BX*1), K1, Z1
 	VMULPS    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (DX)(BX*1)
 
-done203:
+done227:
 	VZEROUPPER
 	RET
 
@@ -3349,25 +4162,25 @@ TEXT ·addAVX512(SB), NOSPLIT, $0-24
 	MOVQ  y+16(FP), BX
 	XORQ  SI, SI
 
-single205:
+single229:
 	CMPQ    SI, AX
-	JGE     rest206
+	JGE     rest230
 	VMOVUPS (DX)(SI*1), Z0
 	VMOVUPS (BX)(SI*1), Z1
 	VADDPS  Z0, Z1, Z1
 	VMOVUPS Z1, (BX)(SI*1)
 	ADDQ    $+64, SI
-	JMP     single205
+	JMP     single229
 
-rest206:
+rest230:
 	TESTQ     CX, CX
-	JZ        done207
+	JZ        done231
 	VMOVUPS.Z (DX)(SI*1), K1, Z0
 	VMOVUPS.Z (BX)(SI*1), K1, Z1
 	VADDPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (BX)(SI*1)
 
-done207:
+done231:
 	VZEROUPPER
 	RET
 
@@ -3386,25 +4199,25 @@ TEXT ·mulAVX512(SB), NOSPLIT, $0-32
 	MOVQ  z+24(FP), SI
 	XORQ  DI, DI
 
-single209:
+single233:
 	CMPQ    DI, AX
-	JGE     rest210
+	JGE     rest234
 	VMOVUPS (DX)(DI*1), Z0
 	VMOVUPS (BX)(DI*1), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (SI)(DI*1)
 	ADDQ    $+64, DI
-	JMP     single209
+	JMP     single233
 
-rest210:
+rest234:
 	TESTQ     CX, CX
-	JZ        done211
+	JZ        done235
 	VMOVUPS.Z (DX)(DI*1), K1, Z0
 	VMOVUPS.Z (BX)(DI*1), K1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (SI)(DI*1)
 
-done211:
+done235:
 	VZEROUPPER
 	RET
 
@@ -3423,27 +4236,27 @@ TEXT ·mulAddAVX512(SB), NOSPLIT, $0-32
 	MOVQ  z+24(FP), SI
 	XORQ  DI, DI
 
-single213:
+single237:
 	CMPQ        DI, AX
-	JGE         rest214
+	JGE         rest238
 	VMOVUPS     (DX)(DI*1), Z0
 	VMOVUPS     (BX)(DI*1), Z1
 	VMOVUPS     (SI)(DI*1), Z2
 	VFMADD231PS Z0, Z1, Z2
 	VMOVUPS     Z2, (SI)(DI*1)
 	ADDQ        $+64, DI
-	JMP         single213
+	JMP         single237
 
-rest214:
+rest238:
 	TESTQ       CX, CX
-	JZ          done215
+	JZ          done239
 	VMOVUPS.Z   (DX)(DI*1), K1, Z0
 	VMOVUPS.Z   (BX)(DI*1), K1, Z1
 	VMOVUPS.Z   (SI)(DI*1), K1, Z2
 	VFMADD231PS Z0, Z1, Z2
 	VMOVUPS     Z2, K1, (SI)(DI*1)
 
-done215:
+done239:
 	VZEROUPPER
 	RET
 
@@ -3466,9 +4279,9 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-28
 	XORQ   SI, SI
 	MOVQ   AX, DI
 	SUBQ   $+256, DI
-	JL     single217
+	JL     single241
 
-many216:
+many240:
 	VMOVUPS     (DX)(SI*1), Z4
 	VMOVUPS     (BX)(SI*1), Z5
 	VFMADD231PS Z4, Z5, Z0
@@ -3483,25 +4296,25 @@ many216:
 	VFMADD231PS Z4, Z5, Z3
 	ADDQ        $+256, SI
 	CMPQ        SI, DI
-	JLE         many216
+	JLE         many240
 
-single217:
+single241:
 	CMPQ        SI, AX
-	JGE         rest218
+	JGE         rest242
 	VMOVUPS     (DX)(SI*1), Z4
 	VMOVUPS     (BX)(SI*1), Z5
 	VFMADD231PS Z4, Z5, Z0
 	ADDQ        $+64, SI
-	JMP         single217
+	JMP         single241
 
-rest218:
+rest242:
 	TESTQ       CX, CX
-	JZ          done219
+	JZ          done243
 	VMOVUPS.Z   (DX)(SI*1), K1, Z4
 	VMOVUPS.Z   (BX)(SI*1), K1, Z5
 	VFMADD231PS Z4, Z5, Z0
 
-done219:
+done243:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z1, Z0, Z0
@@ -3535,9 +4348,9 @@ TEXT ·squaresAVX512(SB), NOSPLIT, $0-20
 	XORQ   BX, BX
 	MOVQ   AX, SI
 	SUBQ   $+256, SI
-	JL     single221
+	JL     single245
 
-many220:
+many244:
 	VMOVUPS     (DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z0
 	VMOVUPS     64(DX)(BX*1), Z4
@@ -3548,23 +4361,23 @@ many220:
 	VFMADD231PS Z4, Z4, Z3
 	ADDQ        $+256, BX
 	CMPQ        BX, SI
-	JLE         many220
+	JLE         many244
 
-single221:
+single245:
 	CMPQ        BX, AX
-	JGE         rest222
+	JGE         rest246
 	VMOVUPS     (DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z0
 	ADDQ        $+64, BX
-	JMP         single221
+	JMP         single245
 
-rest222:
+rest246:
 	TESTQ       CX, CX
-	JZ          done223
+	JZ          done247
 	VMOVUPS.Z   (DX)(BX*1), K1, Z4
 	VFMADD231PS Z4, Z4, Z0
 
-done223:
+done247:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z1, Z0, Z0
@@ -3598,9 +4411,9 @@ TEXT ·sumAVX512(SB), NOSPLIT, $0-20
 	XORQ   BX, BX
 	MOVQ   AX, SI
 	SUBQ   $+256, SI
-	JL     single225
+	JL     single249
 
-many224:
+many248:
 	VMOVUPS (DX)(BX*1), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(DX)(BX*1), Z4
@@ -3611,23 +4424,23 @@ many224:
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $+256, BX
 	CMPQ    BX, SI
-	JLE     many224
+	JLE     many248
 
-single225:
+single249:
 	CMPQ    BX, AX
-	JGE     rest226
+	JGE     rest250
 	VMOVUPS (DX)(BX*1), Z4
 	VADDPS  Z4, Z0, Z0
 	ADDQ    $+64, BX
-	JMP     single225
+	JMP     single249
 
-rest226:
+rest250:
 	TESTQ     CX, CX
-	JZ        done227
+	JZ        done251
 	VMOVUPS.Z (DX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-done227:
+done251:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z1, Z0, Z0
@@ -3668,9 +4481,9 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3f800000<>+0(SB), Z10
 	XORQ         SI, SI
 
-single229:
+single253:
 	CMPQ         SI, AX
-	JGE          rest230
+	JGE          rest254
 	VMOVUPS      (DX)(SI*1), Z11
 	VMINPS       Z11, Z1, Z13
 	VMOVAPS      Z5, Z12
@@ -3688,11 +4501,11 @@ single229:
 	VSCALEFPS.Z  Z12, Z14, K2, Z14
 	VMOVUPS      Z14, (BX)(SI*1)
 	ADDQ         $+64, SI
-	JMP          single229
+	JMP          single253
 
-rest230:
+rest254:
 	TESTQ        CX, CX
-	JZ           done231
+	JZ           done255
 	VMOVUPS.Z    (DX)(SI*1), K1, Z11
 	VMINPS       Z11, Z1, Z12
 	VMOVAPS      Z5, Z1
@@ -3710,7 +4523,7 @@ rest230:
 	VSCALEFPS.Z  Z1, Z2, K2, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done231:
+done255:
 	VZEROUPPER
 	RET
 
@@ -3751,9 +4564,9 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3effffff<>+0(SB), Z12
 	XORQ         SI, SI
 
-single233:
+single257:
 	CMPQ         SI, AX
-	JGE          rest234
+	JGE          rest258
 	VMOVUPS      (DX)(SI*1), Z13
 	VMOVAPS      Z0, Z14
 	VMINPS       Z13, Z14, Z13
@@ -3780,11 +4593,11 @@ single233:
 	VDIVPS       Z15, Z16, Z16
 	VMOVUPS      Z16, (BX)(SI*1)
 	ADDQ         $+64, SI
-	JMP          single233
+	JMP          single257
 
-rest234:
+rest258:
 	TESTQ        CX, CX
-	JZ           done235
+	JZ           done259
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
 	VMOVAPS      Z0, Z0
 	VMINPS       Z13, Z0, Z0
@@ -3811,7 +4624,7 @@ rest234:
 	VDIVPS       Z1, Z3, Z3
 	VMOVUPS      Z3, K1, (BX)(SI*1)
 
-done235:
+done259:
 	VZEROUPPER
 	RET
 
@@ -3841,9 +4654,9 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word80000000<>+0(SB), Z11
 	XORQ         SI, SI
 
-single237:
+single261:
 	CMPQ         SI, AX
-	JGE          rest238
+	JGE          rest262
 	VMOVUPS      (DX)(SI*1), Z12
 	VPXORD       Z11, Z12, Z12
 	VMINPS       Z12, Z1, Z14
@@ -3865,11 +4678,11 @@ single237:
 	VDIVPS       Z15, Z12, Z15
 	VMOVUPS      Z15, (BX)(SI*1)
 	ADDQ         $+64, SI
-	JMP          single237
+	JMP          single261
 
-rest238:
+rest262:
 	TESTQ        CX, CX
-	JZ           done239
+	JZ           done263
 	VMOVUPS.Z    (DX)(SI*1), K1, Z12
 	VPXORD       Z11, Z12, Z11
 	VMINPS       Z11, Z1, Z12
@@ -3891,7 +4704,7 @@ rest238:
 	VDIVPS       Z2, Z0, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done239:
+done263:
 	VZEROUPPER
 	RET
 
@@ -3909,25 +4722,25 @@ TEXT ·reluAVX512(SB), NOSPLIT, $0-24
 	MOVQ  y+16(FP), BX
 	XORQ  SI, SI
 
-single241:
+single265:
 	CMPQ    SI, AX
-	JGE     rest242
+	JGE     rest266
 	VMOVUPS (DX)(SI*1), Z0
 	VPXORQ  Z1, Z1, Z1
 	VMAXPS  Z0, Z1, Z0
 	VMOVUPS Z0, (BX)(SI*1)
 	ADDQ    $+64, SI
-	JMP     single241
+	JMP     single265
 
-rest242:
+rest266:
 	TESTQ     CX, CX
-	JZ        done243
+	JZ        done267
 	VMOVUPS.Z (DX)(SI*1), K1, Z0
 	VPXORQ    Z2, Z2, Z2
 	VMAXPS    Z0, Z2, Z0
 	VMOVUPS   Z0, K1, (BX)(SI*1)
 
-done243:
+done267:
 	VZEROUPPER
 	RET
 
@@ -3965,9 +4778,9 @@ TEXT ·geluAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3e216e12<>+0(SB), Z19
 	XORQ         SI, SI
 
-single245:
+single269:
 	CMPQ         SI, AX
-	JGE          rest246
+	JGE          rest270
 	VMOVUPS      (DX)(SI*1), Z20
 	VPANDD       Z11, Z20, Z21
 	VMOVAPS      Z10, Z23
@@ -4004,11 +4817,11 @@ single245:
 	VMULPS       Z20, Z21, Z21
 	VMOVUPS      Z21, (BX)(SI*1)
 	ADDQ         $+64, SI
-	JMP          single245
+	JMP          single269
 
-rest246:
+rest270:
 	TESTQ        CX, CX
-	JZ           done247
+	JZ           done271
 	VMOVUPS.Z    (DX)(SI*1), K1, Z20
 	VPANDD       Z11, Z20, Z11
 	VMOVAPS      Z10, Z21
@@ -4045,7 +4858,7 @@ rest246:
 	VMULPS       Z20, Z1, Z1
 	VMOVUPS      Z1, K1, (BX)(SI*1)
 
-done247:
+done271:
 	VZEROUPPER
 	RET
 
@@ -4076,9 +4889,9 @@ TEXT ·geluTanhAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS wordbd922279<>+0(SB), Z12
 	XORQ         SI, SI
 
-single249:
+single273:
 	CMPQ         SI, AX
-	JGE          rest250
+	JGE          rest274
 	VMOVUPS      (DX)(SI*1), Z13
 	VMOVAPS      Z12, Z15
 	VMULPS       Z13, Z13, Z14
@@ -4102,11 +4915,11 @@ single249:
 	VDIVPS       Z17, Z13, Z17
 	VMOVUPS      Z17, (BX)(SI*1)
 	ADDQ         $+64, SI
-	JMP          single249
+	JMP          single273
 
-rest250:
+rest274:
 	TESTQ        CX, CX
-	JZ           done251
+	JZ           done275
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
 	VMOVAPS      Z12, Z14
 	VMULPS       Z13, Z13, Z12
@@ -4130,7 +4943,7 @@ rest250:
 	VDIVPS       Z2, Z13, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done251:
+done275:
 	VZEROUPPER
 	RET
 
@@ -4160,9 +4973,9 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word80000000<>+0(SB), Z11
 	XORQ         SI, SI
 
-single253:
+single277:
 	CMPQ         SI, AX
-	JGE          rest254
+	JGE          rest278
 	VMOVUPS      (DX)(SI*1), Z12
 	VPXORD       Z11, Z12, Z13
 	VMINPS       Z13, Z1, Z15
@@ -4183,11 +4996,11 @@ single253:
 	VDIVPS       Z16, Z12, Z16
 	VMOVUPS      Z16, (BX)(SI*1)
 	ADDQ         $+64, SI
-	JMP          single253
+	JMP          single277
 
-rest254:
+rest278:
 	TESTQ        CX, CX
-	JZ           done255
+	JZ           done279
 	VMOVUPS.Z    (DX)(SI*1), K1, Z12
 	VPXORD       Z11, Z12, Z11
 	VMINPS       Z11, Z1, Z13
@@ -4208,7 +5021,7 @@ rest254:
 	VDIVPS       Z2, Z12, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done255:
+done279:
 	VZEROUPPER
 	RET
 
@@ -4227,9 +5040,9 @@ TEXT ·reluGradAVX512(SB), NOSPLIT, $0-32
 	MOVQ  dx+24(FP), SI
 	XORQ  DI, DI
 
-single257:
+single281:
 	CMPQ      DI, AX
-	JGE       rest258
+	JGE       rest282
 	VMOVUPS   (DX)(DI*1), Z0
 	VMOVUPS   (BX)(DI*1), Z1
 	VPXORQ    Z2, Z2, Z2
@@ -4237,11 +5050,11 @@ single257:
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, (SI)(DI*1)
 	ADDQ      $+64, DI
-	JMP       single257
+	JMP       single281
 
-rest258:
+rest282:
 	TESTQ     CX, CX
-	JZ        done259
+	JZ        done283
 	VMOVUPS.Z (DX)(DI*1), K1, Z0
 	VMOVUPS.Z (BX)(DI*1), K1, Z1
 	VPXORQ    Z3, Z3, Z3
@@ -4249,7 +5062,7 @@ rest258:
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, K1, (SI)(DI*1)
 
-done259:
+done283:
 	VZEROUPPER
 	RET
 
@@ -4269,9 +5082,9 @@ TEXT ·tanhGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS word3f800000<>+0(SB), Z0
 	XORQ         DI, DI
 
-single261:
+single285:
 	CMPQ         DI, AX
-	JGE          rest262
+	JGE          rest286
 	VMOVUPS      (DX)(DI*1), Z1
 	VMOVUPS      (BX)(DI*1), Z2
 	VMOVAPS      Z0, Z3
@@ -4279,11 +5092,11 @@ single261:
 	VMULPS       Z1, Z3, Z3
 	VMOVUPS      Z3, (SI)(DI*1)
 	ADDQ         $+64, DI
-	JMP          single261
+	JMP          single285
 
-rest262:
+rest286:
 	TESTQ        CX, CX
-	JZ           done263
+	JZ           done287
 	VMOVUPS.Z    (DX)(DI*1), K1, Z1
 	VMOVUPS.Z    (BX)(DI*1), K1, Z2
 	VMOVAPS      Z0, Z0
@@ -4291,7 +5104,7 @@ rest262:
 	VMULPS       Z1, Z0, Z0
 	VMOVUPS      Z0, K1, (SI)(DI*1)
 
-done263:
+done287:
 	VZEROUPPER
 	RET
 
@@ -4310,27 +5123,27 @@ TEXT ·sigmoidGradAVX512(SB), NOSPLIT, $0-32
 	MOVQ  dx+24(FP), SI
 	XORQ  DI, DI
 
-single265:
+single289:
 	CMPQ         DI, AX
-	JGE          rest266
+	JGE          rest290
 	VMOVUPS      (DX)(DI*1), Z0
 	VMOVUPS      (BX)(DI*1), Z1
 	VFNMADD213PS Z1, Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, (SI)(DI*1)
 	ADDQ         $+64, DI
-	JMP          single265
+	JMP          single289
 
-rest266:
+rest290:
 	TESTQ        CX, CX
-	JZ           done267
+	JZ           done291
 	VMOVUPS.Z    (DX)(DI*1), K1, Z0
 	VMOVUPS.Z    (BX)(DI*1), K1, Z1
 	VFNMADD213PS Z1, Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, K1, (SI)(DI*1)
 
-done267:
+done291:
 	VZEROUPPER
 	RET
 
@@ -4370,9 +5183,9 @@ TEXT ·geluGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS word3ecc422a<>+0(SB), Z20
 	XORQ         DI, DI
 
-single269:
+single293:
 	CMPQ         DI, AX
-	JGE          rest270
+	JGE          rest294
 	VMOVUPS      (DX)(DI*1), Z21
 	VMOVUPS      (BX)(DI*1), Z22
 	VPANDD       Z11, Z22, Z23
@@ -4412,11 +5225,11 @@ single269:
 	VMULPS       Z21, Z23, Z23
 	VMOVUPS      Z23, (SI)(DI*1)
 	ADDQ         $+64, DI
-	JMP          single269
+	JMP          single293
 
-rest270:
+rest294:
 	TESTQ        CX, CX
-	JZ           done271
+	JZ           done295
 	VMOVUPS.Z    (DX)(DI*1), K1, Z21
 	VMOVUPS.Z    (BX)(DI*1), K1, Z22
 	VPANDD       Z11, Z22, Z11
@@ -4456,7 +5269,7 @@ rest270:
 	VMULPS       Z21, Z1, Z1
 	VMOVUPS      Z1, K1, (SI)(DI*1)
 
-done271:
+done295:
 	VZEROUPPER
 	RET
 
@@ -4491,9 +5304,9 @@ TEXT ·geluTanhGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS wordc11e6666<>+0(SB), Z15
 	XORQ         DI, DI
 
-single273:
+single297:
 	CMPQ         DI, AX
-	JGE          rest274
+	JGE          rest298
 	VMOVUPS      (DX)(DI*1), Z16
 	VMOVUPS      (BX)(DI*1), Z17
 	VMOVAPS      Z14, Z18
@@ -4530,11 +5343,11 @@ single273:
 	VMULPS       Z16, Z21, Z21
 	VMOVUPS      Z21, (SI)(DI*1)
 	ADDQ         $+64, DI
-	JMP          single273
+	JMP          single297
 
-rest274:
+rest298:
 	TESTQ        CX, CX
-	JZ           done275
+	JZ           done299
 	VMOVUPS.Z    (DX)(DI*1), K1, Z16
 	VMOVUPS.Z    (BX)(DI*1), K1, Z17
 	VMOVAPS      Z14, Z14
@@ -4571,7 +5384,7 @@ rest274:
 	VMULPS       Z16, Z2, Z2
 	VMOVUPS      Z2, K1, (SI)(DI*1)
 
-done275:
+done299:
 	VZEROUPPER
 	RET
 
@@ -4604,9 +5417,9 @@ TEXT ·siluGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS wordc2aa0000<>+0(SB), Z13
 	XORQ         DI, DI
 
-single277:
+single301:
 	CMPQ         DI, AX
-	JGE          rest278
+	JGE          rest302
 	VMOVUPS      (DX)(DI*1), Z14
 	VMOVUPS      (BX)(DI*1), Z15
 	VMOVAPS      Z12, Z16
@@ -4637,11 +5450,11 @@ single277:
 	VMULPS       Z14, Z18, Z18
 	VMOVUPS      Z18, (SI)(DI*1)
 	ADDQ         $+64, DI
-	JMP          single277
+	JMP          single301
 
-rest278:
+rest302:
 	TESTQ        CX, CX
-	JZ           done279
+	JZ           done303
 	VMOVUPS.Z    (DX)(DI*1), K1, Z14
 	VMOVUPS.Z    (BX)(DI*1), K1, Z15
 	VMOVAPS      Z12, Z12
@@ -4672,7 +5485,7 @@ rest278:
 	VMULPS       Z14, Z2, Z2
 	VMOVUPS      Z2, K1, (SI)(DI*1)
 
-done279:
+done303:
 	VZEROUPPER
 	RET
 
@@ -4695,9 +5508,9 @@ TEXT ·maxAVX512(SB), NOSPLIT, $0-20
 	XORQ         BX, BX
 	MOVQ         AX, SI
 	SUBQ         $+256, SI
-	JL           single281
+	JL           single305
 
-many280:
+many304:
 	VMOVUPS  (DX)(BX*1), Z5
 	VCMPPS   $0x03, Z5, Z5, K2
 	VPMOVM2D K2, Z6
@@ -4720,29 +5533,29 @@ many280:
 	VMAXPS   Z5, Z3, Z3
 	ADDQ     $+256, BX
 	CMPQ     BX, SI
-	JLE      many280
+	JLE      many304
 
-single281:
+single305:
 	CMPQ     BX, AX
-	JGE      rest282
+	JGE      rest306
 	VMOVUPS  (DX)(BX*1), Z5
 	VCMPPS   $0x03, Z5, Z5, K2
 	VPMOVM2D K2, Z6
 	VPORD    Z6, Z4, Z4
 	VMAXPS   Z5, Z0, Z0
 	ADDQ     $+64, BX
-	JMP      single281
+	JMP      single305
 
-rest282:
+rest306:
 	TESTQ     CX, CX
-	JZ        done283
+	JZ        done307
 	VMOVUPS.Z (DX)(BX*1), K1, Z5
 	VCMPPS    $0x03, Z5, Z5, K2
 	VPMOVM2D  K2, Z6
 	VPORD     Z6, Z4, Z4
 	VMAXPS    Z5, Z0, K1, Z0
 
-done283:
+done307:
 	VMAXPS     Z2, Z0, Z0
 	VMAXPS     Z3, Z1, Z1
 	VMAXPS     Z1, Z0, Z0
@@ -4796,9 +5609,9 @@ TEXT ·softmaxAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS word3efffefc<>+0(SB), Z10
 	VBROADCASTSS word3f800000<>+0(SB), Z11
 
-row284:
+row308:
 	DECQ         BX
-	JL           end285
+	JL           end309
 	VBROADCASTSS wordff800000<>+0(SB), Z12
 	VBROADCASTSS wordff800000<>+0(SB), Z13
 	VBROADCASTSS wordff800000<>+0(SB), Z14
@@ -4806,9 +5619,9 @@ row284:
 	XORQ         R9, R9
 	MOVQ         CX, R10
 	SUBQ         $+256, R10
-	JL           single287
+	JL           single311
 
-many286:
+many310:
 	VMOVUPS (SI)(R9*1), Z16
 	VMAXPS  Z16, Z12, Z12
 	VMOVUPS 64(SI)(R9*1), Z16
@@ -4819,23 +5632,23 @@ many286:
 	VMAXPS  Z16, Z15, Z15
 	ADDQ    $+256, R9
 	CMPQ    R9, R10
-	JLE     many286
+	JLE     many310
 
-single287:
+single311:
 	CMPQ    R9, CX
-	JGE     rest288
+	JGE     rest312
 	VMOVUPS (SI)(R9*1), Z16
 	VMAXPS  Z16, Z12, Z12
 	ADDQ    $+64, R9
-	JMP     single287
+	JMP     single311
 
-rest288:
+rest312:
 	TESTQ     DX, DX
-	JZ        done289
+	JZ        done313
 	VMOVUPS.Z (SI)(R9*1), K1, Z16
 	VMAXPS    Z16, Z12, K1, Z12
 
-done289:
+done313:
 	VMAXPS     Z14, Z12, Z12
 	VMAXPS     Z15, Z13, Z13
 	VMAXPS     Z13, Z12, Z12
@@ -4851,9 +5664,9 @@ done289:
 	VPXORQ     Z17, Z17, Z17
 	XORQ       R9, R9
 
-single291:
+single315:
 	CMPQ         R9, CX
-	JGE          rest292
+	JGE          rest316
 	VMOVUPS      (SI)(R9*1), Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z15
@@ -4873,11 +5686,11 @@ single291:
 	VMOVUPS      Z16, (DI)(R9*1)
 	VADDPS       Z16, Z17, Z17
 	ADDQ         $+64, R9
-	JMP          single291
+	JMP          single315
 
-rest292:
+rest316:
 	TESTQ        DX, DX
-	JZ           done293
+	JZ           done317
 	VMOVUPS.Z    (SI)(R9*1), K1, Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z15
@@ -4898,7 +5711,7 @@ rest292:
 	VMOVUPS      Z16, K1, (DI)(R9*1)
 	VADDPS       Z16, Z17, Z17
 
-done293:
+done317:
 	VSHUFF64X2 $0x4e, Z17, Z17, Z13
 	VADDPS     Z13, Z17, Z17
 	VSHUFF64X2 $0xb1, Z17, Z17, Z13
@@ -4911,25 +5724,25 @@ done293:
 	VDIVPS     Z17, Z13, Z13
 	XORQ       R9, R9
 
-single295:
+single319:
 	CMPQ    R9, CX
-	JGE     rest296
+	JGE     rest320
 	VMOVUPS (DI)(R9*1), Z14
 	VMULPS  Z14, Z13, Z14
 	VMOVUPS Z14, (DI)(R9*1)
 	ADDQ    $+64, R9
-	JMP     single295
+	JMP     single319
 
-rest296:
+rest320:
 	TESTQ     DX, DX
-	JZ        done297
+	JZ        done321
 	VMOVUPS.Z (DI)(R9*1), K1, Z14
 	VMULPS    Z14, Z13, Z14
 	VMOVUPS   Z14, K1, (DI)(R9*1)
 
-done297:
+done321:
 	TESTQ        R8, R8
-	JZ           skip298
+	JZ           skip322
 	VBROADCASTSS word3f3504f3<>+0(SB), Z13
 	VPSUBD       Z13, Z17, Z13
 	VPSRAD       $0x17, Z13, Z13
@@ -4963,12 +5776,12 @@ done297:
 	VMOVSS       X15, (R8)
 	ADDQ         $0x04, R8
 
-skip298:
+skip322:
 	ADDQ AX, SI
 	ADDQ AX, DI
-	JMP  row284
+	JMP  row308
 
-end285:
+end309:
 	VZEROUPPER
 	RET
 
@@ -5000,16 +5813,16 @@ TEXT ·softmaxAgainAVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS word3efffefc<>+0(SB), Z10
 	VBROADCASTSS word3f800000<>+0(SB), Z11
 
-row299:
+row323:
 	DECQ         BX
-	JL           end300
+	JL           end324
 	VBROADCASTSS (DI), Z12
 	ADDQ         $0x04, DI
 	XORQ         R8, R8
 
-single302:
+single326:
 	CMPQ         R8, CX
-	JGE          rest303
+	JGE          rest327
 	VMOVUPS      (SI)(R8*1), Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z15
@@ -5028,11 +5841,11 @@ single302:
 	VSCALEFPS.Z  Z14, Z16, K2, Z16
 	VMOVUPS      Z16, (SI)(R8*1)
 	ADDQ         $+64, R8
-	JMP          single302
+	JMP          single326
 
-rest303:
+rest327:
 	TESTQ        DX, DX
-	JZ           done304
+	JZ           done328
 	VMOVUPS.Z    (SI)(R8*1), K1, Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z14
@@ -5051,11 +5864,11 @@ rest303:
 	VSCALEFPS.Z  Z12, Z15, K2, Z15
 	VMOVUPS      Z15, K1, (SI)(R8*1)
 
-done304:
+done328:
 	ADDQ AX, SI
-	JMP  row299
+	JMP  row323
 
-end300:
+end324:
 	VZEROUPPER
 	RET
 
@@ -5076,9 +5889,9 @@ TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-40
 	MOVQ         d+32(FP), DI
 	VBROADCASTSS scale+16(FP), Z0
 
-row305:
+row329:
 	DECQ   BX
-	JL     end306
+	JL     end330
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
@@ -5086,9 +5899,9 @@ row305:
 	XORQ   R8, R8
 	MOVQ   CX, R9
 	SUBQ   $+256, R9
-	JL     single308
+	JL     single332
 
-many307:
+many331:
 	VMOVUPS     (DI)(R8*1), Z5
 	VFMADD231PS (SI)(R8*1), Z5, Z1
 	VMOVUPS     64(DI)(R8*1), Z5
@@ -5099,24 +5912,24 @@ many307:
 	VFMADD231PS 192(SI)(R8*1), Z5, Z4
 	ADDQ        $+256, R8
 	CMPQ        R8, R9
-	JLE         many307
+	JLE         many331
 
-single308:
+single332:
 	CMPQ        R8, CX
-	JGE         rest309
+	JGE         rest333
 	VMOVUPS     (DI)(R8*1), Z5
 	VFMADD231PS (SI)(R8*1), Z5, Z1
 	ADDQ        $+64, R8
-	JMP         single308
+	JMP         single332
 
-rest309:
+rest333:
 	TESTQ       DX, DX
-	JZ          done310
+	JZ          done334
 	VMOVUPS.Z   (SI)(R8*1), K1, Z5
 	VMOVUPS.Z   (DI)(R8*1), K1, Z6
 	VFMADD231PS Z5, Z6, Z1
 
-done310:
+done334:
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z4, Z2, Z2
 	VADDPS     Z2, Z1, Z1
@@ -5130,9 +5943,9 @@ done310:
 	VADDPS     Z5, Z1, Z1
 	XORQ       R8, R8
 
-single312:
+single336:
 	CMPQ    R8, CX
-	JGE     rest313
+	JGE     rest337
 	VMOVUPS (SI)(R8*1), Z5
 	VMOVUPS (DI)(R8*1), Z6
 	VSUBPS  Z1, Z6, Z6
@@ -5140,11 +5953,11 @@ single312:
 	VMULPS  Z5, Z6, Z6
 	VMOVUPS Z6, (DI)(R8*1)
 	ADDQ    $+64, R8
-	JMP     single312
+	JMP     single336
 
-rest313:
+rest337:
 	TESTQ     DX, DX
-	JZ        done314
+	JZ        done338
 	VMOVUPS.Z (SI)(R8*1), K1, Z5
 	VMOVUPS.Z (DI)(R8*1), K1, Z6
 	VSUBPS    Z1, Z6, Z6
@@ -5152,12 +5965,12 @@ rest313:
 	VMULPS    Z5, Z6, Z6
 	VMOVUPS   Z6, K1, (DI)(R8*1)
 
-done314:
+done338:
 	ADDQ AX, SI
 	ADDQ AX, DI
-	JMP  row305
+	JMP  row329
 
-end306:
+end330:
 	VZEROUPPER
 	RET
 
@@ -5186,38 +5999,38 @@ TEXT ·layerNormAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS eps+20(FP), Z1
 	VBROADCASTSS word3f800000<>+0(SB), Z2
 
-row315:
+row339:
 	DECQ  BX
-	JL    end318
+	JL    end342
 	TESTQ DI, DI
-	JZ    plain316
+	JZ    plain340
 	XORQ  R14, R14
 
-single320:
+single344:
 	CMPQ    R14, CX
-	JGE     rest321
+	JGE     rest345
 	VMOVUPS (SI)(R14*1), Z3
 	VADDPS  (DI)(R14*1), Z3, Z3
 	VMOVUPS Z3, (R8)(R14*1)
 	ADDQ    $+64, R14
-	JMP     single320
+	JMP     single344
 
-rest321:
+rest345:
 	TESTQ     DX, DX
-	JZ        done322
+	JZ        done346
 	VMOVUPS.Z (SI)(R14*1), K1, Z3
 	VMOVUPS.Z (DI)(R14*1), K1, Z13
 	VADDPS    Z13, Z3, Z3
 	VMOVUPS   Z3, K1, (R8)(R14*1)
 
-done322:
+done346:
 	ADDQ AX, DI
-	JMP  ready317
+	JMP  ready341
 
-plain316:
+plain340:
 	MOVQ SI, R8
 
-ready317:
+ready341:
 	VPXORQ Z4, Z4, Z4
 	VPXORQ Z5, Z5, Z5
 	VPXORQ Z6, Z6, Z6
@@ -5226,31 +6039,31 @@ ready317:
 	XORQ   R14, R14
 	MOVQ   CX, R15
 	SUBQ   $+256, R15
-	JL     single324
+	JL     single348
 
-many323:
+many347:
 	VADDPS (R8)(R14*1), Z5, Z5
 	VADDPS 64(R8)(R14*1), Z6, Z6
 	VADDPS 128(R8)(R14*1), Z7, Z7
 	VADDPS 192(R8)(R14*1), Z8, Z8
 	ADDQ   $+256, R14
 	CMPQ   R14, R15
-	JLE    many323
+	JLE    many347
 
-single324:
+single348:
 	CMPQ   R14, CX
-	JGE    rest325
+	JGE    rest349
 	VADDPS (R8)(R14*1), Z5, Z5
 	ADDQ   $+64, R14
-	JMP    single324
+	JMP    single348
 
-rest325:
+rest349:
 	TESTQ     DX, DX
-	JZ        done326
+	JZ        done350
 	VMOVUPS.Z (R8)(R14*1), K1, Z3
 	VADDPS    Z3, Z5, Z5
 
-done326:
+done350:
 	VADDPS     Z7, Z5, Z5
 	VADDPS     Z8, Z6, Z6
 	VADDPS     Z6, Z5, Z5
@@ -5264,11 +6077,11 @@ done326:
 	VADDPS     Z3, Z5, Z5
 	VMULPS     Z0, Z5, Z5
 	TESTQ      R13, R13
-	JZ         skip327
+	JZ         skip351
 	VMOVSS     X5, (R13)
 	ADDQ       $0x04, R13
 
-skip327:
+skip351:
 	VPXORQ Z9, Z9, Z9
 	VPXORQ Z10, Z10, Z10
 	VPXORQ Z11, Z11, Z11
@@ -5276,9 +6089,9 @@ skip327:
 	XORQ   R14, R14
 	MOVQ   CX, R15
 	SUBQ   $+256, R15
-	JL     single329
+	JL     single353
 
-many328:
+many352:
 	VMOVUPS     (R8)(R14*1), Z3
 	VSUBPS      Z5, Z3, Z3
 	VFMADD231PS Z3, Z3, Z9
@@ -5293,26 +6106,26 @@ many328:
 	VFMADD231PS Z3, Z3, Z12
 	ADDQ        $+256, R14
 	CMPQ        R14, R15
-	JLE         many328
+	JLE         many352
 
-single329:
+single353:
 	CMPQ        R14, CX
-	JGE         rest330
+	JGE         rest354
 	VMOVUPS     (R8)(R14*1), Z3
 	VSUBPS      Z5, Z3, Z3
 	VFMADD231PS Z3, Z3, Z9
 	ADDQ        $+64, R14
-	JMP         single329
+	JMP         single353
 
-rest330:
+rest354:
 	TESTQ       DX, DX
-	JZ          done331
+	JZ          done355
 	VMOVUPS.Z   (R8)(R14*1), K1, Z3
 	VSUBPS      Z5, Z3, Z3
 	VMOVAPS.Z   Z3, K1, Z3
 	VFMADD231PS Z3, Z3, Z9
 
-done331:
+done355:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z10, Z9, Z9
@@ -5329,16 +6142,16 @@ done331:
 	VDIVSS       X9, X2, X9
 	VBROADCASTSS X9, Z3
 	TESTQ        R11, R11
-	JZ           skip332
+	JZ           skip356
 	VMOVSS       X3, (R11)
 	ADDQ         $0x04, R11
 
-skip332:
+skip356:
 	XORQ R14, R14
 
-single334:
+single358:
 	CMPQ        R14, CX
-	JGE         rest335
+	JGE         rest359
 	VMOVUPS     (R8)(R14*1), Z13
 	VSUBPS      Z5, Z13, Z13
 	VMULPS      Z3, Z13, Z13
@@ -5346,11 +6159,11 @@ single334:
 	VFMADD132PS (R10)(R14*1), Z14, Z13
 	VMOVUPS     Z13, (R9)(R14*1)
 	ADDQ        $+64, R14
-	JMP         single334
+	JMP         single358
 
-rest335:
+rest359:
 	TESTQ       DX, DX
-	JZ          done336
+	JZ          done360
 	VMOVUPS.Z   (R8)(R14*1), K1, Z13
 	VSUBPS      Z5, Z13, Z13
 	VMULPS      Z3, Z13, Z13
@@ -5359,13 +6172,13 @@ rest335:
 	VFMADD132PS Z3, Z14, Z13
 	VMOVUPS     Z13, K1, (R9)(R14*1)
 
-done336:
+done360:
 	ADDQ AX, SI
 	ADDQ AX, R8
 	ADDQ AX, R9
-	JMP  row315
+	JMP  row339
 
-end318:
+end342:
 	VZEROUPPER
 	RET
 
@@ -5392,38 +6205,38 @@ TEXT ·rmsNormAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS eps+20(FP), Z1
 	VBROADCASTSS word3f800000<>+0(SB), Z2
 
-row337:
+row361:
 	DECQ  BX
-	JL    end340
+	JL    end364
 	TESTQ DI, DI
-	JZ    plain338
+	JZ    plain362
 	XORQ  R12, R12
 
-single342:
+single366:
 	CMPQ    R12, CX
-	JGE     rest343
+	JGE     rest367
 	VMOVUPS (SI)(R12*1), Z3
 	VADDPS  (DI)(R12*1), Z3, Z3
 	VMOVUPS Z3, (R8)(R12*1)
 	ADDQ    $+64, R12
-	JMP     single342
+	JMP     single366
 
-rest343:
+rest367:
 	TESTQ     DX, DX
-	JZ        done344
+	JZ        done368
 	VMOVUPS.Z (SI)(R12*1), K1, Z3
 	VMOVUPS.Z (DI)(R12*1), K1, Z9
 	VADDPS    Z9, Z3, Z3
 	VMOVUPS   Z3, K1, (R8)(R12*1)
 
-done344:
+done368:
 	ADDQ AX, DI
-	JMP  ready339
+	JMP  ready363
 
-plain338:
+plain362:
 	MOVQ SI, R8
 
-ready339:
+ready363:
 	VPXORQ Z4, Z4, Z4
 	VPXORQ Z5, Z5, Z5
 	VPXORQ Z6, Z6, Z6
@@ -5432,9 +6245,9 @@ ready339:
 	XORQ   R12, R12
 	MOVQ   CX, R13
 	SUBQ   $+256, R13
-	JL     single346
+	JL     single370
 
-many345:
+many369:
 	VMOVUPS     (R8)(R12*1), Z3
 	VFMADD231PS Z3, Z3, Z5
 	VMOVUPS     64(R8)(R12*1), Z3
@@ -5445,23 +6258,23 @@ many345:
 	VFMADD231PS Z3, Z3, Z8
 	ADDQ        $+256, R12
 	CMPQ        R12, R13
-	JLE         many345
+	JLE         many369
 
-single346:
+single370:
 	CMPQ        R12, CX
-	JGE         rest347
+	JGE         rest371
 	VMOVUPS     (R8)(R12*1), Z3
 	VFMADD231PS Z3, Z3, Z5
 	ADDQ        $+64, R12
-	JMP         single346
+	JMP         single370
 
-rest347:
+rest371:
 	TESTQ       DX, DX
-	JZ          done348
+	JZ          done372
 	VMOVUPS.Z   (R8)(R12*1), K1, Z3
 	VFMADD231PS Z3, Z3, Z5
 
-done348:
+done372:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z6, Z5, Z5
@@ -5478,39 +6291,39 @@ done348:
 	VDIVSS       X5, X2, X5
 	VBROADCASTSS X5, Z3
 	TESTQ        R11, R11
-	JZ           skip349
+	JZ           skip373
 	VMOVSS       X3, (R11)
 	ADDQ         $0x04, R11
 
-skip349:
+skip373:
 	XORQ R12, R12
 
-single351:
+single375:
 	CMPQ    R12, CX
-	JGE     rest352
+	JGE     rest376
 	VMOVUPS (R8)(R12*1), Z9
 	VMULPS  Z3, Z9, Z9
 	VMULPS  (R10)(R12*1), Z9, Z9
 	VMOVUPS Z9, (R9)(R12*1)
 	ADDQ    $+64, R12
-	JMP     single351
+	JMP     single375
 
-rest352:
+rest376:
 	TESTQ     DX, DX
-	JZ        done353
+	JZ        done377
 	VMOVUPS.Z (R8)(R12*1), K1, Z9
 	VMULPS    Z3, Z9, Z9
 	VMOVUPS.Z (R10)(R12*1), K1, Z3
 	VMULPS    Z3, Z9, Z9
 	VMOVUPS   Z9, K1, (R9)(R12*1)
 
-done353:
+done377:
 	ADDQ AX, SI
 	ADDQ AX, R8
 	ADDQ AX, R9
-	JMP  row337
+	JMP  row361
 
-end340:
+end364:
 	VZEROUPPER
 	RET
 
@@ -5538,9 +6351,9 @@ TEXT ·layerNormGradAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS share+16(FP), Z0
 	VBROADCASTSS add+20(FP), Z1
 
-row354:
+row378:
 	DECQ         BX
-	JL           end355
+	JL           end379
 	VBROADCASTSS (R9), Z3
 	ADDQ         $0x04, R9
 	VBROADCASTSS (R12), Z2
@@ -5552,9 +6365,9 @@ row354:
 	XORQ         R14, R14
 	MOVQ         CX, R15
 	SUBQ         $+128, R15
-	JL           single357
+	JL           single381
 
-many356:
+many380:
 	VMOVUPS     (DI)(R14*1), Z8
 	VSUBPS      Z2, Z8, Z8
 	VMULPS      Z3, Z8, Z8
@@ -5571,11 +6384,11 @@ many356:
 	VFMADD231PS Z8, Z9, Z7
 	ADDQ        $+128, R14
 	CMPQ        R14, R15
-	JLE         many356
+	JLE         many380
 
-single357:
+single381:
 	CMPQ        R14, CX
-	JGE         rest358
+	JGE         rest382
 	VMOVUPS     (DI)(R14*1), Z8
 	VSUBPS      Z2, Z8, Z8
 	VMULPS      Z3, Z8, Z8
@@ -5584,11 +6397,11 @@ single357:
 	VADDPS      Z9, Z4, Z4
 	VFMADD231PS Z8, Z9, Z6
 	ADDQ        $+64, R14
-	JMP         single357
+	JMP         single381
 
-rest358:
+rest382:
 	TESTQ       DX, DX
-	JZ          done359
+	JZ          done383
 	VMOVUPS.Z   (DI)(R14*1), K1, Z8
 	VSUBPS      Z2, Z8, Z8
 	VMULPS      Z3, Z8, Z8
@@ -5598,7 +6411,7 @@ rest358:
 	VADDPS      Z9, Z4, Z4
 	VFMADD231PS Z8, Z9, Z6
 
-done359:
+done383:
 	VADDPS     Z7, Z6, Z6
 	VADDPS     Z5, Z4, Z4
 	VSHUFF64X2 $0x4e, Z6, Z6, Z8
@@ -5621,9 +6434,9 @@ done359:
 	VMULPS     Z0, Z4, Z4
 	XORQ       R14, R14
 
-single361:
+single385:
 	CMPQ         R14, CX
-	JGE          rest362
+	JGE          rest386
 	VMOVUPS      (DI)(R14*1), Z8
 	VSUBPS       Z2, Z8, Z8
 	VMULPS       Z3, Z8, Z8
@@ -5642,11 +6455,11 @@ single361:
 	VFMADD231PS  Z3, Z9, Z8
 	VMOVUPS      Z8, (R10)(R14*1)
 	ADDQ         $+64, R14
-	JMP          single361
+	JMP          single385
 
-rest362:
+rest386:
 	TESTQ        DX, DX
-	JZ           done363
+	JZ           done387
 	VMOVUPS.Z    (DI)(R14*1), K1, Z8
 	VSUBPS       Z2, Z8, Z8
 	VMULPS       Z3, Z8, Z8
@@ -5666,13 +6479,13 @@ rest362:
 	VFMADD231PS  Z3, Z2, Z8
 	VMOVUPS      Z8, K1, (R10)(R14*1)
 
-done363:
+done387:
 	ADDQ AX, SI
 	ADDQ AX, DI
 	ADDQ AX, R10
-	JMP  row354
+	JMP  row378
 
-end355:
+end379:
 	VZEROUPPER
 	RET
 
@@ -5698,9 +6511,9 @@ TEXT ·rmsNormGradAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS share+16(FP), Z0
 	VBROADCASTSS add+20(FP), Z1
 
-row364:
+row388:
 	DECQ         BX
-	JL           end365
+	JL           end389
 	VBROADCASTSS (R9), Z2
 	ADDQ         $0x04, R9
 	VPXORQ       Z3, Z3, Z3
@@ -5710,9 +6523,9 @@ row364:
 	XORQ         R12, R12
 	MOVQ         CX, R13
 	SUBQ         $+128, R13
-	JL           single367
+	JL           single391
 
-many366:
+many390:
 	VMOVUPS     (DI)(R12*1), Z7
 	VMULPS      Z2, Z7, Z7
 	VMOVUPS     (SI)(R12*1), Z8
@@ -5725,22 +6538,22 @@ many366:
 	VFMADD231PS Z7, Z8, Z6
 	ADDQ        $+128, R12
 	CMPQ        R12, R13
-	JLE         many366
+	JLE         many390
 
-single367:
+single391:
 	CMPQ        R12, CX
-	JGE         rest368
+	JGE         rest392
 	VMOVUPS     (DI)(R12*1), Z7
 	VMULPS      Z2, Z7, Z7
 	VMOVUPS     (SI)(R12*1), Z8
 	VMULPS      (R8)(R12*1), Z8, Z8
 	VFMADD231PS Z7, Z8, Z5
 	ADDQ        $+64, R12
-	JMP         single367
+	JMP         single391
 
-rest368:
+rest392:
 	TESTQ       DX, DX
-	JZ          done369
+	JZ          done393
 	VMOVUPS.Z   (DI)(R12*1), K1, Z7
 	VMULPS      Z2, Z7, Z7
 	VMOVUPS.Z   (SI)(R12*1), K1, Z8
@@ -5748,7 +6561,7 @@ rest368:
 	VMULPS      Z9, Z8, Z8
 	VFMADD231PS Z7, Z8, Z5
 
-done369:
+done393:
 	VADDPS     Z6, Z5, Z5
 	VADDPS     Z4, Z3, Z3
 	VSHUFF64X2 $0x4e, Z5, Z5, Z7
@@ -5762,9 +6575,9 @@ done369:
 	VMULPS     Z0, Z5, Z5
 	XORQ       R12, R12
 
-single371:
+single395:
 	CMPQ         R12, CX
-	JGE          rest372
+	JGE          rest396
 	VMOVUPS      (DI)(R12*1), Z7
 	VMULPS       Z2, Z7, Z7
 	VMOVUPS      (SI)(R12*1), Z8
@@ -5778,11 +6591,11 @@ single371:
 	VFMADD231PS  Z2, Z8, Z7
 	VMOVUPS      Z7, (R10)(R12*1)
 	ADDQ         $+64, R12
-	JMP          single371
+	JMP          single395
 
-rest372:
+rest396:
 	TESTQ        DX, DX
-	JZ           done373
+	JZ           done397
 	VMOVUPS.Z    (DI)(R12*1), K1, Z7
 	VMULPS       Z2, Z7, Z7
 	VMOVUPS.Z    (SI)(R12*1), K1, Z8
@@ -5797,13 +6610,13 @@ rest372:
 	VFMADD231PS  Z2, Z8, Z7
 	VMOVUPS      Z7, K1, (R10)(R12*1)
 
-done373:
+done397:
 	ADDQ AX, SI
 	ADDQ AX, DI
 	ADDQ AX, R10
-	JMP  row364
+	JMP  row388
 
-end365:
+end389:
 	VZEROUPPER
 	RET
 
@@ -5823,33 +6636,33 @@ TEXT ·addBiasAVX512(SB), NOSPLIT, $0-32
 	MOVQ  x+16(FP), SI
 	MOVQ  bias+24(FP), DI
 
-row374:
+row398:
 	DECQ BX
-	JL   end375
+	JL   end399
 	XORQ R8, R8
 
-single377:
+single401:
 	CMPQ    R8, CX
-	JGE     rest378
+	JGE     rest402
 	VMOVUPS (SI)(R8*1), Z0
 	VADDPS  (DI)(R8*1), Z0, Z0
 	VMOVUPS Z0, (SI)(R8*1)
 	ADDQ    $+64, R8
-	JMP     single377
+	JMP     single401
 
-rest378:
+rest402:
 	TESTQ     DX, DX
-	JZ        done379
+	JZ        done403
 	VMOVUPS.Z (SI)(R8*1), K1, Z0
 	VMOVUPS.Z (DI)(R8*1), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (SI)(R8*1)
 
-done379:
+done403:
 	ADDQ AX, SI
-	JMP  row374
+	JMP  row398
 
-end375:
+end399:
 	VZEROUPPER
 	RET
 
@@ -5870,9 +6683,9 @@ TEXT ·columnSumsAVX512(SB), NOSPLIT, $0-40
 	XORQ  R8, R8
 	MOVQ  AX, R9
 	SUBQ  $+512, R9
-	JL    single381
+	JL    single405
 
-many380:
+many404:
 	VMOVUPS (DI)(R8*1), Z0
 	VMOVUPS 64(DI)(R8*1), Z1
 	VMOVUPS 128(DI)(R8*1), Z2
@@ -5884,7 +6697,7 @@ many380:
 	MOVQ    SI, R10
 	MOVQ    BX, R11
 
-down384:
+down408:
 	VADDPS  (R10)(R8*1), Z0, Z0
 	VADDPS  64(R10)(R8*1), Z1, Z1
 	VADDPS  128(R10)(R8*1), Z2, Z2
@@ -5895,7 +6708,7 @@ down384:
 	VADDPS  448(R10)(R8*1), Z7, Z7
 	ADDQ    DX, R10
 	DECQ    R11
-	JNZ     down384
+	JNZ     down408
 	VMOVUPS Z0, (DI)(R8*1)
 	VMOVUPS Z1, 64(DI)(R8*1)
 	VMOVUPS Z2, 128(DI)(R8*1)
@@ -5906,40 +6719,869 @@ down384:
 	VMOVUPS Z7, 448(DI)(R8*1)
 	ADDQ    $+512, R8
 	CMPQ    R8, R9
-	JLE     many380
+	JLE     many404
 
-single381:
+single405:
 	CMPQ    R8, AX
-	JGE     rest382
+	JGE     rest406
 	VMOVUPS (DI)(R8*1), Z0
 	MOVQ    SI, R9
 	MOVQ    BX, R10
 
-down385:
+down409:
 	VADDPS  (R9)(R8*1), Z0, Z0
 	ADDQ    DX, R9
 	DECQ    R10
-	JNZ     down385
+	JNZ     down409
 	VMOVUPS Z0, (DI)(R8*1)
 	ADDQ    $+64, R8
-	JMP     single381
+	JMP     single405
 
-rest382:
+rest406:
 	TESTQ     CX, CX
-	JZ        done383
+	JZ        done407
 	VMOVUPS.Z (DI)(R8*1), K1, Z0
 	MOVQ      SI, AX
 	MOVQ      BX, CX
 
-down386:
+down410:
 	VMOVUPS.Z (AX)(R8*1), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      DX, AX
 	DECQ      CX
-	JNZ       down386
+	JNZ       down410
 	VMOVUPS   Z0, K1, (DI)(R8*1)
 
-done383:
+done407:
+	VZEROUPPER
+	RET
+
+// func lstmAVX512(rows int, hidden int, keep uint32, gates *float32, before *float32, c *float32, tanhC *float32, h *float32)
+// Requires: AVX, AVX512F
+TEXT ·lstmAVX512(SB), NOSPLIT, $0-64
+	MOVQ         hidden+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x0f, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks16<>+0(SB), BX
+	KMOVW        (BX)(DX*4), K1
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         gates+24(FP), SI
+	MOVQ         SI, DI
+	ADDQ         AX, DI
+	MOVQ         DI, R8
+	ADDQ         AX, R8
+	MOVQ         R8, R9
+	ADDQ         AX, R9
+	MOVQ         before+32(FP), R10
+	MOVQ         c+40(FP), R11
+	MOVQ         tanhC+48(FP), R12
+	MOVQ         h+56(FP), R13
+	VBROADCASTSS keep+16(FP), Z0
+	VBROADCASTSS wordc2aeac4f<>+0(SB), Z1
+	VBROADCASTSS word42b20000<>+0(SB), Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word3f317200<>+0(SB), Z4
+	VBROADCASTSS word35bfbe8e<>+0(SB), Z5
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VBROADCASTSS word3c0830d8<>+0(SB), Z7
+	VBROADCASTSS word3d2b95e3<>+0(SB), Z8
+	VBROADCASTSS word3e2aabda<>+0(SB), Z9
+	VBROADCASTSS word3efffefc<>+0(SB), Z10
+	VBROADCASTSS word3f800000<>+0(SB), Z11
+	VBROADCASTSS word80000000<>+0(SB), Z12
+
+row411:
+	DECQ BX
+	JL   end412
+	XORQ R14, R14
+
+single414:
+	CMPQ         R14, CX
+	JGE          rest415
+	VMOVUPS      (SI)(R14*1), Z13
+	VPXORD       Z12, Z13, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z16
+	VFMADD213PS  Z8, Z15, Z16
+	VFMADD213PS  Z9, Z15, Z16
+	VFMADD213PS  Z10, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z16, K2, Z16
+	VMOVAPS      Z11, Z13
+	VADDPS       Z11, Z16, Z16
+	VDIVPS       Z16, Z13, Z16
+	VMOVUPS      Z16, (SI)(R14*1)
+	VMOVUPS      (R8)(R14*1), Z13
+	VBROADCASTSS word411051ec<>+0(SB), Z14
+	VMINPS       Z13, Z14, Z13
+	VBROADCASTSS wordc11051ec<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z13
+	VMOVAPS      Z6, Z15
+	VBROADCASTSS word4038aa3b<>+0(SB), Z14
+	VFMADD231PS  Z14, Z13, Z15
+	VPSLLD       $0x17, Z15, Z14
+	VSUBPS       Z6, Z15, Z15
+	VBROADCASTSS word3eb17200<>+0(SB), Z17
+	VFNMADD231PS Z17, Z15, Z13
+	VBROADCASTSS word353fbe8e<>+0(SB), Z17
+	VFNMADD231PS Z17, Z15, Z13
+	VADDPS       Z13, Z13, Z13
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Z17
+	VBROADCASTSS word3c091443<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z17
+	VBROADCASTSS word3d2aab3b<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z17
+	VBROADCASTSS word3e2aaa57<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z17
+	VBROADCASTSS word3effffff<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z17
+	VMULPS       Z13, Z13, Z15
+	VFMADD213PS  Z13, Z15, Z17
+	VPADDD       Z11, Z14, Z14
+	VSUBPS       Z11, Z14, Z15
+	VFMADD213PS  Z15, Z14, Z17
+	VBROADCASTSS word40000000<>+0(SB), Z13
+	VADDPS       Z13, Z17, Z15
+	VDIVPS       Z15, Z17, Z17
+	VMOVUPS      Z17, (R8)(R14*1)
+	VMULPS       Z17, Z16, Z16
+	VMOVUPS      (DI)(R14*1), Z13
+	VPXORD       Z12, Z13, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z17
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z17, K2, Z17
+	VMOVAPS      Z11, Z13
+	VADDPS       Z11, Z17, Z17
+	VDIVPS       Z17, Z13, Z17
+	VMOVUPS      Z17, (DI)(R14*1)
+	VMOVUPS      (R10)(R14*1), Z13
+	VPANDD       Z0, Z13, Z13
+	VFMADD231PS  Z13, Z17, Z16
+	VMOVUPS      Z16, (R11)(R14*1)
+	VBROADCASTSS word411051ec<>+0(SB), Z13
+	VMINPS       Z16, Z13, Z13
+	VBROADCASTSS wordc11051ec<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z13
+	VMOVAPS      Z6, Z15
+	VBROADCASTSS word4038aa3b<>+0(SB), Z14
+	VFMADD231PS  Z14, Z13, Z15
+	VPSLLD       $0x17, Z15, Z14
+	VSUBPS       Z6, Z15, Z15
+	VBROADCASTSS word3eb17200<>+0(SB), Z16
+	VFNMADD231PS Z16, Z15, Z13
+	VBROADCASTSS word353fbe8e<>+0(SB), Z16
+	VFNMADD231PS Z16, Z15, Z13
+	VADDPS       Z13, Z13, Z13
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Z16
+	VBROADCASTSS word3c091443<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VBROADCASTSS word3d2aab3b<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VBROADCASTSS word3e2aaa57<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VBROADCASTSS word3effffff<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VMULPS       Z13, Z13, Z15
+	VFMADD213PS  Z13, Z15, Z16
+	VPADDD       Z11, Z14, Z14
+	VSUBPS       Z11, Z14, Z15
+	VFMADD213PS  Z15, Z14, Z16
+	VBROADCASTSS word40000000<>+0(SB), Z13
+	VADDPS       Z13, Z16, Z15
+	VDIVPS       Z15, Z16, Z16
+	VMOVUPS      Z16, (R12)(R14*1)
+	VMOVUPS      (R9)(R14*1), Z13
+	VPXORD       Z12, Z13, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z17
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z17, K2, Z17
+	VMOVAPS      Z11, Z13
+	VADDPS       Z11, Z17, Z17
+	VDIVPS       Z17, Z13, Z17
+	VMOVUPS      Z17, (R9)(R14*1)
+	VMULPS       Z17, Z16, Z16
+	VMOVUPS      Z16, (R13)(R14*1)
+	ADDQ         $+64, R14
+	JMP          single414
+
+rest415:
+	TESTQ        DX, DX
+	JZ           done416
+	VMOVUPS.Z    (SI)(R14*1), K1, Z13
+	VPXORD       Z12, Z13, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z16
+	VFMADD213PS  Z8, Z15, Z16
+	VFMADD213PS  Z9, Z15, Z16
+	VFMADD213PS  Z10, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z16, K2, Z16
+	VMOVAPS      Z11, Z13
+	VADDPS       Z11, Z16, Z16
+	VDIVPS       Z16, Z13, Z16
+	VMOVUPS      Z16, K1, (SI)(R14*1)
+	VMOVUPS.Z    (R8)(R14*1), K1, Z13
+	VBROADCASTSS word411051ec<>+0(SB), Z14
+	VMINPS       Z13, Z14, Z13
+	VBROADCASTSS wordc11051ec<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z13
+	VMOVAPS      Z6, Z15
+	VBROADCASTSS word4038aa3b<>+0(SB), Z14
+	VFMADD231PS  Z14, Z13, Z15
+	VPSLLD       $0x17, Z15, Z14
+	VSUBPS       Z6, Z15, Z15
+	VBROADCASTSS word3eb17200<>+0(SB), Z17
+	VFNMADD231PS Z17, Z15, Z13
+	VBROADCASTSS word353fbe8e<>+0(SB), Z17
+	VFNMADD231PS Z17, Z15, Z13
+	VADDPS       Z13, Z13, Z13
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Z17
+	VBROADCASTSS word3c091443<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z17
+	VBROADCASTSS word3d2aab3b<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z17
+	VBROADCASTSS word3e2aaa57<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z17
+	VBROADCASTSS word3effffff<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z17
+	VMULPS       Z13, Z13, Z15
+	VFMADD213PS  Z13, Z15, Z17
+	VPADDD       Z11, Z14, Z14
+	VSUBPS       Z11, Z14, Z15
+	VFMADD213PS  Z15, Z14, Z17
+	VBROADCASTSS word40000000<>+0(SB), Z13
+	VADDPS       Z13, Z17, Z15
+	VDIVPS       Z15, Z17, Z17
+	VMOVUPS      Z17, K1, (R8)(R14*1)
+	VMULPS       Z17, Z16, Z16
+	VMOVUPS.Z    (DI)(R14*1), K1, Z13
+	VPXORD       Z12, Z13, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z17
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z17, K2, Z17
+	VMOVAPS      Z11, Z13
+	VADDPS       Z11, Z17, Z17
+	VDIVPS       Z17, Z13, Z17
+	VMOVUPS      Z17, K1, (DI)(R14*1)
+	VMOVUPS.Z    (R10)(R14*1), K1, Z13
+	VPANDD       Z0, Z13, Z13
+	VFMADD231PS  Z13, Z17, Z16
+	VMOVUPS      Z16, K1, (R11)(R14*1)
+	VBROADCASTSS word411051ec<>+0(SB), Z13
+	VMINPS       Z16, Z13, Z13
+	VBROADCASTSS wordc11051ec<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z13
+	VMOVAPS      Z6, Z15
+	VBROADCASTSS word4038aa3b<>+0(SB), Z14
+	VFMADD231PS  Z14, Z13, Z15
+	VPSLLD       $0x17, Z15, Z14
+	VSUBPS       Z6, Z15, Z15
+	VBROADCASTSS word3eb17200<>+0(SB), Z16
+	VFNMADD231PS Z16, Z15, Z13
+	VBROADCASTSS word353fbe8e<>+0(SB), Z16
+	VFNMADD231PS Z16, Z15, Z13
+	VADDPS       Z13, Z13, Z13
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Z16
+	VBROADCASTSS word3c091443<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VBROADCASTSS word3d2aab3b<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VBROADCASTSS word3e2aaa57<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VBROADCASTSS word3effffff<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VMULPS       Z13, Z13, Z15
+	VFMADD213PS  Z13, Z15, Z16
+	VPADDD       Z11, Z14, Z14
+	VSUBPS       Z11, Z14, Z15
+	VFMADD213PS  Z15, Z14, Z16
+	VBROADCASTSS word40000000<>+0(SB), Z13
+	VADDPS       Z13, Z16, Z15
+	VDIVPS       Z15, Z16, Z16
+	VMOVUPS      Z16, K1, (R12)(R14*1)
+	VMOVUPS.Z    (R9)(R14*1), K1, Z13
+	VPXORD       Z12, Z13, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z17
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z17, K2, Z17
+	VMOVAPS      Z11, Z13
+	VADDPS       Z11, Z17, Z17
+	VDIVPS       Z17, Z13, Z17
+	VMOVUPS      Z17, K1, (R9)(R14*1)
+	VMULPS       Z17, Z16, Z16
+	VMOVUPS      Z16, K1, (R13)(R14*1)
+
+done416:
+	LEAQ (SI)(AX*4), SI
+	LEAQ (DI)(AX*4), DI
+	LEAQ (R8)(AX*4), R8
+	LEAQ (R9)(AX*4), R9
+	ADDQ AX, R10
+	ADDQ AX, R11
+	ADDQ AX, R12
+	ADDQ AX, R13
+	JMP  row411
+
+end412:
+	VZEROUPPER
+	RET
+
+// func lstmGradAVX512(rows int, hidden int, keep uint32, gates *float32, before *float32, tanhC *float32, dh *float32, dc *float32)
+// Requires: AVX, AVX512F
+TEXT ·lstmGradAVX512(SB), NOSPLIT, $0-64
+	MOVQ         hidden+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x0f, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks16<>+0(SB), BX
+	KMOVW        (BX)(DX*4), K1
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         gates+24(FP), SI
+	MOVQ         SI, DI
+	ADDQ         AX, DI
+	MOVQ         DI, R8
+	ADDQ         AX, R8
+	MOVQ         R8, R9
+	ADDQ         AX, R9
+	MOVQ         before+32(FP), R10
+	MOVQ         tanhC+40(FP), R11
+	MOVQ         dh+48(FP), R12
+	MOVQ         dc+56(FP), R13
+	VBROADCASTSS keep+16(FP), Z0
+	VBROADCASTSS word3f800000<>+0(SB), Z1
+
+row417:
+	DECQ BX
+	JL   end418
+	XORQ R14, R14
+
+single420:
+	CMPQ         R14, CX
+	JGE          rest421
+	VMOVUPS      (R9)(R14*1), Z2
+	VMOVUPS      (R11)(R14*1), Z3
+	VMOVUPS      (R12)(R14*1), Z4
+	VMOVUPS      (R13)(R14*1), Z5
+	VMOVAPS      Z2, Z6
+	VFNMADD213PS Z2, Z2, Z6
+	VMULPS       Z2, Z4, Z2
+	VMOVAPS      Z1, Z7
+	VFNMADD231PS Z3, Z3, Z7
+	VFMADD231PS  Z7, Z2, Z5
+	VMULPS       Z4, Z6, Z6
+	VMULPS       Z3, Z6, Z6
+	VMOVUPS      Z6, (R9)(R14*1)
+	VMOVUPS      (SI)(R14*1), Z2
+	VMOVUPS      (R8)(R14*1), Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD213PS Z2, Z2, Z4
+	VMULPS       Z5, Z4, Z4
+	VMULPS       Z3, Z4, Z4
+	VMOVUPS      Z4, (SI)(R14*1)
+	VMOVAPS      Z1, Z4
+	VFNMADD231PS Z3, Z3, Z4
+	VMULPS       Z5, Z4, Z4
+	VMULPS       Z2, Z4, Z4
+	VMOVUPS      Z4, (R8)(R14*1)
+	VMOVUPS      (DI)(R14*1), Z2
+	VMOVAPS      Z2, Z3
+	VFNMADD213PS Z2, Z2, Z3
+	VMULPS       Z5, Z3, Z3
+	VMOVUPS      (R10)(R14*1), Z4
+	VPANDD       Z0, Z4, Z4
+	VMULPS       Z4, Z3, Z3
+	VMOVUPS      Z3, (DI)(R14*1)
+	VMULPS       Z2, Z5, Z5
+	VMOVUPS      Z5, (R13)(R14*1)
+	ADDQ         $+64, R14
+	JMP          single420
+
+rest421:
+	TESTQ        DX, DX
+	JZ           done422
+	VMOVUPS.Z    (R9)(R14*1), K1, Z2
+	VMOVUPS.Z    (R11)(R14*1), K1, Z3
+	VMOVUPS.Z    (R12)(R14*1), K1, Z4
+	VMOVUPS.Z    (R13)(R14*1), K1, Z5
+	VMOVAPS      Z2, Z6
+	VFNMADD213PS Z2, Z2, Z6
+	VMULPS       Z2, Z4, Z2
+	VMOVAPS      Z1, Z7
+	VFNMADD231PS Z3, Z3, Z7
+	VFMADD231PS  Z7, Z2, Z5
+	VMULPS       Z4, Z6, Z6
+	VMULPS       Z3, Z6, Z6
+	VMOVUPS      Z6, K1, (R9)(R14*1)
+	VMOVUPS.Z    (SI)(R14*1), K1, Z2
+	VMOVUPS.Z    (R8)(R14*1), K1, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD213PS Z2, Z2, Z4
+	VMULPS       Z5, Z4, Z4
+	VMULPS       Z3, Z4, Z4
+	VMOVUPS      Z4, K1, (SI)(R14*1)
+	VMOVAPS      Z1, Z4
+	VFNMADD231PS Z3, Z3, Z4
+	VMULPS       Z5, Z4, Z4
+	VMULPS       Z2, Z4, Z4
+	VMOVUPS      Z4, K1, (R8)(R14*1)
+	VMOVUPS.Z    (DI)(R14*1), K1, Z2
+	VMOVAPS      Z2, Z3
+	VFNMADD213PS Z2, Z2, Z3
+	VMULPS       Z5, Z3, Z3
+	VMOVUPS.Z    (R10)(R14*1), K1, Z4
+	VPANDD       Z0, Z4, Z4
+	VMULPS       Z4, Z3, Z3
+	VMOVUPS      Z3, K1, (DI)(R14*1)
+	VMULPS       Z2, Z5, Z5
+	VMOVUPS      Z5, K1, (R13)(R14*1)
+
+done422:
+	LEAQ (SI)(AX*4), SI
+	LEAQ (DI)(AX*4), DI
+	LEAQ (R8)(AX*4), R8
+	LEAQ (R9)(AX*4), R9
+	ADDQ AX, R10
+	ADDQ AX, R11
+	ADDQ AX, R12
+	ADDQ AX, R13
+	JMP  row417
+
+end418:
+	VZEROUPPER
+	RET
+
+// func gruAVX512(rows int, hidden int, ld int, keep uint32, gates *float32, product *float32, before *float32, nProduct *float32, h *float32)
+// Requires: AVX, AVX512F
+TEXT ·gruAVX512(SB), NOSPLIT, $0-72
+	MOVQ         hidden+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x0f, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks16<>+0(SB), BX
+	KMOVW        (BX)(DX*4), K1
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         gates+32(FP), SI
+	MOVQ         SI, DI
+	ADDQ         AX, DI
+	MOVQ         DI, R8
+	ADDQ         AX, R8
+	MOVQ         product+40(FP), R9
+	MOVQ         R9, R10
+	ADDQ         AX, R10
+	MOVQ         R10, R11
+	ADDQ         AX, R11
+	MOVQ         before+48(FP), R12
+	MOVQ         nProduct+56(FP), R13
+	MOVQ         h+64(FP), R14
+	VBROADCASTSS keep+24(FP), Z0
+	VBROADCASTSS wordc2aeac4f<>+0(SB), Z1
+	VBROADCASTSS word42b20000<>+0(SB), Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word3f317200<>+0(SB), Z4
+	VBROADCASTSS word35bfbe8e<>+0(SB), Z5
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VBROADCASTSS word3c0830d8<>+0(SB), Z7
+	VBROADCASTSS word3d2b95e3<>+0(SB), Z8
+	VBROADCASTSS word3e2aabda<>+0(SB), Z9
+	VBROADCASTSS word3efffefc<>+0(SB), Z10
+	VBROADCASTSS word3f800000<>+0(SB), Z11
+	VBROADCASTSS word80000000<>+0(SB), Z12
+
+row423:
+	DECQ BX
+	JL   end424
+	XORQ R15, R15
+
+single426:
+	CMPQ         R15, CX
+	JGE          rest427
+	VMOVUPS      (SI)(R15*1), Z13
+	VADDPS       (R9)(R15*1), Z13, Z13
+	VPXORD       Z12, Z13, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z16
+	VFMADD213PS  Z8, Z15, Z16
+	VFMADD213PS  Z9, Z15, Z16
+	VFMADD213PS  Z10, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z16, K2, Z16
+	VMOVAPS      Z11, Z13
+	VADDPS       Z11, Z16, Z16
+	VDIVPS       Z16, Z13, Z16
+	VMOVUPS      Z16, (SI)(R15*1)
+	VMOVUPS      (R8)(R15*1), Z13
+	VMOVUPS      (R11)(R15*1), Z14
+	VMOVUPS      Z14, (R13)(R15*1)
+	VFMADD231PS  Z14, Z16, Z13
+	VBROADCASTSS word411051ec<>+0(SB), Z14
+	VMINPS       Z13, Z14, Z13
+	VBROADCASTSS wordc11051ec<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z13
+	VMOVAPS      Z6, Z15
+	VBROADCASTSS word4038aa3b<>+0(SB), Z14
+	VFMADD231PS  Z14, Z13, Z15
+	VPSLLD       $0x17, Z15, Z14
+	VSUBPS       Z6, Z15, Z15
+	VBROADCASTSS word3eb17200<>+0(SB), Z16
+	VFNMADD231PS Z16, Z15, Z13
+	VBROADCASTSS word353fbe8e<>+0(SB), Z16
+	VFNMADD231PS Z16, Z15, Z13
+	VADDPS       Z13, Z13, Z13
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Z16
+	VBROADCASTSS word3c091443<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VBROADCASTSS word3d2aab3b<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VBROADCASTSS word3e2aaa57<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VBROADCASTSS word3effffff<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VMULPS       Z13, Z13, Z15
+	VFMADD213PS  Z13, Z15, Z16
+	VPADDD       Z11, Z14, Z14
+	VSUBPS       Z11, Z14, Z15
+	VFMADD213PS  Z15, Z14, Z16
+	VBROADCASTSS word40000000<>+0(SB), Z13
+	VADDPS       Z13, Z16, Z15
+	VDIVPS       Z15, Z16, Z16
+	VMOVUPS      Z16, (R8)(R15*1)
+	VMOVUPS      (DI)(R15*1), Z13
+	VADDPS       (R10)(R15*1), Z13, Z13
+	VPXORD       Z12, Z13, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z17
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z17, K2, Z17
+	VMOVAPS      Z11, Z13
+	VADDPS       Z11, Z17, Z17
+	VDIVPS       Z17, Z13, Z17
+	VMOVUPS      Z17, (DI)(R15*1)
+	VMOVUPS      (R12)(R15*1), Z13
+	VPANDD       Z0, Z13, Z13
+	VSUBPS       Z16, Z13, Z13
+	VFMADD213PS  Z16, Z17, Z13
+	VMOVUPS      Z13, (R14)(R15*1)
+	ADDQ         $+64, R15
+	JMP          single426
+
+rest427:
+	TESTQ        DX, DX
+	JZ           done428
+	VMOVUPS.Z    (SI)(R15*1), K1, Z13
+	VMOVUPS.Z    (R9)(R15*1), K1, Z14
+	VADDPS       Z14, Z13, Z13
+	VPXORD       Z12, Z13, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z16
+	VFMADD213PS  Z8, Z15, Z16
+	VFMADD213PS  Z9, Z15, Z16
+	VFMADD213PS  Z10, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VFMADD213PS  Z11, Z15, Z16
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z16, K2, Z16
+	VMOVAPS      Z11, Z13
+	VADDPS       Z11, Z16, Z16
+	VDIVPS       Z16, Z13, Z16
+	VMOVUPS      Z16, K1, (SI)(R15*1)
+	VMOVUPS.Z    (R8)(R15*1), K1, Z13
+	VMOVUPS.Z    (R11)(R15*1), K1, Z14
+	VMOVUPS      Z14, K1, (R13)(R15*1)
+	VFMADD231PS  Z14, Z16, Z13
+	VBROADCASTSS word411051ec<>+0(SB), Z14
+	VMINPS       Z13, Z14, Z13
+	VBROADCASTSS wordc11051ec<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z13
+	VMOVAPS      Z6, Z15
+	VBROADCASTSS word4038aa3b<>+0(SB), Z14
+	VFMADD231PS  Z14, Z13, Z15
+	VPSLLD       $0x17, Z15, Z14
+	VSUBPS       Z6, Z15, Z15
+	VBROADCASTSS word3eb17200<>+0(SB), Z16
+	VFNMADD231PS Z16, Z15, Z13
+	VBROADCASTSS word353fbe8e<>+0(SB), Z16
+	VFNMADD231PS Z16, Z15, Z13
+	VADDPS       Z13, Z13, Z13
+	VBROADCASTSS word3ab5f5f7<>+0(SB), Z16
+	VBROADCASTSS word3c091443<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VBROADCASTSS word3d2aab3b<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VBROADCASTSS word3e2aaa57<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VBROADCASTSS word3effffff<>+0(SB), Z15
+	VFMADD213PS  Z15, Z13, Z16
+	VMULPS       Z13, Z13, Z15
+	VFMADD213PS  Z13, Z15, Z16
+	VPADDD       Z11, Z14, Z14
+	VSUBPS       Z11, Z14, Z15
+	VFMADD213PS  Z15, Z14, Z16
+	VBROADCASTSS word40000000<>+0(SB), Z13
+	VADDPS       Z13, Z16, Z15
+	VDIVPS       Z15, Z16, Z16
+	VMOVUPS      Z16, K1, (R8)(R15*1)
+	VMOVUPS.Z    (DI)(R15*1), K1, Z13
+	VMOVUPS.Z    (R10)(R15*1), K1, Z14
+	VADDPS       Z14, Z13, Z13
+	VPXORD       Z12, Z13, Z13
+	VMINPS       Z13, Z2, Z15
+	VMOVAPS      Z6, Z14
+	VFMADD231PS  Z3, Z15, Z14
+	VSUBPS       Z6, Z14, Z14
+	VFNMADD231PS Z4, Z14, Z15
+	VFNMADD231PS Z5, Z14, Z15
+	VMOVAPS      Z7, Z17
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VCMPPS       $0x05, Z1, Z13, K2
+	VSCALEFPS.Z  Z14, Z17, K2, Z17
+	VMOVAPS      Z11, Z13
+	VADDPS       Z11, Z17, Z17
+	VDIVPS       Z17, Z13, Z17
+	VMOVUPS      Z17, K1, (DI)(R15*1)
+	VMOVUPS.Z    (R12)(R15*1), K1, Z13
+	VPANDD       Z0, Z13, Z13
+	VSUBPS       Z16, Z13, Z13
+	VFMADD213PS  Z16, Z17, Z13
+	VMOVUPS      Z13, K1, (R14)(R15*1)
+
+done428:
+	LEAQ (SI)(AX*2), SI
+	ADDQ AX, SI
+	LEAQ (DI)(AX*2), DI
+	ADDQ AX, DI
+	LEAQ (R8)(AX*2), R8
+	ADDQ AX, R8
+	LEAQ (R9)(AX*2), R9
+	ADDQ AX, R9
+	LEAQ (R10)(AX*2), R10
+	ADDQ AX, R10
+	LEAQ (R11)(AX*2), R11
+	ADDQ AX, R11
+	MOVQ ld+16(FP), R15
+	ADDQ R15, R12
+	ADDQ AX, R13
+	ADDQ AX, R14
+	JMP  row423
+
+end424:
+	VZEROUPPER
+	RET
+
+// func gruGradAVX512(rows int, hidden int, ld int, keep uint32, gates *float32, dproduct *float32, before *float32, nProduct *float32, dh *float32)
+// Requires: AVX, AVX512F
+TEXT ·gruGradAVX512(SB), NOSPLIT, $0-72
+	MOVQ         hidden+8(FP), AX
+	MOVQ         AX, DX
+	ANDQ         $0x0f, DX
+	MOVQ         AX, CX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	LEAQ         masks16<>+0(SB), BX
+	KMOVW        (BX)(DX*4), K1
+	SHLQ         $0x02, AX
+	MOVQ         rows+0(FP), BX
+	MOVQ         gates+32(FP), SI
+	MOVQ         SI, DI
+	ADDQ         AX, DI
+	MOVQ         DI, R8
+	ADDQ         AX, R8
+	MOVQ         dproduct+40(FP), R9
+	MOVQ         R9, R10
+	ADDQ         AX, R10
+	MOVQ         R10, R11
+	ADDQ         AX, R11
+	MOVQ         before+48(FP), R12
+	MOVQ         nProduct+56(FP), R13
+	MOVQ         dh+64(FP), R14
+	VBROADCASTSS keep+24(FP), Z0
+	VBROADCASTSS word3f800000<>+0(SB), Z1
+
+row429:
+	DECQ BX
+	JL   end430
+	XORQ R15, R15
+
+single432:
+	CMPQ         R15, CX
+	JGE          rest433
+	VMOVUPS      (SI)(R15*1), Z2
+	VMOVUPS      (DI)(R15*1), Z3
+	VMOVUPS      (R8)(R15*1), Z4
+	VMOVUPS      (R14)(R15*1), Z5
+	VMOVUPS      (R12)(R15*1), Z6
+	VPANDD       Z0, Z6, Z6
+	VSUBPS       Z4, Z6, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD213PS Z3, Z3, Z7
+	VMULPS       Z5, Z7, Z7
+	VMULPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (DI)(R15*1)
+	VMOVUPS      Z7, (R10)(R15*1)
+	VMOVAPS      Z1, Z6
+	VFNMADD231PS Z4, Z4, Z6
+	VMULPS       Z3, Z5, Z3
+	VMOVUPS      Z3, (R14)(R15*1)
+	VSUBPS       Z3, Z5, Z5
+	VMULPS       Z5, Z6, Z6
+	VMOVUPS      Z6, (R8)(R15*1)
+	VMOVAPS      Z2, Z3
+	VFNMADD213PS Z2, Z2, Z3
+	VMULPS       Z6, Z3, Z3
+	VMULPS       (R13)(R15*1), Z3, Z3
+	VMOVUPS      Z3, (SI)(R15*1)
+	VMOVUPS      Z3, (R9)(R15*1)
+	VMULPS       Z2, Z6, Z6
+	VMOVUPS      Z6, (R11)(R15*1)
+	ADDQ         $+64, R15
+	JMP          single432
+
+rest433:
+	TESTQ        DX, DX
+	JZ           done434
+	VMOVUPS.Z    (SI)(R15*1), K1, Z2
+	VMOVUPS.Z    (DI)(R15*1), K1, Z3
+	VMOVUPS.Z    (R8)(R15*1), K1, Z4
+	VMOVUPS.Z    (R14)(R15*1), K1, Z5
+	VMOVUPS.Z    (R12)(R15*1), K1, Z6
+	VPANDD       Z0, Z6, Z6
+	VSUBPS       Z4, Z6, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD213PS Z3, Z3, Z7
+	VMULPS       Z5, Z7, Z7
+	VMULPS       Z6, Z7, Z7
+	VMOVUPS      Z7, K1, (DI)(R15*1)
+	VMOVUPS      Z7, K1, (R10)(R15*1)
+	VMOVAPS      Z1, Z6
+	VFNMADD231PS Z4, Z4, Z6
+	VMULPS       Z3, Z5, Z3
+	VMOVUPS      Z3, K1, (R14)(R15*1)
+	VSUBPS       Z3, Z5, Z5
+	VMULPS       Z5, Z6, Z6
+	VMOVUPS      Z6, K1, (R8)(R15*1)
+	VMOVAPS      Z2, Z3
+	VFNMADD213PS Z2, Z2, Z3
+	VMULPS       Z6, Z3, Z3
+	VMOVUPS.Z    (R13)(R15*1), K1, Z4
+	VMULPS       Z4, Z3, Z3
+	VMOVUPS      Z3, K1, (SI)(R15*1)
+	VMOVUPS      Z3, K1, (R9)(R15*1)
+	VMULPS       Z2, Z6, Z6
+	VMOVUPS      Z6, K1, (R11)(R15*1)
+
+done434:
+	LEAQ (SI)(AX*2), SI
+	ADDQ AX, SI
+	LEAQ (DI)(AX*2), DI
+	ADDQ AX, DI
+	LEAQ (R8)(AX*2), R8
+	ADDQ AX, R8
+	LEAQ (R9)(AX*2), R9
+	ADDQ AX, R9
+	LEAQ (R10)(AX*2), R10
+	ADDQ AX, R10
+	LEAQ (R11)(AX*2), R11
+	ADDQ AX, R11
+	MOVQ ld+16(FP), R15
+	ADDQ R15, R12
+	ADDQ AX, R13
+	ADDQ AX, R14
+	JMP  row429
+
+end430:
 	VZEROUPPER
 	RET
 
@@ -5967,9 +7609,9 @@ TEXT ·adamwAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS 24(R8), Z6
 	XORQ         R8, R8
 
-single388:
+single436:
 	CMPQ        R8, AX
-	JGE         rest389
+	JGE         rest437
 	VMOVUPS     (BX)(R8*1), Z8
 	VMOVUPS     (SI)(R8*1), Z9
 	VMOVUPS     (DI)(R8*1), Z10
@@ -5989,11 +7631,11 @@ single388:
 	VSUBPS      Z9, Z11, Z11
 	VMOVUPS     Z11, (DX)(R8*1)
 	ADDQ        $+64, R8
-	JMP         single388
+	JMP         single436
 
-rest389:
+rest437:
 	TESTQ       CX, CX
-	JZ          done390
+	JZ          done438
 	VMOVUPS.Z   (BX)(R8*1), K1, Z8
 	VMOVUPS.Z   (SI)(R8*1), K1, Z9
 	VMOVUPS.Z   (DI)(R8*1), K1, Z10
@@ -6013,6 +7655,6 @@ rest389:
 	VSUBPS      Z9, Z11, Z11
 	VMOVUPS     Z11, K1, (DX)(R8*1)
 
-done390:
+done438:
 	VZEROUPPER
 	RET

@@ -159,6 +159,26 @@ func addBiasAVX2(rows int, cols int, x *float32, bias *float32)
 //go:noescape
 func columnSumsAVX2(rows int, cols int, stride int, x *float32, sums *float32)
 
+// lstmAVX2 computes a step of an LSTM from gates i, f, g, o before their activation, which is applied: c = i·g + f·before, h = o·tanh c.
+//
+//go:noescape
+func lstmAVX2(rows int, hidden int, keep uint32, gates *float32, before *float32, c *float32, tanhC *float32, h *float32)
+
+// lstmGradAVX2 computes the gradient of a step of an LSTM: gates become their gradients before activation, and dc that of before.
+//
+//go:noescape
+func lstmGradAVX2(rows int, hidden int, keep uint32, gates *float32, before *float32, tanhC *float32, dh *float32, dc *float32)
+
+// gruAVX2 computes a step of a GRU from the input's part of gates r, z, n, which are activated, and the state's product: n = tanh(n + r·product), h = (1−z)·n + z·before, rows of before being ld bytes apart.
+//
+//go:noescape
+func gruAVX2(rows int, hidden int, ld int, keep uint32, gates *float32, product *float32, before *float32, nProduct *float32, h *float32)
+
+// gruGradAVX2 computes the gradient of a step of a GRU: gates become theirs, dproduct that of the product, and dh the part of that of before which does not pass the product.
+//
+//go:noescape
+func gruGradAVX2(rows int, hidden int, ld int, keep uint32, gates *float32, dproduct *float32, before *float32, nProduct *float32, dh *float32)
+
 // adamwAVX2 computes a step of AdamW.
 //
 //go:noescape
@@ -318,6 +338,26 @@ func addBiasAVX512(rows int, cols int, x *float32, bias *float32)
 //
 //go:noescape
 func columnSumsAVX512(rows int, cols int, stride int, x *float32, sums *float32)
+
+// lstmAVX512 computes a step of an LSTM from gates i, f, g, o before their activation, which is applied: c = i·g + f·before, h = o·tanh c.
+//
+//go:noescape
+func lstmAVX512(rows int, hidden int, keep uint32, gates *float32, before *float32, c *float32, tanhC *float32, h *float32)
+
+// lstmGradAVX512 computes the gradient of a step of an LSTM: gates become their gradients before activation, and dc that of before.
+//
+//go:noescape
+func lstmGradAVX512(rows int, hidden int, keep uint32, gates *float32, before *float32, tanhC *float32, dh *float32, dc *float32)
+
+// gruAVX512 computes a step of a GRU from the input's part of gates r, z, n, which are activated, and the state's product: n = tanh(n + r·product), h = (1−z)·n + z·before, rows of before being ld bytes apart.
+//
+//go:noescape
+func gruAVX512(rows int, hidden int, ld int, keep uint32, gates *float32, product *float32, before *float32, nProduct *float32, h *float32)
+
+// gruGradAVX512 computes the gradient of a step of a GRU: gates become theirs, dproduct that of the product, and dh the part of that of before which does not pass the product.
+//
+//go:noescape
+func gruGradAVX512(rows int, hidden int, ld int, keep uint32, gates *float32, dproduct *float32, before *float32, nProduct *float32, dh *float32)
 
 // adamwAVX512 computes a step of AdamW.
 //

@@ -14,6 +14,7 @@ func rows(s set) {
 	softmax(s)
 	norms(s)
 	columns(s)
+	cells(s)
 	adamw(s)
 }
 

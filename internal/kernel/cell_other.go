@@ -1,0 +1,10 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+// The steps of recurrent cells have assembly on amd64 alone.
+
+func lstmFast(_ level, _, _ int, _, _, _, _, _ []float32) bool                     { return false }
+func lstmGradFast(_ level, _, _ int, _, _, _, _, _ []float32) bool                 { return false }
+func gruFast(_ level, _, _ int, _, _, _ []float32, _ int, _, _ []float32) bool     { return false }
+func gruGradFast(_ level, _, _ int, _, _, _ []float32, _ int, _, _ []float32) bool { return false }
