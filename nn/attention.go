@@ -21,7 +21,7 @@ func (t *Tape) Attention(qkv *Var, offsets []int32, heads int) *Var {
 	}
 	y := t.value(qkv.Rows, dim)
 	a := t.attends.next()
-	*a = attention{qkv: qkv.Data, offsets: offsets, y: y.Data, heads: heads, dim: dim, size: dim / heads, precision: t.Precision}
+	*a = attention{qkv: qkv.Data, offsets: offsets, y: y.Data, heads: heads, dim: dim, size: dim / heads}
 	a.scale = float32(1 / math.Sqrt(float64(a.size)))
 	if t.training() {
 		a.sums = t.arena.Raw(qkv.Rows * heads)
@@ -48,7 +48,6 @@ type attention struct {
 	offsets          []int32
 	heads, dim, size int
 	scale            float32
-	precision        kernel.Precision
 }
 
 // tileQueries is how many queries are done at once.
@@ -88,8 +87,8 @@ func (a *attention) forward(lo, hi int) {
 		stride := 3 * a.dim
 		q, k, v := a.qkv[from*stride+at:], a.qkv[from*stride+a.dim+at:], a.qkv[from*stride+2*a.dim+at:]
 		w.reserve(tileQueries * length)
-		w.keys.PackT(a.precision, a.size, length, k, stride)
-		w.values.Pack(a.precision, length, a.size, v, stride)
+		w.keys.PackT(kernel.F32, a.size, length, k, stride)
+		w.values.Pack(kernel.F32, length, a.size, v, stride)
 		for first := 0; first < length; first += tileQueries {
 			rows := min(tileQueries, length-first)
 			scores := w.scores[:rows*length]
@@ -117,9 +116,9 @@ func (a *attention) backward(lo, hi int, dy, dqkv []float32, add bool) {
 		q, k, v := a.qkv[from*stride+at:], a.qkv[from*stride+a.dim+at:], a.qkv[from*stride+2*a.dim+at:]
 		dq, dk, dv := dqkv[from*stride+at:], dqkv[from*stride+a.dim+at:], dqkv[from*stride+2*a.dim+at:]
 		w.reserve(tileQueries * length)
-		w.keysT.PackT(a.precision, a.size, length, k, stride)
-		w.keys.Pack(a.precision, length, a.size, k, stride)
-		w.values.PackT(a.precision, a.size, length, v, stride)
+		w.keysT.PackT(kernel.F32, a.size, length, k, stride)
+		w.keys.Pack(kernel.F32, length, a.size, k, stride)
+		w.values.PackT(kernel.F32, a.size, length, v, stride)
 		for first := 0; first < length; first += tileQueries {
 			rows := min(tileQueries, length-first)
 			p, d := w.scores[:rows*length], w.grad[:rows*length]
@@ -130,8 +129,8 @@ func (a *attention) backward(lo, hi int, dy, dqkv []float32, add bool) {
 			kernel.GemmPacked(rows, dout, a.dim, &w.values, d, length, kernel.Epilogue{})
 			kernel.SoftmaxGrad(d, p, rows, length, a.scale)
 			kernel.GemmPacked(rows, d, length, &w.keys, dq[first*stride:], stride, kernel.Epilogue{Accumulate: add})
-			kernel.GemmTN(a.precision, length, a.size, rows, p, length, dout, a.dim, dv, stride, add || first > 0)
-			kernel.GemmTN(a.precision, length, a.size, rows, d, length, q[first*stride:], stride, dk, stride, add || first > 0)
+			kernel.GemmTN(kernel.F32, length, a.size, rows, p, length, dout, a.dim, dv, stride, add || first > 0)
+			kernel.GemmTN(kernel.F32, length, a.size, rows, d, length, q[first*stride:], stride, dk, stride, add || first > 0)
 		}
 	}
 }
