@@ -65,13 +65,13 @@ step:
 	ADDQ  $+2048, AX
 	ADDQ  $+2048, R15
 	TESTQ R8, R8
-	JZ    prepared
+	JZ    rounded
 	CMPQ  CX, $0x01
-	JNE   prepare
+	JNE   round
 	KMOVW K3, K1
 	KMOVW K4, K2
 
-prepare:
+round:
 	MOVQ R12, DI
 	MOVQ R14, SI
 	MOVQ R8, R13
@@ -81,14 +81,14 @@ row:
 	VMOVUPS.Z 64(DI), K2, Z1
 	BYTE $0x62; BYTE $0xf2; BYTE $0x77; BYTE $0x48; BYTE $0x72; BYTE $0xd0 // vcvtne2ps2bf16 %zmm0,%zmm1,%zmm2
 	VMOVDQU64 Z2, (SI)
-	ADDQ      $0x40, SI
 	ADDQ      R9, DI
+	ADDQ      $0x40, SI
 	DECQ      R13
 	JNZ       row
 	ADDQ      $0x80, R12
 	ADDQ      $+2048, R14
 
-prepared:
+rounded:
 	DECQ  CX
 	JNZ   step
 	MOVQ  R11, R13
@@ -104,95 +104,6 @@ prepared:
 	MOVQ  R8, AX
 	SHLQ  $0x06, AX
 	ADDQ  AX, dst+96(FP)
-	ADDQ  $+128, DX
-	ADDQ  skip+32(FP), R15
-	DECQ  panels+0(FP)
-	JNZ   panel
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0xc0 // tilerelease
-	VZEROUPPER
-	RET
-
-// func tilesBF16Fetch(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, rows int, each int)
-// Requires: AVX, CMOV, MMX+
-TEXT ·tilesBF16Fetch(SB), NOSPLIT, $0-112
-	MOVQ shapes+72(FP), AX
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
-	MOVQ b+24(FP), R15
-	MOVQ c+40(FP), DX
-	MOVQ ldc+48(FP), R11
-	MOVQ $0x00000040, R10
-	MOVQ lda+88(FP), R9
-	MOVQ each+104(FP), R8
-
-panel:
-	MOVQ    rows+96(FP), AX
-	CMPQ    R8, AX
-	CMOVQGT AX, R8
-	SUBQ    R8, rows+96(FP)
-	MOVQ    start+56(FP), DI
-	TESTQ   DI, DI
-	JZ      zero
-	MOVQ    distance+64(FP), R14
-	MOVQ    R14, R13
-	SHLQ    $0x04, R13
-	ADDQ    DI, R13
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x84; BYTE $0x37; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rdi,%r14,1),%tmm0
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x8c; BYTE $0x37; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%rdi,%r14,1),%tmm1
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x94; BYTE $0x35; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r13,%r14,1),%tmm2
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x9c; BYTE $0x35; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%r13,%r14,1),%tmm3
-	ADDQ    $+128, start+56(FP)
-	JMP     started
-
-zero:
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0 // tilezero %tmm0
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8 // tilezero %tmm1
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0 // tilezero %tmm2
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8 // tilezero %tmm3
-
-started:
-	MOVQ src+80(FP), R12
-	MOVQ kb+8(FP), CX
-	MOVQ a+16(FP), AX
-
-step:
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x10; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rax,%r10,1),%tmm4
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r15,%r10,1),%tmm6
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x17; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // tileloadd 0x400(%r15,%r10,1),%tmm7
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // tdpbf16ps %tmm6,%tmm4,%tmm0
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // tdpbf16ps %tmm7,%tmm4,%tmm1
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x10; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // tileloadd 0x400(%rax,%r10,1),%tmm5
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // tdpbf16ps %tmm6,%tmm5,%tmm2
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // tdpbf16ps %tmm7,%tmm5,%tmm3
-	ADDQ  $+2048, AX
-	ADDQ  $+2048, R15
-	TESTQ R8, R8
-	JZ    prepared
-	MOVQ  R12, DI
-	MOVQ  R8, R13
-
-row:
-	PREFETCHT1 (DI)
-	PREFETCHT1 64(DI)
-	ADDQ       R9, DI
-	DECQ       R13
-	JNZ        row
-	MOVQ       R9, R13
-	SHLQ       $0x05, R13
-	ADDQ       R13, R12
-
-prepared:
-	DECQ  CX
-	JNZ   step
-	MOVQ  R11, R13
-	SHLQ  $0x04, R13
-	ADDQ  DX, R13
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x1a; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm0,0x0(%rdx,%r11,1)
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x1a; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm1,0x40(%rdx,%r11,1)
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x1d; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm2,0x0(%r13,%r11,1)
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x1d; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm3,0x40(%r13,%r11,1)
-	MOVQ  R8, AX
-	IMULQ R9, AX
-	ADDQ  AX, src+80(FP)
 	ADDQ  $+128, DX
 	ADDQ  skip+32(FP), R15
 	DECQ  panels+0(FP)
@@ -622,21 +533,25 @@ pair:
 	VZEROUPPER
 	RET
 
-// func turnColumns(kb int, src *float32, lda int, dst *byte, mask uint32, order *uint16)
-// Requires: AVX, AVX512BW, AVX512F
-TEXT ·turnColumns(SB), NOSPLIT, $0-48
-	MOVL  mask+32(FP), AX
-	KMOVW AX, K3
-	SHRL  $0x10, AX
-	KMOVW AX, K4
-	MOVQ  order+40(FP), AX
-	MOVQ  src+8(FP), SI
-	MOVQ  lda+16(FP), R9
-	MOVQ  dst+24(FP), DI
-	MOVQ  kb+0(FP), BX
+// func turnColumns(kb int, cols int, src *float32, lda int, dst *byte, size int, order *uint16)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·turnColumns(SB), NOSPLIT, $0-56
+	MOVQ order+48(FP), AX
+	MOVQ lda+24(FP), R9
+	MOVQ kb+0(FP), BX
 
 block:
+	MOVQ cols+8(FP), R8
+	MOVQ src+16(FP), R12
+	MOVQ dst+32(FP), DI
+	MOVQ $0x00000400, R10
+
+tile:
 	VMOVDQU64   (AX), Z31
+	MOVL        $0x0000ffff, DX
+	BZHIL       R8, DX, DX
+	KMOVW       DX, K3
+	MOVQ        R12, SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
 	BYTE $0x62; BYTE $0xb2; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xc0 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm0
@@ -797,7 +712,16 @@ block:
 	VSHUFI32X4  $0xdd, Z17, Z16, Z19
 	VMOVDQU64   Z18, 448(DI)
 	VMOVDQU64   Z19, 960(DI)
-	ADDQ        $+2048, DI
+	ADDQ        R10, DI
+	NEGQ        R10
+	ADDQ        size+40(FP), R10
+	ADDQ        $0x40, R12
+	SUBQ        $0x10, R8
+	JG          tile
+	MOVQ        R9, DX
+	SHLQ        $0x05, DX
+	ADDQ        DX, src+16(FP)
+	ADDQ        $+2048, dst+32(FP)
 	DECQ        BX
 	JNZ         block
 	VZEROUPPER

@@ -5,18 +5,11 @@
 package kernel
 
 // tilesBF16 computes C = start + A·B for 17 to 32 rows (shapes) and some panels of kb blocks, behind each of which skip bytes are
-// left out. Rows of start lie distance bytes apart; it may be nil. With each panel it rounds up to each of the rows at src, lda bytes apart, into
-// blocks at dst; mask says which numbers of the last block count.
+// left out. Rows of start lie distance bytes apart; it may be nil. With each panel it rounds up to each of the rows at src,
+// lda bytes apart, into blocks at dst; mask says which numbers of the last block count.
 //
 //go:noescape
 func tilesBF16(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, rows int, each int, mask uint32)
-
-// tilesBF16Fetch computes C = start + A·B for 17 to 32 rows (shapes) and some panels of kb blocks, behind each of which skip bytes are
-// left out. Rows of start lie distance bytes apart; it may be nil. With each panel it fetches 128 bytes of up to each of the rows
-// of each block of a transposed A, which begins at src, lda bytes apart.
-//
-//go:noescape
-func tilesBF16Fetch(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, rows int, each int)
 
 // tilesBF16Wide computes C = start + A·B for 1 to 16 rows (shapes) and pairs of panels, which are panel bytes long; kb blocks of each
 // are multiplied. Rows of start lie distance bytes apart; it may be nil.
@@ -48,11 +41,11 @@ func roundRows(rows int, kb int, src *float32, lda int, dst *byte, mask uint32)
 //go:noescape
 func pairRows(kb int, src *float32, ldb int, dst *byte, mask uint32, order *uint16)
 
-// turnColumns rounds 32 kb rows of 16 numbers at src, lda bytes apart, and turns them into 16 rows of kb blocks at dst; mask says
-// which of the 16 count.
+// turnColumns rounds 32 kb rows of cols numbers at src, lda bytes apart, and turns them into rows: those of the first 32 columns
+// into kb blocks at dst, those of the next 32 size bytes behind them, and so on.
 //
 //go:noescape
-func turnColumns(kb int, src *float32, lda int, dst *byte, mask uint32, order *uint16)
+func turnColumns(kb int, cols int, src *float32, lda int, dst *byte, size int, order *uint16)
 
 // turnRows rounds 16 rows at src, ldb bytes apart, and turns them into 16 columns of the kb blocks of a panel at dst; mask says
 // which numbers of the last block count.

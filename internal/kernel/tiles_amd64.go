@@ -14,6 +14,7 @@ const (
 	tileRowCount = 32   // rows of C of a call, and columns of a panel of B
 	tileBlock    = 2048 // bytes of two tiles
 	tileDepth    = 32   // bf16 numbers of a row of a tile
+	turnedRows   = 128  // rows of a transposed A that are turned at once
 	tileBlocks   = 16   // blocks of A that are multiplied with all panels before the next ones, so that they stay in L1
 
 )
@@ -57,7 +58,7 @@ var pairOrder = func() (order [32]uint16) {
 
 // tileScratch is what a product needs beside its factors.
 type tileScratch struct {
-	a        [2][]byte                  // rows of A in blocks: those being multiplied and the next
+	a        [2][]byte                  // rows of A in blocks: those being multiplied and the next; of a transposed A turnedRows at once
 	edge     [32 * tileRowCount]float32 // the last columns of C, a corner of a factor filled up with zeros, or sums of INT8
 	scales   [2][tileRowCount]float32   // of INT8, for rows of A likewise
 	inverses [tileRowCount]float32
@@ -158,22 +159,20 @@ func (s *tileScratch) packColumns(dst []byte, k, cols int, b []float32, first, l
 	turnRows((k+tileDepth-1)/tileDepth, &s.rows[0], 4*k, &dst[0], lastMask(k))
 }
 
-// round rounds rows of A, whose elements lie rs apart along a column and cs along a row, into blocks.
-func (s *tileScratch) round(dst []byte, k, rows int, a []float32, rs, cs int) {
-	if cs == 1 {
-		roundRows(rows, (k+tileDepth-1)/tileDepth, &a[0], 4*rs, &dst[0], lastMask(k))
+// turn rounds rows of A, which is given as its transpose with rows at distance lda, into one block of blocks after the other.
+func (s *tileScratch) turn(k, rows int, a []float32, lda int) {
+	whole := k / tileDepth
+	size := (k + tileDepth - 1) / tileDepth * tileBlock
+	if whole > 0 {
+		turnColumns(whole, rows, &a[0], 4*lda, &s.a[0][0], size, &pairOrder[0])
+	}
+	if k%tileDepth == 0 {
 		return
 	}
-	whole := k / tileDepth
-	for r := 0; r < rows; r += 16 {
-		mask := maskOf(min(16, rows-r))
-		if whole > 0 {
-			turnColumns(whole, &a[r], 4*cs, &dst[64*r], mask, &pairOrder[0])
-		}
-		if k%tileDepth > 0 {
-			s.corner(a[whole*tileDepth*cs+r:], cs, k%tileDepth, min(16, rows-r))
-			turnColumns(1, &s.edge[0], 4*32, &dst[whole*tileBlock+64*r], mask, &pairOrder[0])
-		}
+	for r := 0; r < rows; r += tileRowCount {
+		cols := min(tileRowCount, rows-r)
+		s.corner(a[whole*tileDepth*lda+r:], lda, k%tileDepth, cols)
+		turnColumns(1, cols, &s.edge[0], 4*32, &s.a[0][r/tileRowCount*size+whole*tileBlock], size, &pairOrder[0])
 	}
 }
 
@@ -183,41 +182,62 @@ func (p *PackedB) multiplyTiles(m int, a []float32, rs, cs int, c []float32, ldc
 		return
 	}
 	s := tileScratches.Get().(*tileScratch)
-	if p.k > 0 {
-		for i := range s.a {
-			s.a[i] = aligned(s.a[i], p.kBlocks()*tileBlock)
-		}
-		if p.precision == INT8 {
-			s.quantize(p, min(tileRowCount, m), a, rs)
-		} else {
-			s.round(s.a[0], p.k, min(tileRowCount, m), a, rs, cs)
-		}
+	size := p.kBlocks() * tileBlock
+	blocks := 1
+	if cs != 1 {
+		blocks = turnedRows / tileRowCount
 	}
+	s.a[0], s.a[1] = aligned(s.a[0], blocks*size), aligned(s.a[1], size)
 	for lo := 0; lo < m; lo += tileRowCount {
 		hi := min(lo+tileRowCount, m)
 		t := tileRows32{p: p, s: s, m: hi - lo, c: c[lo*ldc:], ldc: ldc, e: e}
-		if hi < m {
-			t.next, t.nextRows, t.rs, t.cs = a[hi*rs:], min(tileRowCount, m-hi), rs, cs
+		switch {
+		case p.k == 0:
+		case cs != 1:
+			if lo%turnedRows == 0 {
+				s.turn(p.k, min(turnedRows, m-lo), a[lo:], cs)
+			}
+			t.a = s.a[0][lo%turnedRows/tileRowCount*size:]
+		default:
+			if lo == 0 {
+				s.first(p, hi, a, rs)
+			}
+			t.a, t.lda = s.a[0], rs
+			if hi < m {
+				t.next, t.nextRows = a[hi*rs:], min(tileRowCount, m-hi)
+			}
 		}
 		t.run()
-		s.a[0], s.a[1] = s.a[1], s.a[0]
-		s.scales[0], s.scales[1] = s.scales[1], s.scales[0]
 		e.finish(lo, hi, 0, p.n, c, ldc)
+		if cs == 1 {
+			s.a[0], s.a[1] = s.a[1], s.a[0]
+			s.scales[0], s.scales[1] = s.scales[1], s.scales[0]
+		}
 	}
 	tileScratches.Put(s)
 }
 
-// tileRows32 is up to 32 rows of a product, and those of A that come next.
+// first brings the first rows of A into blocks; the others follow while these are multiplied.
+func (s *tileScratch) first(p *PackedB, rows int, a []float32, lda int) {
+	if p.precision == INT8 {
+		s.quantize(p, rows, a, lda)
+	} else {
+		roundRows(rows, p.kBlocks(), &a[0], 4*lda, &s.a[0][0], lastMask(p.k))
+	}
+}
+
+// tileRows32 is up to 32 rows of a product, and those of A that come next if they are to be prepared.
 type tileRows32 struct {
 	p        *PackedB
 	s        *tileScratch
 	m        int
+	a        []byte
 	c        []float32
 	ldc      int
 	e        *Epilogue
 	next     []float32
 	nextRows int
-	rs, cs   int
+	lda      int
 }
 
 func (t *tileRows32) run() {
@@ -261,46 +281,37 @@ func (t *tileRows32) edgeStart(first int) *float32 {
 	return &t.s.bias[0]
 }
 
-// square multiplies more than 16 rows, tileBlocks at a time, and prepares the next ones.
+// square multiplies more than 16 rows, tileBlocks at a time, and rounds the next ones.
 func (t *tileRows32) square(kb int) {
 	p, s := t.p, t.s
 	panels := p.n / 32
 	parts := (kb + tileBlocks - 1) / tileBlocks
 	if panels == 0 {
 		parts = 0
+		if t.nextRows > 0 {
+			roundRows(t.nextRows, kb, &t.next[0], 4*t.lda, &s.a[1][0], lastMask(p.k))
+		}
 	}
 	for part := range parts {
 		k0, k1 := kb*part/parts, kb*(part+1)/parts
-		blocks, skip, at := k1-k0, (kb-(k1-k0))*tileBlock, k0*tileBlock
+		blocks, at := k1-k0, k0*tileBlock
 		start, distance := t.start()
 		if part > 0 {
 			start, distance = &t.c[0], 4*t.ldc
 		}
 		var next *float32
 		if t.nextRows > 0 {
-			next = &t.next[k0*tileDepth*t.cs]
+			next = &t.next[k0*tileDepth]
 		}
-		if t.cs == 1 {
-			mask := maskOf(tileDepth)
-			if k1 == kb {
-				mask = lastMask(p.k)
-			}
-			tilesBF16(panels, blocks, &s.a[0][at], &p.tiles[at], skip, &t.c[0], 4*t.ldc, start, distance, shapesOf[t.m].pointer(),
-				next, 4*t.rs, &s.a[1][at], t.nextRows, (t.nextRows+panels-1)/panels, mask)
-			continue
+		mask := maskOf(tileDepth)
+		if k1 == kb {
+			mask = lastMask(p.k)
 		}
-		rows := tileDepth
-		if t.nextRows == 0 {
-			rows = 0
-		}
-		tilesBF16Fetch(panels, blocks, &s.a[0][at], &p.tiles[at], skip, &t.c[0], 4*t.ldc, start, distance, shapesOf[t.m].pointer(),
-			next, 4*t.cs, rows, (rows+panels-1)/panels)
-	}
-	if t.nextRows > 0 && (t.cs != 1 || panels == 0) {
-		s.round(s.a[1], p.k, t.nextRows, t.next, t.rs, t.cs)
+		tilesBF16(panels, blocks, &t.a[at], &p.tiles[at], (kb-blocks)*tileBlock, &t.c[0], 4*t.ldc, start, distance, shapesOf[t.m].pointer(),
+			next, 4*t.lda, &s.a[1][at], t.nextRows, (t.nextRows+panels-1)/panels, mask)
 	}
 	if rest := p.n % 32; rest > 0 {
-		tilesBF16(1, kb, &s.a[0][0], &p.tiles[panels*kb*tileBlock], 0, &s.edge[0], 4*32, t.edgeStart(32*panels), 0, shapesOf[t.m].pointer(), nil, 0, nil, 0, 0, 0)
+		tilesBF16(1, kb, &t.a[0], &p.tiles[panels*kb*tileBlock], 0, &s.edge[0], 4*32, t.edgeStart(32*panels), 0, shapesOf[t.m].pointer(), nil, 0, nil, 0, 0, 0)
 		t.storeEdge(32*panels, rest, 32)
 	}
 }
@@ -311,10 +322,10 @@ func (t *tileRows32) narrow(kb int) {
 	pairs, size := p.n/64, kb*tileBlock
 	if pairs > 0 {
 		start, distance := t.start()
-		tilesBF16Wide(pairs, kb, &s.a[0][0], &p.tiles[0], size, &t.c[0], 4*t.ldc, start, distance, shapesOf[t.m].pointer())
+		tilesBF16Wide(pairs, kb, &t.a[0], &p.tiles[0], size, &t.c[0], 4*t.ldc, start, distance, shapesOf[t.m].pointer())
 	}
 	if rest := p.n % 64; rest > 0 {
-		tilesBF16Wide(1, kb, &s.a[0][0], &p.tiles[2*pairs*size], size, &s.edge[0], 4*64, t.edgeStart(64*pairs), 0, shapesOf[t.m].pointer())
+		tilesBF16Wide(1, kb, &t.a[0], &p.tiles[2*pairs*size], size, &s.edge[0], 4*64, t.edgeStart(64*pairs), 0, shapesOf[t.m].pointer())
 		t.storeEdge(64*pairs, rest, 64)
 	}
 }

@@ -44,28 +44,28 @@ func (t *tileRows32) int8(kb int) {
 	if t.m <= 16 {
 		pairs := p.n / 64
 		if pairs > 0 {
-			tilesInt8Wide(pairs, kb, &s.a[0][0], &p.tiles[0], &t.c[0], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[0], sums, ^uint64(0), t.bias(0))
+			tilesInt8Wide(pairs, kb, &t.a[0], &p.tiles[0], &t.c[0], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[0], sums, ^uint64(0), t.bias(0))
 		}
 		if rest := p.n % 64; rest > 0 {
-			tilesInt8Wide(1, kb, &s.a[0][0], &p.tiles[2*pairs*size], &t.c[64*pairs], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[64*pairs], sums, 1<<rest-1, t.bias(64*pairs))
+			tilesInt8Wide(1, kb, &t.a[0], &p.tiles[2*pairs*size], &t.c[64*pairs], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[64*pairs], sums, 1<<rest-1, t.bias(64*pairs))
 		}
 		return
 	}
 	var next, inverses *float32
 	var to *byte
 	if t.nextRows > 0 {
-		s.findScales(p.k, t.nextRows, t.next, t.rs, &s.scales[1])
+		s.findScales(p.k, t.nextRows, t.next, t.lda, &s.scales[1])
 		next, inverses, to = &t.next[0], &s.inverses[0], &s.a[1][0]
 	}
 	panels, count := p.n/32, t.nextRows
 	if panels > 0 {
-		tilesInt8(panels, kb, &s.a[0][0], &p.tiles[0], &t.c[0], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[0], sums, ^uint64(0), t.bias(0),
-			next, 4*t.rs, inverses, to, count, (count+panels-1)/panels, tailOf64(p.k), order64)
+		tilesInt8(panels, kb, &t.a[0], &p.tiles[0], &t.c[0], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[0], sums, ^uint64(0), t.bias(0),
+			next, 4*t.lda, inverses, to, count, (count+panels-1)/panels, tailOf64(p.k), order64)
 		count = 0
 	}
 	if rest := p.n % 32; rest > 0 {
-		tilesInt8(1, kb, &s.a[0][0], &p.tiles[panels*size], &t.c[32*panels], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[32*panels], sums, 1<<rest-1, t.bias(32*panels),
-			next, 4*t.rs, inverses, to, count, count, tailOf64(p.k), order64)
+		tilesInt8(1, kb, &t.a[0], &p.tiles[panels*size], &t.c[32*panels], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[32*panels], sums, 1<<rest-1, t.bias(32*panels),
+			next, 4*t.lda, inverses, to, count, count, tailOf64(p.k), order64)
 	}
 }
 

@@ -17,8 +17,7 @@ import (
 const block = 2048
 
 func amx() {
-	tilesBF16(false)
-	tilesBF16(true)
+	tilesBF16()
 	tilesBF16Wide()
 	tilesInt8(false)
 	tilesInt8(true)
@@ -102,25 +101,17 @@ func sums(isWide bool, base, stride, lower Physical, f func(t tmm, at Physical, 
 	f(3, lower, 64)
 }
 
-// tilesBF16 writes the kernel for more than 16 rows. In the shadow of the multiplications it prepares the rows of A that
-// come next, some with each panel: the vector units and most of the loads have nothing else to do. Where A lies as it
-// is they are rounded; of a transposed A the columns are fetched into the second cache, 32 of a block.
-func tilesBF16(fetch bool) {
-	name, what := "tilesBF16", "rounds up to each of the rows at src, lda bytes apart, into\nblocks at dst; mask says which numbers of the last block count."
-	next := "src *float32, lda int, dst *byte, rows, each int, mask uint32"
-	if fetch {
-		next = "src *float32, lda, rows, each int"
-		name, what = "tilesBF16Fetch", "fetches 128 bytes of up to each of the rows\nof each block of a transposed A, which begins at src, lda bytes apart."
-	}
-	kernel(name, `computes C = start + A·B for 17 to 32 rows (shapes) and some panels of kb blocks, behind each of which skip bytes are
-left out. Rows of start lie distance bytes apart; it may be nil. With each panel it `+what,
-		"func(panels, kb int, a, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, "+next+")")
+// tilesBF16 writes the kernel for more than 16 rows. In the shadow of the multiplications it rounds the rows of A that
+// come next, some with each panel: the vector units and most of the loads have nothing else to do.
+func tilesBF16() {
+	kernel("tilesBF16", `computes C = start + A·B for 17 to 32 rows (shapes) and some panels of kb blocks, behind each of which skip bytes are
+left out. Rows of start lie distance bytes apart; it may be nil. With each panel it rounds up to each of the rows at src,
+lda bytes apart, into blocks at dst; mask says which numbers of the last block count.`,
+		"func(panels, kb int, a, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, rows, each int, mask uint32)")
 	source, target, now, from, to, left := R12, R14, R8, RDI, RSI, R13
 	take("shapes", RAX)
 	ldtilecfg()
-	if !fetch {
-		tailMasks()
-	}
+	tailMasks()
 	take("b", bAt)
 	take("c", cAt)
 	take("ldc", cStride)
@@ -134,60 +125,41 @@ left out. Rows of start lie distance bytes apart; it may be nil. With each panel
 	SUBQ(now, arg("rows"))
 	startSums(false)
 	take("src", source)
-	if !fetch {
-		take("dst", target)
-		KXNORW(K1, K1, K1)
-		KXNORW(K2, K2, K2)
-	}
+	take("dst", target)
+	KXNORW(K1, K1, K1)
+	KXNORW(K2, K2, K2)
 	take("kb", steps)
 	take("a", aAt)
 	Label("step")
 	square(tdpbf16ps)
 	TESTQ(now, now)
-	JZ(LabelRef("prepared"))
-	if !fetch {
-		CMPQ(steps, U8(1))
-		JNE(LabelRef("prepare"))
-		KMOVW(K3, K1)
-		KMOVW(K4, K2)
-		Label("prepare")
-	}
+	JZ(LabelRef("rounded"))
+	CMPQ(steps, U8(1))
+	JNE(LabelRef("round"))
+	KMOVW(K3, K1)
+	KMOVW(K4, K2)
+	Label("round")
 	MOVQ(source, from)
-	if !fetch {
-		MOVQ(target, to)
-	}
+	MOVQ(target, to)
 	MOVQ(now, left)
 	Label("row")
-	if fetch {
-		PREFETCHT1(Mem{Base: from})
-		PREFETCHT1(Mem{Base: from, Disp: 64})
-	} else {
-		roundChunk(from, to)
-		ADDQ(U8(64), to)
-	}
+	roundChunk(from, to)
 	ADDQ(R9, from)
+	ADDQ(U8(64), to)
 	DECQ(left)
 	JNZ(LabelRef("row"))
-	if fetch {
-		MOVQ(R9, left)
-		SHLQ(U8(5), left)
-		ADDQ(left, source)
-	} else {
-		ADDQ(U8(128), source)
-		ADDQ(I32(block), target)
-	}
-	Label("prepared")
+	ADDQ(U8(128), source)
+	ADDQ(I32(block), target)
+	Label("rounded")
 	DECQ(steps)
 	JNZ(LabelRef("step"))
 	sums(false, cAt, cStride, R13, func(t tmm, at Physical, disp int32) { tilestore(t, at, cStride, disp) })
 	MOVQ(now, RAX)
 	IMULQ(R9, RAX)
 	ADDQ(RAX, arg("src"))
-	if !fetch {
-		MOVQ(now, RAX)
-		SHLQ(U8(6), RAX)
-		ADDQ(RAX, arg("dst"))
-	}
+	MOVQ(now, RAX)
+	SHLQ(U8(6), RAX)
+	ADDQ(RAX, arg("dst"))
 	ADDQ(I32(128), cAt)
 	ADDQ(arg("skip"), bAt)
 	DECQ(arg("panels"))
@@ -338,19 +310,26 @@ columns count, and order how 16 and 16 numbers are laid in pairs.`,
 	RET()
 }
 
-// turnColumns writes the conversion of A given as its transpose.
+// turnColumns writes the conversion of A given as its transpose. It takes 32 rows after the other, all columns of each, for
+// then lines and pages lie one behind the other.
 func turnColumns() {
-	kernel("turnColumns", `rounds 32 kb rows of 16 numbers at src, lda bytes apart, and turns them into 16 rows of kb blocks at dst; mask says
-which of the 16 count.`,
-		"func(kb int, src *float32, lda int, dst *byte, mask uint32, order *uint16)")
-	tailMasks()
+	kernel("turnColumns", `rounds 32 kb rows of cols numbers at src, lda bytes apart, and turns them into rows: those of the first 32 columns
+into kb blocks at dst, those of the next 32 size bytes behind them, and so on.`,
+		"func(kb, cols int, src *float32, lda int, dst *byte, size int, order *uint16)")
 	take("order", RAX)
-	take("src", RSI)
 	take("lda", R9)
-	take("dst", RDI)
 	take("kb", RBX)
 	Label("block")
+	take("cols", R8)
+	take("src", R12)
+	take("dst", RDI)
+	MOVQ(U32(1024), R10) // from the first tile of a block to the second, then to the next block
+	Label("tile")
 	VMOVDQU64(Mem{Base: RAX}, Z31)
+	MOVL(U32(0xffff), EDX)
+	BZHIL(R8L, EDX, EDX)
+	KMOVW(EDX, K3)
+	MOVQ(R12, RSI)
 	rows := zmms[:16]
 	for i := range 16 {
 		VMOVUPS_Z(Mem{Base: RSI}, K3, Z16)
@@ -359,7 +338,16 @@ which of the 16 count.`,
 		LEAQ(Mem{Base: RSI, Index: R9, Scale: 2}, RSI)
 	}
 	storeTurned(rows)
-	ADDQ(I32(block), RDI)
+	ADDQ(R10, RDI)
+	NEGQ(R10)
+	ADDQ(arg("size"), R10)
+	ADDQ(U8(64), R12)
+	SUBQ(U8(16), R8)
+	JG(LabelRef("tile"))
+	MOVQ(R9, RDX)
+	SHLQ(U8(5), RDX)
+	ADDQ(RDX, arg("src"))
+	ADDQ(I32(block), arg("dst"))
 	DECQ(RBX)
 	JNZ(LabelRef("block"))
 	VZEROUPPER()
