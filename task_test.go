@@ -48,3 +48,28 @@ func TestATaggerHasItsOwnSettingsButForThoseThatWereChosen(t *testing.T) {
 		t.Errorf("a family without states of tokens: %v; %s", err, Way(err))
 	}
 }
+
+func TestTokensAreWholeWhereEntitiesAre(t *testing.T) {
+	row := func(s, entity string) data.Row {
+		at := strings.Index(s, entity)
+		return data.Row{Text: s, Entities: []data.Entity{{Start: at, End: at + len(entity), Label: "LOC"}}}
+	}
+	for _, c := range []struct {
+		name string
+		rows []data.Row
+		want string
+	}{
+		{"entities of words", []data.Row{row("He lives in Berlin.", "Berlin"), row("The U.S. won 3-1", "U.S.")}, "whole"},
+		{"parts of words", []data.Row{row("He lives in Berlin.", "Berlin"), row("A Berlin-based firm", "Berlin")}, "word"},
+		{"Chinese", []data.Row{row("他住在柏林", "柏林")}, "char"},
+	} {
+		p, err := Preset("lstm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Task, p.Model.Head = data.Tags, data.Tags
+		if p.suitScript(c.rows); p.Tokenizer.Kind != c.want {
+			t.Errorf("%s: %s", c.name, p.Tokenizer.Kind)
+		}
+	}
+}

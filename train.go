@@ -231,7 +231,7 @@ func (c *Config) suitScript(rows []data.Row) {
 		switch {
 		case chinese && c.Model.Family != "ngram":
 			c.Tokenizer.Kind = "char"
-		case c.Task == data.Tags:
+		case c.Task == data.Tags && c.endsAtWords(rows):
 			c.Tokenizer.Kind = "whole"
 		default:
 			c.Tokenizer.Kind = "word"

@@ -247,13 +247,24 @@ func (tr *Trainer) step() (*Step, error) {
 	tr.optimizer.Step(tr.pool, s.Step, rate)
 	if tr.average != nil {
 		// The average follows quickly at first, when it has seen little.
-		decay := float32(min(tr.config.Average, float64(1+s.Step)/float64(10+s.Step)))
-		kernel.Scale(decay, tr.average)
-		kernel.Axpy(1-decay, m.Params.Values(), tr.average)
+		tr.follow(float32(min(tr.config.Average, float64(1+s.Step)/float64(10+s.Step))))
 	}
 	s.Step++
 	s.LossSum += value
 	return &Step{Step: s.Step, Steps: steps, Epoch: s.Epoch + 1, Loss: value, LearningRate: rate, GradientNorm: norm, Tokens: tokens}, nil
+}
+
+// follow moves the average towards the weights, block by block: the second pass over one finds it in the cache.
+func (tr *Trainer) follow(decay float32) {
+	const block = 1 << 12
+	weights := tr.model.Params.Values()
+	tr.pool.For((len(weights)+block-1)/block, 4, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			from, to := i*block, min((i+1)*block, len(weights))
+			kernel.Scale(decay, tr.average[from:to])
+			kernel.Axpy(1-decay, weights[from:to], tr.average[from:to])
+		}
+	})
 }
 
 // gradients adds those of the current batch and returns its loss.
