@@ -1,8 +1,8 @@
-//go:build !amd64 || noasm
+//go:build (!amd64 && !arm64) || noasm
 
 package kernel
 
-// The steps of recurrent cells have assembly on amd64 alone.
+// There is no assembly of the steps of recurrent cells here.
 
 func lstmFast(_ level, _, _ int, _, _, _, _, _ []float32) bool                     { return false }
 func lstmGradFast(_ level, _, _ int, _, _, _, _, _ []float32) bool                 { return false }

@@ -29,6 +29,11 @@ func mulNEON(n int, x, y, z *float32)
 //go:noescape
 func mulAddNEON(n int, x, y, z *float32)
 
+// roundNEON computes y = x rounded to bfloat16; NaN stays.
+//
+//go:noescape
+func roundNEON(n int, x, y *float32)
+
 // dotNEON computes Σ x·y.
 //
 //go:noescape
@@ -158,6 +163,26 @@ func addBiasNEON(rows, cols int, x, bias *float32)
 //
 //go:noescape
 func columnSumsNEON(rows, cols, stride int, x, sums *float32)
+
+// lstmNEON computes a step of an LSTM; prev may be nil.
+//
+//go:noescape
+func lstmNEON(rows, hidden int, gates, prev, c, tanhC, h *float32)
+
+// lstmGradNEON computes the backward of a step of an LSTM; prev may be nil.
+//
+//go:noescape
+func lstmGradNEON(rows, hidden int, gates, prev, tanhC, dh, dc *float32)
+
+// gruNEON computes a step of a GRU; ld is the distance of the rows of prev, which may be nil, in bytes.
+//
+//go:noescape
+func gruNEON(rows, hidden int, gates, product, prev *float32, ld int, nProduct, h *float32)
+
+// gruGradNEON computes the backward of a step of a GRU; ld is the distance of the rows of prev, which may be nil, in bytes.
+//
+//go:noescape
+func gruGradNEON(rows, hidden int, gates, dproduct, prev *float32, ld int, nProduct, dh *float32)
 
 // adamwNEON computes a step of AdamW.
 //

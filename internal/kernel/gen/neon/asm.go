@@ -45,6 +45,7 @@ var (
 	faddp       = op{"faddp" + same, 0x6e20d400} // sums of pairs of n, then of m
 	fmaxp       = op{"fmaxp" + same, 0x6e20f400}
 	fcmgt       = op{"fcmgt" + same, 0x6ea0e400} // all bits of a lane where n > m
+	fcmeq       = op{"fcmeq" + same, 0x4e20e400}
 	fabs        = op{"fabs" + two, 0x4ea0f800}
 	fneg        = op{"fneg" + two, 0x6ea0f800}
 	fsqrt       = op{"fsqrt" + two, 0x6ea1f800}
@@ -60,6 +61,7 @@ var (
 	fmls      = op{text: "VFMLS V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"} // d -= n·m
 	add       = op{text: "VADD V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"}
 	shl23     = op{text: "VSHL $23, V%[2]d.S4, V%[1]d.S4"}
+	ushr16    = op{text: "VUSHR $16, V%[2]d.S4, V%[1]d.S4"}
 	bit       = op{text: "VBIT V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"} // d = n where m is set
 	zero      = op{text: "VEOR V%[1]d.B16, V%[1]d.B16, V%[1]d.B16"}
 	dup       = op{text: "VDUP V%[2]d.S[0], V%[1]d.S4"}

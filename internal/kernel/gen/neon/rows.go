@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -13,6 +14,7 @@ func rows(f *file) {
 	softmax(f)
 	norms(f)
 	columns(f)
+	cells(f)
 	adamw(f)
 }
 
@@ -56,6 +58,14 @@ func arithmetic(file *file) {
 	elementwise(file, "mulAdd", "z += x·y", "", xyz, "z", 4, nil, func(f *function, x []vec) vec {
 		f.on(fmla, x[2], x[0], x[1])
 		return x[2]
+	})
+	elementwise(file, "round", "y = x rounded to bfloat16; NaN stays", "", x, "y", 1, nil, func(f *function, x []vec) vec {
+		bits := math.Float32frombits
+		odd := f.do(and, f.do(ushr16, x[0]), f.c(bits(1))) // ties go to even
+		rounded := f.do(bic, f.do(add, f.do(add, x[0], odd), f.c(bits(0x7fff))), f.c(bits(0xffff)))
+		y := f.do(mov, x[0])
+		f.on(bit, y, rounded, f.do(fcmeq, x[0], x[0]))
+		return y
 	})
 	reduce(file, "dot", "Σ x·y", xy, 0, fadd, faddp, func(v view, x []vec, sum vec) { v.on(fmla, sum, x[0], x[1]) })
 	reduce(file, "squares", "Σ x²", x, 0, fadd, faddp, func(v view, x []vec, sum vec) { v.on(fmla, sum, x[0], x[0]) })
