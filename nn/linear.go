@@ -118,8 +118,7 @@ func (t *Tape) linearBackward(x *Var, d []float32, w, b *Param) {
 	if !w.Frozen {
 		t.addWeightGradient(w.Grad, in, d, out, x.Data, in, in, x.Rows)
 	}
-	packed := t.pack()
-	packed.Pack(t.Precision, out, in, w.Data, in)
+	packed := t.packed(w)
 	dx, fresh := x.gradient()
 	t.multiply(d, x.Rows, packed, dx, kernel.Epilogue{Accumulate: !fresh})
 }
@@ -139,8 +138,21 @@ func (t *Tape) packedT(w *Param) *kernel.PackedB {
 	if w.packed != nil {
 		return w.packed
 	}
-	p := t.pack()
-	p.PackT(t.Precision, w.Width(), w.Shape[0], w.Data, w.Width())
+	p := t.packs.next()
+	p.Reserve(t.Precision, w.Width(), w.Shape[0])
+	if t.serial() {
+		p.FillT(0, p.Parts(), w.Data, w.Width())
+	} else {
+		t.pool.For(p.Parts(), 1, func(lo, hi int) { p.FillT(lo, hi, w.Data, w.Width()) })
+	}
+	return p
+}
+
+// packed returns w, seen as [out, in], packed for products of gradients with it, in a backward pass.
+func (t *Tape) packed(w *Param) *kernel.PackedB {
+	p := t.packs.next()
+	p.Reserve(t.Precision, w.Shape[0], w.Width())
+	t.pool.For(p.Parts(), 1, func(lo, hi int) { p.Fill(lo, hi, w.Data, w.Width()) })
 	return p
 }
 

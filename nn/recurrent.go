@@ -71,8 +71,7 @@ func (t *Tape) Recurrent(cell Cell, x *Var, offsets []int32, directions []Recurr
 
 func (t *Tape) recurrentBackward(runs []*recurrence, x, states, final *Var) {
 	for _, r := range runs {
-		r.whhBack = t.pack()
-		r.whhBack.Pack(t.Precision, r.width, r.hidden, r.layer.WHH.Data, r.hidden)
+		r.whhBack = t.packed(r.layer.WHH)
 		r.dh, r.dc = t.arena.Raw(len(r.order)*r.hidden), t.arena.Floats(len(r.order)*r.hidden)
 		r.dproduct = r.gates
 		if r.cell == GRU {
@@ -294,8 +293,7 @@ func (r *recurrence) collect(t *Tape, x *Var) {
 		kernel.Add(l.BIH.Grad, bias)
 		kernel.Add(l.BHH.Grad, bias)
 	}
-	packed := t.pack()
-	packed.Pack(t.Precision, w, in, l.WIH.Data, in)
+	packed := t.packed(l.WIH)
 	dx := r.inputs[:rows*in] // their content is used up
 	t.multiply(r.gates, rows, packed, dx, kernel.Epilogue{})
 	sum := x.Gradient()

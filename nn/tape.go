@@ -203,9 +203,6 @@ func (t *Tape) wrap(data []float32, rows, cols int) *Var {
 	return v
 }
 
-// pack returns scratch for a packed matrix that lives until the next Begin.
-func (t *Tape) pack() *kernel.PackedB { return t.packs.next() }
-
 // serial tells that there is one worker. Operations then call their loop as it is: a function handed to other
 // goroutines would have to be allocated.
 func (t *Tape) serial() bool { return t.pool.Workers() == 1 }

@@ -118,7 +118,7 @@ func (p *PackedB) productInBlocks(m, n, k int, a []float32, rsa, csa int, b []fl
 	for j := 0; j < n; j += width {
 		for block := range blocks {
 			k0, k1 := k*block/blocks, k*(block+1)/blocks
-			p.pack(k1-k0, min(width, n-j), b[min(k0*rsb+j*csb, len(b)):], rsb, csb)
+			p.packAs(F32, k1-k0, min(width, n-j), b[min(k0*rsb+j*csb, len(b)):], rsb, csb)
 			p.multiply(m, a[min(k0*csa, len(a)):], rsa, csa, c[j:], ldc, &Epilogue{Accumulate: acc || block > 0})
 		}
 	}

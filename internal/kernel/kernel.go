@@ -93,7 +93,7 @@ func selfTest(l level) error {
 	var got, want [m * n]float32
 	plainGemm(m, n, k, a[:], k, 1, b[:], n, want[:], n)
 	p := PackedB{level: l}
-	p.pack(k, n, b[:], n, 1)
+	p.packAs(F32, k, n, b[:], n, 1)
 	p.multiply(m, a[:], k, 1, got[:], n, &Epilogue{})
 	if got != want { // small whole numbers: exact
 		return fmt.Errorf("its matrix product is wrong on this processor")

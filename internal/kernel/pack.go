@@ -23,48 +23,91 @@ func (p *PackedB) Cols() int { return p.n }
 
 // Pack takes B of [k, n]; the memory of an earlier one is reused.
 func (p *PackedB) Pack(prec Precision, k, n int, b []float32, ldb int) {
-	check("B", b, k, n, ldb)
-	p.level = current
-	p.packAs(prec, k, n, b, ldb, 1)
+	p.Reserve(prec, k, n)
+	p.Fill(0, p.Parts(), b, ldb)
 }
 
 // PackT takes B as its transpose, [n, k].
 func (p *PackedB) PackT(prec Precision, k, n int, b []float32, ldb int) {
-	check("B", b, n, k, ldb)
-	p.level = current
-	p.packAs(prec, k, n, b, 1, ldb)
+	p.Reserve(prec, k, n)
+	p.FillT(0, p.Parts(), b, ldb)
 }
 
+// Reserve makes room for B of [k, n], to be packed by Fill or FillT in parts, by several workers at once.
+func (p *PackedB) Reserve(prec Precision, k, n int) { p.reserve(current, prec, k, n) }
+
+// partColumns are the columns of a part: whole panels of every variant.
+const partColumns = 64
+
+// Parts returns how many parts there are to fill.
+func (p *PackedB) Parts() int {
+	if p.level == levelGo || p.precision == INT8 {
+		return 1
+	}
+	return (p.n + partColumns - 1) / partColumns
+}
+
+// Fill packs the parts [lo, hi) of B.
+func (p *PackedB) Fill(lo, hi int, b []float32, ldb int) {
+	check("B", b, p.k, p.n, ldb)
+	p.fillParts(lo, hi, b, ldb, 1)
+}
+
+// FillT is Fill with B given as its transpose, [n, k].
+func (p *PackedB) FillT(lo, hi int, b []float32, ldb int) {
+	check("B", b, p.n, p.k, ldb)
+	p.fillParts(lo, hi, b, 1, ldb)
+}
+
+func (p *PackedB) fillParts(lo, hi int, b []float32, rs, cs int) {
+	if p.Parts() == 1 {
+		p.fill(0, p.n, b, rs, cs)
+	} else {
+		p.fill(lo*partColumns, min(hi*partColumns, p.n), b, rs, cs)
+	}
+}
+
+// packAs takes the element in row i and column j from b[i*rs+j*cs], where one of the distances is 1.
 func (p *PackedB) packAs(prec Precision, k, n int, b []float32, rs, cs int) {
-	p.precision = prec
-	if p.tiled() {
-		p.packTiles(k, n, b, rs, cs)
-		return
-	}
-	if prec == INT8 {
-		p.packInt8(k, n, b, rs, cs)
-		return
-	}
-	p.pack(k, n, b, rs, cs)
-	if prec == BF16 {
-		roundRow(p.level, p.data, p.data)
+	p.reserve(p.level, prec, k, n)
+	p.fill(0, n, b, rs, cs)
+}
+
+func (p *PackedB) reserve(l level, prec Precision, k, n int) {
+	p.level, p.precision, p.k, p.n = l, prec, k, n
+	switch {
+	case p.tiled():
+		p.reserveTiles()
+	case prec != INT8:
+		width := panelWidth(l, n)
+		p.panel, p.row, p.size = width, width, k*width+gap
+		p.data = alignedFloats(p.data, (n+width-1)/max(width, 1)*p.size)
 	}
 }
 
-// pack takes the element in row i and column j from b[i*rs+j*cs], where one of the distances is 1.
-func (p *PackedB) pack(k, n int, b []float32, rs, cs int) {
-	width := panelWidth(p.level, n)
-	p.k, p.n, p.panel, p.row, p.size = k, n, width, width, k*width+gap
-	if n == 0 || k == 0 {
+// fill packs the columns [lo, hi), whole panels but at the end.
+func (p *PackedB) fill(lo, hi int, b []float32, rs, cs int) {
+	switch {
+	case p.precision == INT8 && !p.tiled():
+		p.packInt8(p.k, p.n, b, rs, cs)
+		return
+	case p.n == 0 || p.k == 0 || lo == hi:
+		return
+	case p.tiled():
+		p.fillTiles(lo, hi, b, rs, cs)
 		return
 	}
-	p.data = alignedFloats(p.data, (n+width-1)/width*p.size)
+	width := p.panel
+	data := p.data[lo/width*p.size : (hi+width-1)/width*p.size]
 	if cs == 1 {
-		copyPanels(p.level, k, n, b, rs, width, width, p.data, p.size)
-		return
+		copyPanels(p.level, p.k, hi-lo, b[lo:], rs, width, width, data, p.size)
+	} else {
+		for j := lo; j < hi; j += width {
+			transposePanel(p.level, min(width, hi-j), p.k, b[j*cs:], cs, data[(j-lo)/width*p.size:], width)
+		}
 	}
-	for j := 0; j < n; j += width {
-		transposePanel(p.level, min(width, n-j), k, b[j*cs:], cs, p.data[j/width*p.size:], width)
+	if p.precision == BF16 {
+		roundRow(p.level, data, data)
 	}
 }
 

@@ -95,31 +95,30 @@ func maskOf(n int) uint32 { return uint32(1<<n - 1) }
 // lastMask is that of the numbers in the last block of k.
 func lastMask(k int) uint32 { return maskOf((k-1)%tileDepth + 1) }
 
-// packTiles rounds B into panels of 32 columns, an even number of them.
-func (p *PackedB) packTiles(k, n int, b []float32, rs, cs int) {
-	p.k, p.n = k, n
-	size := p.kBlocks() * tileBlock
-	panels := (n + 63) / 64 * 2
-	p.tiles = aligned(p.tiles, panels*size)
-	if size == 0 || n == 0 {
-		return
-	}
+// reserveTiles makes room for panels of 32 columns, an even number of them.
+func (p *PackedB) reserveTiles() {
+	p.tiles = aligned(p.tiles, (p.n+63)/64*2*p.kBlocks()*tileBlock)
+}
+
+// fillTiles packs the columns [lo, hi).
+func (p *PackedB) fillTiles(lo, hi int, b []float32, rs, cs int) {
 	if p.precision == INT8 {
 		p.packInt8Tiles(b, rs, cs)
 		return
 	}
+	size := p.kBlocks() * tileBlock
 	s := tileScratches.Get().(*tileScratch)
-	for j := range panels {
+	for j := lo / 32; j < (hi+63)/64*2; j++ {
 		dst := p.tiles[j*size : (j+1)*size]
-		cols := min(max(n-32*j, 0), 32)
+		cols := min(max(p.n-32*j, 0), 32)
 		switch {
 		case cols == 0:
 			clear(dst)
 		case cs == 1:
-			s.packRows(dst, k, cols, b[32*j:], rs)
+			s.packRows(dst, p.k, cols, b[32*j:], rs)
 		default:
 			for half := range 2 {
-				s.packColumns(dst[1024*half:], k, min(max(cols-16*half, 0), 16), b, (32*j+16*half)*cs, cs)
+				s.packColumns(dst[1024*half:], p.k, min(max(cols-16*half, 0), 16), b, (32*j+16*half)*cs, cs)
 			}
 		}
 	}

@@ -5,5 +5,6 @@ package kernel
 // There are no tiles here.
 
 func (*PackedB) tiled() bool                                                                 { return false }
-func (*PackedB) packTiles(_, _ int, _ []float32, _, _ int)                                   {}
+func (*PackedB) reserveTiles()                                                               {}
+func (*PackedB) fillTiles(_, _ int, _ []float32, _, _ int)                                   {}
 func (*PackedB) multiplyTiles(_ int, _ []float32, _, _ int, _ []float32, _ int, _ *Epilogue) {}
