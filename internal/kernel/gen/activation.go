@@ -6,18 +6,8 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
-)
 
-// √(2/π), twice: the factor of the inner function of GELU's approximation, within the exponent of a sigmoid.
-var (
-	geluFactor = float32(2 * math.Sqrt(2/math.Pi))
-	geluCube   = float32(2 * math.Sqrt(2/math.Pi) * 0.044715)
-)
-
-// Beyond these, the derivatives of GELU's approximation and of SiLU are 0 or 1; before, their exponentials are finite.
-const (
-	geluEnd = float32(9.9)
-	siluEnd = float32(85)
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel/gen/series"
 )
 
 func activations(s set) {
@@ -38,11 +28,11 @@ func activations(s set) {
 	})
 	unary("geluTanh", "y = x·sigmoid(√(8/π)·(x + 0.044715·x³))", func() {
 		s.hoistExp()
-		s.hoist(-geluFactor, -geluCube, 1)
+		s.hoist(-series.GeluFactor, -series.GeluCube, 1)
 	}, func(x VecVirtual) VecVirtual {
-		v, u := s.vec(), s.register(-geluCube)
+		v, u := s.vec(), s.register(-series.GeluCube)
 		VMULPS(x, x, v)
-		VFMADD213PS(s.c(-geluFactor), v, u)
+		VFMADD213PS(s.c(-series.GeluFactor), v, u)
 		VMULPS(x, u, u)
 		e := s.exp(u)
 		VADDPS(s.c(1), e, e)
@@ -99,22 +89,22 @@ func derivatives(s set) {
 	})
 	binary("geluTanh", "dx = dy·GeluTanh'(x)", func() {
 		s.hoistExp()
-		s.hoist(-geluFactor, -geluCube, -3*geluCube, 1, geluEnd, -geluEnd)
+		s.hoist(-series.GeluFactor, -series.GeluCube, -3*series.GeluCube, 1, series.GeluEnd, -series.GeluEnd)
 	}, func(x VecVirtual) VecVirtual {
-		s.clamp(x, geluEnd)
-		square, u, slope := s.vec(), s.register(-geluCube), s.register(-3*geluCube)
+		s.clamp(x, series.GeluEnd)
+		square, u, slope := s.vec(), s.register(-series.GeluCube), s.register(-3*series.GeluCube)
 		VMULPS(x, x, square)
-		VFMADD213PS(s.c(-geluFactor), square, u)
-		VFMADD213PS(s.c(-geluFactor), square, slope)
+		VFMADD213PS(s.c(-series.GeluFactor), square, u)
+		VFMADD213PS(s.c(-series.GeluFactor), square, slope)
 		VMULPS(x, u, u)
 		VMULPS(x, slope, slope)
 		return s.gateSlope(u, slope)
 	})
 	binary("silu", "dx = dy·Silu'(x)", func() {
 		s.hoistSigmoid()
-		s.hoist(siluEnd, -siluEnd)
+		s.hoist(series.SiluEnd, -series.SiluEnd)
 	}, func(x VecVirtual) VecVirtual {
-		s.clamp(x, siluEnd)
+		s.clamp(x, series.SiluEnd)
 		v := s.vec()
 		s.xor(s.c(signBit), x, v)
 		return s.gateSlope(v, v)

@@ -1,17 +1,9 @@
 package main
 
-import "math"
+import (
+	"math"
 
-// √(2/π), twice: the factor of the inner function of GELU's approximation, within the exponent of a sigmoid.
-var (
-	geluFactor = float32(2 * math.Sqrt(2/math.Pi))
-	geluCube   = float32(2 * math.Sqrt(2/math.Pi) * 0.044715)
-)
-
-// Beyond these, the derivatives of GELU's approximation and of SiLU are 0 or 1; before, their exponentials are finite.
-const (
-	geluEnd = float32(9.9)
-	siluEnd = float32(85)
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel/gen/series"
 )
 
 func activations(file *file) {
@@ -27,8 +19,8 @@ func activations(file *file) {
 		return f.do(fmul, x, d)
 	})
 	unary("geluTanh", "y = x·sigmoid(√(8/π)·(x + 0.044715·x³))", func(f *function, x vec) vec {
-		u := f.register(-geluFactor)
-		f.on(fmla, u, f.do(fmul, x, x), f.c(-geluCube))
+		u := f.register(-series.GeluFactor)
+		f.on(fmla, u, f.do(fmul, x, x), f.c(-series.GeluCube))
 		return f.do(fdiv, x, f.do(fadd, f.c(1), f.exp(f.do(fmul, x, u))))
 	})
 	unary("silu", "y = x·sigmoid(x)", func(f *function, x vec) vec {
@@ -62,14 +54,14 @@ func derivatives(file *file) {
 		return d
 	})
 	slope("geluTanh", "dx = dy·GeluTanh'(x)", func(f *function, x vec) vec {
-		x = f.clamp(x, geluEnd)
-		square, u, inner := f.do(fmul, x, x), f.register(-geluFactor), f.register(-geluFactor)
-		f.on(fmla, u, square, f.c(-geluCube))
-		f.on(fmla, inner, square, f.c(-3*geluCube))
+		x = f.clamp(x, series.GeluEnd)
+		square, u, inner := f.do(fmul, x, x), f.register(-series.GeluFactor), f.register(-series.GeluFactor)
+		f.on(fmla, u, square, f.c(-series.GeluCube))
+		f.on(fmla, inner, square, f.c(-3*series.GeluCube))
 		return f.gateSlope(f.do(fmul, x, u), f.do(fmul, x, inner))
 	})
 	slope("silu", "dx = dy·Silu'(x)", func(f *function, x vec) vec {
-		u := f.do(fneg, f.clamp(x, siluEnd))
+		u := f.do(fneg, f.clamp(x, series.SiluEnd))
 		return f.gateSlope(u, u)
 	})
 }
