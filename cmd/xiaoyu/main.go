@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -27,6 +29,9 @@ func run(args []string) int {
 	// After the first signal the next one ends the process at once, as if nothing had been caught.
 	context.AfterFunc(ctx, stop)
 	term := newTerminal(os.Stdout, os.Stderr)
+	for _, warning := range kernel.Warnings() {
+		term.Note("note: %s", warning)
+	}
 	root := newRoot(term)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -11,12 +12,15 @@ import (
 )
 
 func versionCommand(term *terminal) *cobra.Command {
-	var asJSON bool
+	var asJSON, kernels bool
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, and the kernel that this processor runs",
 		Args:  exactly(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
+			if kernels {
+				return printKernels(term, asJSON)
+			}
 			if asJSON {
 				return term.printJSON(map[string]string{"version": xiaoyu.Version(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "kernel": kernel.Name()})
 			}
@@ -24,6 +28,27 @@ func versionCommand(term *terminal) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&kernels, "kernels", false, "list the kernels of this program, which works here, and which is used and why")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return cmd
+}
+
+// printKernels tests all variants of internal/kernel and prints one a line, the best first.
+func printKernels(term *terminal, asJSON bool) error {
+	list := kernel.Variants()
+	slices.Reverse(list)
+	if asJSON {
+		return term.printJSON(list)
+	}
+	for _, v := range list {
+		state := "works"
+		switch {
+		case v.Chosen:
+			state = "in use: " + v.Why
+		case !v.Available:
+			state = "not usable: " + v.Why
+		}
+		fmt.Fprintf(term.out, "%-7s %s\n", v.Name, state)
+	}
+	return nil
 }
