@@ -66,11 +66,11 @@ func BenchmarkForward(b *testing.B) {
 						worker.batch.Tokens.Append(ids)
 					}
 					for range 3 {
-						m.logits(worker)
+						m.logits(worker, false)
 					}
 					b.ReportAllocs()
 					for b.Loop() {
-						m.logits(worker)
+						m.logits(worker, false)
 					}
 				})
 			}

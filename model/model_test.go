@@ -340,8 +340,38 @@ func TestRareNGramsAreExplained(t *testing.T) {
 	}
 }
 
+// TestALargePassOnAllProcessors gives what it gives on one, from many goroutines at once.
+func TestALargePassOnAllProcessors(t *testing.T) {
+	for _, family := range []string{"transformer", "lstm"} {
+		m := small(t, family)
+		m.Params.Freeze(nn.F32)
+		w := m.worker()
+		for i := 0; w.batch.Tokens.Tokens()*m.Params.Dense() < wideWork; i++ {
+			m.Encode(&w.batch, &w.sample, texts[i%len(texts)], "")
+		}
+		want := slices.Clone(m.logits(w, false).Data)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				own := m.worker()
+				own.batch = w.batch
+				for i, v := range m.logits(own, true).Data {
+					if d := v - want[i]; d > 1e-5 || d < -1e-5 {
+						t.Errorf("%s: logit %d is %v, want %v", family, i, v, want[i])
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
 // TestForwardAllocatesNothing: once its memory has grown, a pass over a batch allocates nothing, for any family.
 func TestForwardAllocatesNothing(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector makes sync.Pool forget")
+	}
 	for _, family := range Families() {
 		m := small(t, family)
 		m.Params.Freeze(nn.F32)
@@ -350,9 +380,9 @@ func TestForwardAllocatesNothing(t *testing.T) {
 			m.Encode(&w.batch, &w.sample, s, "")
 		}
 		for range 3 {
-			m.logits(w)
+			m.logits(w, false)
 		}
-		if n := testing.AllocsPerRun(20, func() { m.logits(w) }); n != 0 {
+		if n := testing.AllocsPerRun(20, func() { m.logits(w, false) }); n != 0 {
 			t.Errorf("%s: %v allocations a pass", family, n)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/xiaoyu-slm/xiaoyu/internal/parallel"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
@@ -74,13 +75,13 @@ func (m *Model) PredictQueries(ctx context.Context, queries []Query) ([]Predicti
 	out := make([]Prediction, len(queries))
 	parts := min(runtime.GOMAXPROCS(0), (len(queries)+partTexts-1)/partTexts)
 	if parts <= 1 {
-		return out, m.predictRange(ctx, queries, out)
+		return out, m.predictRange(ctx, queries, out, true)
 	}
 	var wg sync.WaitGroup
 	errs := make([]error, parts)
 	for i := range parts {
 		lo, hi := len(queries)*i/parts, len(queries)*(i+1)/parts
-		wg.Go(func() { errs[i] = m.predictRange(ctx, queries[lo:hi], out[lo:hi]) })
+		wg.Go(func() { errs[i] = m.predictRange(ctx, queries[lo:hi], out[lo:hi], false) })
 	}
 	wg.Wait()
 	return out, cmp.Or(errs...)
@@ -173,7 +174,8 @@ func (m *Model) worker() *worker {
 	return &worker{tape: nn.NewTape(nil)}
 }
 
-func (m *Model) predictRange(ctx context.Context, queries []Query, out []Prediction) error {
+// predictRange fills out; alone tells that no other goroutine works for the same call.
+func (m *Model) predictRange(ctx context.Context, queries []Query, out []Prediction, alone bool) error {
 	w := m.worker()
 	defer m.workers.Put(w)
 	g, _ := m.Head.(*tagger)
@@ -193,7 +195,7 @@ func (m *Model) predictRange(ctx context.Context, queries []Query, out []Predict
 			}
 			at++
 		}
-		logits := m.logits(w)
+		logits := m.logits(w, alone)
 		for i := range at - first {
 			p := m.Head.Predict(logits, &w.batch, i)
 			if g != nil {
@@ -205,8 +207,28 @@ func (m *Model) predictRange(ctx context.Context, queries []Query, out []Predict
 	return nil
 }
 
-// logits runs the batch of w.
-func (m *Model) logits(w *worker) *nn.Var {
+// wide are all processors together, for one pass at a time: few texts, but much work.
+var wide struct {
+	sync.Mutex
+	pool *parallel.Pool
+}
+
+// wideWork is the least number of multiplications of a pass that is spread over the processors; it is about a
+// millisecond of one of them.
+const wideWork = 1 << 26
+
+// logits runs the batch of w; alone tells that it may have all processors.
+func (m *Model) logits(w *worker, alone bool) *nn.Var {
+	if alone && runtime.GOMAXPROCS(0) > 1 && w.batch.Tokens.Tokens()*m.Params.Dense() >= wideWork {
+		wide.Lock()
+		defer wide.Unlock()
+		if n := runtime.GOMAXPROCS(0); wide.pool.Workers() != n {
+			wide.pool.Close()
+			wide.pool = parallel.New(n)
+		}
+		w.tape.Use(wide.pool)
+		defer w.tape.Use(nil)
+	}
 	w.tape.Begin(nn.Inference, 0, 0)
 	return m.Forward(w.tape, &w.batch)
 }
@@ -239,7 +261,7 @@ func (m *Model) PredictTokens(ctx context.Context, samples []*Sample) ([]Predict
 		for _, e := range samples[first:last] {
 			m.Append(&w.batch, e)
 		}
-		logits := m.logits(w)
+		logits := m.logits(w, true)
 		for i := range last - first {
 			out = append(out, m.Head.Predict(logits, &w.batch, i))
 		}

@@ -79,6 +79,17 @@ func (ps *Params) Count() int {
 	return n
 }
 
+// Dense returns the number of weights that take part in every pass, which tables' do not.
+func (ps *Params) Dense() int {
+	n := 0
+	for _, p := range ps.list {
+		if !p.sparse {
+			n += p.Size()
+		}
+	}
+	return n
+}
+
 // Allocate gives every parameter its memory and fresh weights, which follow from seed and the parameter's name: they
 // do not change when another parameter is added.
 func (ps *Params) Allocate(seed uint64) {

@@ -118,6 +118,9 @@ type node struct {
 // NewTape returns a tape whose operations run on pool; nil means the calling goroutine alone.
 func NewTape(pool *parallel.Pool) *Tape { return &Tape{pool: pool} }
 
+// Use makes operations run on another pool, nil for the calling goroutine alone. Call it between passes.
+func (t *Tape) Use(pool *parallel.Pool) { t.pool = pool }
+
 // Begin starts a pass and takes back the memory of the one before. The dropout masks of a training pass follow from
 // seed and step alone, so that a resumed training draws the same.
 func (t *Tape) Begin(mode Mode, seed uint64, step int) {
