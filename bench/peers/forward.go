@@ -5,7 +5,7 @@ import "github.com/xiaoyu-slm/xiaoyu/text"
 // forward makes the contenders of a prediction: kind is infer, or text with the tokenizer's file.
 func (b *bench) forward(kind string, n network, tok *text.Tokenizer, d *batches, pass, threads int, file ...string) ([]*contender, error) {
 	var all []*contender
-	for _, precision := range inferPrecisions {
+	for _, precision := range b.precisions(true) {
 		m, err := n.newModel(tok, []string{"a", "b"}, 1)
 		if err != nil {
 			return nil, err

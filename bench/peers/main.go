@@ -13,6 +13,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -38,6 +39,7 @@ type bench struct {
 	temp       string
 	rounds     int
 	torchModes []string
+	alone      string // side that runs alone, in f32 and its first mode: ours, or a peer's script; "" for all
 
 	python    string // prepared
 	peers     map[string]*peer
@@ -62,6 +64,7 @@ func run(ctx context.Context) error {
 	markdown := flag.Bool("markdown", false, "print a Markdown table")
 	threads := flag.String("threads", "1,2", "processors that each side may use, in turn")
 	compile := flag.Bool("compile", true, "try torch.compile, where there is a C++ compiler")
+	peak := flag.String("peak", "", "run this work of ours alone and print the megabytes that it took (the works memory-… do this)")
 	flag.StringVar(&b.data, "data", "../shared/data", "folder of the data sets")
 	flag.StringVar(&b.venv, "venv", "", "virtual environment of the peers; made in the user's cache if empty")
 	flag.IntVar(&b.rounds, "rounds", 7, "rounds in which the sides take turns")
@@ -84,6 +87,14 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer b.close()
+	if *peak != "" {
+		runtime.GOMAXPROCS(counts[0])
+		works, err := choose(allWorks(), *peak)
+		if err != nil {
+			return err
+		}
+		return b.printPeak(works[0], counts[0])
+	}
 	out := &printer{json: *asJSON, markdown: *markdown}
 	for _, n := range counts {
 		runtime.GOMAXPROCS(n)
@@ -156,11 +167,7 @@ func (b *bench) do(w work, threads int) ([]result, error) {
 		return finish(results, w, threads), err
 	}
 	all, err := w.contenders(b, threads)
-	defer func() {
-		for _, c := range all {
-			c.close()
-		}
-	}()
+	defer closeAll(all)
 	if err != nil {
 		return nil, err
 	}
@@ -168,14 +175,20 @@ func (b *bench) do(w work, threads int) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return finish(compare(w.sameOnly, able), w, threads), nil
+	return finish(compare(w.kind(), able), w, threads), nil
+}
+
+func closeAll(all []*contender) {
+	for _, c := range all {
+		c.close()
+	}
 }
 
 // finish fills in what all lines have.
 func finish(results []result, w work, threads int) []result {
 	for i := range results {
 		r := &results[i]
-		r.Work, r.Threads, r.CPU, r.Kernel = w.name, threads, cpuName(), kernel.Name()
+		r.Work, r.Threads, r.CPU, r.Kernel = cmp.Or(r.Work, w.name), threads, cpuName(), kernel.Name()
 		if r.Ratio == 0 && r.OursMS > 0 {
 			r.Ratio = r.PeerMS / r.OursMS
 		}

@@ -9,31 +9,33 @@ import (
 	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 	"github.com/xiaoyu-slm/xiaoyu/train"
 )
 
-// Precisions that a user of the product can choose: for them alone are there lines. A new one is a case in
-// trainPrecision or inferPrecision.
-var (
-	trainPrecisions = []string{"f32"}
-	inferPrecisions = []string{"f32"}
-)
-
-// trainPrecision has a training multiply in a precision.
-func trainPrecision(c *train.Config, precision string) error {
-	if precision != "f32" {
-		return fmt.Errorf("training has no precision %s", precision)
+// precisions are those that a user of the product can choose. What is slower than f32 is not tried.
+func (b *bench) precisions(prediction bool) []string {
+	list := []string{"f32"}
+	if b.alone != "" {
+		return list
 	}
-	return nil
+	if hasAMX() {
+		list = append(list, "bf16")
+	}
+	if prediction {
+		list = append(list, "int8")
+	}
+	return list
 }
 
-// inferPrecision has a model predict in a precision.
-func inferPrecision(m *model.Model, precision string) error {
-	if precision != "f32" {
-		return fmt.Errorf("prediction has no precision %s", precision)
+// freeze has a model predict in a precision.
+func freeze(m *model.Model, precision string) error {
+	p, err := nn.ParsePrecision(precision)
+	if err == nil {
+		m.SetPrecision(p)
 	}
-	return nil
+	return err
 }
 
 // newModel has fresh weights.
@@ -59,10 +61,7 @@ func (d *batches) set() *train.Set {
 // trainer trains m on d for ever; an iteration is a mean step of a pass over so many batches.
 func (n network) trainer(m *model.Model, d *batches, precision string, threads, pass int) (*contender, error) {
 	c := train.Config{Epochs: 100_000, BatchSize: len(d.ids[0]), Optimizer: "adamw", LearningRate: 1e-3, WeightDecay: 0.01,
-		Schedule: "constant", Loss: "cross_entropy", Threads: threads, Seed: 1}
-	if err := trainPrecision(&c, precision); err != nil {
-		return nil, err
-	}
+		Schedule: "constant", Loss: "cross_entropy", Precision: precision, GroupByLength: d.ragged, Threads: threads, Seed: 1}
 	tr, err := train.New(m, d.set(), &train.Set{}, c)
 	if err != nil {
 		return nil, err
@@ -86,18 +85,12 @@ func (n network) trainer(m *model.Model, d *batches, precision string, threads, 
 // predictor predicts d; an iteration is the mean of pass batches. Ragged batches are predicted in one call, as a user
 // who has them all would.
 func predictor(m *model.Model, d *batches, precision string, pass int) (*contender, error) {
-	if err := inferPrecision(m, precision); err != nil {
+	if err := freeze(m, precision); err != nil {
 		return nil, err
 	}
 	var calls [][]*model.Sample
 	for _, batch := range d.ids {
-		var samples []*model.Sample
-		for _, ids := range batch {
-			s := new(model.Sample)
-			s.Text.IDs, s.Text.Spans, s.Text.Pieces = ids, make([]text.Span, len(ids)), make([]text.Span, len(ids))
-			samples = append(samples, s)
-		}
-		calls = append(calls, samples)
+		calls = append(calls, samples(batch))
 	}
 	batches := pass
 	if d.ragged {
@@ -115,9 +108,20 @@ func predictor(m *model.Model, d *batches, precision string, pass int) (*contend
 	return &contender{precision: precision, run: scaled(run, 1/float64(pass)), close: func() {}}, nil
 }
 
+// samples are texts that are tokens already.
+func samples(batch [][]int32) []*model.Sample {
+	var all []*model.Sample
+	for _, ids := range batch {
+		s := new(model.Sample)
+		s.Text.IDs, s.Text.Spans, s.Text.Pieces = ids, make([]text.Span, len(ids)), make([]text.Span, len(ids))
+		all = append(all, s)
+	}
+	return all
+}
+
 // reader predicts texts, tokenizer included; an iteration is the mean of pass batches.
 func reader(m *model.Model, d *batches, precision string, pass int) (*contender, error) {
-	if err := inferPrecision(m, precision); err != nil {
+	if err := freeze(m, precision); err != nil {
 		return nil, err
 	}
 	texts := slices.Concat(d.texts...)

@@ -18,7 +18,7 @@ def answer(**content):
     OUT.flush()
 
 
-def serve(product, prepare, fit=None):
+def serve(product, prepare):
     """Answers until standard input ends. prepare(spec) returns a function that runs one iteration's batch.
 
     An iteration is the mean of spec["pass"] calls of that function.
@@ -37,8 +37,9 @@ def serve(product, prepare, fit=None):
             elif op == "drop":
                 works.pop(name, None)
                 answer()
-            elif op == "fit":
-                answer(curve=fit(question["spec"]))
+            elif op == "advance":
+                ms, figure = works[name][0]()
+                answer(ms=[ms], figure=figure)
             elif op == "peak":
                 answer(mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         except Exception as e:  # told to the other side, which goes on without this work

@@ -64,7 +64,7 @@ func TestTheBestModeOfEachProductIsCompared(t *testing.T) {
 		{"f32", "O, plain", "f32", 11, 33}, {"bf16", "O, plain", "f32", 5, 33}, {"best", "O, plain", "int8", 5, 4},
 	}
 	var got []row
-	for _, r := range compare(false, all) {
+	for _, r := range compare("train", all) {
 		got = append(got, row{r.Precision, r.Peer, r.PeerPrecision, r.OursMS, r.PeerMS})
 		if r.Ratio != r.PeerMS/r.OursMS {
 			t.Errorf("%+v: the ratio is not that of its times", r)
@@ -73,7 +73,7 @@ func TestTheBestModeOfEachProductIsCompared(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
-	if n := len(compare(true, all)); n != 3 {
+	if n := len(compare("gemm", all)); n != 3 {
 		t.Errorf("%d lines of equal precisions, not 3", n)
 	}
 }

@@ -62,9 +62,9 @@ type peer struct {
 // answer is what a peer says.
 type answer struct {
 	Product string    `json:"product"`
-	Modes   []string  `json:"modes"`
 	MS      []float64 `json:"ms"`
-	MB      float64   `json:"mb"`
+	MB      float64   `json:"mb"`     // peak resident memory
+	Figure  float64   `json:"figure"` // accuracy
 	Error   string    `json:"error"`
 }
 
@@ -137,30 +137,38 @@ func (p *peer) read() (*answer, error) {
 	return &a, nil
 }
 
-// contender prepares a work; what cannot be prepared fails when it is run.
-func (p *peer) contender(s spec) *contender {
+// prepare has the peer prepare a work and returns its name there.
+func (p *peer) prepare(s spec) (string, error) {
 	p.last++
 	name := fmt.Sprint(p.last)
 	_, err := p.ask(map[string]any{"op": "prepare", "name": name, "spec": s})
-	return &contender{
-		product: p.product, mode: s.Mode, precision: s.Precision,
-		run: func(n int) ([]float64, error) {
-			if err != nil {
-				return nil, err
-			}
-			a, err := p.ask(map[string]any{"op": "run", "name": name, "n": n})
-			if err != nil {
-				return nil, err
-			}
-			return a.MS, nil
-		},
-		close: func() {
-			if err == nil {
-				// It may have stopped; the next question tells.
-				_, _ = p.ask(map[string]any{"op": "drop", "name": name})
-			}
-		},
+	return name, err
+}
+
+func (p *peer) run(name string, n int) ([]float64, error) {
+	a, err := p.ask(map[string]any{"op": "run", "name": name, "n": n})
+	if err != nil {
+		return nil, err
 	}
+	return a.MS, nil
+}
+
+func (p *peer) drop(name string) {
+	// It may have stopped; the next question tells.
+	_, _ = p.ask(map[string]any{"op": "drop", "name": name})
+}
+
+// contender prepares a work; what cannot be prepared fails when it is run.
+func (p *peer) contender(s spec) *contender {
+	name, err := p.prepare(s)
+	c := &contender{product: p.product, mode: s.Mode, precision: s.Precision, close: func() { p.drop(name) }}
+	c.run = func(n int) ([]float64, error) {
+		if err != nil {
+			return nil, err
+		}
+		return p.run(name, n)
+	}
+	return c
 }
 
 func (p *peer) stop() {

@@ -17,7 +17,12 @@ type work struct {
 	contenders func(b *bench, threads int) ([]*contender, error)
 	measure    func(b *bench, threads int) ([]result, error)
 	operations float64 // of an iteration, 0 where they are not counted
-	sameOnly   bool    // precisions are not compared with each other
+}
+
+// kind is what its name begins with: gemm, train, infer, text, embed, reach, labels, ngram or memory.
+func (w *work) kind() string {
+	kind, _, _ := strings.Cut(w.name, "-")
+	return kind
 }
 
 // allWorks lists everything in the order of the report.
@@ -62,7 +67,27 @@ func allWorks() []work {
 				}})
 		}
 	}
-	return all
+	for _, set := range []string{"chnsenticorp", "sst2"} {
+		all = append(all, work{name: "embed-real-" + set, set: set, contenders: func(b *bench, threads int) ([]*contender, error) {
+			return b.embedding(set, threads)
+		}})
+	}
+	for _, letter := range []string{"a", "b"} {
+		all = append(all, work{name: "labels-" + letter, set: "chnsenticorp", measure: func(b *bench, threads int) ([]result, error) {
+			return b.agree(letter, "chnsenticorp", threads)
+		}})
+	}
+	for _, letter := range []string{"c", "d", "a"} {
+		all = append(all, work{name: "reach-" + letter + "-chnsenticorp", set: "chnsenticorp", measure: func(b *bench, threads int) ([]result, error) {
+			return b.reach(letter, "chnsenticorp", threads)
+		}})
+	}
+	for _, set := range []string{"sst2", "chnsenticorp", "online_shopping", "imdb"} {
+		all = append(all, work{name: "ngram-" + set, set: set, measure: func(b *bench, threads int) ([]result, error) {
+			return b.ngram(set, threads)
+		}})
+	}
+	return append(all, memoryOf(all)...)
 }
 
 func gemm(p product) work {
@@ -70,7 +95,7 @@ func gemm(p product) work {
 	if p.order != "nn" {
 		name = p.order + "-" + name
 	}
-	return work{name: "gemm-" + name, operations: p.operations(), sameOnly: true, contenders: func(b *bench, threads int) ([]*contender, error) {
+	return work{name: "gemm-" + name, operations: p.operations(), contenders: func(b *bench, threads int) ([]*contender, error) {
 		var all []*contender
 		precisions := []kernel.Precision{kernel.F32, kernel.BF16}
 		scripts := []string{"peer_numpy.py", "peer_torch.py"}
@@ -104,7 +129,7 @@ func (b *bench) training(letter string, c *corpus, threads int) ([]*contender, e
 		tok, d, pass = c.tok, c.sorted(realBatches, n.batch), realBatches
 	}
 	var all []*contender
-	for _, precision := range trainPrecisions {
+	for _, precision := range b.precisions(false) {
 		m, err := n.newModel(tok, []string{"a", "b"}, 1)
 		if err != nil {
 			return nil, err
@@ -151,6 +176,12 @@ func (b *bench) spec(kind string, n network, vocab int, d *batches, pass int) sp
 
 // with adds a peer's contenders, one of each mode and precision.
 func (b *bench) with(all []*contender, s spec, script string, threads int, modes, precisions []string) ([]*contender, error) {
+	if b.alone != "" {
+		if b.alone != script {
+			return all, nil
+		}
+		modes, precisions = modes[:1], precisions[:1]
+	}
 	p, err := b.peer(script, threads)
 	if err != nil {
 		return nil, err
