@@ -38,7 +38,8 @@ type contender struct {
 	precision string
 	run       func(n int) ([]float64, error) // n iterations, their times in milliseconds
 	close     func()
-	n         int // iterations of a round
+	n         int  // iterations of a round
+	slow      bool // three rounds are enough
 	rounds    []float64
 	err       error // it cannot run
 }
@@ -57,10 +58,13 @@ const turn = 250 * time.Millisecond
 func (b *bench) alternate(contenders []*contender) ([]*contender, error) {
 	var able []*contender
 	for _, c := range contenders {
-		times, err := c.run(1)
-		for i := 0; i < 2 && err == nil && times[0] < 2000; i++ {
-			times, err = c.run(2)
+		start := time.Now()
+		_, err := c.run(1)
+		for i := 0; i < 2 && err == nil && time.Since(start) < time.Second; i++ {
+			start = time.Now()
+			_, err = c.run(1)
 		}
+		took := time.Since(start)
 		if err != nil {
 			if c.product == "" {
 				return nil, fmt.Errorf("%v: %w", c, err)
@@ -68,12 +72,13 @@ func (b *bench) alternate(contenders []*contender) ([]*contender, error) {
 			b.note("%v is left out: %v", c, err)
 			continue
 		}
-		c.n = min(max(int(float64(turn.Milliseconds())/max(median(times), 1e-3)), 1), 20_000)
+		c.n = min(max(int(turn/max(took, time.Microsecond)), 1), 20_000)
+		c.slow = took > 5*time.Second
 		able = append(able, c)
 	}
 	for round := range b.rounds {
 		for _, c := range able {
-			if round >= 3 && c.ms() > 2000 {
+			if round >= 3 && c.slow {
 				continue
 			}
 			time.Sleep(10 * time.Millisecond) // threads of the one before may still wait in a loop

@@ -119,7 +119,7 @@ func gemm(p product) work {
 	}}
 }
 
-const realBatches = 8 // of a real set in one pass
+const realBatches = 6 // of a real set in one pass
 
 // training are steps on random texts of 64 tokens, or on real ones.
 func (b *bench) training(letter string, c *corpus, threads int) ([]*contender, error) {
