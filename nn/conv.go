@@ -105,32 +105,33 @@ func (f *convForward) run(c Conv, packed *kernel.PackedB, at, lo, hi int, scratc
 				score = scratch[rows*nf : 2*rows*nf]
 				f.act.Apply(score, out)
 			}
-			for i := range rows {
-				tok := from + i
+			for tok := from; tok < from+rows; tok = int(f.offsets[q+1]) {
 				for tok >= int(f.offsets[q+1]) {
 					q++
 				}
-				if tok+width > int(f.offsets[q+1]) {
-					continue // the window reaches into the next sequence
+				// The windows of sequence q; those after reach into the next one.
+				if n := min(from+rows, int(f.offsets[q+1])-width+1) - tok; n > 0 {
+					i := tok - from
+					f.keep(q*total+at, nf, score[i*nf:(i+n)*nf], out[i*nf:(i+n)*nf], tok)
 				}
-				f.keep(q*total+at, score[i*nf:(i+1)*nf], out[i*nf:(i+1)*nf], int32(tok))
 			}
 		}
 		s = last
 	}
 }
 
-// keep lets the window at tok win where its score is the highest so far. For a monotone activation the score is the
-// value before the activation; for others it is the activated value, kept in y while pre follows the winner.
-func (f *convForward) keep(at int, score, pre []float32, tok int32) {
-	n := len(score)
+// keep lets the windows from tok on win where their score is the highest so far; score and pre hold a row of nf numbers
+// each. For a monotone activation the score is the value before the activation; for others it is the activated value,
+// kept in y while pre follows the winner.
+func (f *convForward) keep(at, nf int, score, pre []float32, tok int) {
 	if monotone(f.act) {
-		maxRow(f.pre[at:at+n], f.win[at:at+n], pre, tok)
+		kernel.MaxColumns(f.pre[at:at+nf], f.win[at:at+nf], pre, len(pre)/nf, nf, int32(tok))
 		return
 	}
 	for i, v := range score {
-		if p := &f.pre[at+i]; math.IsInf(float64(*p), -1) || v > f.y.Data[at+i] {
-			f.y.Data[at+i], *p, f.win[at+i] = v, pre[i], tok
+		to := at + i%nf
+		if p := &f.pre[to]; math.IsInf(float64(*p), -1) || v > f.y.Data[to] {
+			f.y.Data[to], *p, f.win[to] = v, pre[i], int32(tok+i/nf)
 		}
 	}
 }

@@ -59,7 +59,7 @@ func (t *Tape) LinearAdd(residual, x *Var, w, b *Param, p float32) *Var {
 	mask := t.dropoutMask(p)
 	if p > 0 {
 		t.pool.For(x.Rows, grain(4*out), func(lo, hi int) {
-			mask.apply(y.Data, y.Data, lo*out, hi*out, false)
+			mask.Apply(y.Data[lo*out:hi*out], y.Data[lo*out:hi*out], lo*out, false)
 			kernel.Add(y.Data[lo*out:hi*out], residual.Data[lo*out:hi*out])
 		})
 	}
@@ -67,7 +67,7 @@ func (t *Tape) LinearAdd(residual, x *Var, w, b *Param, p float32) *Var {
 		d := y.Grad
 		if p > 0 {
 			d = t.gradients.take(len(y.Grad))
-			t.pool.For(x.Rows, grain(4*out), func(lo, hi int) { mask.apply(d, y.Grad, lo*out, hi*out, false) })
+			t.pool.For(x.Rows, grain(4*out), func(lo, hi int) { mask.Apply(d[lo*out:hi*out], y.Grad[lo*out:hi*out], lo*out, false) })
 			defer t.gradients.put(d)
 		}
 		t.linearBackward(x, d, w, b)

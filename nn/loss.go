@@ -22,7 +22,9 @@ func (t *Tape) CrossEntropy(logits *Var, targets []int32, o CrossEntropy) *Var {
 	}
 	rows, k := logits.Rows, logits.Cols
 	checkTargets(targets, rows, k)
-	probs := t.arena.Raw(rows * k)
+	probs, sums := t.arena.Raw(rows*k), t.arena.Raw(rows)
+	copy(probs, logits.Data)
+	kernel.SoftmaxRows(probs, rows, k, 1, sums)
 	weight := func(c int) float64 {
 		if o.Weights == nil {
 			return 1
@@ -35,11 +37,12 @@ func (t *Tape) CrossEntropy(logits *Var, targets []int32, o CrossEntropy) *Var {
 	}
 	total, norm := 0.0, 0.0
 	for r := range rows {
-		row, p := logits.Row(r), probs[r*k:(r+1)*k]
-		kernel.Softmax(p, row)
-		logSum := logSumExp(row)
-		target := int(targets[r])
-		loss := weight(target) * (logSum - float64(row[target])) * float64(1-o.Smoothing)
+		row, logSum, target := logits.Row(r), float64(sums[r]), int(targets[r])
+		miss := -math.Log(float64(probs[r*k+target])) // keeps more digits than logSum − row[target]
+		if math.IsInf(miss, 1) {
+			miss = logSum - float64(row[target])
+		}
+		loss := weight(target) * miss * float64(1-o.Smoothing)
 		if o.Smoothing > 0 {
 			spread := 0.0
 			for c, v := range row {

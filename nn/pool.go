@@ -58,9 +58,7 @@ func poolRows(dst []float32, x *Var, from, to int, how Pooling, arg []int32, at 
 	}
 	switch how {
 	case MeanPool:
-		for i := from; i < to; i++ {
-			kernel.Add(dst, x.Row(i))
-		}
+		kernel.AddColumns(dst, x.Data[from*x.Cols:], to-from, x.Cols, x.Cols)
 		kernel.Scale(1/float32(to-from), dst)
 	case LastPool:
 		copy(dst, x.Row(to-1))
@@ -70,19 +68,7 @@ func poolRows(dst []float32, x *Var, from, to int, how Pooling, arg []int32, at 
 			dst[c] = float32(math.Inf(-1))
 			arg[c] = int32(from)
 		}
-		for i := from; i < to; i++ {
-			maxRow(dst, arg, x.Row(i), int32(i))
-		}
-	}
-}
-
-// maxRow keeps in best the larger of best and row, and in arg where it came from; the first of equals stays.
-func maxRow(best []float32, arg []int32, row []float32, from int32) {
-	row, arg = row[:len(best)], arg[:len(best)]
-	for c, v := range row {
-		if v > best[c] {
-			best[c], arg[c] = v, from
-		}
+		kernel.MaxColumns(dst, arg, x.Data[from*x.Cols:], to-from, x.Cols, int32(from))
 	}
 }
 

@@ -121,6 +121,26 @@ func AddColumns(sums, x []float32, rows, cols, stride int) {
 	}
 }
 
+// MaxColumns lets the rows of x, [rows, cols], which lie stride numbers apart, compete: best, [cols], keeps the larger of
+// itself and each row, and from, [cols], the number of that row, counted from first; the first of equals stays.
+func MaxColumns(best []float32, from []int32, x []float32, rows, stride int, first int32) {
+	cols := len(best)
+	if rows == 0 || cols == 0 {
+		return
+	}
+	from, x = from[:cols], x[:(rows-1)*stride+cols]
+	if maxColumnsFast(current, best, from, x, rows, stride, first) {
+		return
+	}
+	for r := range rows {
+		for c, v := range x[r*stride : r*stride+cols] {
+			if v > best[c] {
+				best[c], from[c] = v, first+int32(r)
+			}
+		}
+	}
+}
+
 // HasNonFinite tells whether x holds an infinity or a NaN.
 func HasNonFinite(x []float32) bool {
 	for _, v := range x {

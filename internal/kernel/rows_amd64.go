@@ -319,3 +319,32 @@ func normGradFast(l level, n *Norm, dx, dy, h []float32, rows int, add bool, dga
 	}
 	return true
 }
+
+func maxColumnsFast(l level, best []float32, from []int32, x []float32, rows, stride int, first int32) bool {
+	switch {
+	case l == levelGo:
+		return false
+	case l >= levelAVX512:
+		maxRowsAVX512(rows, len(best), 4*stride, uint32(first), &x[0], &best[0], &from[0])
+	default:
+		maxRowsAVX2(rows, len(best), 4*stride, uint32(first), &x[0], &best[0], &from[0])
+	}
+	return true
+}
+
+func dropoutFast(l level, d Dropout, dst, src []float32, first uint32, add bool) bool {
+	keep := uint32(0)
+	if add {
+		keep = ^keep
+	}
+	switch {
+	case l == levelGo:
+		return false
+	case len(src) == 0:
+	case l >= levelAVX512:
+		dropoutAVX512(len(src), first, uint32(d.Key), uint32(d.Key>>32), d.Limit, d.Scale, keep, &src[0], &dst[0])
+	default:
+		dropoutAVX2(len(src), first, uint32(d.Key), uint32(d.Key>>32), d.Limit, d.Scale, keep, &src[0], &dst[0])
+	}
+	return true
+}

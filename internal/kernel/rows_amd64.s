@@ -20,26 +20,27 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         y+24(FP), BX
 	VBROADCASTSS alpha+8(FP), Y1
 	XORQ         SI, SI
+	CMPQ         SI, AX
+	JGE          rest4
 
-single2:
-	CMPQ        SI, AX
-	JGE         rest3
+again3:
 	VMOVUPS     (DX)(SI*1), Y2
 	VMOVUPS     (BX)(SI*1), Y3
 	VFMADD231PS Y2, Y1, Y3
 	VMOVUPS     Y3, (BX)(SI*1)
-	ADDQ        $+32, SI
-	JMP         single2
+	ADDQ        $0x20, SI
+	CMPQ        SI, AX
+	JL          again3
 
-rest3:
+rest4:
 	TESTQ       CX, CX
-	JZ          done4
+	JZ          done5
 	VMASKMOVPS  (DX)(SI*1), Y0, Y2
 	VMASKMOVPS  (BX)(SI*1), Y0, Y3
 	VFMADD231PS Y2, Y1, Y3
 	VMASKMOVPS  Y3, Y0, (BX)(SI*1)
 
-done4:
+done5:
 	VZEROUPPER
 	RET
 
@@ -76,24 +77,25 @@ TEXT ·scaleAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+16(FP), DX
 	VBROADCASTSS alpha+8(FP), Y1
 	XORQ         BX, BX
+	CMPQ         BX, AX
+	JGE          rest9
 
-single6:
-	CMPQ    BX, AX
-	JGE     rest7
+again8:
 	VMOVUPS (DX)(BX*1), Y2
 	VMULPS  Y2, Y1, Y2
 	VMOVUPS Y2, (DX)(BX*1)
-	ADDQ    $+32, BX
-	JMP     single6
+	ADDQ    $0x20, BX
+	CMPQ    BX, AX
+	JL      again8
 
-rest7:
+rest9:
 	TESTQ      CX, CX
-	JZ         done8
+	JZ         done10
 	VMASKMOVPS (DX)(BX*1), Y0, Y2
 	VMULPS     Y2, Y1, Y2
 	VMASKMOVPS Y2, Y0, (DX)(BX*1)
 
-done8:
+done10:
 	VZEROUPPER
 	RET
 
@@ -112,26 +114,27 @@ TEXT ·addAVX2(SB), NOSPLIT, $0-24
 	MOVQ    x+8(FP), DX
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
-
-single10:
 	CMPQ    SI, AX
-	JGE     rest11
+	JGE     rest14
+
+again13:
 	VMOVUPS (DX)(SI*1), Y1
 	VMOVUPS (BX)(SI*1), Y2
 	VADDPS  Y1, Y2, Y2
 	VMOVUPS Y2, (BX)(SI*1)
-	ADDQ    $+32, SI
-	JMP     single10
+	ADDQ    $0x20, SI
+	CMPQ    SI, AX
+	JL      again13
 
-rest11:
+rest14:
 	TESTQ      CX, CX
-	JZ         done12
+	JZ         done15
 	VMASKMOVPS (DX)(SI*1), Y0, Y1
 	VMASKMOVPS (BX)(SI*1), Y0, Y2
 	VADDPS     Y1, Y2, Y2
 	VMASKMOVPS Y2, Y0, (BX)(SI*1)
 
-done12:
+done15:
 	VZEROUPPER
 	RET
 
@@ -151,26 +154,27 @@ TEXT ·mulAVX2(SB), NOSPLIT, $0-32
 	MOVQ    y+16(FP), BX
 	MOVQ    z+24(FP), SI
 	XORQ    DI, DI
-
-single14:
 	CMPQ    DI, AX
-	JGE     rest15
+	JGE     rest19
+
+again18:
 	VMOVUPS (DX)(DI*1), Y1
 	VMOVUPS (BX)(DI*1), Y2
 	VMULPS  Y1, Y2, Y2
 	VMOVUPS Y2, (SI)(DI*1)
-	ADDQ    $+32, DI
-	JMP     single14
+	ADDQ    $0x20, DI
+	CMPQ    DI, AX
+	JL      again18
 
-rest15:
+rest19:
 	TESTQ      CX, CX
-	JZ         done16
+	JZ         done20
 	VMASKMOVPS (DX)(DI*1), Y0, Y1
 	VMASKMOVPS (BX)(DI*1), Y0, Y2
 	VMULPS     Y1, Y2, Y2
 	VMASKMOVPS Y2, Y0, (SI)(DI*1)
 
-done16:
+done20:
 	VZEROUPPER
 	RET
 
@@ -190,28 +194,29 @@ TEXT ·mulAddAVX2(SB), NOSPLIT, $0-32
 	MOVQ    y+16(FP), BX
 	MOVQ    z+24(FP), SI
 	XORQ    DI, DI
+	CMPQ    DI, AX
+	JGE     rest24
 
-single18:
-	CMPQ        DI, AX
-	JGE         rest19
+again23:
 	VMOVUPS     (DX)(DI*1), Y1
 	VMOVUPS     (BX)(DI*1), Y2
 	VMOVUPS     (SI)(DI*1), Y3
 	VFMADD231PS Y1, Y2, Y3
 	VMOVUPS     Y3, (SI)(DI*1)
-	ADDQ        $+32, DI
-	JMP         single18
+	ADDQ        $0x20, DI
+	CMPQ        DI, AX
+	JL          again23
 
-rest19:
+rest24:
 	TESTQ       CX, CX
-	JZ          done20
+	JZ          done25
 	VMASKMOVPS  (DX)(DI*1), Y0, Y1
 	VMASKMOVPS  (BX)(DI*1), Y0, Y2
 	VMASKMOVPS  (SI)(DI*1), Y0, Y3
 	VFMADD231PS Y1, Y2, Y3
 	VMASKMOVPS  Y3, Y0, (SI)(DI*1)
 
-done20:
+done25:
 	VZEROUPPER
 	RET
 
@@ -236,9 +241,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	XORQ    SI, SI
 	MOVQ    AX, DI
 	SUBQ    $+128, DI
-	JL      single22
+	JL      single27
 
-many21:
+many26:
 	VMOVUPS     (DX)(SI*1), Y5
 	VMOVUPS     (BX)(SI*1), Y6
 	VFMADD231PS Y5, Y6, Y1
@@ -253,25 +258,28 @@ many21:
 	VFMADD231PS Y5, Y6, Y4
 	ADDQ        $+128, SI
 	CMPQ        SI, DI
-	JLE         many21
+	JLE         many26
 
-single22:
-	CMPQ        SI, AX
-	JGE         rest23
+single27:
+	CMPQ SI, AX
+	JGE  rest29
+
+again28:
 	VMOVUPS     (DX)(SI*1), Y5
 	VMOVUPS     (BX)(SI*1), Y6
 	VFMADD231PS Y5, Y6, Y1
-	ADDQ        $+32, SI
-	JMP         single22
+	ADDQ        $0x20, SI
+	CMPQ        SI, AX
+	JL          again28
 
-rest23:
+rest29:
 	TESTQ       CX, CX
-	JZ          done24
+	JZ          done30
 	VMASKMOVPS  (DX)(SI*1), Y0, Y5
 	VMASKMOVPS  (BX)(SI*1), Y0, Y0
 	VFMADD231PS Y5, Y0, Y1
 
-done24:
+done30:
 	VADDPS     Y3, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 	VADDPS     Y2, Y1, Y1
@@ -305,9 +313,9 @@ TEXT ·squaresAVX2(SB), NOSPLIT, $0-20
 	XORQ    BX, BX
 	MOVQ    AX, SI
 	SUBQ    $+128, SI
-	JL      single26
+	JL      single32
 
-many25:
+many31:
 	VMOVUPS     (DX)(BX*1), Y5
 	VFMADD231PS Y5, Y5, Y1
 	VMOVUPS     32(DX)(BX*1), Y5
@@ -318,23 +326,26 @@ many25:
 	VFMADD231PS Y5, Y5, Y4
 	ADDQ        $+128, BX
 	CMPQ        BX, SI
-	JLE         many25
+	JLE         many31
 
-single26:
-	CMPQ        BX, AX
-	JGE         rest27
+single32:
+	CMPQ BX, AX
+	JGE  rest34
+
+again33:
 	VMOVUPS     (DX)(BX*1), Y5
 	VFMADD231PS Y5, Y5, Y1
-	ADDQ        $+32, BX
-	JMP         single26
+	ADDQ        $0x20, BX
+	CMPQ        BX, AX
+	JL          again33
 
-rest27:
+rest34:
 	TESTQ       CX, CX
-	JZ          done28
+	JZ          done35
 	VMASKMOVPS  (DX)(BX*1), Y0, Y0
 	VFMADD231PS Y0, Y0, Y1
 
-done28:
+done35:
 	VADDPS     Y3, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 	VADDPS     Y2, Y1, Y1
@@ -368,9 +379,9 @@ TEXT ·sumAVX2(SB), NOSPLIT, $0-20
 	XORQ    BX, BX
 	MOVQ    AX, SI
 	SUBQ    $+128, SI
-	JL      single30
+	JL      single37
 
-many29:
+many36:
 	VMOVUPS (DX)(BX*1), Y5
 	VADDPS  Y5, Y1, Y1
 	VMOVUPS 32(DX)(BX*1), Y5
@@ -381,23 +392,26 @@ many29:
 	VADDPS  Y5, Y4, Y4
 	ADDQ    $+128, BX
 	CMPQ    BX, SI
-	JLE     many29
+	JLE     many36
 
-single30:
-	CMPQ    BX, AX
-	JGE     rest31
+single37:
+	CMPQ BX, AX
+	JGE  rest39
+
+again38:
 	VMOVUPS (DX)(BX*1), Y5
 	VADDPS  Y5, Y1, Y1
-	ADDQ    $+32, BX
-	JMP     single30
+	ADDQ    $0x20, BX
+	CMPQ    BX, AX
+	JL      again38
 
-rest31:
+rest39:
 	TESTQ      CX, CX
-	JZ         done32
+	JZ         done40
 	VMASKMOVPS (DX)(BX*1), Y0, Y0
 	VADDPS     Y0, Y1, Y1
 
-done32:
+done40:
 	VADDPS     Y3, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 	VADDPS     Y2, Y1, Y1
@@ -426,10 +440,10 @@ TEXT ·expAVX2(SB), NOSPLIT, $0-24
 	MOVQ    x+8(FP), DX
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
+	CMPQ    SI, AX
+	JGE     rest44
 
-single34:
-	CMPQ         SI, AX
-	JGE          rest35
+again43:
 	VMOVUPS      (DX)(SI*1), Y1
 	VMULPS       word3fb8aa3b<>+0(SB), Y1, Y2
 	VCVTPS2DQ    Y2, Y4
@@ -451,12 +465,13 @@ single34:
 	VCMPPS       $0x0e, word42b17217<>+0(SB), Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y2
 	VMOVUPS      Y2, (BX)(SI*1)
-	ADDQ         $+32, SI
-	JMP          single34
+	ADDQ         $0x20, SI
+	CMPQ         SI, AX
+	JL           again43
 
-rest35:
+rest44:
 	TESTQ        CX, CX
-	JZ           done36
+	JZ           done45
 	VMASKMOVPS   (DX)(SI*1), Y0, Y1
 	VMULPS       word3fb8aa3b<>+0(SB), Y1, Y2
 	VCVTPS2DQ    Y2, Y4
@@ -479,7 +494,7 @@ rest35:
 	VBLENDVPS    Y1, Y3, Y2, Y2
 	VMASKMOVPS   Y2, Y0, (BX)(SI*1)
 
-done36:
+done45:
 	VZEROUPPER
 	RET
 
@@ -608,10 +623,10 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
 	MOVQ    x+8(FP), DX
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
+	CMPQ    SI, AX
+	JGE     rest49
 
-single38:
-	CMPQ         SI, AX
-	JGE          rest39
+again48:
 	VMOVUPS      (DX)(SI*1), Y1
 	VBROADCASTSS word411051ec<>+0(SB), Y2
 	VMINPS       Y1, Y2, Y1
@@ -637,12 +652,13 @@ single38:
 	VADDPS       word40000000<>+0(SB), Y4, Y3
 	VDIVPS       Y3, Y4, Y4
 	VMOVUPS      Y4, (BX)(SI*1)
-	ADDQ         $+32, SI
-	JMP          single38
+	ADDQ         $0x20, SI
+	CMPQ         SI, AX
+	JL           again48
 
-rest39:
+rest49:
 	TESTQ        CX, CX
-	JZ           done40
+	JZ           done50
 	VMASKMOVPS   (DX)(SI*1), Y0, Y1
 	VBROADCASTSS word411051ec<>+0(SB), Y2
 	VMINPS       Y1, Y2, Y1
@@ -669,7 +685,7 @@ rest39:
 	VDIVPS       Y3, Y4, Y4
 	VMASKMOVPS   Y4, Y0, (BX)(SI*1)
 
-done40:
+done50:
 	VZEROUPPER
 	RET
 
@@ -808,10 +824,10 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
 	MOVQ    x+8(FP), DX
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
+	CMPQ    SI, AX
+	JGE     rest54
 
-single42:
-	CMPQ         SI, AX
-	JGE          rest43
+again53:
 	VMOVUPS      (DX)(SI*1), Y1
 	VXORPS       word80000000<>+0(SB), Y1, Y1
 	VMULPS       word3fb8aa3b<>+0(SB), Y1, Y2
@@ -837,12 +853,13 @@ single42:
 	VADDPS       word3f800000<>+0(SB), Y2, Y2
 	VDIVPS       Y2, Y1, Y2
 	VMOVUPS      Y2, (BX)(SI*1)
-	ADDQ         $+32, SI
-	JMP          single42
+	ADDQ         $0x20, SI
+	CMPQ         SI, AX
+	JL           again53
 
-rest43:
+rest54:
 	TESTQ        CX, CX
-	JZ           done44
+	JZ           done55
 	VMASKMOVPS   (DX)(SI*1), Y0, Y1
 	VXORPS       word80000000<>+0(SB), Y1, Y1
 	VMULPS       word3fb8aa3b<>+0(SB), Y1, Y2
@@ -869,7 +886,7 @@ rest43:
 	VDIVPS       Y2, Y1, Y2
 	VMASKMOVPS   Y2, Y0, (BX)(SI*1)
 
-done44:
+done55:
 	VZEROUPPER
 	RET
 
@@ -898,26 +915,27 @@ TEXT ·reluAVX2(SB), NOSPLIT, $0-24
 	MOVQ    x+8(FP), DX
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
-
-single46:
 	CMPQ    SI, AX
-	JGE     rest47
+	JGE     rest59
+
+again58:
 	VMOVUPS (DX)(SI*1), Y1
 	VXORPS  Y2, Y2, Y2
 	VMAXPS  Y1, Y2, Y1
 	VMOVUPS Y1, (BX)(SI*1)
-	ADDQ    $+32, SI
-	JMP     single46
+	ADDQ    $0x20, SI
+	CMPQ    SI, AX
+	JL      again58
 
-rest47:
+rest59:
 	TESTQ      CX, CX
-	JZ         done48
+	JZ         done60
 	VMASKMOVPS (DX)(SI*1), Y0, Y1
 	VXORPS     Y2, Y2, Y2
 	VMAXPS     Y1, Y2, Y1
 	VMASKMOVPS Y1, Y0, (BX)(SI*1)
 
-done48:
+done60:
 	VZEROUPPER
 	RET
 
@@ -936,10 +954,10 @@ TEXT ·geluAVX2(SB), NOSPLIT, $0-24
 	MOVQ    x+8(FP), DX
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
+	CMPQ    SI, AX
+	JGE     rest64
 
-single50:
-	CMPQ         SI, AX
-	JGE          rest51
+again63:
 	VMOVUPS      (DX)(SI*1), Y1
 	VANDPS       word7fffffff<>+0(SB), Y1, Y2
 	VBROADCASTSS word3f800000<>+0(SB), Y3
@@ -980,12 +998,13 @@ single50:
 	VBLENDVPS    Y1, Y3, Y2, Y2
 	VMULPS       Y1, Y2, Y2
 	VMOVUPS      Y2, (BX)(SI*1)
-	ADDQ         $+32, SI
-	JMP          single50
+	ADDQ         $0x20, SI
+	CMPQ         SI, AX
+	JL           again63
 
-rest51:
+rest64:
 	TESTQ        CX, CX
-	JZ           done52
+	JZ           done65
 	VMASKMOVPS   (DX)(SI*1), Y0, Y1
 	VANDPS       word7fffffff<>+0(SB), Y1, Y2
 	VBROADCASTSS word3f800000<>+0(SB), Y3
@@ -1027,7 +1046,7 @@ rest51:
 	VMULPS       Y1, Y2, Y2
 	VMASKMOVPS   Y2, Y0, (BX)(SI*1)
 
-done52:
+done65:
 	VZEROUPPER
 	RET
 
@@ -1136,10 +1155,10 @@ TEXT ·geluTanhAVX2(SB), NOSPLIT, $0-24
 	MOVQ    x+8(FP), DX
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
+	CMPQ    SI, AX
+	JGE     rest69
 
-single54:
-	CMPQ         SI, AX
-	JGE          rest55
+again68:
 	VMOVUPS      (DX)(SI*1), Y1
 	VBROADCASTSS wordbd922279<>+0(SB), Y3
 	VMULPS       Y1, Y1, Y2
@@ -1167,12 +1186,13 @@ single54:
 	VADDPS       word3f800000<>+0(SB), Y2, Y2
 	VDIVPS       Y2, Y1, Y2
 	VMOVUPS      Y2, (BX)(SI*1)
-	ADDQ         $+32, SI
-	JMP          single54
+	ADDQ         $0x20, SI
+	CMPQ         SI, AX
+	JL           again68
 
-rest55:
+rest69:
 	TESTQ        CX, CX
-	JZ           done56
+	JZ           done70
 	VMASKMOVPS   (DX)(SI*1), Y0, Y1
 	VBROADCASTSS wordbd922279<>+0(SB), Y3
 	VMULPS       Y1, Y1, Y2
@@ -1201,7 +1221,7 @@ rest55:
 	VDIVPS       Y2, Y1, Y2
 	VMASKMOVPS   Y2, Y0, (BX)(SI*1)
 
-done56:
+done70:
 	VZEROUPPER
 	RET
 
@@ -1240,10 +1260,10 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-24
 	MOVQ    x+8(FP), DX
 	MOVQ    y+16(FP), BX
 	XORQ    SI, SI
+	CMPQ    SI, AX
+	JGE     rest74
 
-single58:
-	CMPQ         SI, AX
-	JGE          rest59
+again73:
 	VMOVUPS      (DX)(SI*1), Y1
 	VXORPS       word80000000<>+0(SB), Y1, Y2
 	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
@@ -1268,12 +1288,13 @@ single58:
 	VADDPS       word3f800000<>+0(SB), Y3, Y3
 	VDIVPS       Y3, Y1, Y3
 	VMOVUPS      Y3, (BX)(SI*1)
-	ADDQ         $+32, SI
-	JMP          single58
+	ADDQ         $0x20, SI
+	CMPQ         SI, AX
+	JL           again73
 
-rest59:
+rest74:
 	TESTQ        CX, CX
-	JZ           done60
+	JZ           done75
 	VMASKMOVPS   (DX)(SI*1), Y0, Y1
 	VXORPS       word80000000<>+0(SB), Y1, Y2
 	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
@@ -1299,7 +1320,7 @@ rest59:
 	VDIVPS       Y3, Y1, Y3
 	VMASKMOVPS   Y3, Y0, (BX)(SI*1)
 
-done60:
+done75:
 	VZEROUPPER
 	RET
 
@@ -1319,22 +1340,23 @@ TEXT ·reluGradAVX2(SB), NOSPLIT, $0-32
 	MOVQ    x+16(FP), BX
 	MOVQ    dx+24(FP), SI
 	XORQ    DI, DI
-
-single62:
 	CMPQ    DI, AX
-	JGE     rest63
+	JGE     rest79
+
+again78:
 	VMOVUPS (DX)(DI*1), Y1
 	VMOVUPS (BX)(DI*1), Y2
 	VXORPS  Y3, Y3, Y3
 	VCMPPS  $0x0e, Y3, Y2, Y2
 	VANDPS  Y1, Y2, Y2
 	VMOVUPS Y2, (SI)(DI*1)
-	ADDQ    $+32, DI
-	JMP     single62
+	ADDQ    $0x20, DI
+	CMPQ    DI, AX
+	JL      again78
 
-rest63:
+rest79:
 	TESTQ      CX, CX
-	JZ         done64
+	JZ         done80
 	VMASKMOVPS (DX)(DI*1), Y0, Y1
 	VMASKMOVPS (BX)(DI*1), Y0, Y2
 	VXORPS     Y3, Y3, Y3
@@ -1342,7 +1364,7 @@ rest63:
 	VANDPS     Y1, Y2, Y2
 	VMASKMOVPS Y2, Y0, (SI)(DI*1)
 
-done64:
+done80:
 	VZEROUPPER
 	RET
 
@@ -1362,22 +1384,23 @@ TEXT ·tanhGradAVX2(SB), NOSPLIT, $0-32
 	MOVQ    x+16(FP), BX
 	MOVQ    dx+24(FP), SI
 	XORQ    DI, DI
+	CMPQ    DI, AX
+	JGE     rest84
 
-single66:
-	CMPQ         DI, AX
-	JGE          rest67
+again83:
 	VMOVUPS      (DX)(DI*1), Y1
 	VMOVUPS      (BX)(DI*1), Y2
 	VBROADCASTSS word3f800000<>+0(SB), Y3
 	VFNMADD231PS Y2, Y2, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, (SI)(DI*1)
-	ADDQ         $+32, DI
-	JMP          single66
+	ADDQ         $0x20, DI
+	CMPQ         DI, AX
+	JL           again83
 
-rest67:
+rest84:
 	TESTQ        CX, CX
-	JZ           done68
+	JZ           done85
 	VMASKMOVPS   (DX)(DI*1), Y0, Y1
 	VMASKMOVPS   (BX)(DI*1), Y0, Y2
 	VBROADCASTSS word3f800000<>+0(SB), Y3
@@ -1385,7 +1408,7 @@ rest67:
 	VMULPS       Y1, Y3, Y3
 	VMASKMOVPS   Y3, Y0, (SI)(DI*1)
 
-done68:
+done85:
 	VZEROUPPER
 	RET
 
@@ -1405,28 +1428,29 @@ TEXT ·sigmoidGradAVX2(SB), NOSPLIT, $0-32
 	MOVQ    x+16(FP), BX
 	MOVQ    dx+24(FP), SI
 	XORQ    DI, DI
+	CMPQ    DI, AX
+	JGE     rest89
 
-single70:
-	CMPQ         DI, AX
-	JGE          rest71
+again88:
 	VMOVUPS      (DX)(DI*1), Y1
 	VMOVUPS      (BX)(DI*1), Y2
 	VFNMADD213PS Y2, Y2, Y2
 	VMULPS       Y1, Y2, Y2
 	VMOVUPS      Y2, (SI)(DI*1)
-	ADDQ         $+32, DI
-	JMP          single70
+	ADDQ         $0x20, DI
+	CMPQ         DI, AX
+	JL           again88
 
-rest71:
+rest89:
 	TESTQ        CX, CX
-	JZ           done72
+	JZ           done90
 	VMASKMOVPS   (DX)(DI*1), Y0, Y1
 	VMASKMOVPS   (BX)(DI*1), Y0, Y2
 	VFNMADD213PS Y2, Y2, Y2
 	VMULPS       Y1, Y2, Y2
 	VMASKMOVPS   Y2, Y0, (SI)(DI*1)
 
-done72:
+done90:
 	VZEROUPPER
 	RET
 
@@ -1446,10 +1470,10 @@ TEXT ·geluGradAVX2(SB), NOSPLIT, $0-32
 	MOVQ    x+16(FP), BX
 	MOVQ    dx+24(FP), SI
 	XORQ    DI, DI
+	CMPQ    DI, AX
+	JGE     rest94
 
-single74:
-	CMPQ         DI, AX
-	JGE          rest75
+again93:
 	VMOVUPS      (DX)(DI*1), Y1
 	VMOVUPS      (BX)(DI*1), Y2
 	VANDPS       word7fffffff<>+0(SB), Y2, Y3
@@ -1493,12 +1517,13 @@ single74:
 	VFMADD231PS  Y2, Y5, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, (SI)(DI*1)
-	ADDQ         $+32, DI
-	JMP          single74
+	ADDQ         $0x20, DI
+	CMPQ         DI, AX
+	JL           again93
 
-rest75:
+rest94:
 	TESTQ        CX, CX
-	JZ           done76
+	JZ           done95
 	VMASKMOVPS   (DX)(DI*1), Y0, Y1
 	VMASKMOVPS   (BX)(DI*1), Y0, Y2
 	VANDPS       word7fffffff<>+0(SB), Y2, Y3
@@ -1543,7 +1568,7 @@ rest75:
 	VMULPS       Y1, Y3, Y3
 	VMASKMOVPS   Y3, Y0, (SI)(DI*1)
 
-done76:
+done95:
 	VZEROUPPER
 	RET
 
@@ -1573,10 +1598,10 @@ TEXT ·geluTanhGradAVX2(SB), NOSPLIT, $0-32
 	MOVQ    x+16(FP), BX
 	MOVQ    dx+24(FP), SI
 	XORQ    DI, DI
+	CMPQ    DI, AX
+	JGE     rest99
 
-single78:
-	CMPQ         DI, AX
-	JGE          rest79
+again98:
 	VMOVUPS      (DX)(DI*1), Y1
 	VMOVUPS      (BX)(DI*1), Y2
 	VBROADCASTSS word411e6666<>+0(SB), Y3
@@ -1617,12 +1642,13 @@ single78:
 	VFNMADD213PS Y3, Y3, Y2
 	VMULPS       Y1, Y2, Y2
 	VMOVUPS      Y2, (SI)(DI*1)
-	ADDQ         $+32, DI
-	JMP          single78
+	ADDQ         $0x20, DI
+	CMPQ         DI, AX
+	JL           again98
 
-rest79:
+rest99:
 	TESTQ        CX, CX
-	JZ           done80
+	JZ           done100
 	VMASKMOVPS   (DX)(DI*1), Y0, Y1
 	VMASKMOVPS   (BX)(DI*1), Y0, Y2
 	VBROADCASTSS word411e6666<>+0(SB), Y3
@@ -1664,7 +1690,7 @@ rest79:
 	VMULPS       Y1, Y2, Y2
 	VMASKMOVPS   Y2, Y0, (SI)(DI*1)
 
-done80:
+done100:
 	VZEROUPPER
 	RET
 
@@ -1714,10 +1740,10 @@ TEXT ·siluGradAVX2(SB), NOSPLIT, $0-32
 	MOVQ    x+16(FP), BX
 	MOVQ    dx+24(FP), SI
 	XORQ    DI, DI
+	CMPQ    DI, AX
+	JGE     rest104
 
-single82:
-	CMPQ         DI, AX
-	JGE          rest83
+again103:
 	VMOVUPS      (DX)(DI*1), Y1
 	VMOVUPS      (BX)(DI*1), Y2
 	VBROADCASTSS word42aa0000<>+0(SB), Y3
@@ -1752,12 +1778,13 @@ single82:
 	VFNMADD213PS Y4, Y4, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, (SI)(DI*1)
-	ADDQ         $+32, DI
-	JMP          single82
+	ADDQ         $0x20, DI
+	CMPQ         DI, AX
+	JL           again103
 
-rest83:
+rest104:
 	TESTQ        CX, CX
-	JZ           done84
+	JZ           done105
 	VMASKMOVPS   (DX)(DI*1), Y0, Y1
 	VMASKMOVPS   (BX)(DI*1), Y0, Y2
 	VBROADCASTSS word42aa0000<>+0(SB), Y3
@@ -1793,7 +1820,7 @@ rest83:
 	VMULPS       Y1, Y3, Y3
 	VMASKMOVPS   Y3, Y0, (SI)(DI*1)
 
-done84:
+done105:
 	VZEROUPPER
 	RET
 
@@ -1838,9 +1865,9 @@ TEXT ·maxAVX2(SB), NOSPLIT, $0-20
 	XORQ         BX, BX
 	MOVQ         AX, SI
 	SUBQ         $+128, SI
-	JL           single86
+	JL           single107
 
-many85:
+many106:
 	VMOVUPS (DX)(BX*1), Y6
 	VCMPPS  $0x03, Y6, Y6, Y7
 	VORPS   Y7, Y5, Y5
@@ -1859,21 +1886,24 @@ many85:
 	VMAXPS  Y6, Y4, Y4
 	ADDQ    $+128, BX
 	CMPQ    BX, SI
-	JLE     many85
+	JLE     many106
 
-single86:
-	CMPQ    BX, AX
-	JGE     rest87
+single107:
+	CMPQ BX, AX
+	JGE  rest109
+
+again108:
 	VMOVUPS (DX)(BX*1), Y6
 	VCMPPS  $0x03, Y6, Y6, Y7
 	VORPS   Y7, Y5, Y5
 	VMAXPS  Y6, Y1, Y1
-	ADDQ    $+32, BX
-	JMP     single86
+	ADDQ    $0x20, BX
+	CMPQ    BX, AX
+	JL      again108
 
-rest87:
+rest109:
 	TESTQ        CX, CX
-	JZ           done88
+	JZ           done110
 	VMASKMOVPS   (DX)(BX*1), Y0, Y6
 	VCMPPS       $0x03, Y6, Y6, Y7
 	VORPS        Y7, Y5, Y5
@@ -1881,7 +1911,7 @@ rest87:
 	VBLENDVPS    Y0, Y6, Y7, Y6
 	VMAXPS       Y6, Y1, Y1
 
-done88:
+done110:
 	VMAXPS     Y3, Y1, Y1
 	VMAXPS     Y4, Y2, Y2
 	VMAXPS     Y2, Y1, Y1
@@ -1932,9 +1962,9 @@ TEXT ·softmaxAVX2(SB), NOSPLIT, $0-48
 	MOVQ         sums+40(FP), R8
 	VBROADCASTSS scale+16(FP), Y1
 
-row89:
+row111:
 	DECQ         BX
-	JL           end90
+	JL           end112
 	VBROADCASTSS wordff800000<>+0(SB), Y2
 	VBROADCASTSS wordff800000<>+0(SB), Y3
 	VBROADCASTSS wordff800000<>+0(SB), Y4
@@ -1942,9 +1972,9 @@ row89:
 	XORQ         R9, R9
 	MOVQ         CX, R10
 	SUBQ         $+128, R10
-	JL           single92
+	JL           single114
 
-many91:
+many113:
 	VMOVUPS (SI)(R9*1), Y6
 	VMAXPS  Y6, Y2, Y2
 	VMOVUPS 32(SI)(R9*1), Y6
@@ -1955,25 +1985,28 @@ many91:
 	VMAXPS  Y6, Y5, Y5
 	ADDQ    $+128, R9
 	CMPQ    R9, R10
-	JLE     many91
+	JLE     many113
 
-single92:
-	CMPQ    R9, CX
-	JGE     rest93
+single114:
+	CMPQ R9, CX
+	JGE  rest116
+
+again115:
 	VMOVUPS (SI)(R9*1), Y6
 	VMAXPS  Y6, Y2, Y2
-	ADDQ    $+32, R9
-	JMP     single92
+	ADDQ    $0x20, R9
+	CMPQ    R9, CX
+	JL      again115
 
-rest93:
+rest116:
 	TESTQ        DX, DX
-	JZ           done94
+	JZ           done117
 	VMASKMOVPS   (SI)(R9*1), Y0, Y6
 	VBROADCASTSS wordff800000<>+0(SB), Y7
 	VBLENDVPS    Y0, Y6, Y7, Y6
 	VMAXPS       Y6, Y2, Y2
 
-done94:
+done117:
 	VMAXPS     Y4, Y2, Y2
 	VMAXPS     Y5, Y3, Y3
 	VMAXPS     Y3, Y2, Y2
@@ -1986,10 +2019,10 @@ done94:
 	VMULPS     Y1, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	XORQ       R9, R9
+	CMPQ       R9, CX
+	JGE        rest121
 
-single96:
-	CMPQ         R9, CX
-	JGE          rest97
+again120:
 	VMOVUPS      (SI)(R9*1), Y4
 	VFMSUB213PS  Y2, Y1, Y4
 	VMULPS       word3fb8aa3b<>+0(SB), Y4, Y5
@@ -2013,12 +2046,13 @@ single96:
 	VBLENDVPS    Y4, Y6, Y5, Y5
 	VMOVUPS      Y5, (DI)(R9*1)
 	VADDPS       Y5, Y3, Y3
-	ADDQ         $+32, R9
-	JMP          single96
+	ADDQ         $0x20, R9
+	CMPQ         R9, CX
+	JL           again120
 
-rest97:
+rest121:
 	TESTQ        DX, DX
-	JZ           done98
+	JZ           done122
 	VMASKMOVPS   (SI)(R9*1), Y0, Y4
 	VFMSUB213PS  Y2, Y1, Y4
 	VMULPS       word3fb8aa3b<>+0(SB), Y4, Y5
@@ -2044,7 +2078,7 @@ rest97:
 	VMASKMOVPS   Y5, Y0, (DI)(R9*1)
 	VADDPS       Y5, Y3, Y3
 
-done98:
+done122:
 	VPERM2F128   $0x01, Y3, Y3, Y4
 	VADDPS       Y4, Y3, Y3
 	VSHUFPS      $0x4e, Y3, Y3, Y4
@@ -2054,26 +2088,27 @@ done98:
 	VBROADCASTSS word3f800000<>+0(SB), Y4
 	VDIVPS       Y3, Y4, Y4
 	XORQ         R9, R9
+	CMPQ         R9, CX
+	JGE          rest126
 
-single100:
-	CMPQ    R9, CX
-	JGE     rest101
+again125:
 	VMOVUPS (DI)(R9*1), Y5
 	VMULPS  Y5, Y4, Y5
 	VMOVUPS Y5, (DI)(R9*1)
-	ADDQ    $+32, R9
-	JMP     single100
+	ADDQ    $0x20, R9
+	CMPQ    R9, CX
+	JL      again125
 
-rest101:
+rest126:
 	TESTQ      DX, DX
-	JZ         done102
+	JZ         done127
 	VMASKMOVPS (DI)(R9*1), Y0, Y5
 	VMULPS     Y5, Y4, Y5
 	VMASKMOVPS Y5, Y0, (DI)(R9*1)
 
-done102:
+done127:
 	TESTQ        R8, R8
-	JZ           skip103
+	JZ           skip128
 	VBROADCASTSS word3f3504f3<>+0(SB), Y4
 	VPSUBD       Y4, Y3, Y4
 	VPSRAD       $0x17, Y4, Y4
@@ -2099,12 +2134,12 @@ done102:
 	VMOVSS       X6, (R8)
 	ADDQ         $0x04, R8
 
-skip103:
+skip128:
 	ADDQ AX, SI
 	ADDQ AX, DI
-	JMP  row89
+	JMP  row111
 
-end90:
+end112:
 	VZEROUPPER
 	RET
 
@@ -2217,16 +2252,16 @@ TEXT ·softmaxAgainAVX2(SB), NOSPLIT, $0-40
 	MOVQ         sums+32(FP), DI
 	VBROADCASTSS scale+16(FP), Y1
 
-row104:
+row129:
 	DECQ         BX
-	JL           end105
+	JL           end130
 	VBROADCASTSS (DI), Y2
 	ADDQ         $0x04, DI
 	XORQ         R8, R8
-
-single107:
 	CMPQ         R8, CX
-	JGE          rest108
+	JGE          rest134
+
+again133:
 	VMOVUPS      (SI)(R8*1), Y3
 	VFMSUB213PS  Y2, Y1, Y3
 	VMULPS       word3fb8aa3b<>+0(SB), Y3, Y4
@@ -2249,12 +2284,13 @@ single107:
 	VCMPPS       $0x0e, word42b17217<>+0(SB), Y3, Y3
 	VBLENDVPS    Y3, Y5, Y4, Y4
 	VMOVUPS      Y4, (SI)(R8*1)
-	ADDQ         $+32, R8
-	JMP          single107
+	ADDQ         $0x20, R8
+	CMPQ         R8, CX
+	JL           again133
 
-rest108:
+rest134:
 	TESTQ        DX, DX
-	JZ           done109
+	JZ           done135
 	VMASKMOVPS   (SI)(R8*1), Y0, Y3
 	VFMSUB213PS  Y2, Y1, Y3
 	VMULPS       word3fb8aa3b<>+0(SB), Y3, Y2
@@ -2278,11 +2314,11 @@ rest108:
 	VBLENDVPS    Y3, Y4, Y2, Y2
 	VMASKMOVPS   Y2, Y0, (SI)(R8*1)
 
-done109:
+done135:
 	ADDQ AX, SI
-	JMP  row104
+	JMP  row129
 
-end105:
+end130:
 	VZEROUPPER
 	RET
 
@@ -2305,9 +2341,9 @@ TEXT ·softmaxGradAVX2(SB), NOSPLIT, $0-40
 	MOVQ         d+32(FP), DI
 	VBROADCASTSS scale+16(FP), Y1
 
-row110:
+row136:
 	DECQ   BX
-	JL     end111
+	JL     end137
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
@@ -2315,9 +2351,9 @@ row110:
 	XORQ   R8, R8
 	MOVQ   CX, R9
 	SUBQ   $+128, R9
-	JL     single113
+	JL     single139
 
-many112:
+many138:
 	VMOVUPS     (DI)(R8*1), Y6
 	VFMADD231PS (SI)(R8*1), Y6, Y2
 	VMOVUPS     32(DI)(R8*1), Y6
@@ -2328,24 +2364,27 @@ many112:
 	VFMADD231PS 96(SI)(R8*1), Y6, Y5
 	ADDQ        $+128, R8
 	CMPQ        R8, R9
-	JLE         many112
+	JLE         many138
 
-single113:
-	CMPQ        R8, CX
-	JGE         rest114
+single139:
+	CMPQ R8, CX
+	JGE  rest141
+
+again140:
 	VMOVUPS     (DI)(R8*1), Y6
 	VFMADD231PS (SI)(R8*1), Y6, Y2
-	ADDQ        $+32, R8
-	JMP         single113
+	ADDQ        $0x20, R8
+	CMPQ        R8, CX
+	JL          again140
 
-rest114:
+rest141:
 	TESTQ       DX, DX
-	JZ          done115
+	JZ          done142
 	VMASKMOVPS  (SI)(R8*1), Y0, Y6
 	VMASKMOVPS  (DI)(R8*1), Y0, Y7
 	VFMADD231PS Y6, Y7, Y2
 
-done115:
+done142:
 	VADDPS     Y4, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 	VADDPS     Y3, Y2, Y2
@@ -2356,22 +2395,23 @@ done115:
 	VSHUFPS    $0xb1, Y2, Y2, Y3
 	VADDPS     Y3, Y2, Y2
 	XORQ       R8, R8
+	CMPQ       R8, CX
+	JGE        rest146
 
-single117:
-	CMPQ    R8, CX
-	JGE     rest118
+again145:
 	VMOVUPS (SI)(R8*1), Y3
 	VMOVUPS (DI)(R8*1), Y4
 	VSUBPS  Y2, Y4, Y4
 	VMULPS  Y1, Y3, Y3
 	VMULPS  Y3, Y4, Y4
 	VMOVUPS Y4, (DI)(R8*1)
-	ADDQ    $+32, R8
-	JMP     single117
+	ADDQ    $0x20, R8
+	CMPQ    R8, CX
+	JL      again145
 
-rest118:
+rest146:
 	TESTQ      DX, DX
-	JZ         done119
+	JZ         done147
 	VMASKMOVPS (SI)(R8*1), Y0, Y3
 	VMASKMOVPS (DI)(R8*1), Y0, Y4
 	VSUBPS     Y2, Y4, Y4
@@ -2379,12 +2419,12 @@ rest118:
 	VMULPS     Y3, Y4, Y4
 	VMASKMOVPS Y4, Y0, (DI)(R8*1)
 
-done119:
+done147:
 	ADDQ AX, SI
 	ADDQ AX, DI
-	JMP  row110
+	JMP  row136
 
-end111:
+end137:
 	VZEROUPPER
 	RET
 
@@ -2415,38 +2455,39 @@ TEXT ·layerNormAVX2(SB), NOSPLIT, $0-88
 	VBROADCASTSS eps+20(FP), Y2
 	VBROADCASTSS word3f800000<>+0(SB), Y3
 
-row120:
+row148:
 	DECQ  BX
-	JL    end123
+	JL    end151
 	TESTQ DI, DI
-	JZ    plain121
+	JZ    plain149
 	XORQ  R14, R14
+	CMPQ  R14, CX
+	JGE   rest155
 
-single125:
-	CMPQ    R14, CX
-	JGE     rest126
+again154:
 	VMOVUPS (SI)(R14*1), Y4
 	VADDPS  (DI)(R14*1), Y4, Y4
 	VMOVUPS Y4, (R8)(R14*1)
-	ADDQ    $+32, R14
-	JMP     single125
+	ADDQ    $0x20, R14
+	CMPQ    R14, CX
+	JL      again154
 
-rest126:
+rest155:
 	TESTQ      DX, DX
-	JZ         done127
+	JZ         done156
 	VMASKMOVPS (SI)(R14*1), Y0, Y4
 	VMASKMOVPS (DI)(R14*1), Y0, Y5
 	VADDPS     Y5, Y4, Y4
 	VMASKMOVPS Y4, Y0, (R8)(R14*1)
 
-done127:
+done156:
 	ADDQ AX, DI
-	JMP  ready122
+	JMP  ready150
 
-plain121:
+plain149:
 	MOVQ SI, R8
 
-ready122:
+ready150:
 	VXORPS Y4, Y4, Y4
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -2455,31 +2496,34 @@ ready122:
 	XORQ   R14, R14
 	MOVQ   CX, R15
 	SUBQ   $+128, R15
-	JL     single129
+	JL     single158
 
-many128:
+many157:
 	VADDPS (R8)(R14*1), Y4, Y4
 	VADDPS 32(R8)(R14*1), Y5, Y5
 	VADDPS 64(R8)(R14*1), Y6, Y6
 	VADDPS 96(R8)(R14*1), Y7, Y7
 	ADDQ   $+128, R14
 	CMPQ   R14, R15
-	JLE    many128
+	JLE    many157
 
-single129:
-	CMPQ   R14, CX
-	JGE    rest130
+single158:
+	CMPQ R14, CX
+	JGE  rest160
+
+again159:
 	VADDPS (R8)(R14*1), Y4, Y4
-	ADDQ   $+32, R14
-	JMP    single129
+	ADDQ   $0x20, R14
+	CMPQ   R14, CX
+	JL     again159
 
-rest130:
+rest160:
 	TESTQ      DX, DX
-	JZ         done131
+	JZ         done161
 	VMASKMOVPS (R8)(R14*1), Y0, Y8
 	VADDPS     Y8, Y4, Y4
 
-done131:
+done161:
 	VADDPS     Y6, Y4, Y4
 	VADDPS     Y7, Y5, Y5
 	VADDPS     Y5, Y4, Y4
@@ -2491,11 +2535,11 @@ done131:
 	VADDPS     Y5, Y4, Y4
 	VMULPS     Y1, Y4, Y4
 	TESTQ      R13, R13
-	JZ         skip132
+	JZ         skip162
 	VMOVSS     X4, (R13)
 	ADDQ       $0x04, R13
 
-skip132:
+skip162:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
@@ -2503,9 +2547,9 @@ skip132:
 	XORQ   R14, R14
 	MOVQ   CX, R15
 	SUBQ   $+128, R15
-	JL     single134
+	JL     single164
 
-many133:
+many163:
 	VMOVUPS     (R8)(R14*1), Y9
 	VSUBPS      Y4, Y9, Y9
 	VFMADD231PS Y9, Y9, Y5
@@ -2520,26 +2564,29 @@ many133:
 	VFMADD231PS Y9, Y9, Y8
 	ADDQ        $+128, R14
 	CMPQ        R14, R15
-	JLE         many133
+	JLE         many163
 
-single134:
-	CMPQ        R14, CX
-	JGE         rest135
+single164:
+	CMPQ R14, CX
+	JGE  rest166
+
+again165:
 	VMOVUPS     (R8)(R14*1), Y9
 	VSUBPS      Y4, Y9, Y9
 	VFMADD231PS Y9, Y9, Y5
-	ADDQ        $+32, R14
-	JMP         single134
+	ADDQ        $0x20, R14
+	CMPQ        R14, CX
+	JL          again165
 
-rest135:
+rest166:
 	TESTQ       DX, DX
-	JZ          done136
+	JZ          done167
 	VMASKMOVPS  (R8)(R14*1), Y0, Y9
 	VSUBPS      Y4, Y9, Y9
 	VANDPS      Y0, Y9, Y9
 	VFMADD231PS Y9, Y9, Y5
 
-done136:
+done167:
 	VADDPS       Y7, Y5, Y5
 	VADDPS       Y8, Y6, Y6
 	VADDPS       Y6, Y5, Y5
@@ -2554,43 +2601,63 @@ done136:
 	VDIVSS       X5, X3, X5
 	VBROADCASTSS X5, Y5
 	TESTQ        R11, R11
-	JZ           skip137
+	JZ           skip168
 	VMOVSS       X5, (R11)
 	ADDQ         $0x04, R11
 
-skip137:
-	XORQ R14, R14
+skip168:
+	VMULPS Y5, Y4, Y4
+	XORQ   R14, R14
+	MOVQ   CX, R15
+	SUBQ   $+64, R15
+	JL     single170
 
-single139:
-	CMPQ        R14, CX
-	JGE         rest140
+many169:
 	VMOVUPS     (R8)(R14*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VMULPS      Y5, Y6, Y6
+	VFMSUB213PS Y4, Y5, Y6
 	VMOVUPS     (R12)(R14*1), Y7
 	VFMADD132PS (R10)(R14*1), Y7, Y6
 	VMOVUPS     Y6, (R9)(R14*1)
-	ADDQ        $+32, R14
-	JMP         single139
+	VMOVUPS     32(R8)(R14*1), Y6
+	VFMSUB213PS Y4, Y5, Y6
+	VMOVUPS     32(R12)(R14*1), Y7
+	VFMADD132PS 32(R10)(R14*1), Y7, Y6
+	VMOVUPS     Y6, 32(R9)(R14*1)
+	ADDQ        $+64, R14
+	CMPQ        R14, R15
+	JLE         many169
 
-rest140:
+single170:
+	CMPQ R14, CX
+	JGE  rest172
+
+again171:
+	VMOVUPS     (R8)(R14*1), Y6
+	VFMSUB213PS Y4, Y5, Y6
+	VMOVUPS     (R12)(R14*1), Y7
+	VFMADD132PS (R10)(R14*1), Y7, Y6
+	VMOVUPS     Y6, (R9)(R14*1)
+	ADDQ        $0x20, R14
+	CMPQ        R14, CX
+	JL          again171
+
+rest172:
 	TESTQ       DX, DX
-	JZ          done141
+	JZ          done173
 	VMASKMOVPS  (R8)(R14*1), Y0, Y6
-	VSUBPS      Y4, Y6, Y6
-	VMULPS      Y5, Y6, Y6
+	VFMSUB213PS Y4, Y5, Y6
 	VMASKMOVPS  (R10)(R14*1), Y0, Y4
 	VMASKMOVPS  (R12)(R14*1), Y0, Y5
 	VFMADD132PS Y4, Y5, Y6
 	VMASKMOVPS  Y6, Y0, (R9)(R14*1)
 
-done141:
+done173:
 	ADDQ AX, SI
 	ADDQ AX, R8
 	ADDQ AX, R9
-	JMP  row120
+	JMP  row148
 
-end123:
+end151:
 	VZEROUPPER
 	RET
 
@@ -2619,123 +2686,147 @@ TEXT ·rmsNormAVX2(SB), NOSPLIT, $0-88
 	VBROADCASTSS eps+20(FP), Y2
 	VBROADCASTSS word3f800000<>+0(SB), Y3
 
-row142:
+row174:
 	DECQ  BX
-	JL    end145
+	JL    end177
 	TESTQ DI, DI
-	JZ    plain143
+	JZ    plain175
 	XORQ  R12, R12
+	CMPQ  R12, CX
+	JGE   rest181
 
-single147:
-	CMPQ    R12, CX
-	JGE     rest148
+again180:
 	VMOVUPS (SI)(R12*1), Y4
 	VADDPS  (DI)(R12*1), Y4, Y4
 	VMOVUPS Y4, (R8)(R12*1)
-	ADDQ    $+32, R12
-	JMP     single147
+	ADDQ    $0x20, R12
+	CMPQ    R12, CX
+	JL      again180
 
-rest148:
+rest181:
 	TESTQ      DX, DX
-	JZ         done149
+	JZ         done182
 	VMASKMOVPS (SI)(R12*1), Y0, Y4
 	VMASKMOVPS (DI)(R12*1), Y0, Y5
 	VADDPS     Y5, Y4, Y4
 	VMASKMOVPS Y4, Y0, (R8)(R12*1)
 
-done149:
+done182:
 	ADDQ AX, DI
-	JMP  ready144
+	JMP  ready176
 
-plain143:
+plain175:
 	MOVQ SI, R8
 
-ready144:
-	VXORPS Y4, Y4, Y4
+ready176:
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
 	XORQ   R12, R12
 	MOVQ   CX, R13
 	SUBQ   $+128, R13
-	JL     single151
+	JL     single184
 
-many150:
-	VMOVUPS     (R8)(R12*1), Y8
-	VFMADD231PS Y8, Y8, Y4
-	VMOVUPS     32(R8)(R12*1), Y8
-	VFMADD231PS Y8, Y8, Y5
-	VMOVUPS     64(R8)(R12*1), Y8
-	VFMADD231PS Y8, Y8, Y6
-	VMOVUPS     96(R8)(R12*1), Y8
-	VFMADD231PS Y8, Y8, Y7
+many183:
+	VMOVUPS     (R8)(R12*1), Y9
+	VFMADD231PS Y9, Y9, Y5
+	VMOVUPS     32(R8)(R12*1), Y9
+	VFMADD231PS Y9, Y9, Y6
+	VMOVUPS     64(R8)(R12*1), Y9
+	VFMADD231PS Y9, Y9, Y7
+	VMOVUPS     96(R8)(R12*1), Y9
+	VFMADD231PS Y9, Y9, Y8
 	ADDQ        $+128, R12
 	CMPQ        R12, R13
-	JLE         many150
+	JLE         many183
 
-single151:
+single184:
+	CMPQ R12, CX
+	JGE  rest186
+
+again185:
+	VMOVUPS     (R8)(R12*1), Y9
+	VFMADD231PS Y9, Y9, Y5
+	ADDQ        $0x20, R12
 	CMPQ        R12, CX
-	JGE         rest152
-	VMOVUPS     (R8)(R12*1), Y8
-	VFMADD231PS Y8, Y8, Y4
-	ADDQ        $+32, R12
-	JMP         single151
+	JL          again185
 
-rest152:
+rest186:
 	TESTQ       DX, DX
-	JZ          done153
-	VMASKMOVPS  (R8)(R12*1), Y0, Y8
-	VFMADD231PS Y8, Y8, Y4
+	JZ          done187
+	VMASKMOVPS  (R8)(R12*1), Y0, Y9
+	VFMADD231PS Y9, Y9, Y5
 
-done153:
-	VADDPS       Y6, Y4, Y4
+done187:
 	VADDPS       Y7, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VPERM2F128   $0x01, Y4, Y4, Y5
-	VADDPS       Y5, Y4, Y4
-	VSHUFPS      $0x4e, Y4, Y4, Y5
-	VADDPS       Y5, Y4, Y4
-	VSHUFPS      $0xb1, Y4, Y4, Y5
-	VADDPS       Y5, Y4, Y4
-	VFMADD213PS  Y2, Y1, Y4
-	VSQRTSS      X4, X4, X4
-	VDIVSS       X4, X3, X4
-	VBROADCASTSS X4, Y4
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VPERM2F128   $0x01, Y5, Y5, Y6
+	VADDPS       Y6, Y5, Y5
+	VSHUFPS      $0x4e, Y5, Y5, Y6
+	VADDPS       Y6, Y5, Y5
+	VSHUFPS      $0xb1, Y5, Y5, Y6
+	VADDPS       Y6, Y5, Y5
+	VFMADD213PS  Y2, Y1, Y5
+	VSQRTSS      X5, X5, X5
+	VDIVSS       X5, X3, X5
+	VBROADCASTSS X5, Y5
 	TESTQ        R11, R11
-	JZ           skip154
-	VMOVSS       X4, (R11)
+	JZ           skip188
+	VMOVSS       X5, (R11)
 	ADDQ         $0x04, R11
 
-skip154:
-	XORQ R12, R12
+skip188:
+	VMULPS Y5, Y4, Y4
+	XORQ   R12, R12
+	MOVQ   CX, R13
+	SUBQ   $+64, R13
+	JL     single190
 
-single156:
+many189:
+	VMOVUPS (R8)(R12*1), Y4
+	VMULPS  Y5, Y4, Y4
+	VMULPS  (R10)(R12*1), Y4, Y4
+	VMOVUPS Y4, (R9)(R12*1)
+	VMOVUPS 32(R8)(R12*1), Y4
+	VMULPS  Y5, Y4, Y4
+	VMULPS  32(R10)(R12*1), Y4, Y4
+	VMOVUPS Y4, 32(R9)(R12*1)
+	ADDQ    $+64, R12
+	CMPQ    R12, R13
+	JLE     many189
+
+single190:
+	CMPQ R12, CX
+	JGE  rest192
+
+again191:
+	VMOVUPS (R8)(R12*1), Y4
+	VMULPS  Y5, Y4, Y4
+	VMULPS  (R10)(R12*1), Y4, Y4
+	VMOVUPS Y4, (R9)(R12*1)
+	ADDQ    $0x20, R12
 	CMPQ    R12, CX
-	JGE     rest157
-	VMOVUPS (R8)(R12*1), Y5
-	VMULPS  Y4, Y5, Y5
-	VMULPS  (R10)(R12*1), Y5, Y5
-	VMOVUPS Y5, (R9)(R12*1)
-	ADDQ    $+32, R12
-	JMP     single156
+	JL      again191
 
-rest157:
+rest192:
 	TESTQ      DX, DX
-	JZ         done158
-	VMASKMOVPS (R8)(R12*1), Y0, Y5
-	VMULPS     Y4, Y5, Y5
-	VMASKMOVPS (R10)(R12*1), Y0, Y4
-	VMULPS     Y4, Y5, Y5
-	VMASKMOVPS Y5, Y0, (R9)(R12*1)
+	JZ         done193
+	VMASKMOVPS (R8)(R12*1), Y0, Y4
+	VMULPS     Y5, Y4, Y4
+	VMASKMOVPS (R10)(R12*1), Y0, Y5
+	VMULPS     Y5, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R9)(R12*1)
 
-done158:
+done193:
 	ADDQ AX, SI
 	ADDQ AX, R8
 	ADDQ AX, R9
-	JMP  row142
+	JMP  row174
 
-end145:
+end177:
 	VZEROUPPER
 	RET
 
@@ -2765,13 +2856,14 @@ TEXT ·layerNormGradAVX2(SB), NOSPLIT, $0-88
 	VBROADCASTSS share+16(FP), Y1
 	VBROADCASTSS add+20(FP), Y2
 
-row159:
+row194:
 	DECQ         BX
-	JL           end160
+	JL           end195
 	VBROADCASTSS (R9), Y4
 	ADDQ         $0x04, R9
 	VBROADCASTSS (R12), Y3
 	ADDQ         $0x04, R12
+	VMULPS       Y4, Y3, Y3
 	VXORPS       Y5, Y5, Y5
 	VXORPS       Y6, Y6, Y6
 	VXORPS       Y7, Y7, Y7
@@ -2779,53 +2871,52 @@ row159:
 	XORQ         R14, R14
 	MOVQ         CX, R15
 	SUBQ         $+64, R15
-	JL           single162
+	JL           single197
 
-many161:
+many196:
 	VMOVUPS     (DI)(R14*1), Y9
-	VSUBPS      Y3, Y9, Y9
-	VMULPS      Y4, Y9, Y9
+	VFMSUB213PS Y3, Y4, Y9
 	VMOVUPS     (SI)(R14*1), Y10
 	VMULPS      (R8)(R14*1), Y10, Y10
 	VADDPS      Y10, Y5, Y5
 	VFMADD231PS Y9, Y10, Y7
 	VMOVUPS     32(DI)(R14*1), Y9
-	VSUBPS      Y3, Y9, Y9
-	VMULPS      Y4, Y9, Y9
+	VFMSUB213PS Y3, Y4, Y9
 	VMOVUPS     32(SI)(R14*1), Y10
 	VMULPS      32(R8)(R14*1), Y10, Y10
 	VADDPS      Y10, Y6, Y6
 	VFMADD231PS Y9, Y10, Y8
 	ADDQ        $+64, R14
 	CMPQ        R14, R15
-	JLE         many161
+	JLE         many196
 
-single162:
-	CMPQ        R14, CX
-	JGE         rest163
+single197:
+	CMPQ R14, CX
+	JGE  rest199
+
+again198:
 	VMOVUPS     (DI)(R14*1), Y9
-	VSUBPS      Y3, Y9, Y9
-	VMULPS      Y4, Y9, Y9
+	VFMSUB213PS Y3, Y4, Y9
 	VMOVUPS     (SI)(R14*1), Y10
 	VMULPS      (R8)(R14*1), Y10, Y10
 	VADDPS      Y10, Y5, Y5
 	VFMADD231PS Y9, Y10, Y7
-	ADDQ        $+32, R14
-	JMP         single162
+	ADDQ        $0x20, R14
+	CMPQ        R14, CX
+	JL          again198
 
-rest163:
+rest199:
 	TESTQ       DX, DX
-	JZ          done164
+	JZ          done200
 	VMASKMOVPS  (DI)(R14*1), Y0, Y9
-	VSUBPS      Y3, Y9, Y9
-	VMULPS      Y4, Y9, Y9
+	VFMSUB213PS Y3, Y4, Y9
 	VMASKMOVPS  (SI)(R14*1), Y0, Y10
 	VMASKMOVPS  (R8)(R14*1), Y0, Y11
 	VMULPS      Y11, Y10, Y10
 	VADDPS      Y10, Y5, Y5
 	VFMADD231PS Y9, Y10, Y7
 
-done164:
+done200:
 	VADDPS     Y8, Y7, Y7
 	VADDPS     Y6, Y5, Y5
 	VPERM2F128 $0x01, Y7, Y7, Y6
@@ -2843,13 +2934,13 @@ done164:
 	VADDPS     Y6, Y5, Y5
 	VMULPS     Y1, Y5, Y5
 	XORQ       R14, R14
+	MOVQ       CX, R15
+	SUBQ       $+64, R15
+	JL         single202
 
-single166:
-	CMPQ         R14, CX
-	JGE          rest167
+many201:
 	VMOVUPS      (DI)(R14*1), Y6
-	VSUBPS       Y3, Y6, Y6
-	VMULPS       Y4, Y6, Y6
+	VFMSUB213PS  Y3, Y4, Y6
 	VMOVUPS      (SI)(R14*1), Y8
 	VMOVUPS      (R11)(R14*1), Y9
 	VFMADD231PS  Y6, Y8, Y9
@@ -2864,15 +2955,56 @@ single166:
 	VANDPS       Y2, Y6, Y6
 	VFMADD231PS  Y4, Y8, Y6
 	VMOVUPS      Y6, (R10)(R14*1)
-	ADDQ         $+32, R14
-	JMP          single166
+	VMOVUPS      32(DI)(R14*1), Y6
+	VFMSUB213PS  Y3, Y4, Y6
+	VMOVUPS      32(SI)(R14*1), Y8
+	VMOVUPS      32(R11)(R14*1), Y9
+	VFMADD231PS  Y6, Y8, Y9
+	VMOVUPS      Y9, 32(R11)(R14*1)
+	VMOVUPS      32(R13)(R14*1), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 32(R13)(R14*1)
+	VMULPS       32(R8)(R14*1), Y8, Y8
+	VSUBPS       Y5, Y8, Y8
+	VFNMADD231PS Y6, Y7, Y8
+	VMOVUPS      32(R10)(R14*1), Y6
+	VANDPS       Y2, Y6, Y6
+	VFMADD231PS  Y4, Y8, Y6
+	VMOVUPS      Y6, 32(R10)(R14*1)
+	ADDQ         $+64, R14
+	CMPQ         R14, R15
+	JLE          many201
 
-rest167:
+single202:
+	CMPQ R14, CX
+	JGE  rest204
+
+again203:
+	VMOVUPS      (DI)(R14*1), Y6
+	VFMSUB213PS  Y3, Y4, Y6
+	VMOVUPS      (SI)(R14*1), Y8
+	VMOVUPS      (R11)(R14*1), Y9
+	VFMADD231PS  Y6, Y8, Y9
+	VMOVUPS      Y9, (R11)(R14*1)
+	VMOVUPS      (R13)(R14*1), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, (R13)(R14*1)
+	VMULPS       (R8)(R14*1), Y8, Y8
+	VSUBPS       Y5, Y8, Y8
+	VFNMADD231PS Y6, Y7, Y8
+	VMOVUPS      (R10)(R14*1), Y6
+	VANDPS       Y2, Y6, Y6
+	VFMADD231PS  Y4, Y8, Y6
+	VMOVUPS      Y6, (R10)(R14*1)
+	ADDQ         $0x20, R14
+	CMPQ         R14, CX
+	JL           again203
+
+rest204:
 	TESTQ        DX, DX
-	JZ           done168
+	JZ           done205
 	VMASKMOVPS   (DI)(R14*1), Y0, Y6
-	VSUBPS       Y3, Y6, Y6
-	VMULPS       Y4, Y6, Y6
+	VFMSUB213PS  Y3, Y4, Y6
 	VMASKMOVPS   (SI)(R14*1), Y0, Y3
 	VMASKMOVPS   (R11)(R14*1), Y0, Y8
 	VFMADD231PS  Y6, Y3, Y8
@@ -2889,13 +3021,13 @@ rest167:
 	VFMADD231PS  Y4, Y3, Y5
 	VMASKMOVPS   Y5, Y0, (R10)(R14*1)
 
-done168:
+done205:
 	ADDQ AX, SI
 	ADDQ AX, DI
 	ADDQ AX, R10
-	JMP  row159
+	JMP  row194
 
-end160:
+end195:
 	VZEROUPPER
 	RET
 
@@ -2923,9 +3055,9 @@ TEXT ·rmsNormGradAVX2(SB), NOSPLIT, $0-88
 	VBROADCASTSS share+16(FP), Y1
 	VBROADCASTSS add+20(FP), Y2
 
-row169:
+row206:
 	DECQ         BX
-	JL           end170
+	JL           end207
 	VBROADCASTSS (R9), Y3
 	ADDQ         $0x04, R9
 	VXORPS       Y4, Y4, Y4
@@ -2935,9 +3067,9 @@ row169:
 	XORQ         R12, R12
 	MOVQ         CX, R13
 	SUBQ         $+64, R13
-	JL           single172
+	JL           single209
 
-many171:
+many208:
 	VMOVUPS     (DI)(R12*1), Y8
 	VMULPS      Y3, Y8, Y8
 	VMOVUPS     (SI)(R12*1), Y9
@@ -2950,22 +3082,25 @@ many171:
 	VFMADD231PS Y8, Y9, Y7
 	ADDQ        $+64, R12
 	CMPQ        R12, R13
-	JLE         many171
+	JLE         many208
 
-single172:
-	CMPQ        R12, CX
-	JGE         rest173
+single209:
+	CMPQ R12, CX
+	JGE  rest211
+
+again210:
 	VMOVUPS     (DI)(R12*1), Y8
 	VMULPS      Y3, Y8, Y8
 	VMOVUPS     (SI)(R12*1), Y9
 	VMULPS      (R8)(R12*1), Y9, Y9
 	VFMADD231PS Y8, Y9, Y6
-	ADDQ        $+32, R12
-	JMP         single172
+	ADDQ        $0x20, R12
+	CMPQ        R12, CX
+	JL          again210
 
-rest173:
+rest211:
 	TESTQ       DX, DX
-	JZ          done174
+	JZ          done212
 	VMASKMOVPS  (DI)(R12*1), Y0, Y8
 	VMULPS      Y3, Y8, Y8
 	VMASKMOVPS  (SI)(R12*1), Y0, Y9
@@ -2973,7 +3108,7 @@ rest173:
 	VMULPS      Y10, Y9, Y9
 	VFMADD231PS Y8, Y9, Y6
 
-done174:
+done212:
 	VADDPS     Y7, Y6, Y6
 	VADDPS     Y5, Y4, Y4
 	VPERM2F128 $0x01, Y6, Y6, Y4
@@ -2984,10 +3119,11 @@ done174:
 	VADDPS     Y4, Y6, Y6
 	VMULPS     Y1, Y6, Y6
 	XORQ       R12, R12
+	MOVQ       CX, R13
+	SUBQ       $+64, R13
+	JL         single214
 
-single176:
-	CMPQ         R12, CX
-	JGE          rest177
+many213:
 	VMOVUPS      (DI)(R12*1), Y4
 	VMULPS       Y3, Y4, Y4
 	VMOVUPS      (SI)(R12*1), Y5
@@ -3000,12 +3136,46 @@ single176:
 	VANDPS       Y2, Y4, Y4
 	VFMADD231PS  Y3, Y5, Y4
 	VMOVUPS      Y4, (R10)(R12*1)
-	ADDQ         $+32, R12
-	JMP          single176
+	VMOVUPS      32(DI)(R12*1), Y4
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      32(SI)(R12*1), Y5
+	VMOVUPS      32(R11)(R12*1), Y7
+	VFMADD231PS  Y4, Y5, Y7
+	VMOVUPS      Y7, 32(R11)(R12*1)
+	VMULPS       32(R8)(R12*1), Y5, Y5
+	VFNMADD231PS Y4, Y6, Y5
+	VMOVUPS      32(R10)(R12*1), Y4
+	VANDPS       Y2, Y4, Y4
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y4, 32(R10)(R12*1)
+	ADDQ         $+64, R12
+	CMPQ         R12, R13
+	JLE          many213
 
-rest177:
+single214:
+	CMPQ R12, CX
+	JGE  rest216
+
+again215:
+	VMOVUPS      (DI)(R12*1), Y4
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      (SI)(R12*1), Y5
+	VMOVUPS      (R11)(R12*1), Y7
+	VFMADD231PS  Y4, Y5, Y7
+	VMOVUPS      Y7, (R11)(R12*1)
+	VMULPS       (R8)(R12*1), Y5, Y5
+	VFNMADD231PS Y4, Y6, Y5
+	VMOVUPS      (R10)(R12*1), Y4
+	VANDPS       Y2, Y4, Y4
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y4, (R10)(R12*1)
+	ADDQ         $0x20, R12
+	CMPQ         R12, CX
+	JL           again215
+
+rest216:
 	TESTQ        DX, DX
-	JZ           done178
+	JZ           done217
 	VMASKMOVPS   (DI)(R12*1), Y0, Y4
 	VMULPS       Y3, Y4, Y4
 	VMASKMOVPS   (SI)(R12*1), Y0, Y5
@@ -3020,13 +3190,13 @@ rest177:
 	VFMADD231PS  Y3, Y5, Y4
 	VMASKMOVPS   Y4, Y0, (R10)(R12*1)
 
-done178:
+done217:
 	ADDQ AX, SI
 	ADDQ AX, DI
 	ADDQ AX, R10
-	JMP  row169
+	JMP  row206
 
-end170:
+end207:
 	VZEROUPPER
 	RET
 
@@ -3048,33 +3218,34 @@ TEXT ·addBiasAVX2(SB), NOSPLIT, $0-32
 	MOVQ    x+16(FP), SI
 	MOVQ    bias+24(FP), DI
 
-row179:
+row218:
 	DECQ BX
-	JL   end180
+	JL   end219
 	XORQ R8, R8
+	CMPQ R8, CX
+	JGE  rest223
 
-single182:
-	CMPQ    R8, CX
-	JGE     rest183
+again222:
 	VMOVUPS (SI)(R8*1), Y1
 	VADDPS  (DI)(R8*1), Y1, Y1
 	VMOVUPS Y1, (SI)(R8*1)
-	ADDQ    $+32, R8
-	JMP     single182
+	ADDQ    $0x20, R8
+	CMPQ    R8, CX
+	JL      again222
 
-rest183:
+rest223:
 	TESTQ      DX, DX
-	JZ         done184
+	JZ         done224
 	VMASKMOVPS (SI)(R8*1), Y0, Y1
 	VMASKMOVPS (DI)(R8*1), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, (SI)(R8*1)
 
-done184:
+done224:
 	ADDQ AX, SI
-	JMP  row179
+	JMP  row218
 
-end180:
+end219:
 	VZEROUPPER
 	RET
 
@@ -3097,9 +3268,9 @@ TEXT ·columnSumsAVX2(SB), NOSPLIT, $0-40
 	XORQ    R8, R8
 	MOVQ    AX, R9
 	SUBQ    $+256, R9
-	JL      single186
+	JL      single226
 
-many185:
+many225:
 	VMOVUPS (DI)(R8*1), Y1
 	VMOVUPS 32(DI)(R8*1), Y2
 	VMOVUPS 64(DI)(R8*1), Y3
@@ -3111,7 +3282,7 @@ many185:
 	MOVQ    SI, R10
 	MOVQ    BX, R11
 
-down189:
+down230:
 	VADDPS  (R10)(R8*1), Y1, Y1
 	VADDPS  32(R10)(R8*1), Y2, Y2
 	VADDPS  64(R10)(R8*1), Y3, Y3
@@ -3122,7 +3293,7 @@ down189:
 	VADDPS  224(R10)(R8*1), Y8, Y8
 	ADDQ    DX, R10
 	DECQ    R11
-	JNZ     down189
+	JNZ     down230
 	VMOVUPS Y1, (DI)(R8*1)
 	VMOVUPS Y2, 32(DI)(R8*1)
 	VMOVUPS Y3, 64(DI)(R8*1)
@@ -3133,40 +3304,43 @@ down189:
 	VMOVUPS Y8, 224(DI)(R8*1)
 	ADDQ    $+256, R8
 	CMPQ    R8, R9
-	JLE     many185
+	JLE     many225
 
-single186:
-	CMPQ    R8, AX
-	JGE     rest187
+single226:
+	CMPQ R8, AX
+	JGE  rest228
+
+again227:
 	VMOVUPS (DI)(R8*1), Y1
 	MOVQ    SI, R9
 	MOVQ    BX, R10
 
-down190:
+down231:
 	VADDPS  (R9)(R8*1), Y1, Y1
 	ADDQ    DX, R9
 	DECQ    R10
-	JNZ     down190
+	JNZ     down231
 	VMOVUPS Y1, (DI)(R8*1)
-	ADDQ    $+32, R8
-	JMP     single186
+	ADDQ    $0x20, R8
+	CMPQ    R8, AX
+	JL      again227
 
-rest187:
+rest228:
 	TESTQ      CX, CX
-	JZ         done188
+	JZ         done229
 	VMASKMOVPS (DI)(R8*1), Y0, Y1
 	MOVQ       SI, AX
 	MOVQ       BX, CX
 
-down191:
+down232:
 	VMASKMOVPS (AX)(R8*1), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 	ADDQ       DX, AX
 	DECQ       CX
-	JNZ        down191
+	JNZ        down232
 	VMASKMOVPS Y1, Y0, (DI)(R8*1)
 
-done188:
+done229:
 	VZEROUPPER
 	RET
 
@@ -3198,14 +3372,14 @@ TEXT ·lstmAVX2(SB), NOSPLIT, $0-64
 	MOVQ         h+56(FP), R13
 	VBROADCASTSS keep+16(FP), Y1
 
-row192:
+row233:
 	DECQ BX
-	JL   end193
+	JL   end234
 	XORQ R14, R14
+	CMPQ R14, CX
+	JGE  rest238
 
-single195:
-	CMPQ         R14, CX
-	JGE          rest196
+again237:
 	VMOVUPS      (SI)(R14*1), Y2
 	VXORPS       word80000000<>+0(SB), Y2, Y2
 	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
@@ -3337,12 +3511,13 @@ single195:
 	VMOVUPS      Y3, (R9)(R14*1)
 	VMULPS       Y3, Y5, Y5
 	VMOVUPS      Y5, (R13)(R14*1)
-	ADDQ         $+32, R14
-	JMP          single195
+	ADDQ         $0x20, R14
+	CMPQ         R14, CX
+	JL           again237
 
-rest196:
+rest238:
 	TESTQ        DX, DX
-	JZ           done197
+	JZ           done239
 	VMASKMOVPS   (SI)(R14*1), Y0, Y2
 	VXORPS       word80000000<>+0(SB), Y2, Y2
 	VMULPS       word3fb8aa3b<>+0(SB), Y2, Y3
@@ -3475,7 +3650,7 @@ rest196:
 	VMULPS       Y3, Y5, Y5
 	VMASKMOVPS   Y5, Y0, (R13)(R14*1)
 
-done197:
+done239:
 	LEAQ (SI)(AX*4), SI
 	LEAQ (DI)(AX*4), DI
 	LEAQ (R8)(AX*4), R8
@@ -3484,9 +3659,9 @@ done197:
 	ADDQ AX, R11
 	ADDQ AX, R12
 	ADDQ AX, R13
-	JMP  row192
+	JMP  row233
 
-end193:
+end234:
 	VZEROUPPER
 	RET
 
@@ -3518,14 +3693,14 @@ TEXT ·lstmGradAVX2(SB), NOSPLIT, $0-64
 	MOVQ         dc+56(FP), R13
 	VBROADCASTSS keep+16(FP), Y1
 
-row198:
+row240:
 	DECQ BX
-	JL   end199
+	JL   end241
 	XORQ R14, R14
+	CMPQ R14, CX
+	JGE  rest245
 
-single201:
-	CMPQ         R14, CX
-	JGE          rest202
+again244:
 	VMOVUPS      (R9)(R14*1), Y2
 	VMOVUPS      (R11)(R14*1), Y3
 	VMOVUPS      (R12)(R14*1), Y4
@@ -3561,12 +3736,13 @@ single201:
 	VMOVUPS      Y3, (DI)(R14*1)
 	VMULPS       Y2, Y5, Y5
 	VMOVUPS      Y5, (R13)(R14*1)
-	ADDQ         $+32, R14
-	JMP          single201
+	ADDQ         $0x20, R14
+	CMPQ         R14, CX
+	JL           again244
 
-rest202:
+rest245:
 	TESTQ        DX, DX
-	JZ           done203
+	JZ           done246
 	VMASKMOVPS   (R9)(R14*1), Y0, Y2
 	VMASKMOVPS   (R11)(R14*1), Y0, Y3
 	VMASKMOVPS   (R12)(R14*1), Y0, Y4
@@ -3603,7 +3779,7 @@ rest202:
 	VMULPS       Y2, Y5, Y5
 	VMASKMOVPS   Y5, Y0, (R13)(R14*1)
 
-done203:
+done246:
 	LEAQ (SI)(AX*4), SI
 	LEAQ (DI)(AX*4), DI
 	LEAQ (R8)(AX*4), R8
@@ -3612,9 +3788,9 @@ done203:
 	ADDQ AX, R11
 	ADDQ AX, R12
 	ADDQ AX, R13
-	JMP  row198
+	JMP  row240
 
-end199:
+end241:
 	VZEROUPPER
 	RET
 
@@ -3648,14 +3824,14 @@ TEXT ·gruAVX2(SB), NOSPLIT, $0-72
 	MOVQ         h+64(FP), R14
 	VBROADCASTSS keep+24(FP), Y1
 
-row204:
+row247:
 	DECQ BX
-	JL   end205
+	JL   end248
 	XORQ R15, R15
+	CMPQ R15, CX
+	JGE  rest252
 
-single207:
-	CMPQ         R15, CX
-	JGE          rest208
+again251:
 	VMOVUPS      (SI)(R15*1), Y2
 	VADDPS       (R9)(R15*1), Y2, Y2
 	VXORPS       word80000000<>+0(SB), Y2, Y2
@@ -3741,12 +3917,13 @@ single207:
 	VSUBPS       Y5, Y2, Y2
 	VFMADD213PS  Y5, Y3, Y2
 	VMOVUPS      Y2, (R14)(R15*1)
-	ADDQ         $+32, R15
-	JMP          single207
+	ADDQ         $0x20, R15
+	CMPQ         R15, CX
+	JL           again251
 
-rest208:
+rest252:
 	TESTQ        DX, DX
-	JZ           done209
+	JZ           done253
 	VMASKMOVPS   (SI)(R15*1), Y0, Y2
 	VMASKMOVPS   (R9)(R15*1), Y0, Y3
 	VADDPS       Y3, Y2, Y2
@@ -3835,7 +4012,7 @@ rest208:
 	VFMADD213PS  Y5, Y3, Y2
 	VMASKMOVPS   Y2, Y0, (R14)(R15*1)
 
-done209:
+done253:
 	LEAQ (SI)(AX*2), SI
 	ADDQ AX, SI
 	LEAQ (DI)(AX*2), DI
@@ -3852,9 +4029,9 @@ done209:
 	ADDQ R15, R12
 	ADDQ AX, R13
 	ADDQ AX, R14
-	JMP  row204
+	JMP  row247
 
-end205:
+end248:
 	VZEROUPPER
 	RET
 
@@ -3888,14 +4065,14 @@ TEXT ·gruGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ         dh+64(FP), R14
 	VBROADCASTSS keep+24(FP), Y1
 
-row210:
+row254:
 	DECQ BX
-	JL   end211
+	JL   end255
 	XORQ R15, R15
+	CMPQ R15, CX
+	JGE  rest259
 
-single213:
-	CMPQ         R15, CX
-	JGE          rest214
+again258:
 	VMOVUPS      (SI)(R15*1), Y2
 	VMOVUPS      (DI)(R15*1), Y3
 	VMOVUPS      (R8)(R15*1), Y4
@@ -3924,12 +4101,13 @@ single213:
 	VMOVUPS      Y3, (R9)(R15*1)
 	VMULPS       Y2, Y6, Y6
 	VMOVUPS      Y6, (R11)(R15*1)
-	ADDQ         $+32, R15
-	JMP          single213
+	ADDQ         $0x20, R15
+	CMPQ         R15, CX
+	JL           again258
 
-rest214:
+rest259:
 	TESTQ        DX, DX
-	JZ           done215
+	JZ           done260
 	VMASKMOVPS   (SI)(R15*1), Y0, Y2
 	VMASKMOVPS   (DI)(R15*1), Y0, Y3
 	VMASKMOVPS   (R8)(R15*1), Y0, Y4
@@ -3960,7 +4138,7 @@ rest214:
 	VMULPS       Y2, Y6, Y6
 	VMASKMOVPS   Y6, Y0, (R11)(R15*1)
 
-done215:
+done260:
 	LEAQ (SI)(AX*2), SI
 	ADDQ AX, SI
 	LEAQ (DI)(AX*2), DI
@@ -3977,11 +4155,267 @@ done215:
 	ADDQ R15, R12
 	ADDQ AX, R13
 	ADDQ AX, R14
-	JMP  row210
+	JMP  row254
 
-end211:
+end255:
 	VZEROUPPER
 	RET
+
+// func dropoutAVX2(n int, first uint32, key uint32, keyHigh uint32, limit uint32, scale float32, add uint32, x *float32, y *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·dropoutAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x07, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks8<>+32(SB), DX
+	MOVQ         CX, BX
+	NEGQ         BX
+	VMOVUPS      (DX)(BX*4), Y0
+	MOVQ         x+32(FP), DX
+	MOVQ         y+40(FP), BX
+	VMOVUPS      count<>+0(SB), Y1
+	VBROADCASTSS key+12(FP), Y2
+	VBROADCASTSS keyHigh+16(FP), Y3
+	VBROADCASTSS limit+20(FP), Y4
+	VBROADCASTSS first+8(FP), Y5
+	VPADDD       Y5, Y1, Y1
+	VPADDD       Y2, Y1, Y1
+	VBROADCASTSS scale+24(FP), Y2
+	VBROADCASTSS add+28(FP), Y5
+	VBROADCASTSS word7feb352d<>+0(SB), Y6
+	VBROADCASTSS word846ca68b<>+0(SB), Y7
+	VBROADCASTSS word00000008<>+0(SB), Y8
+	XORQ         SI, SI
+	CMPQ         SI, AX
+	JGE          rest264
+
+again263:
+	VMOVAPS     Y1, Y9
+	VPADDD      Y8, Y1, Y1
+	VPSRLD      $0x10, Y9, Y10
+	VXORPS      Y10, Y9, Y9
+	VPMULLD     Y6, Y9, Y9
+	VPSRLD      $0x0f, Y9, Y10
+	VXORPS      Y10, Y9, Y9
+	VXORPS      Y3, Y9, Y9
+	VPMULLD     Y7, Y9, Y9
+	VMOVUPS     (DX)(SI*1), Y10
+	VMOVUPS     (BX)(SI*1), Y11
+	VANDPS      Y5, Y11, Y11
+	VPMAXUD     Y4, Y9, Y12
+	VPCMPEQD    Y9, Y12, Y12
+	VANDPS      Y12, Y10, Y10
+	VFMADD231PS Y2, Y10, Y11
+	VMOVUPS     Y11, (BX)(SI*1)
+	ADDQ        $0x20, SI
+	CMPQ        SI, AX
+	JL          again263
+
+rest264:
+	TESTQ       CX, CX
+	JZ          done265
+	VMOVAPS     Y1, Y9
+	VPADDD      Y8, Y1, Y1
+	VPSRLD      $0x10, Y9, Y1
+	VXORPS      Y1, Y9, Y9
+	VPMULLD     Y6, Y9, Y9
+	VPSRLD      $0x0f, Y9, Y1
+	VXORPS      Y1, Y9, Y9
+	VXORPS      Y3, Y9, Y9
+	VPMULLD     Y7, Y9, Y9
+	VMASKMOVPS  (DX)(SI*1), Y0, Y1
+	VMASKMOVPS  (BX)(SI*1), Y0, Y3
+	VANDPS      Y5, Y3, Y3
+	VPMAXUD     Y4, Y9, Y4
+	VPCMPEQD    Y9, Y4, Y4
+	VANDPS      Y4, Y1, Y1
+	VFMADD231PS Y2, Y1, Y3
+	VMASKMOVPS  Y3, Y0, (BX)(SI*1)
+
+done265:
+	VZEROUPPER
+	RET
+
+DATA count<>+0(SB)/4, $0x00000000
+DATA count<>+4(SB)/4, $0x00000001
+DATA count<>+8(SB)/4, $0x00000002
+DATA count<>+12(SB)/4, $0x00000003
+DATA count<>+16(SB)/4, $0x00000004
+DATA count<>+20(SB)/4, $0x00000005
+DATA count<>+24(SB)/4, $0x00000006
+DATA count<>+28(SB)/4, $0x00000007
+DATA count<>+32(SB)/4, $0x00000008
+DATA count<>+36(SB)/4, $0x00000009
+DATA count<>+40(SB)/4, $0x0000000a
+DATA count<>+44(SB)/4, $0x0000000b
+DATA count<>+48(SB)/4, $0x0000000c
+DATA count<>+52(SB)/4, $0x0000000d
+DATA count<>+56(SB)/4, $0x0000000e
+DATA count<>+60(SB)/4, $0x0000000f
+GLOBL count<>(SB), RODATA|NOPTR, $64
+
+DATA word7feb352d<>+0(SB)/4, $0x7feb352d
+DATA word7feb352d<>+4(SB)/4, $0x7feb352d
+DATA word7feb352d<>+8(SB)/4, $0x7feb352d
+DATA word7feb352d<>+12(SB)/4, $0x7feb352d
+DATA word7feb352d<>+16(SB)/4, $0x7feb352d
+DATA word7feb352d<>+20(SB)/4, $0x7feb352d
+DATA word7feb352d<>+24(SB)/4, $0x7feb352d
+DATA word7feb352d<>+28(SB)/4, $0x7feb352d
+GLOBL word7feb352d<>(SB), RODATA|NOPTR, $32
+
+DATA word846ca68b<>+0(SB)/4, $0x846ca68b
+DATA word846ca68b<>+4(SB)/4, $0x846ca68b
+DATA word846ca68b<>+8(SB)/4, $0x846ca68b
+DATA word846ca68b<>+12(SB)/4, $0x846ca68b
+DATA word846ca68b<>+16(SB)/4, $0x846ca68b
+DATA word846ca68b<>+20(SB)/4, $0x846ca68b
+DATA word846ca68b<>+24(SB)/4, $0x846ca68b
+DATA word846ca68b<>+28(SB)/4, $0x846ca68b
+GLOBL word846ca68b<>(SB), RODATA|NOPTR, $32
+
+DATA word00000008<>+0(SB)/4, $0x00000008
+DATA word00000008<>+4(SB)/4, $0x00000008
+DATA word00000008<>+8(SB)/4, $0x00000008
+DATA word00000008<>+12(SB)/4, $0x00000008
+DATA word00000008<>+16(SB)/4, $0x00000008
+DATA word00000008<>+20(SB)/4, $0x00000008
+DATA word00000008<>+24(SB)/4, $0x00000008
+DATA word00000008<>+28(SB)/4, $0x00000008
+GLOBL word00000008<>(SB), RODATA|NOPTR, $32
+
+// func maxRowsAVX2(rows int, cols int, stride int, first uint32, x *float32, best *float32, from *int32)
+// Requires: AVX, AVX2
+TEXT ·maxRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ         cols+8(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x07, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks8<>+32(SB), DX
+	MOVQ         CX, BX
+	NEGQ         BX
+	VMOVUPS      (DX)(BX*4), Y0
+	MOVQ         stride+16(FP), DX
+	MOVQ         rows+0(FP), BX
+	MOVQ         x+32(FP), SI
+	MOVQ         best+40(FP), DI
+	MOVQ         from+48(FP), R8
+	VBROADCASTSS first+24(FP), Y1
+	VBROADCASTSS word00000001<>+0(SB), Y2
+	XORQ         R9, R9
+	MOVQ         AX, R10
+	SUBQ         $+128, R10
+	JL           single267
+
+many266:
+	VMOVUPS (DI)(R9*1), Y3
+	VMOVUPS (R8)(R9*1), Y4
+	VMOVUPS 32(DI)(R9*1), Y5
+	VMOVUPS 32(R8)(R9*1), Y6
+	VMOVUPS 64(DI)(R9*1), Y7
+	VMOVUPS 64(R8)(R9*1), Y8
+	VMOVUPS 96(DI)(R9*1), Y9
+	VMOVUPS 96(R8)(R9*1), Y10
+	VMOVAPS Y1, Y11
+	MOVQ    SI, R11
+	MOVQ    BX, R12
+
+down271:
+	VMOVUPS   (R11)(R9*1), Y12
+	VCMPPS    $0x0e, Y3, Y12, Y13
+	VBLENDVPS Y13, Y12, Y3, Y3
+	VBLENDVPS Y13, Y11, Y4, Y4
+	VMOVUPS   32(R11)(R9*1), Y12
+	VCMPPS    $0x0e, Y5, Y12, Y13
+	VBLENDVPS Y13, Y12, Y5, Y5
+	VBLENDVPS Y13, Y11, Y6, Y6
+	VMOVUPS   64(R11)(R9*1), Y12
+	VCMPPS    $0x0e, Y7, Y12, Y13
+	VBLENDVPS Y13, Y12, Y7, Y7
+	VBLENDVPS Y13, Y11, Y8, Y8
+	VMOVUPS   96(R11)(R9*1), Y12
+	VCMPPS    $0x0e, Y9, Y12, Y13
+	VBLENDVPS Y13, Y12, Y9, Y9
+	VBLENDVPS Y13, Y11, Y10, Y10
+	VPADDD    Y2, Y11, Y11
+	ADDQ      DX, R11
+	DECQ      R12
+	JNZ       down271
+	VMOVUPS   Y3, (DI)(R9*1)
+	VMOVUPS   Y4, (R8)(R9*1)
+	VMOVUPS   Y5, 32(DI)(R9*1)
+	VMOVUPS   Y6, 32(R8)(R9*1)
+	VMOVUPS   Y7, 64(DI)(R9*1)
+	VMOVUPS   Y8, 64(R8)(R9*1)
+	VMOVUPS   Y9, 96(DI)(R9*1)
+	VMOVUPS   Y10, 96(R8)(R9*1)
+	ADDQ      $+128, R9
+	CMPQ      R9, R10
+	JLE       many266
+
+single267:
+	CMPQ R9, AX
+	JGE  rest269
+
+again268:
+	VMOVUPS (DI)(R9*1), Y3
+	VMOVUPS (R8)(R9*1), Y4
+	VMOVAPS Y1, Y5
+	MOVQ    SI, R10
+	MOVQ    BX, R11
+
+down272:
+	VMOVUPS   (R10)(R9*1), Y6
+	VCMPPS    $0x0e, Y3, Y6, Y7
+	VBLENDVPS Y7, Y6, Y3, Y3
+	VBLENDVPS Y7, Y5, Y4, Y4
+	VPADDD    Y2, Y5, Y5
+	ADDQ      DX, R10
+	DECQ      R11
+	JNZ       down272
+	VMOVUPS   Y3, (DI)(R9*1)
+	VMOVUPS   Y4, (R8)(R9*1)
+	ADDQ      $0x20, R9
+	CMPQ      R9, AX
+	JL        again268
+
+rest269:
+	TESTQ      CX, CX
+	JZ         done270
+	VMASKMOVPS (DI)(R9*1), Y0, Y3
+	VMASKMOVPS (R8)(R9*1), Y0, Y4
+	VMOVAPS    Y1, Y1
+	MOVQ       SI, AX
+	MOVQ       BX, CX
+
+down273:
+	VMASKMOVPS (AX)(R9*1), Y0, Y5
+	VCMPPS     $0x0e, Y3, Y5, Y6
+	VBLENDVPS  Y6, Y5, Y3, Y3
+	VBLENDVPS  Y6, Y1, Y4, Y4
+	VPADDD     Y2, Y1, Y1
+	ADDQ       DX, AX
+	DECQ       CX
+	JNZ        down273
+	VMASKMOVPS Y3, Y0, (DI)(R9*1)
+	VMASKMOVPS Y4, Y0, (R8)(R9*1)
+
+done270:
+	VZEROUPPER
+	RET
+
+DATA word00000001<>+0(SB)/4, $0x00000001
+DATA word00000001<>+4(SB)/4, $0x00000001
+DATA word00000001<>+8(SB)/4, $0x00000001
+DATA word00000001<>+12(SB)/4, $0x00000001
+DATA word00000001<>+16(SB)/4, $0x00000001
+DATA word00000001<>+20(SB)/4, $0x00000001
+DATA word00000001<>+24(SB)/4, $0x00000001
+DATA word00000001<>+28(SB)/4, $0x00000001
+GLOBL word00000001<>(SB), RODATA|NOPTR, $32
 
 // func adamwAVX2(n int, p *float32, grad *float32, m *float32, v *float32, table *float32)
 // Requires: AVX, FMA3
@@ -4008,10 +4442,10 @@ TEXT ·adamwAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS 20(R8), Y6
 	VBROADCASTSS 24(R8), Y7
 	XORQ         R8, R8
+	CMPQ         R8, AX
+	JGE          rest277
 
-single217:
-	CMPQ        R8, AX
-	JGE         rest218
+again276:
 	VMOVUPS     (BX)(R8*1), Y9
 	VMOVUPS     (SI)(R8*1), Y10
 	VMOVUPS     (DI)(R8*1), Y11
@@ -4030,12 +4464,13 @@ single217:
 	VMULPS      Y12, Y1, Y12
 	VSUBPS      Y10, Y12, Y12
 	VMOVUPS     Y12, (DX)(R8*1)
-	ADDQ        $+32, R8
-	JMP         single217
+	ADDQ        $0x20, R8
+	CMPQ        R8, AX
+	JL          again276
 
-rest218:
+rest277:
 	TESTQ       CX, CX
-	JZ          done219
+	JZ          done278
 	VMASKMOVPS  (BX)(R8*1), Y0, Y9
 	VMASKMOVPS  (SI)(R8*1), Y0, Y10
 	VMASKMOVPS  (DI)(R8*1), Y0, Y11
@@ -4055,7 +4490,7 @@ rest218:
 	VSUBPS      Y10, Y12, Y12
 	VMASKMOVPS  Y12, Y0, (DX)(R8*1)
 
-done219:
+done278:
 	VZEROUPPER
 	RET
 
@@ -4073,26 +4508,27 @@ TEXT ·axpyAVX512(SB), NOSPLIT, $0-32
 	MOVQ         y+24(FP), BX
 	VBROADCASTSS alpha+8(FP), Z0
 	XORQ         SI, SI
+	CMPQ         SI, AX
+	JGE          rest282
 
-single221:
-	CMPQ        SI, AX
-	JGE         rest222
+again281:
 	VMOVUPS     (DX)(SI*1), Z1
 	VMOVUPS     (BX)(SI*1), Z2
 	VFMADD231PS Z1, Z0, Z2
 	VMOVUPS     Z2, (BX)(SI*1)
-	ADDQ        $+64, SI
-	JMP         single221
+	ADDQ        $0x40, SI
+	CMPQ        SI, AX
+	JL          again281
 
-rest222:
+rest282:
 	TESTQ       CX, CX
-	JZ          done223
+	JZ          done283
 	VMOVUPS.Z   (DX)(SI*1), K1, Z1
 	VMOVUPS.Z   (BX)(SI*1), K1, Z2
 	VFMADD231PS Z1, Z0, Z2
 	VMOVUPS     Z2, K1, (BX)(SI*1)
 
-done223:
+done283:
 	VZEROUPPER
 	RET
 
@@ -4127,24 +4563,25 @@ TEXT ·scaleAVX512(SB), NOSPLIT, $0-24
 	MOVQ         x+16(FP), DX
 	VBROADCASTSS alpha+8(FP), Z0
 	XORQ         BX, BX
+	CMPQ         BX, AX
+	JGE          rest287
 
-single225:
-	CMPQ    BX, AX
-	JGE     rest226
+again286:
 	VMOVUPS (DX)(BX*1), Z1
 	VMULPS  Z1, Z0, Z1
 	VMOVUPS Z1, (DX)(BX*1)
-	ADDQ    $+64, BX
-	JMP     single225
+	ADDQ    $0x40, BX
+	CMPQ    BX, AX
+	JL      again286
 
-rest226:
+rest287:
 	TESTQ     CX, CX
-	JZ        done227
+	JZ        done288
 	VMOVUPS.Z (DX)(BX*1), K1, Z1
 	VMULPS    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (DX)(BX*1)
 
-done227:
+done288:
 	VZEROUPPER
 	RET
 
@@ -4161,26 +4598,27 @@ TEXT ·addAVX512(SB), NOSPLIT, $0-24
 	MOVQ  x+8(FP), DX
 	MOVQ  y+16(FP), BX
 	XORQ  SI, SI
+	CMPQ  SI, AX
+	JGE   rest292
 
-single229:
-	CMPQ    SI, AX
-	JGE     rest230
+again291:
 	VMOVUPS (DX)(SI*1), Z0
 	VMOVUPS (BX)(SI*1), Z1
 	VADDPS  Z0, Z1, Z1
 	VMOVUPS Z1, (BX)(SI*1)
-	ADDQ    $+64, SI
-	JMP     single229
+	ADDQ    $0x40, SI
+	CMPQ    SI, AX
+	JL      again291
 
-rest230:
+rest292:
 	TESTQ     CX, CX
-	JZ        done231
+	JZ        done293
 	VMOVUPS.Z (DX)(SI*1), K1, Z0
 	VMOVUPS.Z (BX)(SI*1), K1, Z1
 	VADDPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (BX)(SI*1)
 
-done231:
+done293:
 	VZEROUPPER
 	RET
 
@@ -4198,26 +4636,27 @@ TEXT ·mulAVX512(SB), NOSPLIT, $0-32
 	MOVQ  y+16(FP), BX
 	MOVQ  z+24(FP), SI
 	XORQ  DI, DI
+	CMPQ  DI, AX
+	JGE   rest297
 
-single233:
-	CMPQ    DI, AX
-	JGE     rest234
+again296:
 	VMOVUPS (DX)(DI*1), Z0
 	VMOVUPS (BX)(DI*1), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (SI)(DI*1)
-	ADDQ    $+64, DI
-	JMP     single233
+	ADDQ    $0x40, DI
+	CMPQ    DI, AX
+	JL      again296
 
-rest234:
+rest297:
 	TESTQ     CX, CX
-	JZ        done235
+	JZ        done298
 	VMOVUPS.Z (DX)(DI*1), K1, Z0
 	VMOVUPS.Z (BX)(DI*1), K1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (SI)(DI*1)
 
-done235:
+done298:
 	VZEROUPPER
 	RET
 
@@ -4235,28 +4674,29 @@ TEXT ·mulAddAVX512(SB), NOSPLIT, $0-32
 	MOVQ  y+16(FP), BX
 	MOVQ  z+24(FP), SI
 	XORQ  DI, DI
+	CMPQ  DI, AX
+	JGE   rest302
 
-single237:
-	CMPQ        DI, AX
-	JGE         rest238
+again301:
 	VMOVUPS     (DX)(DI*1), Z0
 	VMOVUPS     (BX)(DI*1), Z1
 	VMOVUPS     (SI)(DI*1), Z2
 	VFMADD231PS Z0, Z1, Z2
 	VMOVUPS     Z2, (SI)(DI*1)
-	ADDQ        $+64, DI
-	JMP         single237
+	ADDQ        $0x40, DI
+	CMPQ        DI, AX
+	JL          again301
 
-rest238:
+rest302:
 	TESTQ       CX, CX
-	JZ          done239
+	JZ          done303
 	VMOVUPS.Z   (DX)(DI*1), K1, Z0
 	VMOVUPS.Z   (BX)(DI*1), K1, Z1
 	VMOVUPS.Z   (SI)(DI*1), K1, Z2
 	VFMADD231PS Z0, Z1, Z2
 	VMOVUPS     Z2, K1, (SI)(DI*1)
 
-done239:
+done303:
 	VZEROUPPER
 	RET
 
@@ -4279,9 +4719,9 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-28
 	XORQ   SI, SI
 	MOVQ   AX, DI
 	SUBQ   $+256, DI
-	JL     single241
+	JL     single305
 
-many240:
+many304:
 	VMOVUPS     (DX)(SI*1), Z4
 	VMOVUPS     (BX)(SI*1), Z5
 	VFMADD231PS Z4, Z5, Z0
@@ -4296,25 +4736,28 @@ many240:
 	VFMADD231PS Z4, Z5, Z3
 	ADDQ        $+256, SI
 	CMPQ        SI, DI
-	JLE         many240
+	JLE         many304
 
-single241:
-	CMPQ        SI, AX
-	JGE         rest242
+single305:
+	CMPQ SI, AX
+	JGE  rest307
+
+again306:
 	VMOVUPS     (DX)(SI*1), Z4
 	VMOVUPS     (BX)(SI*1), Z5
 	VFMADD231PS Z4, Z5, Z0
-	ADDQ        $+64, SI
-	JMP         single241
+	ADDQ        $0x40, SI
+	CMPQ        SI, AX
+	JL          again306
 
-rest242:
+rest307:
 	TESTQ       CX, CX
-	JZ          done243
+	JZ          done308
 	VMOVUPS.Z   (DX)(SI*1), K1, Z4
 	VMOVUPS.Z   (BX)(SI*1), K1, Z5
 	VFMADD231PS Z4, Z5, Z0
 
-done243:
+done308:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z1, Z0, Z0
@@ -4348,9 +4791,9 @@ TEXT ·squaresAVX512(SB), NOSPLIT, $0-20
 	XORQ   BX, BX
 	MOVQ   AX, SI
 	SUBQ   $+256, SI
-	JL     single245
+	JL     single310
 
-many244:
+many309:
 	VMOVUPS     (DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z0
 	VMOVUPS     64(DX)(BX*1), Z4
@@ -4361,23 +4804,26 @@ many244:
 	VFMADD231PS Z4, Z4, Z3
 	ADDQ        $+256, BX
 	CMPQ        BX, SI
-	JLE         many244
+	JLE         many309
 
-single245:
-	CMPQ        BX, AX
-	JGE         rest246
+single310:
+	CMPQ BX, AX
+	JGE  rest312
+
+again311:
 	VMOVUPS     (DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z0
-	ADDQ        $+64, BX
-	JMP         single245
+	ADDQ        $0x40, BX
+	CMPQ        BX, AX
+	JL          again311
 
-rest246:
+rest312:
 	TESTQ       CX, CX
-	JZ          done247
+	JZ          done313
 	VMOVUPS.Z   (DX)(BX*1), K1, Z4
 	VFMADD231PS Z4, Z4, Z0
 
-done247:
+done313:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z1, Z0, Z0
@@ -4411,9 +4857,9 @@ TEXT ·sumAVX512(SB), NOSPLIT, $0-20
 	XORQ   BX, BX
 	MOVQ   AX, SI
 	SUBQ   $+256, SI
-	JL     single249
+	JL     single315
 
-many248:
+many314:
 	VMOVUPS (DX)(BX*1), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(DX)(BX*1), Z4
@@ -4424,23 +4870,26 @@ many248:
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $+256, BX
 	CMPQ    BX, SI
-	JLE     many248
+	JLE     many314
 
-single249:
-	CMPQ    BX, AX
-	JGE     rest250
+single315:
+	CMPQ BX, AX
+	JGE  rest317
+
+again316:
 	VMOVUPS (DX)(BX*1), Z4
 	VADDPS  Z4, Z0, Z0
-	ADDQ    $+64, BX
-	JMP     single249
+	ADDQ    $0x40, BX
+	CMPQ    BX, AX
+	JL      again316
 
-rest250:
+rest317:
 	TESTQ     CX, CX
-	JZ        done251
+	JZ        done318
 	VMOVUPS.Z (DX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-done251:
+done318:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z1, Z0, Z0
@@ -4480,10 +4929,10 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3efffefc<>+0(SB), Z9
 	VBROADCASTSS word3f800000<>+0(SB), Z10
 	XORQ         SI, SI
-
-single253:
 	CMPQ         SI, AX
-	JGE          rest254
+	JGE          rest322
+
+again321:
 	VMOVUPS      (DX)(SI*1), Z11
 	VMINPS       Z11, Z1, Z13
 	VMOVAPS      Z5, Z12
@@ -4500,12 +4949,13 @@ single253:
 	VCMPPS       $0x05, Z0, Z11, K2
 	VSCALEFPS.Z  Z12, Z14, K2, Z14
 	VMOVUPS      Z14, (BX)(SI*1)
-	ADDQ         $+64, SI
-	JMP          single253
+	ADDQ         $0x40, SI
+	CMPQ         SI, AX
+	JL           again321
 
-rest254:
+rest322:
 	TESTQ        CX, CX
-	JZ           done255
+	JZ           done323
 	VMOVUPS.Z    (DX)(SI*1), K1, Z11
 	VMINPS       Z11, Z1, Z12
 	VMOVAPS      Z5, Z1
@@ -4523,7 +4973,7 @@ rest254:
 	VSCALEFPS.Z  Z1, Z2, K2, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done255:
+done323:
 	VZEROUPPER
 	RET
 
@@ -4563,10 +5013,10 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3e2aaa57<>+0(SB), Z11
 	VBROADCASTSS word3effffff<>+0(SB), Z12
 	XORQ         SI, SI
-
-single257:
 	CMPQ         SI, AX
-	JGE          rest258
+	JGE          rest327
+
+again326:
 	VMOVUPS      (DX)(SI*1), Z13
 	VMOVAPS      Z0, Z14
 	VMINPS       Z13, Z14, Z13
@@ -4592,12 +5042,13 @@ single257:
 	VADDPS       Z7, Z16, Z15
 	VDIVPS       Z15, Z16, Z16
 	VMOVUPS      Z16, (BX)(SI*1)
-	ADDQ         $+64, SI
-	JMP          single257
+	ADDQ         $0x40, SI
+	CMPQ         SI, AX
+	JL           again326
 
-rest258:
+rest327:
 	TESTQ        CX, CX
-	JZ           done259
+	JZ           done328
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
 	VMOVAPS      Z0, Z0
 	VMINPS       Z13, Z0, Z0
@@ -4624,7 +5075,7 @@ rest258:
 	VDIVPS       Z1, Z3, Z3
 	VMOVUPS      Z3, K1, (BX)(SI*1)
 
-done259:
+done328:
 	VZEROUPPER
 	RET
 
@@ -4653,10 +5104,10 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3f800000<>+0(SB), Z10
 	VBROADCASTSS word80000000<>+0(SB), Z11
 	XORQ         SI, SI
-
-single261:
 	CMPQ         SI, AX
-	JGE          rest262
+	JGE          rest332
+
+again331:
 	VMOVUPS      (DX)(SI*1), Z12
 	VPXORD       Z11, Z12, Z12
 	VMINPS       Z12, Z1, Z14
@@ -4677,12 +5128,13 @@ single261:
 	VADDPS       Z10, Z15, Z15
 	VDIVPS       Z15, Z12, Z15
 	VMOVUPS      Z15, (BX)(SI*1)
-	ADDQ         $+64, SI
-	JMP          single261
+	ADDQ         $0x40, SI
+	CMPQ         SI, AX
+	JL           again331
 
-rest262:
+rest332:
 	TESTQ        CX, CX
-	JZ           done263
+	JZ           done333
 	VMOVUPS.Z    (DX)(SI*1), K1, Z12
 	VPXORD       Z11, Z12, Z11
 	VMINPS       Z11, Z1, Z12
@@ -4704,7 +5156,7 @@ rest262:
 	VDIVPS       Z2, Z0, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done263:
+done333:
 	VZEROUPPER
 	RET
 
@@ -4721,26 +5173,27 @@ TEXT ·reluAVX512(SB), NOSPLIT, $0-24
 	MOVQ  x+8(FP), DX
 	MOVQ  y+16(FP), BX
 	XORQ  SI, SI
+	CMPQ  SI, AX
+	JGE   rest337
 
-single265:
-	CMPQ    SI, AX
-	JGE     rest266
+again336:
 	VMOVUPS (DX)(SI*1), Z0
 	VPXORQ  Z1, Z1, Z1
 	VMAXPS  Z0, Z1, Z0
 	VMOVUPS Z0, (BX)(SI*1)
-	ADDQ    $+64, SI
-	JMP     single265
+	ADDQ    $0x40, SI
+	CMPQ    SI, AX
+	JL      again336
 
-rest266:
+rest337:
 	TESTQ     CX, CX
-	JZ        done267
+	JZ        done338
 	VMOVUPS.Z (DX)(SI*1), K1, Z0
 	VPXORQ    Z2, Z2, Z2
 	VMAXPS    Z0, Z2, Z0
 	VMOVUPS   Z0, K1, (BX)(SI*1)
 
-done267:
+done338:
 	VZEROUPPER
 	RET
 
@@ -4777,10 +5230,10 @@ TEXT ·geluAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3e3a8f75<>+0(SB), Z18
 	VBROADCASTSS word3e216e12<>+0(SB), Z19
 	XORQ         SI, SI
-
-single269:
 	CMPQ         SI, AX
-	JGE          rest270
+	JGE          rest342
+
+again341:
 	VMOVUPS      (DX)(SI*1), Z20
 	VPANDD       Z11, Z20, Z21
 	VMOVAPS      Z10, Z23
@@ -4816,12 +5269,13 @@ single269:
 	VMOVAPS      Z22, K2, Z21
 	VMULPS       Z20, Z21, Z21
 	VMOVUPS      Z21, (BX)(SI*1)
-	ADDQ         $+64, SI
-	JMP          single269
+	ADDQ         $0x40, SI
+	CMPQ         SI, AX
+	JL           again341
 
-rest270:
+rest342:
 	TESTQ        CX, CX
-	JZ           done271
+	JZ           done343
 	VMOVUPS.Z    (DX)(SI*1), K1, Z20
 	VPANDD       Z11, Z20, Z11
 	VMOVAPS      Z10, Z21
@@ -4858,7 +5312,7 @@ rest270:
 	VMULPS       Z20, Z1, Z1
 	VMOVUPS      Z1, K1, (BX)(SI*1)
 
-done271:
+done343:
 	VZEROUPPER
 	RET
 
@@ -4888,10 +5342,10 @@ TEXT ·geluTanhAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS wordbfcc422a<>+0(SB), Z11
 	VBROADCASTSS wordbd922279<>+0(SB), Z12
 	XORQ         SI, SI
-
-single273:
 	CMPQ         SI, AX
-	JGE          rest274
+	JGE          rest347
+
+again346:
 	VMOVUPS      (DX)(SI*1), Z13
 	VMOVAPS      Z12, Z15
 	VMULPS       Z13, Z13, Z14
@@ -4914,12 +5368,13 @@ single273:
 	VADDPS       Z10, Z17, Z17
 	VDIVPS       Z17, Z13, Z17
 	VMOVUPS      Z17, (BX)(SI*1)
-	ADDQ         $+64, SI
-	JMP          single273
+	ADDQ         $0x40, SI
+	CMPQ         SI, AX
+	JL           again346
 
-rest274:
+rest347:
 	TESTQ        CX, CX
-	JZ           done275
+	JZ           done348
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
 	VMOVAPS      Z12, Z14
 	VMULPS       Z13, Z13, Z12
@@ -4943,7 +5398,7 @@ rest274:
 	VDIVPS       Z2, Z13, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done275:
+done348:
 	VZEROUPPER
 	RET
 
@@ -4972,10 +5427,10 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3f800000<>+0(SB), Z10
 	VBROADCASTSS word80000000<>+0(SB), Z11
 	XORQ         SI, SI
-
-single277:
 	CMPQ         SI, AX
-	JGE          rest278
+	JGE          rest352
+
+again351:
 	VMOVUPS      (DX)(SI*1), Z12
 	VPXORD       Z11, Z12, Z13
 	VMINPS       Z13, Z1, Z15
@@ -4995,12 +5450,13 @@ single277:
 	VADDPS       Z10, Z16, Z16
 	VDIVPS       Z16, Z12, Z16
 	VMOVUPS      Z16, (BX)(SI*1)
-	ADDQ         $+64, SI
-	JMP          single277
+	ADDQ         $0x40, SI
+	CMPQ         SI, AX
+	JL           again351
 
-rest278:
+rest352:
 	TESTQ        CX, CX
-	JZ           done279
+	JZ           done353
 	VMOVUPS.Z    (DX)(SI*1), K1, Z12
 	VPXORD       Z11, Z12, Z11
 	VMINPS       Z11, Z1, Z13
@@ -5021,7 +5477,7 @@ rest278:
 	VDIVPS       Z2, Z12, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done279:
+done353:
 	VZEROUPPER
 	RET
 
@@ -5039,22 +5495,23 @@ TEXT ·reluGradAVX512(SB), NOSPLIT, $0-32
 	MOVQ  x+16(FP), BX
 	MOVQ  dx+24(FP), SI
 	XORQ  DI, DI
+	CMPQ  DI, AX
+	JGE   rest357
 
-single281:
-	CMPQ      DI, AX
-	JGE       rest282
+again356:
 	VMOVUPS   (DX)(DI*1), Z0
 	VMOVUPS   (BX)(DI*1), Z1
 	VPXORQ    Z2, Z2, Z2
 	VCMPPS    $0x0e, Z2, Z1, K2
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, (SI)(DI*1)
-	ADDQ      $+64, DI
-	JMP       single281
+	ADDQ      $0x40, DI
+	CMPQ      DI, AX
+	JL        again356
 
-rest282:
+rest357:
 	TESTQ     CX, CX
-	JZ        done283
+	JZ        done358
 	VMOVUPS.Z (DX)(DI*1), K1, Z0
 	VMOVUPS.Z (BX)(DI*1), K1, Z1
 	VPXORQ    Z3, Z3, Z3
@@ -5062,7 +5519,7 @@ rest282:
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, K1, (SI)(DI*1)
 
-done283:
+done358:
 	VZEROUPPER
 	RET
 
@@ -5081,22 +5538,23 @@ TEXT ·tanhGradAVX512(SB), NOSPLIT, $0-32
 	MOVQ         dx+24(FP), SI
 	VBROADCASTSS word3f800000<>+0(SB), Z0
 	XORQ         DI, DI
-
-single285:
 	CMPQ         DI, AX
-	JGE          rest286
+	JGE          rest362
+
+again361:
 	VMOVUPS      (DX)(DI*1), Z1
 	VMOVUPS      (BX)(DI*1), Z2
 	VMOVAPS      Z0, Z3
 	VFNMADD231PS Z2, Z2, Z3
 	VMULPS       Z1, Z3, Z3
 	VMOVUPS      Z3, (SI)(DI*1)
-	ADDQ         $+64, DI
-	JMP          single285
+	ADDQ         $0x40, DI
+	CMPQ         DI, AX
+	JL           again361
 
-rest286:
+rest362:
 	TESTQ        CX, CX
-	JZ           done287
+	JZ           done363
 	VMOVUPS.Z    (DX)(DI*1), K1, Z1
 	VMOVUPS.Z    (BX)(DI*1), K1, Z2
 	VMOVAPS      Z0, Z0
@@ -5104,7 +5562,7 @@ rest286:
 	VMULPS       Z1, Z0, Z0
 	VMOVUPS      Z0, K1, (SI)(DI*1)
 
-done287:
+done363:
 	VZEROUPPER
 	RET
 
@@ -5122,28 +5580,29 @@ TEXT ·sigmoidGradAVX512(SB), NOSPLIT, $0-32
 	MOVQ  x+16(FP), BX
 	MOVQ  dx+24(FP), SI
 	XORQ  DI, DI
+	CMPQ  DI, AX
+	JGE   rest367
 
-single289:
-	CMPQ         DI, AX
-	JGE          rest290
+again366:
 	VMOVUPS      (DX)(DI*1), Z0
 	VMOVUPS      (BX)(DI*1), Z1
 	VFNMADD213PS Z1, Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, (SI)(DI*1)
-	ADDQ         $+64, DI
-	JMP          single289
+	ADDQ         $0x40, DI
+	CMPQ         DI, AX
+	JL           again366
 
-rest290:
+rest367:
 	TESTQ        CX, CX
-	JZ           done291
+	JZ           done368
 	VMOVUPS.Z    (DX)(DI*1), K1, Z0
 	VMOVUPS.Z    (BX)(DI*1), K1, Z1
 	VFNMADD213PS Z1, Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, K1, (SI)(DI*1)
 
-done291:
+done368:
 	VZEROUPPER
 	RET
 
@@ -5182,10 +5641,10 @@ TEXT ·geluGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS word3e216e12<>+0(SB), Z19
 	VBROADCASTSS word3ecc422a<>+0(SB), Z20
 	XORQ         DI, DI
-
-single293:
 	CMPQ         DI, AX
-	JGE          rest294
+	JGE          rest372
+
+again371:
 	VMOVUPS      (DX)(DI*1), Z21
 	VMOVUPS      (BX)(DI*1), Z22
 	VPANDD       Z11, Z22, Z23
@@ -5224,12 +5683,13 @@ single293:
 	VFMADD231PS  Z22, Z28, Z23
 	VMULPS       Z21, Z23, Z23
 	VMOVUPS      Z23, (SI)(DI*1)
-	ADDQ         $+64, DI
-	JMP          single293
+	ADDQ         $0x40, DI
+	CMPQ         DI, AX
+	JL           again371
 
-rest294:
+rest372:
 	TESTQ        CX, CX
-	JZ           done295
+	JZ           done373
 	VMOVUPS.Z    (DX)(DI*1), K1, Z21
 	VMOVUPS.Z    (BX)(DI*1), K1, Z22
 	VPANDD       Z11, Z22, Z11
@@ -5269,7 +5729,7 @@ rest294:
 	VMULPS       Z21, Z1, Z1
 	VMOVUPS      Z1, K1, (SI)(DI*1)
 
-done295:
+done373:
 	VZEROUPPER
 	RET
 
@@ -5303,10 +5763,10 @@ TEXT ·geluTanhGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS word411e6666<>+0(SB), Z14
 	VBROADCASTSS wordc11e6666<>+0(SB), Z15
 	XORQ         DI, DI
-
-single297:
 	CMPQ         DI, AX
-	JGE          rest298
+	JGE          rest377
+
+again376:
 	VMOVUPS      (DX)(DI*1), Z16
 	VMOVUPS      (BX)(DI*1), Z17
 	VMOVAPS      Z14, Z18
@@ -5342,12 +5802,13 @@ single297:
 	VFNMADD213PS Z17, Z17, Z21
 	VMULPS       Z16, Z21, Z21
 	VMOVUPS      Z21, (SI)(DI*1)
-	ADDQ         $+64, DI
-	JMP          single297
+	ADDQ         $0x40, DI
+	CMPQ         DI, AX
+	JL           again376
 
-rest298:
+rest377:
 	TESTQ        CX, CX
-	JZ           done299
+	JZ           done378
 	VMOVUPS.Z    (DX)(DI*1), K1, Z16
 	VMOVUPS.Z    (BX)(DI*1), K1, Z17
 	VMOVAPS      Z14, Z14
@@ -5384,7 +5845,7 @@ rest298:
 	VMULPS       Z16, Z2, Z2
 	VMOVUPS      Z2, K1, (SI)(DI*1)
 
-done299:
+done378:
 	VZEROUPPER
 	RET
 
@@ -5416,10 +5877,10 @@ TEXT ·siluGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS word42aa0000<>+0(SB), Z12
 	VBROADCASTSS wordc2aa0000<>+0(SB), Z13
 	XORQ         DI, DI
-
-single301:
 	CMPQ         DI, AX
-	JGE          rest302
+	JGE          rest382
+
+again381:
 	VMOVUPS      (DX)(DI*1), Z14
 	VMOVUPS      (BX)(DI*1), Z15
 	VMOVAPS      Z12, Z16
@@ -5449,12 +5910,13 @@ single301:
 	VFNMADD213PS Z16, Z16, Z18
 	VMULPS       Z14, Z18, Z18
 	VMOVUPS      Z18, (SI)(DI*1)
-	ADDQ         $+64, DI
-	JMP          single301
+	ADDQ         $0x40, DI
+	CMPQ         DI, AX
+	JL           again381
 
-rest302:
+rest382:
 	TESTQ        CX, CX
-	JZ           done303
+	JZ           done383
 	VMOVUPS.Z    (DX)(DI*1), K1, Z14
 	VMOVUPS.Z    (BX)(DI*1), K1, Z15
 	VMOVAPS      Z12, Z12
@@ -5485,7 +5947,7 @@ rest302:
 	VMULPS       Z14, Z2, Z2
 	VMOVUPS      Z2, K1, (SI)(DI*1)
 
-done303:
+done383:
 	VZEROUPPER
 	RET
 
@@ -5508,9 +5970,9 @@ TEXT ·maxAVX512(SB), NOSPLIT, $0-20
 	XORQ         BX, BX
 	MOVQ         AX, SI
 	SUBQ         $+256, SI
-	JL           single305
+	JL           single385
 
-many304:
+many384:
 	VMOVUPS  (DX)(BX*1), Z5
 	VCMPPS   $0x03, Z5, Z5, K2
 	VPMOVM2D K2, Z6
@@ -5533,29 +5995,32 @@ many304:
 	VMAXPS   Z5, Z3, Z3
 	ADDQ     $+256, BX
 	CMPQ     BX, SI
-	JLE      many304
+	JLE      many384
 
-single305:
-	CMPQ     BX, AX
-	JGE      rest306
+single385:
+	CMPQ BX, AX
+	JGE  rest387
+
+again386:
 	VMOVUPS  (DX)(BX*1), Z5
 	VCMPPS   $0x03, Z5, Z5, K2
 	VPMOVM2D K2, Z6
 	VPORD    Z6, Z4, Z4
 	VMAXPS   Z5, Z0, Z0
-	ADDQ     $+64, BX
-	JMP      single305
+	ADDQ     $0x40, BX
+	CMPQ     BX, AX
+	JL       again386
 
-rest306:
+rest387:
 	TESTQ     CX, CX
-	JZ        done307
+	JZ        done388
 	VMOVUPS.Z (DX)(BX*1), K1, Z5
 	VCMPPS    $0x03, Z5, Z5, K2
 	VPMOVM2D  K2, Z6
 	VPORD     Z6, Z4, Z4
 	VMAXPS    Z5, Z0, K1, Z0
 
-done307:
+done388:
 	VMAXPS     Z2, Z0, Z0
 	VMAXPS     Z3, Z1, Z1
 	VMAXPS     Z1, Z0, Z0
@@ -5609,9 +6074,9 @@ TEXT ·softmaxAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS word3efffefc<>+0(SB), Z10
 	VBROADCASTSS word3f800000<>+0(SB), Z11
 
-row308:
+row389:
 	DECQ         BX
-	JL           end309
+	JL           end390
 	VBROADCASTSS wordff800000<>+0(SB), Z12
 	VBROADCASTSS wordff800000<>+0(SB), Z13
 	VBROADCASTSS wordff800000<>+0(SB), Z14
@@ -5619,9 +6084,9 @@ row308:
 	XORQ         R9, R9
 	MOVQ         CX, R10
 	SUBQ         $+256, R10
-	JL           single311
+	JL           single392
 
-many310:
+many391:
 	VMOVUPS (SI)(R9*1), Z16
 	VMAXPS  Z16, Z12, Z12
 	VMOVUPS 64(SI)(R9*1), Z16
@@ -5632,23 +6097,26 @@ many310:
 	VMAXPS  Z16, Z15, Z15
 	ADDQ    $+256, R9
 	CMPQ    R9, R10
-	JLE     many310
+	JLE     many391
 
-single311:
-	CMPQ    R9, CX
-	JGE     rest312
+single392:
+	CMPQ R9, CX
+	JGE  rest394
+
+again393:
 	VMOVUPS (SI)(R9*1), Z16
 	VMAXPS  Z16, Z12, Z12
-	ADDQ    $+64, R9
-	JMP     single311
+	ADDQ    $0x40, R9
+	CMPQ    R9, CX
+	JL      again393
 
-rest312:
+rest394:
 	TESTQ     DX, DX
-	JZ        done313
+	JZ        done395
 	VMOVUPS.Z (SI)(R9*1), K1, Z16
 	VMAXPS    Z16, Z12, K1, Z12
 
-done313:
+done395:
 	VMAXPS     Z14, Z12, Z12
 	VMAXPS     Z15, Z13, Z13
 	VMAXPS     Z13, Z12, Z12
@@ -5663,10 +6131,10 @@ done313:
 	VMULPS     Z0, Z12, Z12
 	VPXORQ     Z17, Z17, Z17
 	XORQ       R9, R9
+	CMPQ       R9, CX
+	JGE        rest399
 
-single315:
-	CMPQ         R9, CX
-	JGE          rest316
+again398:
 	VMOVUPS      (SI)(R9*1), Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z15
@@ -5685,12 +6153,13 @@ single315:
 	VSCALEFPS.Z  Z14, Z16, K2, Z16
 	VMOVUPS      Z16, (DI)(R9*1)
 	VADDPS       Z16, Z17, Z17
-	ADDQ         $+64, R9
-	JMP          single315
+	ADDQ         $0x40, R9
+	CMPQ         R9, CX
+	JL           again398
 
-rest316:
+rest399:
 	TESTQ        DX, DX
-	JZ           done317
+	JZ           done400
 	VMOVUPS.Z    (SI)(R9*1), K1, Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z15
@@ -5711,7 +6180,7 @@ rest316:
 	VMOVUPS      Z16, K1, (DI)(R9*1)
 	VADDPS       Z16, Z17, Z17
 
-done317:
+done400:
 	VSHUFF64X2 $0x4e, Z17, Z17, Z13
 	VADDPS     Z13, Z17, Z17
 	VSHUFF64X2 $0xb1, Z17, Z17, Z13
@@ -5723,26 +6192,27 @@ done317:
 	VMOVAPS    Z11, Z13
 	VDIVPS     Z17, Z13, Z13
 	XORQ       R9, R9
+	CMPQ       R9, CX
+	JGE        rest404
 
-single319:
-	CMPQ    R9, CX
-	JGE     rest320
+again403:
 	VMOVUPS (DI)(R9*1), Z14
 	VMULPS  Z14, Z13, Z14
 	VMOVUPS Z14, (DI)(R9*1)
-	ADDQ    $+64, R9
-	JMP     single319
+	ADDQ    $0x40, R9
+	CMPQ    R9, CX
+	JL      again403
 
-rest320:
+rest404:
 	TESTQ     DX, DX
-	JZ        done321
+	JZ        done405
 	VMOVUPS.Z (DI)(R9*1), K1, Z14
 	VMULPS    Z14, Z13, Z14
 	VMOVUPS   Z14, K1, (DI)(R9*1)
 
-done321:
+done405:
 	TESTQ        R8, R8
-	JZ           skip322
+	JZ           skip406
 	VBROADCASTSS word3f3504f3<>+0(SB), Z13
 	VPSUBD       Z13, Z17, Z13
 	VPSRAD       $0x17, Z13, Z13
@@ -5776,12 +6246,12 @@ done321:
 	VMOVSS       X15, (R8)
 	ADDQ         $0x04, R8
 
-skip322:
+skip406:
 	ADDQ AX, SI
 	ADDQ AX, DI
-	JMP  row308
+	JMP  row389
 
-end309:
+end390:
 	VZEROUPPER
 	RET
 
@@ -5813,16 +6283,16 @@ TEXT ·softmaxAgainAVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS word3efffefc<>+0(SB), Z10
 	VBROADCASTSS word3f800000<>+0(SB), Z11
 
-row323:
+row407:
 	DECQ         BX
-	JL           end324
+	JL           end408
 	VBROADCASTSS (DI), Z12
 	ADDQ         $0x04, DI
 	XORQ         R8, R8
-
-single326:
 	CMPQ         R8, CX
-	JGE          rest327
+	JGE          rest412
+
+again411:
 	VMOVUPS      (SI)(R8*1), Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z15
@@ -5840,12 +6310,13 @@ single326:
 	VCMPPS       $0x05, Z1, Z13, K2
 	VSCALEFPS.Z  Z14, Z16, K2, Z16
 	VMOVUPS      Z16, (SI)(R8*1)
-	ADDQ         $+64, R8
-	JMP          single326
+	ADDQ         $0x40, R8
+	CMPQ         R8, CX
+	JL           again411
 
-rest327:
+rest412:
 	TESTQ        DX, DX
-	JZ           done328
+	JZ           done413
 	VMOVUPS.Z    (SI)(R8*1), K1, Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z14
@@ -5864,11 +6335,11 @@ rest327:
 	VSCALEFPS.Z  Z12, Z15, K2, Z15
 	VMOVUPS      Z15, K1, (SI)(R8*1)
 
-done328:
+done413:
 	ADDQ AX, SI
-	JMP  row323
+	JMP  row407
 
-end324:
+end408:
 	VZEROUPPER
 	RET
 
@@ -5889,9 +6360,9 @@ TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-40
 	MOVQ         d+32(FP), DI
 	VBROADCASTSS scale+16(FP), Z0
 
-row329:
+row414:
 	DECQ   BX
-	JL     end330
+	JL     end415
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
@@ -5899,9 +6370,9 @@ row329:
 	XORQ   R8, R8
 	MOVQ   CX, R9
 	SUBQ   $+256, R9
-	JL     single332
+	JL     single417
 
-many331:
+many416:
 	VMOVUPS     (DI)(R8*1), Z5
 	VFMADD231PS (SI)(R8*1), Z5, Z1
 	VMOVUPS     64(DI)(R8*1), Z5
@@ -5912,24 +6383,27 @@ many331:
 	VFMADD231PS 192(SI)(R8*1), Z5, Z4
 	ADDQ        $+256, R8
 	CMPQ        R8, R9
-	JLE         many331
+	JLE         many416
 
-single332:
-	CMPQ        R8, CX
-	JGE         rest333
+single417:
+	CMPQ R8, CX
+	JGE  rest419
+
+again418:
 	VMOVUPS     (DI)(R8*1), Z5
 	VFMADD231PS (SI)(R8*1), Z5, Z1
-	ADDQ        $+64, R8
-	JMP         single332
+	ADDQ        $0x40, R8
+	CMPQ        R8, CX
+	JL          again418
 
-rest333:
+rest419:
 	TESTQ       DX, DX
-	JZ          done334
+	JZ          done420
 	VMOVUPS.Z   (SI)(R8*1), K1, Z5
 	VMOVUPS.Z   (DI)(R8*1), K1, Z6
 	VFMADD231PS Z5, Z6, Z1
 
-done334:
+done420:
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z4, Z2, Z2
 	VADDPS     Z2, Z1, Z1
@@ -5942,22 +6416,23 @@ done334:
 	VSHUFPS    $0xb1, Z1, Z1, Z5
 	VADDPS     Z5, Z1, Z1
 	XORQ       R8, R8
+	CMPQ       R8, CX
+	JGE        rest424
 
-single336:
-	CMPQ    R8, CX
-	JGE     rest337
+again423:
 	VMOVUPS (SI)(R8*1), Z5
 	VMOVUPS (DI)(R8*1), Z6
 	VSUBPS  Z1, Z6, Z6
 	VMULPS  Z0, Z5, Z5
 	VMULPS  Z5, Z6, Z6
 	VMOVUPS Z6, (DI)(R8*1)
-	ADDQ    $+64, R8
-	JMP     single336
+	ADDQ    $0x40, R8
+	CMPQ    R8, CX
+	JL      again423
 
-rest337:
+rest424:
 	TESTQ     DX, DX
-	JZ        done338
+	JZ        done425
 	VMOVUPS.Z (SI)(R8*1), K1, Z5
 	VMOVUPS.Z (DI)(R8*1), K1, Z6
 	VSUBPS    Z1, Z6, Z6
@@ -5965,12 +6440,12 @@ rest337:
 	VMULPS    Z5, Z6, Z6
 	VMOVUPS   Z6, K1, (DI)(R8*1)
 
-done338:
+done425:
 	ADDQ AX, SI
 	ADDQ AX, DI
-	JMP  row329
+	JMP  row414
 
-end330:
+end415:
 	VZEROUPPER
 	RET
 
@@ -5999,38 +6474,39 @@ TEXT ·layerNormAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS eps+20(FP), Z1
 	VBROADCASTSS word3f800000<>+0(SB), Z2
 
-row339:
+row426:
 	DECQ  BX
-	JL    end342
+	JL    end429
 	TESTQ DI, DI
-	JZ    plain340
+	JZ    plain427
 	XORQ  R14, R14
+	CMPQ  R14, CX
+	JGE   rest433
 
-single344:
-	CMPQ    R14, CX
-	JGE     rest345
+again432:
 	VMOVUPS (SI)(R14*1), Z3
 	VADDPS  (DI)(R14*1), Z3, Z3
 	VMOVUPS Z3, (R8)(R14*1)
-	ADDQ    $+64, R14
-	JMP     single344
+	ADDQ    $0x40, R14
+	CMPQ    R14, CX
+	JL      again432
 
-rest345:
+rest433:
 	TESTQ     DX, DX
-	JZ        done346
+	JZ        done434
 	VMOVUPS.Z (SI)(R14*1), K1, Z3
 	VMOVUPS.Z (DI)(R14*1), K1, Z13
 	VADDPS    Z13, Z3, Z3
 	VMOVUPS   Z3, K1, (R8)(R14*1)
 
-done346:
+done434:
 	ADDQ AX, DI
-	JMP  ready341
+	JMP  ready428
 
-plain340:
+plain427:
 	MOVQ SI, R8
 
-ready341:
+ready428:
 	VPXORQ Z4, Z4, Z4
 	VPXORQ Z5, Z5, Z5
 	VPXORQ Z6, Z6, Z6
@@ -6039,31 +6515,34 @@ ready341:
 	XORQ   R14, R14
 	MOVQ   CX, R15
 	SUBQ   $+256, R15
-	JL     single348
+	JL     single436
 
-many347:
+many435:
 	VADDPS (R8)(R14*1), Z5, Z5
 	VADDPS 64(R8)(R14*1), Z6, Z6
 	VADDPS 128(R8)(R14*1), Z7, Z7
 	VADDPS 192(R8)(R14*1), Z8, Z8
 	ADDQ   $+256, R14
 	CMPQ   R14, R15
-	JLE    many347
+	JLE    many435
 
-single348:
-	CMPQ   R14, CX
-	JGE    rest349
+single436:
+	CMPQ R14, CX
+	JGE  rest438
+
+again437:
 	VADDPS (R8)(R14*1), Z5, Z5
-	ADDQ   $+64, R14
-	JMP    single348
+	ADDQ   $0x40, R14
+	CMPQ   R14, CX
+	JL     again437
 
-rest349:
+rest438:
 	TESTQ     DX, DX
-	JZ        done350
+	JZ        done439
 	VMOVUPS.Z (R8)(R14*1), K1, Z3
 	VADDPS    Z3, Z5, Z5
 
-done350:
+done439:
 	VADDPS     Z7, Z5, Z5
 	VADDPS     Z8, Z6, Z6
 	VADDPS     Z6, Z5, Z5
@@ -6077,11 +6556,11 @@ done350:
 	VADDPS     Z3, Z5, Z5
 	VMULPS     Z0, Z5, Z5
 	TESTQ      R13, R13
-	JZ         skip351
+	JZ         skip440
 	VMOVSS     X5, (R13)
 	ADDQ       $0x04, R13
 
-skip351:
+skip440:
 	VPXORQ Z9, Z9, Z9
 	VPXORQ Z10, Z10, Z10
 	VPXORQ Z11, Z11, Z11
@@ -6089,9 +6568,9 @@ skip351:
 	XORQ   R14, R14
 	MOVQ   CX, R15
 	SUBQ   $+256, R15
-	JL     single353
+	JL     single442
 
-many352:
+many441:
 	VMOVUPS     (R8)(R14*1), Z3
 	VSUBPS      Z5, Z3, Z3
 	VFMADD231PS Z3, Z3, Z9
@@ -6106,26 +6585,29 @@ many352:
 	VFMADD231PS Z3, Z3, Z12
 	ADDQ        $+256, R14
 	CMPQ        R14, R15
-	JLE         many352
+	JLE         many441
 
-single353:
-	CMPQ        R14, CX
-	JGE         rest354
+single442:
+	CMPQ R14, CX
+	JGE  rest444
+
+again443:
 	VMOVUPS     (R8)(R14*1), Z3
 	VSUBPS      Z5, Z3, Z3
 	VFMADD231PS Z3, Z3, Z9
-	ADDQ        $+64, R14
-	JMP         single353
+	ADDQ        $0x40, R14
+	CMPQ        R14, CX
+	JL          again443
 
-rest354:
+rest444:
 	TESTQ       DX, DX
-	JZ          done355
+	JZ          done445
 	VMOVUPS.Z   (R8)(R14*1), K1, Z3
 	VSUBPS      Z5, Z3, Z3
 	VMOVAPS.Z   Z3, K1, Z3
 	VFMADD231PS Z3, Z3, Z9
 
-done355:
+done445:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z10, Z9, Z9
@@ -6142,43 +6624,63 @@ done355:
 	VDIVSS       X9, X2, X9
 	VBROADCASTSS X9, Z3
 	TESTQ        R11, R11
-	JZ           skip356
+	JZ           skip446
 	VMOVSS       X3, (R11)
 	ADDQ         $0x04, R11
 
-skip356:
-	XORQ R14, R14
+skip446:
+	VMULPS Z3, Z5, Z5
+	XORQ   R14, R14
+	MOVQ   CX, R15
+	SUBQ   $+128, R15
+	JL     single448
 
-single358:
-	CMPQ        R14, CX
-	JGE         rest359
+many447:
 	VMOVUPS     (R8)(R14*1), Z13
-	VSUBPS      Z5, Z13, Z13
-	VMULPS      Z3, Z13, Z13
+	VFMSUB213PS Z5, Z3, Z13
 	VMOVUPS     (R12)(R14*1), Z14
 	VFMADD132PS (R10)(R14*1), Z14, Z13
 	VMOVUPS     Z13, (R9)(R14*1)
-	ADDQ        $+64, R14
-	JMP         single358
+	VMOVUPS     64(R8)(R14*1), Z13
+	VFMSUB213PS Z5, Z3, Z13
+	VMOVUPS     64(R12)(R14*1), Z14
+	VFMADD132PS 64(R10)(R14*1), Z14, Z13
+	VMOVUPS     Z13, 64(R9)(R14*1)
+	ADDQ        $+128, R14
+	CMPQ        R14, R15
+	JLE         many447
 
-rest359:
+single448:
+	CMPQ R14, CX
+	JGE  rest450
+
+again449:
+	VMOVUPS     (R8)(R14*1), Z13
+	VFMSUB213PS Z5, Z3, Z13
+	VMOVUPS     (R12)(R14*1), Z14
+	VFMADD132PS (R10)(R14*1), Z14, Z13
+	VMOVUPS     Z13, (R9)(R14*1)
+	ADDQ        $0x40, R14
+	CMPQ        R14, CX
+	JL          again449
+
+rest450:
 	TESTQ       DX, DX
-	JZ          done360
+	JZ          done451
 	VMOVUPS.Z   (R8)(R14*1), K1, Z13
-	VSUBPS      Z5, Z13, Z13
-	VMULPS      Z3, Z13, Z13
+	VFMSUB213PS Z5, Z3, Z13
 	VMOVUPS.Z   (R10)(R14*1), K1, Z3
 	VMOVUPS.Z   (R12)(R14*1), K1, Z14
 	VFMADD132PS Z3, Z14, Z13
 	VMOVUPS     Z13, K1, (R9)(R14*1)
 
-done360:
+done451:
 	ADDQ AX, SI
 	ADDQ AX, R8
 	ADDQ AX, R9
-	JMP  row339
+	JMP  row426
 
-end342:
+end429:
 	VZEROUPPER
 	RET
 
@@ -6205,38 +6707,39 @@ TEXT ·rmsNormAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS eps+20(FP), Z1
 	VBROADCASTSS word3f800000<>+0(SB), Z2
 
-row361:
+row452:
 	DECQ  BX
-	JL    end364
+	JL    end455
 	TESTQ DI, DI
-	JZ    plain362
+	JZ    plain453
 	XORQ  R12, R12
+	CMPQ  R12, CX
+	JGE   rest459
 
-single366:
-	CMPQ    R12, CX
-	JGE     rest367
+again458:
 	VMOVUPS (SI)(R12*1), Z3
 	VADDPS  (DI)(R12*1), Z3, Z3
 	VMOVUPS Z3, (R8)(R12*1)
-	ADDQ    $+64, R12
-	JMP     single366
+	ADDQ    $0x40, R12
+	CMPQ    R12, CX
+	JL      again458
 
-rest367:
+rest459:
 	TESTQ     DX, DX
-	JZ        done368
+	JZ        done460
 	VMOVUPS.Z (SI)(R12*1), K1, Z3
 	VMOVUPS.Z (DI)(R12*1), K1, Z9
 	VADDPS    Z9, Z3, Z3
 	VMOVUPS   Z3, K1, (R8)(R12*1)
 
-done368:
+done460:
 	ADDQ AX, DI
-	JMP  ready363
+	JMP  ready454
 
-plain362:
+plain453:
 	MOVQ SI, R8
 
-ready363:
+ready454:
 	VPXORQ Z4, Z4, Z4
 	VPXORQ Z5, Z5, Z5
 	VPXORQ Z6, Z6, Z6
@@ -6245,9 +6748,9 @@ ready363:
 	XORQ   R12, R12
 	MOVQ   CX, R13
 	SUBQ   $+256, R13
-	JL     single370
+	JL     single462
 
-many369:
+many461:
 	VMOVUPS     (R8)(R12*1), Z3
 	VFMADD231PS Z3, Z3, Z5
 	VMOVUPS     64(R8)(R12*1), Z3
@@ -6258,23 +6761,26 @@ many369:
 	VFMADD231PS Z3, Z3, Z8
 	ADDQ        $+256, R12
 	CMPQ        R12, R13
-	JLE         many369
+	JLE         many461
 
-single370:
-	CMPQ        R12, CX
-	JGE         rest371
+single462:
+	CMPQ R12, CX
+	JGE  rest464
+
+again463:
 	VMOVUPS     (R8)(R12*1), Z3
 	VFMADD231PS Z3, Z3, Z5
-	ADDQ        $+64, R12
-	JMP         single370
+	ADDQ        $0x40, R12
+	CMPQ        R12, CX
+	JL          again463
 
-rest371:
+rest464:
 	TESTQ       DX, DX
-	JZ          done372
+	JZ          done465
 	VMOVUPS.Z   (R8)(R12*1), K1, Z3
 	VFMADD231PS Z3, Z3, Z5
 
-done372:
+done465:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z6, Z5, Z5
@@ -6291,39 +6797,59 @@ done372:
 	VDIVSS       X5, X2, X5
 	VBROADCASTSS X5, Z3
 	TESTQ        R11, R11
-	JZ           skip373
+	JZ           skip466
 	VMOVSS       X3, (R11)
 	ADDQ         $0x04, R11
 
-skip373:
-	XORQ R12, R12
+skip466:
+	VMULPS Z3, Z4, Z4
+	XORQ   R12, R12
+	MOVQ   CX, R13
+	SUBQ   $+128, R13
+	JL     single468
 
-single375:
-	CMPQ    R12, CX
-	JGE     rest376
+many467:
 	VMOVUPS (R8)(R12*1), Z9
 	VMULPS  Z3, Z9, Z9
 	VMULPS  (R10)(R12*1), Z9, Z9
 	VMOVUPS Z9, (R9)(R12*1)
-	ADDQ    $+64, R12
-	JMP     single375
+	VMOVUPS 64(R8)(R12*1), Z9
+	VMULPS  Z3, Z9, Z9
+	VMULPS  64(R10)(R12*1), Z9, Z9
+	VMOVUPS Z9, 64(R9)(R12*1)
+	ADDQ    $+128, R12
+	CMPQ    R12, R13
+	JLE     many467
 
-rest376:
+single468:
+	CMPQ R12, CX
+	JGE  rest470
+
+again469:
+	VMOVUPS (R8)(R12*1), Z9
+	VMULPS  Z3, Z9, Z9
+	VMULPS  (R10)(R12*1), Z9, Z9
+	VMOVUPS Z9, (R9)(R12*1)
+	ADDQ    $0x40, R12
+	CMPQ    R12, CX
+	JL      again469
+
+rest470:
 	TESTQ     DX, DX
-	JZ        done377
+	JZ        done471
 	VMOVUPS.Z (R8)(R12*1), K1, Z9
 	VMULPS    Z3, Z9, Z9
 	VMOVUPS.Z (R10)(R12*1), K1, Z3
 	VMULPS    Z3, Z9, Z9
 	VMOVUPS   Z9, K1, (R9)(R12*1)
 
-done377:
+done471:
 	ADDQ AX, SI
 	ADDQ AX, R8
 	ADDQ AX, R9
-	JMP  row361
+	JMP  row452
 
-end364:
+end455:
 	VZEROUPPER
 	RET
 
@@ -6351,13 +6877,14 @@ TEXT ·layerNormGradAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS share+16(FP), Z0
 	VBROADCASTSS add+20(FP), Z1
 
-row378:
+row472:
 	DECQ         BX
-	JL           end379
+	JL           end473
 	VBROADCASTSS (R9), Z3
 	ADDQ         $0x04, R9
 	VBROADCASTSS (R12), Z2
 	ADDQ         $0x04, R12
+	VMULPS       Z3, Z2, Z2
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
 	VPXORQ       Z6, Z6, Z6
@@ -6365,53 +6892,52 @@ row378:
 	XORQ         R14, R14
 	MOVQ         CX, R15
 	SUBQ         $+128, R15
-	JL           single381
+	JL           single475
 
-many380:
+many474:
 	VMOVUPS     (DI)(R14*1), Z8
-	VSUBPS      Z2, Z8, Z8
-	VMULPS      Z3, Z8, Z8
+	VFMSUB213PS Z2, Z3, Z8
 	VMOVUPS     (SI)(R14*1), Z9
 	VMULPS      (R8)(R14*1), Z9, Z9
 	VADDPS      Z9, Z4, Z4
 	VFMADD231PS Z8, Z9, Z6
 	VMOVUPS     64(DI)(R14*1), Z8
-	VSUBPS      Z2, Z8, Z8
-	VMULPS      Z3, Z8, Z8
+	VFMSUB213PS Z2, Z3, Z8
 	VMOVUPS     64(SI)(R14*1), Z9
 	VMULPS      64(R8)(R14*1), Z9, Z9
 	VADDPS      Z9, Z5, Z5
 	VFMADD231PS Z8, Z9, Z7
 	ADDQ        $+128, R14
 	CMPQ        R14, R15
-	JLE         many380
+	JLE         many474
 
-single381:
-	CMPQ        R14, CX
-	JGE         rest382
+single475:
+	CMPQ R14, CX
+	JGE  rest477
+
+again476:
 	VMOVUPS     (DI)(R14*1), Z8
-	VSUBPS      Z2, Z8, Z8
-	VMULPS      Z3, Z8, Z8
+	VFMSUB213PS Z2, Z3, Z8
 	VMOVUPS     (SI)(R14*1), Z9
 	VMULPS      (R8)(R14*1), Z9, Z9
 	VADDPS      Z9, Z4, Z4
 	VFMADD231PS Z8, Z9, Z6
-	ADDQ        $+64, R14
-	JMP         single381
+	ADDQ        $0x40, R14
+	CMPQ        R14, CX
+	JL          again476
 
-rest382:
+rest477:
 	TESTQ       DX, DX
-	JZ          done383
+	JZ          done478
 	VMOVUPS.Z   (DI)(R14*1), K1, Z8
-	VSUBPS      Z2, Z8, Z8
-	VMULPS      Z3, Z8, Z8
+	VFMSUB213PS Z2, Z3, Z8
 	VMOVUPS.Z   (SI)(R14*1), K1, Z9
 	VMOVUPS.Z   (R8)(R14*1), K1, Z10
 	VMULPS      Z10, Z9, Z9
 	VADDPS      Z9, Z4, Z4
 	VFMADD231PS Z8, Z9, Z6
 
-done383:
+done478:
 	VADDPS     Z7, Z6, Z6
 	VADDPS     Z5, Z4, Z4
 	VSHUFF64X2 $0x4e, Z6, Z6, Z8
@@ -6433,13 +6959,13 @@ done383:
 	VADDPS     Z8, Z4, Z4
 	VMULPS     Z0, Z4, Z4
 	XORQ       R14, R14
+	MOVQ       CX, R15
+	SUBQ       $+128, R15
+	JL         single480
 
-single385:
-	CMPQ         R14, CX
-	JGE          rest386
+many479:
 	VMOVUPS      (DI)(R14*1), Z8
-	VSUBPS       Z2, Z8, Z8
-	VMULPS       Z3, Z8, Z8
+	VFMSUB213PS  Z2, Z3, Z8
 	VMOVUPS      (SI)(R14*1), Z9
 	VMOVUPS      (R11)(R14*1), Z10
 	VFMADD231PS  Z8, Z9, Z10
@@ -6454,15 +6980,56 @@ single385:
 	VPANDD       Z1, Z8, Z8
 	VFMADD231PS  Z3, Z9, Z8
 	VMOVUPS      Z8, (R10)(R14*1)
-	ADDQ         $+64, R14
-	JMP          single385
+	VMOVUPS      64(DI)(R14*1), Z8
+	VFMSUB213PS  Z2, Z3, Z8
+	VMOVUPS      64(SI)(R14*1), Z9
+	VMOVUPS      64(R11)(R14*1), Z10
+	VFMADD231PS  Z8, Z9, Z10
+	VMOVUPS      Z10, 64(R11)(R14*1)
+	VMOVUPS      64(R13)(R14*1), Z10
+	VADDPS       Z9, Z10, Z10
+	VMOVUPS      Z10, 64(R13)(R14*1)
+	VMULPS       64(R8)(R14*1), Z9, Z9
+	VSUBPS       Z4, Z9, Z9
+	VFNMADD231PS Z8, Z6, Z9
+	VMOVUPS      64(R10)(R14*1), Z8
+	VPANDD       Z1, Z8, Z8
+	VFMADD231PS  Z3, Z9, Z8
+	VMOVUPS      Z8, 64(R10)(R14*1)
+	ADDQ         $+128, R14
+	CMPQ         R14, R15
+	JLE          many479
 
-rest386:
+single480:
+	CMPQ R14, CX
+	JGE  rest482
+
+again481:
+	VMOVUPS      (DI)(R14*1), Z8
+	VFMSUB213PS  Z2, Z3, Z8
+	VMOVUPS      (SI)(R14*1), Z9
+	VMOVUPS      (R11)(R14*1), Z10
+	VFMADD231PS  Z8, Z9, Z10
+	VMOVUPS      Z10, (R11)(R14*1)
+	VMOVUPS      (R13)(R14*1), Z10
+	VADDPS       Z9, Z10, Z10
+	VMOVUPS      Z10, (R13)(R14*1)
+	VMULPS       (R8)(R14*1), Z9, Z9
+	VSUBPS       Z4, Z9, Z9
+	VFNMADD231PS Z8, Z6, Z9
+	VMOVUPS      (R10)(R14*1), Z8
+	VPANDD       Z1, Z8, Z8
+	VFMADD231PS  Z3, Z9, Z8
+	VMOVUPS      Z8, (R10)(R14*1)
+	ADDQ         $0x40, R14
+	CMPQ         R14, CX
+	JL           again481
+
+rest482:
 	TESTQ        DX, DX
-	JZ           done387
+	JZ           done483
 	VMOVUPS.Z    (DI)(R14*1), K1, Z8
-	VSUBPS       Z2, Z8, Z8
-	VMULPS       Z3, Z8, Z8
+	VFMSUB213PS  Z2, Z3, Z8
 	VMOVUPS.Z    (SI)(R14*1), K1, Z2
 	VMOVUPS.Z    (R11)(R14*1), K1, Z9
 	VFMADD231PS  Z8, Z2, Z9
@@ -6479,13 +7046,13 @@ rest386:
 	VFMADD231PS  Z3, Z2, Z8
 	VMOVUPS      Z8, K1, (R10)(R14*1)
 
-done387:
+done483:
 	ADDQ AX, SI
 	ADDQ AX, DI
 	ADDQ AX, R10
-	JMP  row378
+	JMP  row472
 
-end379:
+end473:
 	VZEROUPPER
 	RET
 
@@ -6511,9 +7078,9 @@ TEXT ·rmsNormGradAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS share+16(FP), Z0
 	VBROADCASTSS add+20(FP), Z1
 
-row388:
+row484:
 	DECQ         BX
-	JL           end389
+	JL           end485
 	VBROADCASTSS (R9), Z2
 	ADDQ         $0x04, R9
 	VPXORQ       Z3, Z3, Z3
@@ -6523,9 +7090,9 @@ row388:
 	XORQ         R12, R12
 	MOVQ         CX, R13
 	SUBQ         $+128, R13
-	JL           single391
+	JL           single487
 
-many390:
+many486:
 	VMOVUPS     (DI)(R12*1), Z7
 	VMULPS      Z2, Z7, Z7
 	VMOVUPS     (SI)(R12*1), Z8
@@ -6538,22 +7105,25 @@ many390:
 	VFMADD231PS Z7, Z8, Z6
 	ADDQ        $+128, R12
 	CMPQ        R12, R13
-	JLE         many390
+	JLE         many486
 
-single391:
-	CMPQ        R12, CX
-	JGE         rest392
+single487:
+	CMPQ R12, CX
+	JGE  rest489
+
+again488:
 	VMOVUPS     (DI)(R12*1), Z7
 	VMULPS      Z2, Z7, Z7
 	VMOVUPS     (SI)(R12*1), Z8
 	VMULPS      (R8)(R12*1), Z8, Z8
 	VFMADD231PS Z7, Z8, Z5
-	ADDQ        $+64, R12
-	JMP         single391
+	ADDQ        $0x40, R12
+	CMPQ        R12, CX
+	JL          again488
 
-rest392:
+rest489:
 	TESTQ       DX, DX
-	JZ          done393
+	JZ          done490
 	VMOVUPS.Z   (DI)(R12*1), K1, Z7
 	VMULPS      Z2, Z7, Z7
 	VMOVUPS.Z   (SI)(R12*1), K1, Z8
@@ -6561,7 +7131,7 @@ rest392:
 	VMULPS      Z9, Z8, Z8
 	VFMADD231PS Z7, Z8, Z5
 
-done393:
+done490:
 	VADDPS     Z6, Z5, Z5
 	VADDPS     Z4, Z3, Z3
 	VSHUFF64X2 $0x4e, Z5, Z5, Z7
@@ -6574,10 +7144,11 @@ done393:
 	VADDPS     Z7, Z5, Z5
 	VMULPS     Z0, Z5, Z5
 	XORQ       R12, R12
+	MOVQ       CX, R13
+	SUBQ       $+128, R13
+	JL         single492
 
-single395:
-	CMPQ         R12, CX
-	JGE          rest396
+many491:
 	VMOVUPS      (DI)(R12*1), Z7
 	VMULPS       Z2, Z7, Z7
 	VMOVUPS      (SI)(R12*1), Z8
@@ -6590,12 +7161,46 @@ single395:
 	VPANDD       Z1, Z7, Z7
 	VFMADD231PS  Z2, Z8, Z7
 	VMOVUPS      Z7, (R10)(R12*1)
-	ADDQ         $+64, R12
-	JMP          single395
+	VMOVUPS      64(DI)(R12*1), Z7
+	VMULPS       Z2, Z7, Z7
+	VMOVUPS      64(SI)(R12*1), Z8
+	VMOVUPS      64(R11)(R12*1), Z9
+	VFMADD231PS  Z7, Z8, Z9
+	VMOVUPS      Z9, 64(R11)(R12*1)
+	VMULPS       64(R8)(R12*1), Z8, Z8
+	VFNMADD231PS Z7, Z5, Z8
+	VMOVUPS      64(R10)(R12*1), Z7
+	VPANDD       Z1, Z7, Z7
+	VFMADD231PS  Z2, Z8, Z7
+	VMOVUPS      Z7, 64(R10)(R12*1)
+	ADDQ         $+128, R12
+	CMPQ         R12, R13
+	JLE          many491
 
-rest396:
+single492:
+	CMPQ R12, CX
+	JGE  rest494
+
+again493:
+	VMOVUPS      (DI)(R12*1), Z7
+	VMULPS       Z2, Z7, Z7
+	VMOVUPS      (SI)(R12*1), Z8
+	VMOVUPS      (R11)(R12*1), Z9
+	VFMADD231PS  Z7, Z8, Z9
+	VMOVUPS      Z9, (R11)(R12*1)
+	VMULPS       (R8)(R12*1), Z8, Z8
+	VFNMADD231PS Z7, Z5, Z8
+	VMOVUPS      (R10)(R12*1), Z7
+	VPANDD       Z1, Z7, Z7
+	VFMADD231PS  Z2, Z8, Z7
+	VMOVUPS      Z7, (R10)(R12*1)
+	ADDQ         $0x40, R12
+	CMPQ         R12, CX
+	JL           again493
+
+rest494:
 	TESTQ        DX, DX
-	JZ           done397
+	JZ           done495
 	VMOVUPS.Z    (DI)(R12*1), K1, Z7
 	VMULPS       Z2, Z7, Z7
 	VMOVUPS.Z    (SI)(R12*1), K1, Z8
@@ -6610,13 +7215,13 @@ rest396:
 	VFMADD231PS  Z2, Z8, Z7
 	VMOVUPS      Z7, K1, (R10)(R12*1)
 
-done397:
+done495:
 	ADDQ AX, SI
 	ADDQ AX, DI
 	ADDQ AX, R10
-	JMP  row388
+	JMP  row484
 
-end389:
+end485:
 	VZEROUPPER
 	RET
 
@@ -6636,33 +7241,34 @@ TEXT ·addBiasAVX512(SB), NOSPLIT, $0-32
 	MOVQ  x+16(FP), SI
 	MOVQ  bias+24(FP), DI
 
-row398:
+row496:
 	DECQ BX
-	JL   end399
+	JL   end497
 	XORQ R8, R8
+	CMPQ R8, CX
+	JGE  rest501
 
-single401:
-	CMPQ    R8, CX
-	JGE     rest402
+again500:
 	VMOVUPS (SI)(R8*1), Z0
 	VADDPS  (DI)(R8*1), Z0, Z0
 	VMOVUPS Z0, (SI)(R8*1)
-	ADDQ    $+64, R8
-	JMP     single401
+	ADDQ    $0x40, R8
+	CMPQ    R8, CX
+	JL      again500
 
-rest402:
+rest501:
 	TESTQ     DX, DX
-	JZ        done403
+	JZ        done502
 	VMOVUPS.Z (SI)(R8*1), K1, Z0
 	VMOVUPS.Z (DI)(R8*1), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (SI)(R8*1)
 
-done403:
+done502:
 	ADDQ AX, SI
-	JMP  row398
+	JMP  row496
 
-end399:
+end497:
 	VZEROUPPER
 	RET
 
@@ -6683,9 +7289,9 @@ TEXT ·columnSumsAVX512(SB), NOSPLIT, $0-40
 	XORQ  R8, R8
 	MOVQ  AX, R9
 	SUBQ  $+512, R9
-	JL    single405
+	JL    single504
 
-many404:
+many503:
 	VMOVUPS (DI)(R8*1), Z0
 	VMOVUPS 64(DI)(R8*1), Z1
 	VMOVUPS 128(DI)(R8*1), Z2
@@ -6697,7 +7303,7 @@ many404:
 	MOVQ    SI, R10
 	MOVQ    BX, R11
 
-down408:
+down508:
 	VADDPS  (R10)(R8*1), Z0, Z0
 	VADDPS  64(R10)(R8*1), Z1, Z1
 	VADDPS  128(R10)(R8*1), Z2, Z2
@@ -6708,7 +7314,7 @@ down408:
 	VADDPS  448(R10)(R8*1), Z7, Z7
 	ADDQ    DX, R10
 	DECQ    R11
-	JNZ     down408
+	JNZ     down508
 	VMOVUPS Z0, (DI)(R8*1)
 	VMOVUPS Z1, 64(DI)(R8*1)
 	VMOVUPS Z2, 128(DI)(R8*1)
@@ -6719,40 +7325,43 @@ down408:
 	VMOVUPS Z7, 448(DI)(R8*1)
 	ADDQ    $+512, R8
 	CMPQ    R8, R9
-	JLE     many404
+	JLE     many503
 
-single405:
-	CMPQ    R8, AX
-	JGE     rest406
+single504:
+	CMPQ R8, AX
+	JGE  rest506
+
+again505:
 	VMOVUPS (DI)(R8*1), Z0
 	MOVQ    SI, R9
 	MOVQ    BX, R10
 
-down409:
+down509:
 	VADDPS  (R9)(R8*1), Z0, Z0
 	ADDQ    DX, R9
 	DECQ    R10
-	JNZ     down409
+	JNZ     down509
 	VMOVUPS Z0, (DI)(R8*1)
-	ADDQ    $+64, R8
-	JMP     single405
+	ADDQ    $0x40, R8
+	CMPQ    R8, AX
+	JL      again505
 
-rest406:
+rest506:
 	TESTQ     CX, CX
-	JZ        done407
+	JZ        done507
 	VMOVUPS.Z (DI)(R8*1), K1, Z0
 	MOVQ      SI, AX
 	MOVQ      BX, CX
 
-down410:
+down510:
 	VMOVUPS.Z (AX)(R8*1), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      DX, AX
 	DECQ      CX
-	JNZ       down410
+	JNZ       down510
 	VMOVUPS   Z0, K1, (DI)(R8*1)
 
-done407:
+done507:
 	VZEROUPPER
 	RET
 
@@ -6794,14 +7403,14 @@ TEXT ·lstmAVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS word3f800000<>+0(SB), Z11
 	VBROADCASTSS word80000000<>+0(SB), Z12
 
-row411:
+row511:
 	DECQ BX
-	JL   end412
+	JL   end512
 	XORQ R14, R14
+	CMPQ R14, CX
+	JGE  rest516
 
-single414:
-	CMPQ         R14, CX
-	JGE          rest415
+again515:
 	VMOVUPS      (SI)(R14*1), Z13
 	VPXORD       Z12, Z13, Z13
 	VMINPS       Z13, Z2, Z15
@@ -6934,12 +7543,13 @@ single414:
 	VMOVUPS      Z17, (R9)(R14*1)
 	VMULPS       Z17, Z16, Z16
 	VMOVUPS      Z16, (R13)(R14*1)
-	ADDQ         $+64, R14
-	JMP          single414
+	ADDQ         $0x40, R14
+	CMPQ         R14, CX
+	JL           again515
 
-rest415:
+rest516:
 	TESTQ        DX, DX
-	JZ           done416
+	JZ           done517
 	VMOVUPS.Z    (SI)(R14*1), K1, Z13
 	VPXORD       Z12, Z13, Z13
 	VMINPS       Z13, Z2, Z15
@@ -7073,7 +7683,7 @@ rest415:
 	VMULPS       Z17, Z16, Z16
 	VMOVUPS      Z16, K1, (R13)(R14*1)
 
-done416:
+done517:
 	LEAQ (SI)(AX*4), SI
 	LEAQ (DI)(AX*4), DI
 	LEAQ (R8)(AX*4), R8
@@ -7082,9 +7692,9 @@ done416:
 	ADDQ AX, R11
 	ADDQ AX, R12
 	ADDQ AX, R13
-	JMP  row411
+	JMP  row511
 
-end412:
+end512:
 	VZEROUPPER
 	RET
 
@@ -7115,14 +7725,14 @@ TEXT ·lstmGradAVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS keep+16(FP), Z0
 	VBROADCASTSS word3f800000<>+0(SB), Z1
 
-row417:
+row518:
 	DECQ BX
-	JL   end418
+	JL   end519
 	XORQ R14, R14
+	CMPQ R14, CX
+	JGE  rest523
 
-single420:
-	CMPQ         R14, CX
-	JGE          rest421
+again522:
 	VMOVUPS      (R9)(R14*1), Z2
 	VMOVUPS      (R11)(R14*1), Z3
 	VMOVUPS      (R12)(R14*1), Z4
@@ -7158,12 +7768,13 @@ single420:
 	VMOVUPS      Z3, (DI)(R14*1)
 	VMULPS       Z2, Z5, Z5
 	VMOVUPS      Z5, (R13)(R14*1)
-	ADDQ         $+64, R14
-	JMP          single420
+	ADDQ         $0x40, R14
+	CMPQ         R14, CX
+	JL           again522
 
-rest421:
+rest523:
 	TESTQ        DX, DX
-	JZ           done422
+	JZ           done524
 	VMOVUPS.Z    (R9)(R14*1), K1, Z2
 	VMOVUPS.Z    (R11)(R14*1), K1, Z3
 	VMOVUPS.Z    (R12)(R14*1), K1, Z4
@@ -7200,7 +7811,7 @@ rest421:
 	VMULPS       Z2, Z5, Z5
 	VMOVUPS      Z5, K1, (R13)(R14*1)
 
-done422:
+done524:
 	LEAQ (SI)(AX*4), SI
 	LEAQ (DI)(AX*4), DI
 	LEAQ (R8)(AX*4), R8
@@ -7209,9 +7820,9 @@ done422:
 	ADDQ AX, R11
 	ADDQ AX, R12
 	ADDQ AX, R13
-	JMP  row417
+	JMP  row518
 
-end418:
+end519:
 	VZEROUPPER
 	RET
 
@@ -7255,14 +7866,14 @@ TEXT ·gruAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS word3f800000<>+0(SB), Z11
 	VBROADCASTSS word80000000<>+0(SB), Z12
 
-row423:
+row525:
 	DECQ BX
-	JL   end424
+	JL   end526
 	XORQ R15, R15
+	CMPQ R15, CX
+	JGE  rest530
 
-single426:
-	CMPQ         R15, CX
-	JGE          rest427
+again529:
 	VMOVUPS      (SI)(R15*1), Z13
 	VADDPS       (R9)(R15*1), Z13, Z13
 	VPXORD       Z12, Z13, Z13
@@ -7346,12 +7957,13 @@ single426:
 	VSUBPS       Z16, Z13, Z13
 	VFMADD213PS  Z16, Z17, Z13
 	VMOVUPS      Z13, (R14)(R15*1)
-	ADDQ         $+64, R15
-	JMP          single426
+	ADDQ         $0x40, R15
+	CMPQ         R15, CX
+	JL           again529
 
-rest427:
+rest530:
 	TESTQ        DX, DX
-	JZ           done428
+	JZ           done531
 	VMOVUPS.Z    (SI)(R15*1), K1, Z13
 	VMOVUPS.Z    (R9)(R15*1), K1, Z14
 	VADDPS       Z14, Z13, Z13
@@ -7438,7 +8050,7 @@ rest427:
 	VFMADD213PS  Z16, Z17, Z13
 	VMOVUPS      Z13, K1, (R14)(R15*1)
 
-done428:
+done531:
 	LEAQ (SI)(AX*2), SI
 	ADDQ AX, SI
 	LEAQ (DI)(AX*2), DI
@@ -7455,9 +8067,9 @@ done428:
 	ADDQ R15, R12
 	ADDQ AX, R13
 	ADDQ AX, R14
-	JMP  row423
+	JMP  row525
 
-end424:
+end526:
 	VZEROUPPER
 	RET
 
@@ -7490,14 +8102,14 @@ TEXT ·gruGradAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS keep+24(FP), Z0
 	VBROADCASTSS word3f800000<>+0(SB), Z1
 
-row429:
+row532:
 	DECQ BX
-	JL   end430
+	JL   end533
 	XORQ R15, R15
+	CMPQ R15, CX
+	JGE  rest537
 
-single432:
-	CMPQ         R15, CX
-	JGE          rest433
+again536:
 	VMOVUPS      (SI)(R15*1), Z2
 	VMOVUPS      (DI)(R15*1), Z3
 	VMOVUPS      (R8)(R15*1), Z4
@@ -7526,12 +8138,13 @@ single432:
 	VMOVUPS      Z3, (R9)(R15*1)
 	VMULPS       Z2, Z6, Z6
 	VMOVUPS      Z6, (R11)(R15*1)
-	ADDQ         $+64, R15
-	JMP          single432
+	ADDQ         $0x40, R15
+	CMPQ         R15, CX
+	JL           again536
 
-rest433:
+rest537:
 	TESTQ        DX, DX
-	JZ           done434
+	JZ           done538
 	VMOVUPS.Z    (SI)(R15*1), K1, Z2
 	VMOVUPS.Z    (DI)(R15*1), K1, Z3
 	VMOVUPS.Z    (R8)(R15*1), K1, Z4
@@ -7562,7 +8175,7 @@ rest433:
 	VMULPS       Z2, Z6, Z6
 	VMOVUPS      Z6, K1, (R11)(R15*1)
 
-done434:
+done538:
 	LEAQ (SI)(AX*2), SI
 	ADDQ AX, SI
 	LEAQ (DI)(AX*2), DI
@@ -7579,9 +8192,211 @@ done434:
 	ADDQ R15, R12
 	ADDQ AX, R13
 	ADDQ AX, R14
-	JMP  row429
+	JMP  row532
 
-end430:
+end533:
+	VZEROUPPER
+	RET
+
+// func dropoutAVX512(n int, first uint32, key uint32, keyHigh uint32, limit uint32, scale float32, add uint32, x *float32, y *float32)
+// Requires: AVX, AVX512F
+TEXT ·dropoutAVX512(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         x+32(FP), DX
+	MOVQ         y+40(FP), BX
+	VMOVUPS      count<>+0(SB), Z0
+	VBROADCASTSS key+12(FP), Z1
+	VBROADCASTSS keyHigh+16(FP), Z2
+	VBROADCASTSS limit+20(FP), Z3
+	VBROADCASTSS first+8(FP), Z4
+	VPADDD       Z4, Z0, Z0
+	VPADDD       Z1, Z0, Z0
+	VBROADCASTSS scale+24(FP), Z1
+	VBROADCASTSS add+28(FP), Z4
+	VBROADCASTSS word7feb352d<>+0(SB), Z5
+	VBROADCASTSS word846ca68b<>+0(SB), Z6
+	VBROADCASTSS word00000010<>+0(SB), Z7
+	XORQ         SI, SI
+	CMPQ         SI, AX
+	JGE          rest542
+
+again541:
+	VMOVAPS     Z0, Z8
+	VPADDD      Z7, Z0, Z0
+	VPSRLD      $0x10, Z8, Z9
+	VPXORD      Z9, Z8, Z8
+	VPMULLD     Z5, Z8, Z8
+	VPSRLD      $0x0f, Z8, Z9
+	VPXORD      Z9, Z8, Z8
+	VPXORD      Z2, Z8, Z8
+	VPMULLD     Z6, Z8, Z8
+	VMOVUPS     (DX)(SI*1), Z9
+	VMOVUPS     (BX)(SI*1), Z10
+	VPANDD      Z4, Z10, Z10
+	VPCMPUD     $0x05, Z3, Z8, K2
+	VMOVAPS.Z   Z9, K2, Z9
+	VFMADD231PS Z1, Z9, Z10
+	VMOVUPS     Z10, (BX)(SI*1)
+	ADDQ        $0x40, SI
+	CMPQ        SI, AX
+	JL          again541
+
+rest542:
+	TESTQ       CX, CX
+	JZ          done543
+	VMOVAPS     Z0, Z8
+	VPADDD      Z7, Z0, Z0
+	VPSRLD      $0x10, Z8, Z0
+	VPXORD      Z0, Z8, Z8
+	VPMULLD     Z5, Z8, Z8
+	VPSRLD      $0x0f, Z8, Z0
+	VPXORD      Z0, Z8, Z8
+	VPXORD      Z2, Z8, Z8
+	VPMULLD     Z6, Z8, Z8
+	VMOVUPS.Z   (DX)(SI*1), K1, Z0
+	VMOVUPS.Z   (BX)(SI*1), K1, Z2
+	VPANDD      Z4, Z2, Z2
+	VPCMPUD     $0x05, Z3, Z8, K2
+	VMOVAPS.Z   Z0, K2, Z0
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS     Z2, K1, (BX)(SI*1)
+
+done543:
+	VZEROUPPER
+	RET
+
+DATA word00000010<>+0(SB)/4, $0x00000010
+DATA word00000010<>+4(SB)/4, $0x00000010
+DATA word00000010<>+8(SB)/4, $0x00000010
+DATA word00000010<>+12(SB)/4, $0x00000010
+DATA word00000010<>+16(SB)/4, $0x00000010
+DATA word00000010<>+20(SB)/4, $0x00000010
+DATA word00000010<>+24(SB)/4, $0x00000010
+DATA word00000010<>+28(SB)/4, $0x00000010
+GLOBL word00000010<>(SB), RODATA|NOPTR, $32
+
+// func maxRowsAVX512(rows int, cols int, stride int, first uint32, x *float32, best *float32, from *int32)
+// Requires: AVX, AVX512F
+TEXT ·maxRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ         cols+8(FP), AX
+	MOVQ         AX, CX
+	ANDQ         $0x0f, CX
+	SUBQ         CX, AX
+	SHLQ         $0x02, AX
+	LEAQ         masks16<>+0(SB), DX
+	KMOVW        (DX)(CX*4), K1
+	MOVQ         stride+16(FP), DX
+	MOVQ         rows+0(FP), BX
+	MOVQ         x+32(FP), SI
+	MOVQ         best+40(FP), DI
+	MOVQ         from+48(FP), R8
+	VBROADCASTSS first+24(FP), Z0
+	VBROADCASTSS word00000001<>+0(SB), Z1
+	XORQ         R9, R9
+	MOVQ         AX, R10
+	SUBQ         $+256, R10
+	JL           single545
+
+many544:
+	VMOVUPS (DI)(R9*1), Z2
+	VMOVUPS (R8)(R9*1), Z3
+	VMOVUPS 64(DI)(R9*1), Z4
+	VMOVUPS 64(R8)(R9*1), Z5
+	VMOVUPS 128(DI)(R9*1), Z6
+	VMOVUPS 128(R8)(R9*1), Z7
+	VMOVUPS 192(DI)(R9*1), Z8
+	VMOVUPS 192(R8)(R9*1), Z9
+	VMOVAPS Z0, Z10
+	MOVQ    SI, R11
+	MOVQ    BX, R12
+
+down549:
+	VMOVUPS (R11)(R9*1), Z11
+	VCMPPS  $0x0e, Z2, Z11, K2
+	VMOVAPS Z11, K2, Z2
+	VMOVAPS Z10, K2, Z3
+	VMOVUPS 64(R11)(R9*1), Z11
+	VCMPPS  $0x0e, Z4, Z11, K2
+	VMOVAPS Z11, K2, Z4
+	VMOVAPS Z10, K2, Z5
+	VMOVUPS 128(R11)(R9*1), Z11
+	VCMPPS  $0x0e, Z6, Z11, K2
+	VMOVAPS Z11, K2, Z6
+	VMOVAPS Z10, K2, Z7
+	VMOVUPS 192(R11)(R9*1), Z11
+	VCMPPS  $0x0e, Z8, Z11, K2
+	VMOVAPS Z11, K2, Z8
+	VMOVAPS Z10, K2, Z9
+	VPADDD  Z1, Z10, Z10
+	ADDQ    DX, R11
+	DECQ    R12
+	JNZ     down549
+	VMOVUPS Z2, (DI)(R9*1)
+	VMOVUPS Z3, (R8)(R9*1)
+	VMOVUPS Z4, 64(DI)(R9*1)
+	VMOVUPS Z5, 64(R8)(R9*1)
+	VMOVUPS Z6, 128(DI)(R9*1)
+	VMOVUPS Z7, 128(R8)(R9*1)
+	VMOVUPS Z8, 192(DI)(R9*1)
+	VMOVUPS Z9, 192(R8)(R9*1)
+	ADDQ    $+256, R9
+	CMPQ    R9, R10
+	JLE     many544
+
+single545:
+	CMPQ R9, AX
+	JGE  rest547
+
+again546:
+	VMOVUPS (DI)(R9*1), Z2
+	VMOVUPS (R8)(R9*1), Z3
+	VMOVAPS Z0, Z4
+	MOVQ    SI, R10
+	MOVQ    BX, R11
+
+down550:
+	VMOVUPS (R10)(R9*1), Z5
+	VCMPPS  $0x0e, Z2, Z5, K2
+	VMOVAPS Z5, K2, Z2
+	VMOVAPS Z4, K2, Z3
+	VPADDD  Z1, Z4, Z4
+	ADDQ    DX, R10
+	DECQ    R11
+	JNZ     down550
+	VMOVUPS Z2, (DI)(R9*1)
+	VMOVUPS Z3, (R8)(R9*1)
+	ADDQ    $0x40, R9
+	CMPQ    R9, AX
+	JL      again546
+
+rest547:
+	TESTQ     CX, CX
+	JZ        done548
+	VMOVUPS.Z (DI)(R9*1), K1, Z2
+	VMOVUPS.Z (R8)(R9*1), K1, Z3
+	VMOVAPS   Z0, Z0
+	MOVQ      SI, AX
+	MOVQ      BX, CX
+
+down551:
+	VMOVUPS.Z (AX)(R9*1), K1, Z4
+	VCMPPS    $0x0e, Z2, Z4, K2
+	VMOVAPS   Z4, K2, Z2
+	VMOVAPS   Z0, K2, Z3
+	VPADDD    Z1, Z0, Z0
+	ADDQ      DX, AX
+	DECQ      CX
+	JNZ       down551
+	VMOVUPS   Z2, K1, (DI)(R9*1)
+	VMOVUPS   Z3, K1, (R8)(R9*1)
+
+done548:
 	VZEROUPPER
 	RET
 
@@ -7608,10 +8423,10 @@ TEXT ·adamwAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS 20(R8), Z5
 	VBROADCASTSS 24(R8), Z6
 	XORQ         R8, R8
+	CMPQ         R8, AX
+	JGE          rest555
 
-single436:
-	CMPQ        R8, AX
-	JGE         rest437
+again554:
 	VMOVUPS     (BX)(R8*1), Z8
 	VMOVUPS     (SI)(R8*1), Z9
 	VMOVUPS     (DI)(R8*1), Z10
@@ -7630,12 +8445,13 @@ single436:
 	VMULPS      Z11, Z0, Z11
 	VSUBPS      Z9, Z11, Z11
 	VMOVUPS     Z11, (DX)(R8*1)
-	ADDQ        $+64, R8
-	JMP         single436
+	ADDQ        $0x40, R8
+	CMPQ        R8, AX
+	JL          again554
 
-rest437:
+rest555:
 	TESTQ       CX, CX
-	JZ          done438
+	JZ          done556
 	VMOVUPS.Z   (BX)(R8*1), K1, Z8
 	VMOVUPS.Z   (SI)(R8*1), K1, Z9
 	VMOVUPS.Z   (DI)(R8*1), K1, Z10
@@ -7655,6 +8471,6 @@ rest437:
 	VSUBPS      Z9, Z11, Z11
 	VMOVUPS     Z11, K1, (DX)(R8*1)
 
-done438:
+done556:
 	VZEROUPPER
 	RET

@@ -179,6 +179,16 @@ func gruAVX2(rows int, hidden int, ld int, keep uint32, gates *float32, product 
 //go:noescape
 func gruGradAVX2(rows int, hidden int, ld int, keep uint32, gates *float32, dproduct *float32, before *float32, nProduct *float32, dh *float32)
 
+// dropoutAVX2 computes y = scale·x, added to y where add has all bits set and not where it has none, of the numbers whose random bits are at least limit, and 0 of others; first is the position of the first.
+//
+//go:noescape
+func dropoutAVX2(n int, first uint32, key uint32, keyHigh uint32, limit uint32, scale float32, add uint32, x *float32, y *float32)
+
+// maxRowsAVX2 computes in best the larger of best and each row, and in from the number of its row, counted from first; the rows, of which there is one, are stride bytes apart.
+//
+//go:noescape
+func maxRowsAVX2(rows int, cols int, stride int, first uint32, x *float32, best *float32, from *int32)
+
 // adamwAVX2 computes a step of AdamW.
 //
 //go:noescape
@@ -358,6 +368,16 @@ func gruAVX512(rows int, hidden int, ld int, keep uint32, gates *float32, produc
 //
 //go:noescape
 func gruGradAVX512(rows int, hidden int, ld int, keep uint32, gates *float32, dproduct *float32, before *float32, nProduct *float32, dh *float32)
+
+// dropoutAVX512 computes y = scale·x, added to y where add has all bits set and not where it has none, of the numbers whose random bits are at least limit, and 0 of others; first is the position of the first.
+//
+//go:noescape
+func dropoutAVX512(n int, first uint32, key uint32, keyHigh uint32, limit uint32, scale float32, add uint32, x *float32, y *float32)
+
+// maxRowsAVX512 computes in best the larger of best and each row, and in from the number of its row, counted from first; the rows, of which there is one, are stride bytes apart.
+//
+//go:noescape
+func maxRowsAVX512(rows int, cols int, stride int, first uint32, x *float32, best *float32, from *int32)
 
 // adamwAVX512 computes a step of AdamW.
 //

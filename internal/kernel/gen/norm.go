@@ -78,15 +78,14 @@ func norm(s set, name string, center bool) {
 	VDIVSS(variance.AsX(), one.AsX(), variance.AsX())
 	inverse := s.spread(variance)
 	keep(inverse, pinverse)
-	p.each(1, func(v view) {
+	VMULPS(inverse, mean, mean)
+	p.each(2, func(v view) {
 		d := v.load(ph)
 		if center {
-			VSUBPS(mean, d, d)
-		}
-		VMULPS(inverse, d, d)
-		if center {
+			VFMSUB213PS(mean, inverse, d)
 			VFMADD132PS(v.read(pgain), v.load(pbias), d)
 		} else {
+			VMULPS(inverse, d, d)
 			VMULPS(v.read(pgain), d, d)
 		}
 		v.store(d, py)
@@ -118,13 +117,15 @@ func normGrad(s set, name string, center bool) {
 		if center {
 			VBROADCASTSS(Mem{Base: pmean}, mean)
 			ADDQ(U8(4), pmean)
+			VMULPS(inverse, mean, mean)
 		}
 		scaled := func(v view) VecVirtual {
 			x := v.load(ph)
 			if center {
-				VSUBPS(mean, x, x)
+				VFMSUB213PS(mean, inverse, x)
+			} else {
+				VMULPS(inverse, x, x)
 			}
-			VMULPS(inverse, x, x)
 			return x
 		}
 		const sets = 2
@@ -144,7 +145,7 @@ func normGrad(s set, name string, center bool) {
 			s.fold(b, VADDPS)
 			VMULPS(share, b, b)
 		}
-		p.each(1, func(v view) {
+		p.each(2, func(v view) {
 			x, dy, d := scaled(v), v.load(pdy), v.load(pdgain)
 			VFMADD231PS(x, dy, d)
 			v.store(d, pdgain)

@@ -15,6 +15,7 @@ func rows(s set) {
 	norms(s)
 	columns(s)
 	cells(s)
+	selections(s)
 	adamw(s)
 }
 

@@ -174,7 +174,7 @@ func (p *span) each(unroll int, body func(v view)) {
 func (p *span) groups(many int, body func(group []view)) {
 	i := GP64()
 	XORQ(i, i)
-	turns, single, rest, done := label("many"), label("single"), label("rest"), label("done")
+	turns, single, again, rest, done := label("many"), label("single"), label("again"), label("rest"), label("done")
 	if many > 1 {
 		last := GP64()
 		MOVQ(p.whole, last)
@@ -193,9 +193,11 @@ func (p *span) groups(many int, body func(group []view)) {
 	Label(single)
 	CMPQ(i, p.whole)
 	JGE(LabelRef(rest))
+	Label(again)
 	body([]view{{p, i, 0, 0, false}})
-	ADDQ(I32(p.bytes()), i)
-	JMP(LabelRef(single))
+	ADDQ(U8(p.bytes()), i)
+	CMPQ(i, p.whole)
+	JL(LabelRef(again))
 	Label(rest)
 	TESTQ(p.rest, p.rest)
 	JZ(LabelRef(done))
