@@ -106,7 +106,15 @@ DATA constants<>+784(SB)/8, $0x3eaaabc33eaaabc3 // 0.3333417
 DATA constants<>+792(SB)/8, $0x3eaaabc33eaaabc3
 DATA constants<>+800(SB)/8, $0x3f3172183f317218 // 0.6931472
 DATA constants<>+808(SB)/8, $0x3f3172183f317218
-GLOBL constants<>(SB), RODATA|NOPTR, $816
+DATA constants<>+816(SB)/8, $0x0000000100000000 // 0
+DATA constants<>+824(SB)/8, $0x0000000300000002
+DATA constants<>+832(SB)/8, $0x7feb352d7feb352d // NaN
+DATA constants<>+840(SB)/8, $0x7feb352d7feb352d
+DATA constants<>+848(SB)/8, $0x846ca68b846ca68b // -2.781814e-36
+DATA constants<>+856(SB)/8, $0x846ca68b846ca68b
+DATA constants<>+864(SB)/8, $0x0000000400000004 // 6e-45
+DATA constants<>+872(SB)/8, $0x0000000400000004
+GLOBL constants<>(SB), RODATA|NOPTR, $880
 
 // func axpyNEON(n int, alpha float32, x, y *float32)
 TEXT ·axpyNEON(SB), NOSPLIT, $0-32
@@ -4093,6 +4101,199 @@ done4:
 	ADD R8, R13, R13
 	SUBS $1, R0, R0
 	BNE row1
+	RET
+
+// func dropoutNEON(n int, first, key, keyHigh, limit uint32, scale float32, add uint32, x, y *float32)
+TEXT ·dropoutNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R3
+	MOVD n+0(FP), R0
+	MOVD x+32(FP), R1
+	MOVD y+40(FP), R2
+	FMOVS keyHigh+16(FP), F0
+	VDUP V0.S[0], V1.S4
+	FMOVS limit+20(FP), F0
+	VDUP V0.S[0], V2.S4
+	FMOVS scale+24(FP), F0
+	VDUP V0.S[0], V3.S4
+	FMOVS add+28(FP), F0
+	VDUP V0.S[0], V4.S4
+	FMOVQ 816(R3), F0
+	FMOVS first+8(FP), F5
+	VDUP V5.S[0], V6.S4
+	VADD V6.S4, V0.S4, V5.S4
+	FMOVS key+12(FP), F0
+	VDUP V0.S[0], V6.S4
+	VADD V6.S4, V5.S4, V0.S4
+	MOVD R1, R4
+	MOVD R2, R5
+	SUBS $4, R0, R6
+	BLT rest2
+vector4:
+	VUSHR $16, V0.S4, V5.S4
+	VEOR V5.B16, V0.B16, V6.B16
+	FMOVQ 832(R3), F5
+	WORD $0x4ea59cc7 // mul v7.4s, v6.4s, v5.4s
+	VUSHR $15, V7.S4, V5.S4
+	VEOR V5.B16, V7.B16, V6.B16
+	VEOR V1.B16, V6.B16, V5.B16
+	FMOVQ 848(R3), F6
+	WORD $0x4ea69ca7 // mul v7.4s, v5.4s, v6.4s
+	FMOVQ 0(R5), F5
+	VAND V4.B16, V5.B16, V6.B16
+	FMOVQ 0(R4), F5
+	WORD $0x6ea23ce8 // cmhs v8.4s, v7.4s, v2.4s
+	VAND V8.B16, V5.B16, V7.B16
+	VFMLA V3.S4, V7.S4, V6.S4
+	FMOVQ F6, 0(R5)
+	FMOVQ 864(R3), F5
+	VADD V5.S4, V0.S4, V0.S4
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	SUBS $4, R6, R6
+	BGE vector4
+rest2:
+	ADDS $4, R6, R6
+	BEQ done3
+single5:
+	VUSHR $16, V0.S4, V5.S4
+	VEOR V5.B16, V0.B16, V6.B16
+	FMOVQ 832(R3), F5
+	WORD $0x4ea59cc7 // mul v7.4s, v6.4s, v5.4s
+	VUSHR $15, V7.S4, V5.S4
+	VEOR V5.B16, V7.B16, V6.B16
+	VEOR V1.B16, V6.B16, V5.B16
+	FMOVQ 848(R3), F6
+	WORD $0x4ea69ca7 // mul v7.4s, v5.4s, v6.4s
+	FMOVS (R5), F5
+	VAND V4.B16, V5.B16, V6.B16
+	FMOVS (R4), F5
+	WORD $0x6ea23ce8 // cmhs v8.4s, v7.4s, v2.4s
+	VAND V8.B16, V5.B16, V7.B16
+	VFMLA V3.S4, V7.S4, V6.S4
+	FMOVS F6, (R5)
+	FMOVQ 0(R3), F5
+	VADD V5.S4, V0.S4, V0.S4
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUBS $1, R6, R6
+	BNE single5
+done3:
+	RET
+
+// func maxRowsNEON(rows, cols, stride int, first uint32, x, best *float32, from *int32)
+TEXT ·maxRowsNEON(SB), NOSPLIT, $0-56
+	MOVD $constants<>(SB), R6
+	MOVD rows+0(FP), R0
+	MOVD cols+8(FP), R1
+	MOVD stride+16(FP), R2
+	MOVD x+32(FP), R3
+	MOVD best+40(FP), R4
+	MOVD from+48(FP), R5
+	FMOVS first+24(FP), F0
+	VDUP V0.S[0], V1.S4
+	FMOVQ 0(R6), F0
+	MOVD R3, R7
+	MOVD R4, R8
+	MOVD R5, R9
+	SUBS $16, R1, R10
+	BLT one1
+several4:
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	FMOVQ 16(R8), F4
+	FMOVQ 16(R9), F5
+	FMOVQ 32(R8), F6
+	FMOVQ 32(R9), F7
+	FMOVQ 48(R8), F8
+	FMOVQ 48(R9), F9
+	VMOV V1.B16, V10.B16
+	MOVD R7, R11
+	MOVD R0, R12
+row5:
+	FMOVQ 0(R11), F11
+	WORD $0x6ea2e56c // fcmgt v12.4s, v11.4s, v2.4s
+	VBIT V12.B16, V11.B16, V2.B16
+	VBIT V12.B16, V10.B16, V3.B16
+	FMOVQ 16(R11), F11
+	WORD $0x6ea4e56c // fcmgt v12.4s, v11.4s, v4.4s
+	VBIT V12.B16, V11.B16, V4.B16
+	VBIT V12.B16, V10.B16, V5.B16
+	FMOVQ 32(R11), F11
+	WORD $0x6ea6e56c // fcmgt v12.4s, v11.4s, v6.4s
+	VBIT V12.B16, V11.B16, V6.B16
+	VBIT V12.B16, V10.B16, V7.B16
+	FMOVQ 48(R11), F11
+	WORD $0x6ea8e56c // fcmgt v12.4s, v11.4s, v8.4s
+	VBIT V12.B16, V11.B16, V8.B16
+	VBIT V12.B16, V10.B16, V9.B16
+	VADD V0.S4, V10.S4, V10.S4
+	ADD R2, R11, R11
+	SUBS $1, R12, R12
+	BNE row5
+	FMOVQ F2, 0(R8)
+	FMOVQ F3, 0(R9)
+	FMOVQ F4, 16(R8)
+	FMOVQ F5, 16(R9)
+	FMOVQ F6, 32(R8)
+	FMOVQ F7, 32(R9)
+	FMOVQ F8, 48(R8)
+	FMOVQ F9, 48(R9)
+	ADD $64, R7, R7
+	ADD $64, R8, R8
+	ADD $64, R9, R9
+	SUBS $16, R10, R10
+	BGE several4
+one1:
+	ADDS $12, R10, R10
+	BLT rest2
+vector6:
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VMOV V1.B16, V4.B16
+	MOVD R7, R12
+	MOVD R0, R11
+row7:
+	FMOVQ 0(R12), F5
+	WORD $0x6ea2e4a6 // fcmgt v6.4s, v5.4s, v2.4s
+	VBIT V6.B16, V5.B16, V2.B16
+	VBIT V6.B16, V4.B16, V3.B16
+	VADD V0.S4, V4.S4, V4.S4
+	ADD R2, R12, R12
+	SUBS $1, R11, R11
+	BNE row7
+	FMOVQ F2, 0(R8)
+	FMOVQ F3, 0(R9)
+	ADD $16, R7, R7
+	ADD $16, R8, R8
+	ADD $16, R9, R9
+	SUBS $4, R10, R10
+	BGE vector6
+rest2:
+	ADDS $4, R10, R10
+	BEQ done3
+single8:
+	FMOVS (R8), F2
+	FMOVS (R9), F3
+	VMOV V1.B16, V4.B16
+	MOVD R7, R11
+	MOVD R0, R12
+row9:
+	FMOVS (R11), F5
+	WORD $0x6ea2e4a6 // fcmgt v6.4s, v5.4s, v2.4s
+	VBIT V6.B16, V5.B16, V2.B16
+	VBIT V6.B16, V4.B16, V3.B16
+	VADD V0.S4, V4.S4, V4.S4
+	ADD R2, R11, R11
+	SUBS $1, R12, R12
+	BNE row9
+	FMOVS F2, (R8)
+	FMOVS F3, (R9)
+	ADD $4, R7, R7
+	ADD $4, R8, R8
+	ADD $4, R9, R9
+	SUBS $1, R10, R10
+	BNE single8
+done3:
 	RET
 
 // func adamwNEON(n int, p, grad, m, v, table *float32)

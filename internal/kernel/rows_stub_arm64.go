@@ -184,6 +184,16 @@ func gruNEON(rows, hidden int, gates, product, prev *float32, ld int, nProduct, 
 //go:noescape
 func gruGradNEON(rows, hidden int, gates, dproduct, prev *float32, ld int, nProduct, dh *float32)
 
+// dropoutNEON computes y = scale·x, added to y where add has all bits set and not where it has none, of the numbers whose random bits are at least limit, and 0 of others; first is the position of the first.
+//
+//go:noescape
+func dropoutNEON(n int, first, key, keyHigh, limit uint32, scale float32, add uint32, x, y *float32)
+
+// maxRowsNEON computes in best the larger of best and each row, and in from the number of its row, counted from first; rows are stride bytes apart.
+//
+//go:noescape
+func maxRowsNEON(rows, cols, stride int, first uint32, x, best *float32, from *int32)
+
 // adamwNEON computes a step of AdamW.
 //
 //go:noescape

@@ -133,19 +133,27 @@ func columns(file *file) {
 		for i, v := range group {
 			sums[i] = v.load(psums)
 		}
-		row, left := f.reg(), f.reg()
-		f.text("MOVD %s, %s", group[0].at[px], row)
-		f.text("MOVD %s, %s", rows, left)
-		f.eachRow(left, stride, []reg{row}, func() {
-			for i, v := range group {
-				v.at = map[reg]reg{px: row}
-				f.on(fadd, sums[i], sums[i], v.load(px))
-			}
-		})
-		f.drop(row, left)
+		f.down(rows, stride, px, group, func(i int, x vec) { f.on(fadd, sums[i], sums[i], x) }, nil)
 		for i, v := range group {
 			v.store(sums[i], psums)
 		}
 	})
 	f.end()
+}
+
+// down writes a loop down rows, whose numbers under a group of vectors are given to each; end, if not nil, ends a row.
+func (f *function) down(rows, stride, start reg, group []view, each func(i int, x vec), end func()) {
+	row, left := f.reg(), f.reg()
+	f.text("MOVD %s, %s", group[0].at[start], row)
+	f.text("MOVD %s, %s", rows, left)
+	f.eachRow(left, stride, []reg{row}, func() {
+		for i, v := range group {
+			v.at = map[reg]reg{start: row}
+			each(i, v.load(start))
+		}
+		if end != nil {
+			end()
+		}
+	})
+	f.drop(row, left)
 }

@@ -15,6 +15,7 @@ func rows(f *file) {
 	norms(f)
 	columns(f)
 	cells(f)
+	selections(f)
 	adamw(f)
 }
 
