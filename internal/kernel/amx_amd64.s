@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func tilesBF16(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, rows int, each int, mask uint32)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tilesBF16(SB), NOSPLIT, $0-124
 	MOVQ  shapes+72(FP), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
@@ -18,6 +18,8 @@ TEXT ·tilesBF16(SB), NOSPLIT, $0-124
 	MOVQ  ldc+48(FP), R11
 	MOVQ  $0x00000040, R10
 	MOVQ  lda+88(FP), R9
+	MOVQ  R9, BX
+	SHLQ  $0x05, BX
 	MOVQ  each+112(FP), R8
 
 panel:
@@ -77,16 +79,18 @@ round:
 	MOVQ R8, R13
 
 row:
-	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z 64(DI), K2, Z1
+	PREFETCHT1 (DI)(BX*1)
+	PREFETCHT1 64(DI)(BX*1)
+	VMOVUPS.Z  (DI), K1, Z0
+	VMOVUPS.Z  64(DI), K2, Z1
 	BYTE $0x62; BYTE $0xf2; BYTE $0x77; BYTE $0x48; BYTE $0x72; BYTE $0xd0 // vcvtne2ps2bf16 %zmm0,%zmm1,%zmm2
-	VMOVDQU64 Z2, (SI)
-	ADDQ      R9, DI
-	ADDQ      $0x40, SI
-	DECQ      R13
-	JNZ       row
-	ADDQ      $0x80, R12
-	ADDQ      $+2048, R14
+	VMOVDQU64  Z2, (SI)
+	ADDQ       R9, DI
+	ADDQ       $0x40, SI
+	DECQ       R13
+	JNZ        row
+	ADDQ       $0x80, R12
+	ADDQ       $+2048, R14
 
 rounded:
 	DECQ  CX
@@ -175,38 +179,37 @@ step:
 	VZEROUPPER
 	RET
 
-// func tilesInt8(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, bias *float32, src *float32, lda int, inverses *float32, dst *byte, count int, each int, tail uint64, order *byte)
+// func tilesInt8(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, bias *float32, each int, src *float32, lda int, inverses *float32, dst *byte, count int, share int, tail uint64, order *byte)
 // Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
-TEXT ·tilesInt8(SB), NOSPLIT, $0-176
+TEXT ·tilesInt8(SB), NOSPLIT, $32-184
 	MOVQ      shapes+56(FP), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
 	MOVQ      b+24(FP), R15
 	MOVQ      c+32(FP), DX
 	MOVQ      $0x00000040, R10
-	MOVQ      lda+120(FP), R9
-	MOVQ      each+152(FP), R8
-	MOVQ      order+168(FP), AX
+	MOVQ      lda+128(FP), R9
+	MOVQ      share+160(FP), R8
+	MOVQ      order+176(FP), AX
 	VMOVDQU64 (AX), Z31
+	MOVQ      $0x00000000, 24(SP)
 
 panel:
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0 // tilezero %tmm0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8 // tilezero %tmm1
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0 // tilezero %tmm2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8 // tilezero %tmm3
-	MOVQ    kb+8(FP), CX
-	MOVQ    a+16(FP), AX
-	MOVQ    count+144(FP), SI
+	MOVQ    count+152(FP), SI
 	CMPQ    R8, SI
 	CMOVQGT SI, R8
-	SUBQ    R8, count+144(FP)
-	MOVQ    src+112(FP), R12
-	MOVQ    dst+136(FP), R14
-	MOVQ    R9, R11
-	SHLQ    $0x05, R11
+	SUBQ    R8, count+152(FP)
+	MOVQ    src+120(FP), R12
+	MOVQ    dst+144(FP), R14
 	KXNORW  K1, K1, K1
 	KXNORW  K2, K2, K2
 	KXNORW  K3, K3, K3
 	KXNORW  K4, K4, K4
+	MOVQ    kb+8(FP), CX
+	MOVQ    a+16(FP), AX
 
 step:
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x10; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rax,%r10,1),%tmm4
@@ -223,7 +226,7 @@ step:
 	JZ       prepared
 	CMPQ     CX, $0x01
 	JNE      prepare
-	KMOVQ    tail+160(FP), K1
+	KMOVQ    tail+168(FP), K1
 	KSHIFTRQ $0x10, K1, K2
 	KSHIFTRQ $0x20, K1, K3
 	KSHIFTRQ $0x30, K1, K4
@@ -231,8 +234,10 @@ step:
 prepare:
 	MOVQ R12, DI
 	MOVQ R14, SI
-	MOVQ inverses+128(FP), BX
+	MOVQ inverses+136(FP), BX
 	MOVQ R8, R13
+	MOVQ R9, R11
+	SHLQ $0x05, R11
 
 row:
 	PREFETCHT1   (DI)(R11*1)
@@ -262,6 +267,47 @@ row:
 	ADDQ         $+2048, R14
 
 prepared:
+	MOVQ    each+112(FP), R13
+	MOVQ    24(SP), BX
+	CMPQ    R13, BX
+	CMOVQGT BX, R13
+	TESTQ   R13, R13
+	JZ      nothing
+	SUBQ    R13, 24(SP)
+	MOVQ    (SP), SI
+	MOVQ    8(SP), DI
+	MOVQ    16(SP), BX
+	MOVQ    ldc+40(FP), R11
+
+scale:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z16, Z12, Z12
+	VCVTDQ2PS    (SI), Z8
+	VMULPS       Z12, Z8, Z8
+	VADDPS       Z20, Z8, Z8
+	VBROADCASTSS (BX), Z13
+	VMULPS       Z17, Z13, Z13
+	VCVTDQ2PS    64(SI), Z9
+	VMULPS       Z13, Z9, Z9
+	VADDPS       Z21, Z9, Z9
+	CMPQ         acc+48(FP), $0x00
+	JEQ          scaleAlone
+	VADDPS       (DI), Z8, Z8
+	VADDPS       64(DI), Z9, Z9
+
+scaleAlone:
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    $+128, SI
+	ADDQ    $0x04, BX
+	ADDQ    R11, DI
+	DECQ    R13
+	JNZ     scale
+	MOVQ    SI, (SP)
+	MOVQ    DI, 8(SP)
+	MOVQ    BX, 16(SP)
+
+nothing:
 	DECQ      CX
 	JNZ       step
 	MOVQ      sums+88(FP), AX
@@ -273,65 +319,72 @@ prepared:
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x28; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm1,0x40(%rax,%r13,1)
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x2f; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm2,0x0(%rdi,%r13,1)
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x2f; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm3,0x40(%rdi,%r13,1)
-	MOVQ      columns+80(FP), R13
-	VMOVUPS   (R13), Z16
-	VMOVUPS   64(R13), Z17
-	ADDQ      $+128, R13
-	MOVQ      R13, columns+80(FP)
 	KMOVQ     mask+96(FP), K1
 	KSHIFTRQ  $0x10, K1, K2
 	KSHIFTRQ  $0x20, K1, K3
 	KSHIFTRQ  $0x30, K1, K4
+	MOVQ      columns+80(FP), AX
+	VMOVUPS   (AX), Z16
 	VPXORQ    Z20, Z20, Z20
+	VMOVUPS   64(AX), Z17
 	VPXORQ    Z21, Z21, Z21
-	MOVQ      bias+104(FP), SI
-	TESTQ     SI, SI
+	ADDQ      $+128, columns+80(FP)
+	MOVQ      bias+104(FP), AX
+	TESTQ     AX, AX
 	JZ        unbiased
-	VMOVUPS.Z (SI), K1, Z20
-	VMOVUPS.Z 64(SI), K2, Z21
+	VMOVUPS.Z (AX), K1, Z20
+	VMOVUPS.Z 64(AX), K2, Z21
 	ADDQ      $+128, bias+104(FP)
 
 unbiased:
-	MOVQ rows+72(FP), SI
-	MOVQ m+64(FP), CX
-	MOVQ ldc+40(FP), R11
-	MOVQ DX, DI
+	MOVQ  sums+88(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  rows+72(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  m+64(FP), AX
+	MOVQ  AX, 24(SP)
+	MOVQ  DX, 8(SP)
+	MOVQ  R8, AX
+	IMULQ R9, AX
+	ADDQ  AX, src+120(FP)
+	MOVQ  R8, AX
+	SHLQ  $0x02, AX
+	ADDQ  AX, inverses+136(FP)
+	SHLQ  $0x04, AX
+	ADDQ  AX, dst+144(FP)
+	ADDQ  $+128, DX
+	DECQ  panels+0(FP)
+	JNZ   panel
+	MOVQ  (SP), SI
+	MOVQ  8(SP), DI
+	MOVQ  16(SP), BX
+	MOVQ  24(SP), R13
+	MOVQ  ldc+40(FP), R11
 
-scale:
-	VBROADCASTSS (SI), Z8
-	VMULPS       Z16, Z8, Z8
-	VCVTDQ2PS    (AX), Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z20, Z0, Z0
-	VBROADCASTSS (SI), Z9
-	VMULPS       Z17, Z9, Z9
-	VCVTDQ2PS    64(AX), Z1
-	VMULPS       Z9, Z1, Z1
-	VADDPS       Z21, Z1, Z1
+last:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z16, Z12, Z12
+	VCVTDQ2PS    (SI), Z8
+	VMULPS       Z12, Z8, Z8
+	VADDPS       Z20, Z8, Z8
+	VBROADCASTSS (BX), Z13
+	VMULPS       Z17, Z13, Z13
+	VCVTDQ2PS    64(SI), Z9
+	VMULPS       Z13, Z9, Z9
+	VADDPS       Z21, Z9, Z9
 	CMPQ         acc+48(FP), $0x00
-	JEQ          scaled
-	VADDPS       (DI), Z0, K1, Z0
-	VADDPS       64(DI), Z1, K2, Z1
+	JEQ          lastAlone
+	VADDPS       (DI), Z8, K1, Z8
+	VADDPS       64(DI), Z9, K2, Z9
 
-scaled:
-	VMOVUPS Z0, K1, (DI)
-	VMOVUPS Z1, K2, 64(DI)
-	ADDQ    $+128, AX
-	ADDQ    $0x04, SI
+lastAlone:
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    $+128, SI
+	ADDQ    $0x04, BX
 	ADDQ    R11, DI
-	DECQ    CX
-	JNZ     scale
-	MOVQ    R8, AX
-	IMULQ   R9, AX
-	ADDQ    AX, src+112(FP)
-	MOVQ    R8, AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, inverses+128(FP)
-	SHLQ    $0x04, AX
-	ADDQ    AX, dst+136(FP)
-	ADDQ    $+128, DX
-	DECQ    panels+0(FP)
-	JNZ     panel
+	DECQ    R13
+	JNZ     last
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0xc0 // tilerelease
 	VZEROUPPER
 	RET
@@ -377,69 +430,69 @@ step:
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x28; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm1,0x40(%rax,%r13,1)
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x28; BYTE $0x80; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm2,0x80(%rax,%r13,1)
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x28; BYTE $0xc0; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm3,0xc0(%rax,%r13,1)
-	MOVQ      columns+80(FP), R13
-	VMOVUPS   (R13), Z16
-	VMOVUPS   64(R13), Z17
-	VMOVUPS   128(R13), Z18
-	VMOVUPS   192(R13), Z19
-	ADDQ      $+256, R13
-	MOVQ      R13, columns+80(FP)
 	KMOVQ     mask+96(FP), K1
 	KSHIFTRQ  $0x10, K1, K2
 	KSHIFTRQ  $0x20, K1, K3
 	KSHIFTRQ  $0x30, K1, K4
+	MOVQ      columns+80(FP), AX
+	VMOVUPS   (AX), Z16
 	VPXORQ    Z20, Z20, Z20
+	VMOVUPS   64(AX), Z17
 	VPXORQ    Z21, Z21, Z21
+	VMOVUPS   128(AX), Z18
 	VPXORQ    Z22, Z22, Z22
+	VMOVUPS   192(AX), Z19
 	VPXORQ    Z23, Z23, Z23
-	MOVQ      bias+104(FP), SI
-	TESTQ     SI, SI
+	ADDQ      $+256, columns+80(FP)
+	MOVQ      bias+104(FP), AX
+	TESTQ     AX, AX
 	JZ        unbiased
-	VMOVUPS.Z (SI), K1, Z20
-	VMOVUPS.Z 64(SI), K2, Z21
-	VMOVUPS.Z 128(SI), K3, Z22
-	VMOVUPS.Z 192(SI), K4, Z23
+	VMOVUPS.Z (AX), K1, Z20
+	VMOVUPS.Z 64(AX), K2, Z21
+	VMOVUPS.Z 128(AX), K3, Z22
+	VMOVUPS.Z 192(AX), K4, Z23
 	ADDQ      $+256, bias+104(FP)
 
 unbiased:
+	MOVQ sums+88(FP), AX
 	MOVQ rows+72(FP), SI
 	MOVQ m+64(FP), CX
 	MOVQ ldc+40(FP), R11
 	MOVQ DX, DI
 
 scale:
-	VBROADCASTSS (SI), Z8
-	VMULPS       Z16, Z8, Z8
-	VCVTDQ2PS    (AX), Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z20, Z0, Z0
-	VBROADCASTSS (SI), Z9
-	VMULPS       Z17, Z9, Z9
-	VCVTDQ2PS    64(AX), Z1
-	VMULPS       Z9, Z1, Z1
-	VADDPS       Z21, Z1, Z1
-	VBROADCASTSS (SI), Z10
-	VMULPS       Z18, Z10, Z10
-	VCVTDQ2PS    128(AX), Z2
-	VMULPS       Z10, Z2, Z2
-	VADDPS       Z22, Z2, Z2
-	VBROADCASTSS (SI), Z11
-	VMULPS       Z19, Z11, Z11
-	VCVTDQ2PS    192(AX), Z3
-	VMULPS       Z11, Z3, Z3
-	VADDPS       Z23, Z3, Z3
+	VBROADCASTSS (SI), Z12
+	VMULPS       Z16, Z12, Z12
+	VCVTDQ2PS    (AX), Z8
+	VMULPS       Z12, Z8, Z8
+	VADDPS       Z20, Z8, Z8
+	VBROADCASTSS (SI), Z13
+	VMULPS       Z17, Z13, Z13
+	VCVTDQ2PS    64(AX), Z9
+	VMULPS       Z13, Z9, Z9
+	VADDPS       Z21, Z9, Z9
+	VBROADCASTSS (SI), Z14
+	VMULPS       Z18, Z14, Z14
+	VCVTDQ2PS    128(AX), Z10
+	VMULPS       Z14, Z10, Z10
+	VADDPS       Z22, Z10, Z10
+	VBROADCASTSS (SI), Z15
+	VMULPS       Z19, Z15, Z15
+	VCVTDQ2PS    192(AX), Z11
+	VMULPS       Z15, Z11, Z11
+	VADDPS       Z23, Z11, Z11
 	CMPQ         acc+48(FP), $0x00
-	JEQ          scaled
-	VADDPS       (DI), Z0, K1, Z0
-	VADDPS       64(DI), Z1, K2, Z1
-	VADDPS       128(DI), Z2, K3, Z2
-	VADDPS       192(DI), Z3, K4, Z3
+	JEQ          scaleAlone
+	VADDPS       (DI), Z8, K1, Z8
+	VADDPS       64(DI), Z9, K2, Z9
+	VADDPS       128(DI), Z10, K3, Z10
+	VADDPS       192(DI), Z11, K4, Z11
 
-scaled:
-	VMOVUPS Z0, K1, (DI)
-	VMOVUPS Z1, K2, 64(DI)
-	VMOVUPS Z2, K3, 128(DI)
-	VMOVUPS Z3, K4, 192(DI)
+scaleAlone:
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	VMOVUPS Z10, K3, 128(DI)
+	VMOVUPS Z11, K4, 192(DI)
 	ADDQ    $+256, AX
 	ADDQ    $0x04, SI
 	ADDQ    R11, DI

@@ -17,15 +17,16 @@ func tilesBF16(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc i
 //go:noescape
 func tilesBF16Wide(pairs int, kb int, a *byte, b *byte, panel int, c *float32, ldc int, start *float32, distance int, shapes *byte)
 
-// tilesInt8 computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (shapes) and some panels of kb blocks: sums are
-// multiplied with the scale of their row, at rows, and of their column, at columns. mask says which columns of C there
-// are, as of every panel, and sums is memory for 4 KB. A bias, if there is one, is added. With each panel it quantises up to each of the count rows at src, lda bytes apart, into
+// tilesInt8 computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (m and shapes) and some panels of kb blocks: sums are
+// multiplied with the scale of their row, at rows, and of their column, at columns. A bias, if there is one, is added. mask
+// says which columns of C there are; all, if there are several panels. sums is memory for 4 KB. With each block of a panel
+// each rows of the panel before are scaled, and it quantises up to share of the count rows at src, lda bytes apart, into
 // blocks at dst; tail says which numbers of the last block count.
 //
 //go:noescape
-func tilesInt8(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, bias *float32, src *float32, lda int, inverses *float32, dst *byte, count int, each int, tail uint64, order *byte)
+func tilesInt8(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, bias *float32, each int, src *float32, lda int, inverses *float32, dst *byte, count int, share int, tail uint64, order *byte)
 
-// tilesInt8Wide computes what tilesInt8 does for 1 to 16 rows and pairs of panels.
+// tilesInt8Wide computes what tilesInt8 does for 1 to 16 rows and pairs of panels, and prepares nothing.
 //
 //go:noescape
 func tilesInt8Wide(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, bias *float32)

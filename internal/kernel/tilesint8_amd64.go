@@ -60,12 +60,12 @@ func (t *tileRows32) int8(kb int) {
 	panels, count := p.n/32, t.nextRows
 	if panels > 0 {
 		tilesInt8(panels, kb, &t.a[0], &p.tiles[0], &t.c[0], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[0], sums, ^uint64(0), t.bias(0),
-			next, 4*t.lda, inverses, to, count, (count+panels-1)/panels, tailOf64(p.k), order64)
+			(t.m+kb-1)/kb, next, 4*t.lda, inverses, to, count, (count+panels-1)/panels, tailOf64(p.k), order64)
 		count = 0
 	}
 	if rest := p.n % 32; rest > 0 {
 		tilesInt8(1, kb, &t.a[0], &p.tiles[panels*size], &t.c[32*panels], 4*t.ldc, acc, shapes, t.m, &s.scales[0][0], &p.scales[32*panels], sums, 1<<rest-1, t.bias(32*panels),
-			next, 4*t.lda, inverses, to, count, count, tailOf64(p.k), order64)
+			0, next, 4*t.lda, inverses, to, count, count, tailOf64(p.k), order64)
 	}
 }
 

@@ -19,8 +19,8 @@ const block = 2048
 func amx() {
 	tilesBF16()
 	tilesBF16Wide()
-	tilesInt8(false)
-	tilesInt8(true)
+	tilesInt8()
+	tilesInt8Wide()
 	roundRows()
 	pairRows()
 	turnColumns()
@@ -102,13 +102,14 @@ func sums(isWide bool, base, stride, lower Physical, f func(t tmm, at Physical, 
 }
 
 // tilesBF16 writes the kernel for more than 16 rows. In the shadow of the multiplications it rounds the rows of A that
-// come next, some with each panel: the vector units and most of the loads have nothing else to do.
+// come next, some with each panel, and fetches those behind them into the second cache: the vector units and most of the
+// loads have nothing else to do.
 func tilesBF16() {
 	kernel("tilesBF16", `computes C = start + A·B for 17 to 32 rows (shapes) and some panels of kb blocks, behind each of which skip bytes are
 left out. Rows of start lie distance bytes apart; it may be nil. With each panel it rounds up to each of the rows at src,
 lda bytes apart, into blocks at dst; mask says which numbers of the last block count.`,
 		"func(panels, kb int, a, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, rows, each int, mask uint32)")
-	source, target, now, from, to, left := R12, R14, R8, RDI, RSI, R13
+	source, target, now, from, to, left, ahead := R12, R14, R8, RDI, RSI, R13, RBX
 	take("shapes", RAX)
 	ldtilecfg()
 	tailMasks()
@@ -117,6 +118,8 @@ lda bytes apart, into blocks at dst; mask says which numbers of the last block c
 	take("ldc", cStride)
 	MOVQ(U32(64), line)
 	take("lda", R9)
+	MOVQ(R9, ahead)
+	SHLQ(U8(5), ahead)
 	take("each", now)
 	Label("panel")
 	take("rows", RAX)
@@ -143,6 +146,8 @@ lda bytes apart, into blocks at dst; mask says which numbers of the last block c
 	MOVQ(target, to)
 	MOVQ(now, left)
 	Label("row")
+	PREFETCHT1(Mem{Base: from, Index: ahead, Scale: 1})
+	PREFETCHT1(Mem{Base: from, Index: ahead, Scale: 1, Disp: 64})
 	roundChunk(from, to)
 	ADDQ(R9, from)
 	ADDQ(U8(64), to)

@@ -6,101 +6,156 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// tilesInt8 writes the kernel for more than 16 rows (or for fewer, with two panels at once). Sums leave the tiles through
-// memory, for there is no other way, and are scaled into C. In the shadow of the multiplications the next rows of A are
-// turned into whole numbers, and those behind them fetched into the second cache.
-func tilesInt8(isWide bool) {
-	const signature = "func(panels, kb int, a, b *byte, c *float32, ldc, acc int, shapes *byte, m int, rows, columns *float32, sums *byte, mask uint64, bias *float32"
-	vectors := 2
-	if isWide {
-		vectors = 4
-		kernel("tilesInt8Wide", "computes what tilesInt8 does for 1 to 16 rows and pairs of panels.", signature+")")
-	} else {
-		kernel("tilesInt8", `computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (shapes) and some panels of kb blocks: sums are
-multiplied with the scale of their row, at rows, and of their column, at columns. mask says which columns of C there
-are, as of every panel, and sums is memory for 4 KB. A bias, if there is one, is added. With each panel it quantises up to each of the count rows at src, lda bytes apart, into
+const int8Signature = "func(panels, kb int, a, b *byte, c *float32, ldc, acc int, shapes *byte, m int, rows, columns *float32, sums *byte, mask uint64, bias *float32"
+
+// tilesInt8 writes the kernel for more than 16 rows. Sums leave the tiles through memory, for there is no other way, and
+// are scaled into C. That of a panel happens in the shadow of the multiplications of the next, as does the quantisation
+// of the next rows of A; those behind them are fetched into the second cache.
+func tilesInt8() {
+	kernel("tilesInt8", `computes C = A·B, or C += A·B if acc is not 0, for 17 to 32 rows (m and shapes) and some panels of kb blocks: sums are
+multiplied with the scale of their row, at rows, and of their column, at columns. A bias, if there is one, is added. mask
+says which columns of C there are; all, if there are several panels. sums is memory for 4 KB. With each block of a panel
+each rows of the panel before are scaled, and it quantises up to share of the count rows at src, lda bytes apart, into
 blocks at dst; tail says which numbers of the last block count.`,
-			signature+", src *float32, lda int, inverses *float32, dst *byte, count, each int, tail uint64, order *byte)")
-	}
-	source, target, now, from, to, left, inverse, ahead := R12, R14, R8, RDI, RSI, R13, RBX, R11
+		int8Signature+", each int, src *float32, lda int, inverses *float32, dst *byte, count, share int, tail uint64, order *byte)")
+	source, target, now := R12, R14, R8
+	sumAt, rowAt, scaleAt, unscaled := AllocLocal(8), AllocLocal(8), AllocLocal(8), AllocLocal(8) // of the panel before
 	take("shapes", RAX)
 	ldtilecfg()
 	take("b", bAt)
 	take("c", cAt)
 	MOVQ(U32(64), line)
-	if isWide {
-		take("kb", R9)
-		SHLQ(U8(11), R9) // bytes of a panel
-	} else {
-		take("lda", R9)
-		take("each", now)
-		take("order", RAX)
-		VMOVDQU64(Mem{Base: RAX}, Z31)
+	take("lda", R9)
+	take("share", now)
+	take("order", RAX)
+	VMOVDQU64(Mem{Base: RAX}, Z31)
+	MOVQ(U32(0), unscaled)
+	Label("panel")
+	for t := range tmm(4) {
+		tilezero(t)
 	}
+	take("count", RSI)
+	CMPQ(now, RSI)
+	CMOVQGT(RSI, now)
+	SUBQ(now, arg("count"))
+	take("src", source)
+	take("dst", target)
+	wholeMasks()
+	take("kb", steps)
+	take("a", aAt)
+	Label("step")
+	square(tdpbssd)
+	quantizeShare(source, target, now)
+	take("each", R13)
+	MOVQ(unscaled, RBX)
+	CMPQ(R13, RBX)
+	CMOVQGT(RBX, R13)
+	TESTQ(R13, R13)
+	JZ(LabelRef("nothing"))
+	SUBQ(R13, unscaled)
+	MOVQ(sumAt, RSI)
+	MOVQ(rowAt, RDI)
+	MOVQ(scaleAt, RBX)
+	take("ldc", cStride)
+	scaleRows("scale", 2, RSI, RDI, RBX, cStride, R13, false)
+	MOVQ(RSI, sumAt)
+	MOVQ(RDI, rowAt)
+	MOVQ(RBX, scaleAt)
+	Label("nothing")
+	DECQ(steps)
+	JNZ(LabelRef("step"))
+	storeSums(false, 2)
+	take("sums", RAX)
+	MOVQ(RAX, sumAt)
+	take("rows", RAX)
+	MOVQ(RAX, scaleAt)
+	take("m", RAX)
+	MOVQ(RAX, unscaled)
+	MOVQ(cAt, rowAt)
+	MOVQ(now, RAX)
+	IMULQ(R9, RAX)
+	ADDQ(RAX, arg("src"))
+	MOVQ(now, RAX)
+	SHLQ(U8(2), RAX)
+	ADDQ(RAX, arg("inverses"))
+	SHLQ(U8(4), RAX)
+	ADDQ(RAX, arg("dst"))
+	ADDQ(I32(128), cAt)
+	DECQ(arg("panels"))
+	JNZ(LabelRef("panel"))
+	MOVQ(sumAt, RSI)
+	MOVQ(rowAt, RDI)
+	MOVQ(scaleAt, RBX)
+	MOVQ(unscaled, R13)
+	take("ldc", cStride)
+	scaleRows("last", 2, RSI, RDI, RBX, cStride, R13, true)
+	tilerelease()
+	VZEROUPPER()
+	RET()
+}
+
+// quantizeShare turns a block of the rows whose turn it is into whole numbers.
+func quantizeShare(source, target, now Physical) {
+	from, to, left, inverse, ahead := RDI, RSI, R13, RBX, R11
+	TESTQ(now, now)
+	JZ(LabelRef("prepared"))
+	CMPQ(steps, U8(1))
+	JNE(LabelRef("prepare"))
+	quarterMasks("tail")
+	Label("prepare")
+	MOVQ(source, from)
+	MOVQ(target, to)
+	take("inverses", inverse)
+	MOVQ(now, left)
+	MOVQ(R9, ahead)
+	SHLQ(U8(5), ahead)
+	Label("row")
+	for i := range 4 {
+		PREFETCHT1(Mem{Base: from, Index: ahead, Scale: 1, Disp: 64 * i})
+	}
+	VBROADCASTSS(Mem{Base: inverse}, Z0)
+	quantizeChunk(from)
+	VMOVDQU64(Z1, Mem{Base: to})
+	ADDQ(R9, from)
+	ADDQ(U8(64), to)
+	ADDQ(U8(4), inverse)
+	DECQ(left)
+	JNZ(LabelRef("row"))
+	ADDQ(I32(256), source)
+	ADDQ(I32(block), target)
+	Label("prepared")
+}
+
+// tilesInt8Wide writes the kernel for at most 16 rows.
+func tilesInt8Wide() {
+	kernel("tilesInt8Wide", "computes what tilesInt8 does for 1 to 16 rows and pairs of panels, and prepares nothing.", int8Signature+")")
+	take("shapes", RAX)
+	ldtilecfg()
+	take("b", bAt)
+	take("c", cAt)
+	MOVQ(U32(64), line)
+	take("kb", R9)
+	SHLQ(U8(11), R9) // bytes of a panel
 	Label("panel")
 	for t := range tmm(4) {
 		tilezero(t)
 	}
 	take("kb", steps)
 	take("a", aAt)
-	if isWide {
-		LEAQ(Mem{Base: bAt, Index: R9, Scale: 1}, R8)
-		Label("step")
-		wide(tdpbssd, R8)
-	} else {
-		take("count", RSI)
-		CMPQ(now, RSI)
-		CMOVQGT(RSI, now)
-		SUBQ(now, arg("count"))
-		take("src", source)
-		take("dst", target)
-		MOVQ(R9, ahead)
-		SHLQ(U8(5), ahead)
-		wholeMasks()
-		Label("step")
-		square(tdpbssd)
-		TESTQ(now, now)
-		JZ(LabelRef("prepared"))
-		CMPQ(steps, U8(1))
-		JNE(LabelRef("prepare"))
-		quarterMasks("tail")
-		Label("prepare")
-		MOVQ(source, from)
-		MOVQ(target, to)
-		take("inverses", inverse)
-		MOVQ(now, left)
-		Label("row")
-		for i := range 4 {
-			PREFETCHT1(Mem{Base: from, Index: ahead, Scale: 1, Disp: 64 * i})
-		}
-		VBROADCASTSS(Mem{Base: inverse}, Z0)
-		quantizeChunk(from)
-		VMOVDQU64(Z1, Mem{Base: to})
-		ADDQ(R9, from)
-		ADDQ(U8(64), to)
-		ADDQ(U8(4), inverse)
-		DECQ(left)
-		JNZ(LabelRef("row"))
-		ADDQ(I32(256), source)
-		ADDQ(I32(block), target)
-		Label("prepared")
-	}
+	LEAQ(Mem{Base: bAt, Index: R9, Scale: 1}, R8)
+	Label("step")
+	wide(tdpbssd, R8)
 	DECQ(steps)
 	JNZ(LabelRef("step"))
-	scaleSums(isWide, vectors)
-	if isWide {
-		MOVQ(R8, bAt) // behind the second panel
-	} else {
-		MOVQ(now, RAX)
-		IMULQ(R9, RAX)
-		ADDQ(RAX, arg("src"))
-		MOVQ(now, RAX)
-		SHLQ(U8(2), RAX)
-		ADDQ(RAX, arg("inverses"))
-		SHLQ(U8(4), RAX)
-		ADDQ(RAX, arg("dst"))
-	}
-	ADDQ(I32(64*vectors), cAt)
+	storeSums(true, 4)
+	take("sums", RAX)
+	take("rows", RSI)
+	take("m", steps)
+	take("ldc", cStride)
+	MOVQ(cAt, RDI)
+	scaleRows("scale", 4, RAX, RDI, RSI, cStride, steps, true)
+	MOVQ(R8, bAt) // behind the second panel
+	ADDQ(I32(256), cAt)
 	DECQ(arg("panels"))
 	JNZ(LabelRef("panel"))
 	tilerelease()
@@ -108,56 +163,65 @@ blocks at dst; tail says which numbers of the last block count.`,
 	RET()
 }
 
-// scaleSums brings the tiles of sums of a panel into C.
-func scaleSums(isWide bool, vectors int) {
-	sumAt, to, scale, columns, count := RAX, RDI, RSI, R13, RCX
-	take("sums", sumAt)
-	MOVQ(U32(64*vectors), columns)
-	sums(isWide, sumAt, columns, to, func(t tmm, at Physical, disp int32) { tilestore(t, at, columns, disp) })
-	take("columns", columns)
-	for v := range vectors {
-		VMOVUPS(Mem{Base: columns, Disp: 64 * v}, zmms[16+v])
-	}
-	ADDQ(I32(64*vectors), columns)
-	MOVQ(columns, arg("columns"))
+// storeSums brings the tiles of sums of a panel to memory, and the scales and the bias of its columns to Z16 and Z20 and
+// those behind them. It sets the masks of columns.
+func storeSums(isWide bool, vectors int) {
+	at, stride, lower := RAX, R13, RDI
+	take("sums", at)
+	MOVQ(U32(64*vectors), stride)
+	sums(isWide, at, stride, lower, func(t tmm, at Physical, disp int32) { tilestore(t, at, stride, disp) })
 	quarterMasks("mask")
+	take("columns", at)
 	for v := range vectors {
+		VMOVUPS(Mem{Base: at, Disp: 64 * v}, zmms[16+v])
 		VPXORQ(zmms[20+v], zmms[20+v], zmms[20+v])
 	}
-	take("bias", scale)
-	TESTQ(scale, scale)
+	ADDQ(I32(64*vectors), arg("columns"))
+	take("bias", at)
+	TESTQ(at, at)
 	JZ(LabelRef("unbiased"))
 	for v := range vectors {
-		VMOVUPS_Z(Mem{Base: scale, Disp: 64 * v}, chunkMasks[v], zmms[20+v])
+		VMOVUPS_Z(Mem{Base: at, Disp: 64 * v}, chunkMasks[v], zmms[20+v])
 	}
 	ADDQ(I32(64*vectors), arg("bias"))
 	Label("unbiased")
-	take("rows", scale)
-	take("m", count)
-	take("ldc", cStride)
-	MOVQ(cAt, to)
-	Label("scale")
+}
+
+// scaleRows brings count rows of sums into rows of C, in which all columns or those of the masks are.
+func scaleRows(name string, vectors int, from, to, scale, stride, count Physical, masked bool) {
+	Label(name)
 	for v := range vectors {
-		VBROADCASTSS(Mem{Base: scale}, zmms[8+v])
-		VMULPS(zmms[16+v], zmms[8+v], zmms[8+v])
-		VCVTDQ2PS(Mem{Base: sumAt, Disp: 64 * v}, zmms[v])
-		VMULPS(zmms[8+v], zmms[v], zmms[v])
-		VADDPS(zmms[20+v], zmms[v], zmms[v])
+		sum, factor := zmms[8+v], zmms[12+v]
+		VBROADCASTSS(Mem{Base: scale}, factor)
+		VMULPS(zmms[16+v], factor, factor)
+		VCVTDQ2PS(Mem{Base: from, Disp: 64 * v}, sum)
+		VMULPS(factor, sum, sum)
+		VADDPS(zmms[20+v], sum, sum)
 	}
 	CMPQ(arg("acc"), U8(0))
-	JEQ(LabelRef("scaled"))
+	JEQ(LabelRef(name + "Alone"))
 	for v := range vectors {
-		VADDPS(Mem{Base: to, Disp: 64 * v}, zmms[v], chunkMasks[v], zmms[v])
+		at, sum := Mem{Base: to, Disp: 64 * v}, zmms[8+v]
+		if masked {
+			VADDPS(at, sum, chunkMasks[v], sum)
+		} else {
+			VADDPS(at, sum, sum)
+		}
 	}
-	Label("scaled")
+	Label(name + "Alone")
 	for v := range vectors {
-		VMOVUPS(zmms[v], chunkMasks[v], Mem{Base: to, Disp: 64 * v})
+		at, sum := Mem{Base: to, Disp: 64 * v}, zmms[8+v]
+		if masked {
+			VMOVUPS(sum, chunkMasks[v], at)
+		} else {
+			VMOVUPS(sum, at)
+		}
 	}
-	ADDQ(I32(64*vectors), sumAt)
+	ADDQ(I32(64*vectors), from)
 	ADDQ(U8(4), scale)
-	ADDQ(cStride, to)
+	ADDQ(stride, to)
 	DECQ(count)
-	JNZ(LabelRef("scale"))
+	JNZ(LabelRef(name))
 }
 
 // chunkMasks are the masks of the quarters of 64 numbers.
