@@ -4417,6 +4417,173 @@ DATA word00000001<>+24(SB)/4, $0x00000001
 DATA word00000001<>+28(SB)/4, $0x00000001
 GLOBL word00000001<>(SB), RODATA|NOPTR, $32
 
+// func fromBF16AVX2(n int, x *uint16, y *float32)
+// Requires: AVX, AVX2
+TEXT ·fromBF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	XORQ    SI, SI
+	CMPQ    SI, AX
+	JGE     rest277
+
+again276:
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	ADDQ      $0x10, DX
+	VMOVUPS   Y0, (BX)(SI*1)
+	ADDQ      $0x20, SI
+	CMPQ      SI, AX
+	JL        again276
+
+rest277:
+	TESTQ CX, CX
+	JZ    done278
+
+done278:
+	VZEROUPPER
+	RET
+
+// func fromF16AVX2(n int, x *uint16, y *float32)
+// Requires: AVX, F16C
+TEXT ·fromF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	XORQ    SI, SI
+	CMPQ    SI, AX
+	JGE     rest282
+
+again281:
+	VCVTPH2PS (DX), Y0
+	ADDQ      $0x10, DX
+	VMOVUPS   Y0, (BX)(SI*1)
+	ADDQ      $0x20, SI
+	CMPQ      SI, AX
+	JL        again281
+
+rest282:
+	TESTQ CX, CX
+	JZ    done283
+
+done283:
+	VZEROUPPER
+	RET
+
+// func toF16AVX2(n int, x *float32, y *uint16)
+// Requires: AVX, F16C
+TEXT ·toF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	XORQ    SI, SI
+	CMPQ    SI, AX
+	JGE     rest287
+
+again286:
+	VMOVUPS   (DX)(SI*1), Y0
+	VCVTPS2PH $0x00, Y0, (BX)
+	ADDQ      $0x10, BX
+	ADDQ      $0x20, SI
+	CMPQ      SI, AX
+	JL        again286
+
+rest287:
+	TESTQ CX, CX
+	JZ    done288
+
+done288:
+	VZEROUPPER
+	RET
+
+// func toBF16AVX2(n int, x *float32, y *uint16)
+// Requires: AVX, AVX2
+TEXT ·toBF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    AX, CX
+	ANDQ    $0x07, CX
+	SUBQ    CX, AX
+	SHLQ    $0x02, AX
+	LEAQ    masks8<>+32(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS (DX)(BX*4), Y0
+	MOVQ    x+8(FP), DX
+	MOVQ    y+16(FP), BX
+	XORQ    SI, SI
+	CMPQ    SI, AX
+	JGE     rest292
+
+again291:
+	VMOVUPS   (DX)(SI*1), Y0
+	VPSRLD    $0x10, Y0, Y1
+	VANDPS    word00000001<>+0(SB), Y1, Y1
+	VPADDD    word00007fff<>+0(SB), Y1, Y1
+	VPADDD    Y0, Y1, Y1
+	VORPS     word00400000<>+0(SB), Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y0
+	VBLENDVPS Y0, Y2, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y1, Y1
+	VPERMQ    $0x08, Y1, Y1
+	VMOVDQU   X1, (BX)
+	ADDQ      $0x10, BX
+	ADDQ      $0x20, SI
+	CMPQ      SI, AX
+	JL        again291
+
+rest292:
+	TESTQ CX, CX
+	JZ    done293
+
+done293:
+	VZEROUPPER
+	RET
+
+DATA word00007fff<>+0(SB)/4, $0x00007fff
+DATA word00007fff<>+4(SB)/4, $0x00007fff
+DATA word00007fff<>+8(SB)/4, $0x00007fff
+DATA word00007fff<>+12(SB)/4, $0x00007fff
+DATA word00007fff<>+16(SB)/4, $0x00007fff
+DATA word00007fff<>+20(SB)/4, $0x00007fff
+DATA word00007fff<>+24(SB)/4, $0x00007fff
+DATA word00007fff<>+28(SB)/4, $0x00007fff
+GLOBL word00007fff<>(SB), RODATA|NOPTR, $32
+
+DATA word00400000<>+0(SB)/4, $0x00400000
+DATA word00400000<>+4(SB)/4, $0x00400000
+DATA word00400000<>+8(SB)/4, $0x00400000
+DATA word00400000<>+12(SB)/4, $0x00400000
+DATA word00400000<>+16(SB)/4, $0x00400000
+DATA word00400000<>+20(SB)/4, $0x00400000
+DATA word00400000<>+24(SB)/4, $0x00400000
+DATA word00400000<>+28(SB)/4, $0x00400000
+GLOBL word00400000<>(SB), RODATA|NOPTR, $32
+
 // func adamwAVX2(n int, p *float32, grad *float32, m *float32, v *float32, table *float32)
 // Requires: AVX, FMA3
 TEXT ·adamwAVX2(SB), NOSPLIT, $0-48
@@ -4443,9 +4610,9 @@ TEXT ·adamwAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS 24(R8), Y7
 	XORQ         R8, R8
 	CMPQ         R8, AX
-	JGE          rest277
+	JGE          rest297
 
-again276:
+again296:
 	VMOVUPS     (BX)(R8*1), Y9
 	VMOVUPS     (SI)(R8*1), Y10
 	VMOVUPS     (DI)(R8*1), Y11
@@ -4466,11 +4633,11 @@ again276:
 	VMOVUPS     Y12, (DX)(R8*1)
 	ADDQ        $0x20, R8
 	CMPQ        R8, AX
-	JL          again276
+	JL          again296
 
-rest277:
+rest297:
 	TESTQ       CX, CX
-	JZ          done278
+	JZ          done298
 	VMASKMOVPS  (BX)(R8*1), Y0, Y9
 	VMASKMOVPS  (SI)(R8*1), Y0, Y10
 	VMASKMOVPS  (DI)(R8*1), Y0, Y11
@@ -4490,7 +4657,7 @@ rest277:
 	VSUBPS      Y10, Y12, Y12
 	VMASKMOVPS  Y12, Y0, (DX)(R8*1)
 
-done278:
+done298:
 	VZEROUPPER
 	RET
 
@@ -4509,26 +4676,26 @@ TEXT ·axpyAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS alpha+8(FP), Z0
 	XORQ         SI, SI
 	CMPQ         SI, AX
-	JGE          rest282
+	JGE          rest302
 
-again281:
+again301:
 	VMOVUPS     (DX)(SI*1), Z1
 	VMOVUPS     (BX)(SI*1), Z2
 	VFMADD231PS Z1, Z0, Z2
 	VMOVUPS     Z2, (BX)(SI*1)
 	ADDQ        $0x40, SI
 	CMPQ        SI, AX
-	JL          again281
+	JL          again301
 
-rest282:
+rest302:
 	TESTQ       CX, CX
-	JZ          done283
+	JZ          done303
 	VMOVUPS.Z   (DX)(SI*1), K1, Z1
 	VMOVUPS.Z   (BX)(SI*1), K1, Z2
 	VFMADD231PS Z1, Z0, Z2
 	VMOVUPS     Z2, K1, (BX)(SI*1)
 
-done283:
+done303:
 	VZEROUPPER
 	RET
 
@@ -4564,24 +4731,24 @@ TEXT ·scaleAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS alpha+8(FP), Z0
 	XORQ         BX, BX
 	CMPQ         BX, AX
-	JGE          rest287
+	JGE          rest307
 
-again286:
+again306:
 	VMOVUPS (DX)(BX*1), Z1
 	VMULPS  Z1, Z0, Z1
 	VMOVUPS Z1, (DX)(BX*1)
 	ADDQ    $0x40, BX
 	CMPQ    BX, AX
-	JL      again286
+	JL      again306
 
-rest287:
+rest307:
 	TESTQ     CX, CX
-	JZ        done288
+	JZ        done308
 	VMOVUPS.Z (DX)(BX*1), K1, Z1
 	VMULPS    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (DX)(BX*1)
 
-done288:
+done308:
 	VZEROUPPER
 	RET
 
@@ -4599,26 +4766,26 @@ TEXT ·addAVX512(SB), NOSPLIT, $0-24
 	MOVQ  y+16(FP), BX
 	XORQ  SI, SI
 	CMPQ  SI, AX
-	JGE   rest292
+	JGE   rest312
 
-again291:
+again311:
 	VMOVUPS (DX)(SI*1), Z0
 	VMOVUPS (BX)(SI*1), Z1
 	VADDPS  Z0, Z1, Z1
 	VMOVUPS Z1, (BX)(SI*1)
 	ADDQ    $0x40, SI
 	CMPQ    SI, AX
-	JL      again291
+	JL      again311
 
-rest292:
+rest312:
 	TESTQ     CX, CX
-	JZ        done293
+	JZ        done313
 	VMOVUPS.Z (DX)(SI*1), K1, Z0
 	VMOVUPS.Z (BX)(SI*1), K1, Z1
 	VADDPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (BX)(SI*1)
 
-done293:
+done313:
 	VZEROUPPER
 	RET
 
@@ -4637,26 +4804,26 @@ TEXT ·mulAVX512(SB), NOSPLIT, $0-32
 	MOVQ  z+24(FP), SI
 	XORQ  DI, DI
 	CMPQ  DI, AX
-	JGE   rest297
+	JGE   rest317
 
-again296:
+again316:
 	VMOVUPS (DX)(DI*1), Z0
 	VMOVUPS (BX)(DI*1), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (SI)(DI*1)
 	ADDQ    $0x40, DI
 	CMPQ    DI, AX
-	JL      again296
+	JL      again316
 
-rest297:
+rest317:
 	TESTQ     CX, CX
-	JZ        done298
+	JZ        done318
 	VMOVUPS.Z (DX)(DI*1), K1, Z0
 	VMOVUPS.Z (BX)(DI*1), K1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (SI)(DI*1)
 
-done298:
+done318:
 	VZEROUPPER
 	RET
 
@@ -4675,9 +4842,9 @@ TEXT ·mulAddAVX512(SB), NOSPLIT, $0-32
 	MOVQ  z+24(FP), SI
 	XORQ  DI, DI
 	CMPQ  DI, AX
-	JGE   rest302
+	JGE   rest322
 
-again301:
+again321:
 	VMOVUPS     (DX)(DI*1), Z0
 	VMOVUPS     (BX)(DI*1), Z1
 	VMOVUPS     (SI)(DI*1), Z2
@@ -4685,18 +4852,18 @@ again301:
 	VMOVUPS     Z2, (SI)(DI*1)
 	ADDQ        $0x40, DI
 	CMPQ        DI, AX
-	JL          again301
+	JL          again321
 
-rest302:
+rest322:
 	TESTQ       CX, CX
-	JZ          done303
+	JZ          done323
 	VMOVUPS.Z   (DX)(DI*1), K1, Z0
 	VMOVUPS.Z   (BX)(DI*1), K1, Z1
 	VMOVUPS.Z   (SI)(DI*1), K1, Z2
 	VFMADD231PS Z0, Z1, Z2
 	VMOVUPS     Z2, K1, (SI)(DI*1)
 
-done303:
+done323:
 	VZEROUPPER
 	RET
 
@@ -4719,9 +4886,9 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-28
 	XORQ   SI, SI
 	MOVQ   AX, DI
 	SUBQ   $+256, DI
-	JL     single305
+	JL     single325
 
-many304:
+many324:
 	VMOVUPS     (DX)(SI*1), Z4
 	VMOVUPS     (BX)(SI*1), Z5
 	VFMADD231PS Z4, Z5, Z0
@@ -4736,28 +4903,28 @@ many304:
 	VFMADD231PS Z4, Z5, Z3
 	ADDQ        $+256, SI
 	CMPQ        SI, DI
-	JLE         many304
+	JLE         many324
 
-single305:
+single325:
 	CMPQ SI, AX
-	JGE  rest307
+	JGE  rest327
 
-again306:
+again326:
 	VMOVUPS     (DX)(SI*1), Z4
 	VMOVUPS     (BX)(SI*1), Z5
 	VFMADD231PS Z4, Z5, Z0
 	ADDQ        $0x40, SI
 	CMPQ        SI, AX
-	JL          again306
+	JL          again326
 
-rest307:
+rest327:
 	TESTQ       CX, CX
-	JZ          done308
+	JZ          done328
 	VMOVUPS.Z   (DX)(SI*1), K1, Z4
 	VMOVUPS.Z   (BX)(SI*1), K1, Z5
 	VFMADD231PS Z4, Z5, Z0
 
-done308:
+done328:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z1, Z0, Z0
@@ -4791,9 +4958,9 @@ TEXT ·squaresAVX512(SB), NOSPLIT, $0-20
 	XORQ   BX, BX
 	MOVQ   AX, SI
 	SUBQ   $+256, SI
-	JL     single310
+	JL     single330
 
-many309:
+many329:
 	VMOVUPS     (DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z0
 	VMOVUPS     64(DX)(BX*1), Z4
@@ -4804,26 +4971,26 @@ many309:
 	VFMADD231PS Z4, Z4, Z3
 	ADDQ        $+256, BX
 	CMPQ        BX, SI
-	JLE         many309
+	JLE         many329
 
-single310:
+single330:
 	CMPQ BX, AX
-	JGE  rest312
+	JGE  rest332
 
-again311:
+again331:
 	VMOVUPS     (DX)(BX*1), Z4
 	VFMADD231PS Z4, Z4, Z0
 	ADDQ        $0x40, BX
 	CMPQ        BX, AX
-	JL          again311
+	JL          again331
 
-rest312:
+rest332:
 	TESTQ       CX, CX
-	JZ          done313
+	JZ          done333
 	VMOVUPS.Z   (DX)(BX*1), K1, Z4
 	VFMADD231PS Z4, Z4, Z0
 
-done313:
+done333:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z1, Z0, Z0
@@ -4857,9 +5024,9 @@ TEXT ·sumAVX512(SB), NOSPLIT, $0-20
 	XORQ   BX, BX
 	MOVQ   AX, SI
 	SUBQ   $+256, SI
-	JL     single315
+	JL     single335
 
-many314:
+many334:
 	VMOVUPS (DX)(BX*1), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(DX)(BX*1), Z4
@@ -4870,26 +5037,26 @@ many314:
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $+256, BX
 	CMPQ    BX, SI
-	JLE     many314
+	JLE     many334
 
-single315:
+single335:
 	CMPQ BX, AX
-	JGE  rest317
+	JGE  rest337
 
-again316:
+again336:
 	VMOVUPS (DX)(BX*1), Z4
 	VADDPS  Z4, Z0, Z0
 	ADDQ    $0x40, BX
 	CMPQ    BX, AX
-	JL      again316
+	JL      again336
 
-rest317:
+rest337:
 	TESTQ     CX, CX
-	JZ        done318
+	JZ        done338
 	VMOVUPS.Z (DX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-done318:
+done338:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z1, Z0, Z0
@@ -4930,9 +5097,9 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3f800000<>+0(SB), Z10
 	XORQ         SI, SI
 	CMPQ         SI, AX
-	JGE          rest322
+	JGE          rest342
 
-again321:
+again341:
 	VMOVUPS      (DX)(SI*1), Z11
 	VMINPS       Z11, Z1, Z13
 	VMOVAPS      Z5, Z12
@@ -4951,11 +5118,11 @@ again321:
 	VMOVUPS      Z14, (BX)(SI*1)
 	ADDQ         $0x40, SI
 	CMPQ         SI, AX
-	JL           again321
+	JL           again341
 
-rest322:
+rest342:
 	TESTQ        CX, CX
-	JZ           done323
+	JZ           done343
 	VMOVUPS.Z    (DX)(SI*1), K1, Z11
 	VMINPS       Z11, Z1, Z12
 	VMOVAPS      Z5, Z1
@@ -4973,7 +5140,7 @@ rest322:
 	VSCALEFPS.Z  Z1, Z2, K2, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done323:
+done343:
 	VZEROUPPER
 	RET
 
@@ -5014,9 +5181,9 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3effffff<>+0(SB), Z12
 	XORQ         SI, SI
 	CMPQ         SI, AX
-	JGE          rest327
+	JGE          rest347
 
-again326:
+again346:
 	VMOVUPS      (DX)(SI*1), Z13
 	VMOVAPS      Z0, Z14
 	VMINPS       Z13, Z14, Z13
@@ -5044,11 +5211,11 @@ again326:
 	VMOVUPS      Z16, (BX)(SI*1)
 	ADDQ         $0x40, SI
 	CMPQ         SI, AX
-	JL           again326
+	JL           again346
 
-rest327:
+rest347:
 	TESTQ        CX, CX
-	JZ           done328
+	JZ           done348
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
 	VMOVAPS      Z0, Z0
 	VMINPS       Z13, Z0, Z0
@@ -5075,7 +5242,7 @@ rest327:
 	VDIVPS       Z1, Z3, Z3
 	VMOVUPS      Z3, K1, (BX)(SI*1)
 
-done328:
+done348:
 	VZEROUPPER
 	RET
 
@@ -5105,9 +5272,9 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word80000000<>+0(SB), Z11
 	XORQ         SI, SI
 	CMPQ         SI, AX
-	JGE          rest332
+	JGE          rest352
 
-again331:
+again351:
 	VMOVUPS      (DX)(SI*1), Z12
 	VPXORD       Z11, Z12, Z12
 	VMINPS       Z12, Z1, Z14
@@ -5130,11 +5297,11 @@ again331:
 	VMOVUPS      Z15, (BX)(SI*1)
 	ADDQ         $0x40, SI
 	CMPQ         SI, AX
-	JL           again331
+	JL           again351
 
-rest332:
+rest352:
 	TESTQ        CX, CX
-	JZ           done333
+	JZ           done353
 	VMOVUPS.Z    (DX)(SI*1), K1, Z12
 	VPXORD       Z11, Z12, Z11
 	VMINPS       Z11, Z1, Z12
@@ -5156,7 +5323,7 @@ rest332:
 	VDIVPS       Z2, Z0, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done333:
+done353:
 	VZEROUPPER
 	RET
 
@@ -5174,26 +5341,26 @@ TEXT ·reluAVX512(SB), NOSPLIT, $0-24
 	MOVQ  y+16(FP), BX
 	XORQ  SI, SI
 	CMPQ  SI, AX
-	JGE   rest337
+	JGE   rest357
 
-again336:
+again356:
 	VMOVUPS (DX)(SI*1), Z0
 	VPXORQ  Z1, Z1, Z1
 	VMAXPS  Z0, Z1, Z0
 	VMOVUPS Z0, (BX)(SI*1)
 	ADDQ    $0x40, SI
 	CMPQ    SI, AX
-	JL      again336
+	JL      again356
 
-rest337:
+rest357:
 	TESTQ     CX, CX
-	JZ        done338
+	JZ        done358
 	VMOVUPS.Z (DX)(SI*1), K1, Z0
 	VPXORQ    Z2, Z2, Z2
 	VMAXPS    Z0, Z2, Z0
 	VMOVUPS   Z0, K1, (BX)(SI*1)
 
-done338:
+done358:
 	VZEROUPPER
 	RET
 
@@ -5231,9 +5398,9 @@ TEXT ·geluAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word3e216e12<>+0(SB), Z19
 	XORQ         SI, SI
 	CMPQ         SI, AX
-	JGE          rest342
+	JGE          rest362
 
-again341:
+again361:
 	VMOVUPS      (DX)(SI*1), Z20
 	VPANDD       Z11, Z20, Z21
 	VMOVAPS      Z10, Z23
@@ -5271,11 +5438,11 @@ again341:
 	VMOVUPS      Z21, (BX)(SI*1)
 	ADDQ         $0x40, SI
 	CMPQ         SI, AX
-	JL           again341
+	JL           again361
 
-rest342:
+rest362:
 	TESTQ        CX, CX
-	JZ           done343
+	JZ           done363
 	VMOVUPS.Z    (DX)(SI*1), K1, Z20
 	VPANDD       Z11, Z20, Z11
 	VMOVAPS      Z10, Z21
@@ -5312,7 +5479,7 @@ rest342:
 	VMULPS       Z20, Z1, Z1
 	VMOVUPS      Z1, K1, (BX)(SI*1)
 
-done343:
+done363:
 	VZEROUPPER
 	RET
 
@@ -5343,9 +5510,9 @@ TEXT ·geluTanhAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS wordbd922279<>+0(SB), Z12
 	XORQ         SI, SI
 	CMPQ         SI, AX
-	JGE          rest347
+	JGE          rest367
 
-again346:
+again366:
 	VMOVUPS      (DX)(SI*1), Z13
 	VMOVAPS      Z12, Z15
 	VMULPS       Z13, Z13, Z14
@@ -5370,11 +5537,11 @@ again346:
 	VMOVUPS      Z17, (BX)(SI*1)
 	ADDQ         $0x40, SI
 	CMPQ         SI, AX
-	JL           again346
+	JL           again366
 
-rest347:
+rest367:
 	TESTQ        CX, CX
-	JZ           done348
+	JZ           done368
 	VMOVUPS.Z    (DX)(SI*1), K1, Z13
 	VMOVAPS      Z12, Z14
 	VMULPS       Z13, Z13, Z12
@@ -5398,7 +5565,7 @@ rest347:
 	VDIVPS       Z2, Z13, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done348:
+done368:
 	VZEROUPPER
 	RET
 
@@ -5428,9 +5595,9 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS word80000000<>+0(SB), Z11
 	XORQ         SI, SI
 	CMPQ         SI, AX
-	JGE          rest352
+	JGE          rest372
 
-again351:
+again371:
 	VMOVUPS      (DX)(SI*1), Z12
 	VPXORD       Z11, Z12, Z13
 	VMINPS       Z13, Z1, Z15
@@ -5452,11 +5619,11 @@ again351:
 	VMOVUPS      Z16, (BX)(SI*1)
 	ADDQ         $0x40, SI
 	CMPQ         SI, AX
-	JL           again351
+	JL           again371
 
-rest352:
+rest372:
 	TESTQ        CX, CX
-	JZ           done353
+	JZ           done373
 	VMOVUPS.Z    (DX)(SI*1), K1, Z12
 	VPXORD       Z11, Z12, Z11
 	VMINPS       Z11, Z1, Z13
@@ -5477,7 +5644,7 @@ rest352:
 	VDIVPS       Z2, Z12, Z2
 	VMOVUPS      Z2, K1, (BX)(SI*1)
 
-done353:
+done373:
 	VZEROUPPER
 	RET
 
@@ -5496,9 +5663,9 @@ TEXT ·reluGradAVX512(SB), NOSPLIT, $0-32
 	MOVQ  dx+24(FP), SI
 	XORQ  DI, DI
 	CMPQ  DI, AX
-	JGE   rest357
+	JGE   rest377
 
-again356:
+again376:
 	VMOVUPS   (DX)(DI*1), Z0
 	VMOVUPS   (BX)(DI*1), Z1
 	VPXORQ    Z2, Z2, Z2
@@ -5507,11 +5674,11 @@ again356:
 	VMOVUPS   Z0, (SI)(DI*1)
 	ADDQ      $0x40, DI
 	CMPQ      DI, AX
-	JL        again356
+	JL        again376
 
-rest357:
+rest377:
 	TESTQ     CX, CX
-	JZ        done358
+	JZ        done378
 	VMOVUPS.Z (DX)(DI*1), K1, Z0
 	VMOVUPS.Z (BX)(DI*1), K1, Z1
 	VPXORQ    Z3, Z3, Z3
@@ -5519,7 +5686,7 @@ rest357:
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, K1, (SI)(DI*1)
 
-done358:
+done378:
 	VZEROUPPER
 	RET
 
@@ -5539,9 +5706,9 @@ TEXT ·tanhGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS word3f800000<>+0(SB), Z0
 	XORQ         DI, DI
 	CMPQ         DI, AX
-	JGE          rest362
+	JGE          rest382
 
-again361:
+again381:
 	VMOVUPS      (DX)(DI*1), Z1
 	VMOVUPS      (BX)(DI*1), Z2
 	VMOVAPS      Z0, Z3
@@ -5550,11 +5717,11 @@ again361:
 	VMOVUPS      Z3, (SI)(DI*1)
 	ADDQ         $0x40, DI
 	CMPQ         DI, AX
-	JL           again361
+	JL           again381
 
-rest362:
+rest382:
 	TESTQ        CX, CX
-	JZ           done363
+	JZ           done383
 	VMOVUPS.Z    (DX)(DI*1), K1, Z1
 	VMOVUPS.Z    (BX)(DI*1), K1, Z2
 	VMOVAPS      Z0, Z0
@@ -5562,7 +5729,7 @@ rest362:
 	VMULPS       Z1, Z0, Z0
 	VMOVUPS      Z0, K1, (SI)(DI*1)
 
-done363:
+done383:
 	VZEROUPPER
 	RET
 
@@ -5581,9 +5748,9 @@ TEXT ·sigmoidGradAVX512(SB), NOSPLIT, $0-32
 	MOVQ  dx+24(FP), SI
 	XORQ  DI, DI
 	CMPQ  DI, AX
-	JGE   rest367
+	JGE   rest387
 
-again366:
+again386:
 	VMOVUPS      (DX)(DI*1), Z0
 	VMOVUPS      (BX)(DI*1), Z1
 	VFNMADD213PS Z1, Z1, Z1
@@ -5591,18 +5758,18 @@ again366:
 	VMOVUPS      Z1, (SI)(DI*1)
 	ADDQ         $0x40, DI
 	CMPQ         DI, AX
-	JL           again366
+	JL           again386
 
-rest367:
+rest387:
 	TESTQ        CX, CX
-	JZ           done368
+	JZ           done388
 	VMOVUPS.Z    (DX)(DI*1), K1, Z0
 	VMOVUPS.Z    (BX)(DI*1), K1, Z1
 	VFNMADD213PS Z1, Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, K1, (SI)(DI*1)
 
-done368:
+done388:
 	VZEROUPPER
 	RET
 
@@ -5642,9 +5809,9 @@ TEXT ·geluGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS word3ecc422a<>+0(SB), Z20
 	XORQ         DI, DI
 	CMPQ         DI, AX
-	JGE          rest372
+	JGE          rest392
 
-again371:
+again391:
 	VMOVUPS      (DX)(DI*1), Z21
 	VMOVUPS      (BX)(DI*1), Z22
 	VPANDD       Z11, Z22, Z23
@@ -5685,11 +5852,11 @@ again371:
 	VMOVUPS      Z23, (SI)(DI*1)
 	ADDQ         $0x40, DI
 	CMPQ         DI, AX
-	JL           again371
+	JL           again391
 
-rest372:
+rest392:
 	TESTQ        CX, CX
-	JZ           done373
+	JZ           done393
 	VMOVUPS.Z    (DX)(DI*1), K1, Z21
 	VMOVUPS.Z    (BX)(DI*1), K1, Z22
 	VPANDD       Z11, Z22, Z11
@@ -5729,7 +5896,7 @@ rest372:
 	VMULPS       Z21, Z1, Z1
 	VMOVUPS      Z1, K1, (SI)(DI*1)
 
-done373:
+done393:
 	VZEROUPPER
 	RET
 
@@ -5764,9 +5931,9 @@ TEXT ·geluTanhGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS wordc11e6666<>+0(SB), Z15
 	XORQ         DI, DI
 	CMPQ         DI, AX
-	JGE          rest377
+	JGE          rest397
 
-again376:
+again396:
 	VMOVUPS      (DX)(DI*1), Z16
 	VMOVUPS      (BX)(DI*1), Z17
 	VMOVAPS      Z14, Z18
@@ -5804,11 +5971,11 @@ again376:
 	VMOVUPS      Z21, (SI)(DI*1)
 	ADDQ         $0x40, DI
 	CMPQ         DI, AX
-	JL           again376
+	JL           again396
 
-rest377:
+rest397:
 	TESTQ        CX, CX
-	JZ           done378
+	JZ           done398
 	VMOVUPS.Z    (DX)(DI*1), K1, Z16
 	VMOVUPS.Z    (BX)(DI*1), K1, Z17
 	VMOVAPS      Z14, Z14
@@ -5845,7 +6012,7 @@ rest377:
 	VMULPS       Z16, Z2, Z2
 	VMOVUPS      Z2, K1, (SI)(DI*1)
 
-done378:
+done398:
 	VZEROUPPER
 	RET
 
@@ -5878,9 +6045,9 @@ TEXT ·siluGradAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS wordc2aa0000<>+0(SB), Z13
 	XORQ         DI, DI
 	CMPQ         DI, AX
-	JGE          rest382
+	JGE          rest402
 
-again381:
+again401:
 	VMOVUPS      (DX)(DI*1), Z14
 	VMOVUPS      (BX)(DI*1), Z15
 	VMOVAPS      Z12, Z16
@@ -5912,11 +6079,11 @@ again381:
 	VMOVUPS      Z18, (SI)(DI*1)
 	ADDQ         $0x40, DI
 	CMPQ         DI, AX
-	JL           again381
+	JL           again401
 
-rest382:
+rest402:
 	TESTQ        CX, CX
-	JZ           done383
+	JZ           done403
 	VMOVUPS.Z    (DX)(DI*1), K1, Z14
 	VMOVUPS.Z    (BX)(DI*1), K1, Z15
 	VMOVAPS      Z12, Z12
@@ -5947,7 +6114,7 @@ rest382:
 	VMULPS       Z14, Z2, Z2
 	VMOVUPS      Z2, K1, (SI)(DI*1)
 
-done383:
+done403:
 	VZEROUPPER
 	RET
 
@@ -5970,9 +6137,9 @@ TEXT ·maxAVX512(SB), NOSPLIT, $0-20
 	XORQ         BX, BX
 	MOVQ         AX, SI
 	SUBQ         $+256, SI
-	JL           single385
+	JL           single405
 
-many384:
+many404:
 	VMOVUPS  (DX)(BX*1), Z5
 	VCMPPS   $0x03, Z5, Z5, K2
 	VPMOVM2D K2, Z6
@@ -5995,13 +6162,13 @@ many384:
 	VMAXPS   Z5, Z3, Z3
 	ADDQ     $+256, BX
 	CMPQ     BX, SI
-	JLE      many384
+	JLE      many404
 
-single385:
+single405:
 	CMPQ BX, AX
-	JGE  rest387
+	JGE  rest407
 
-again386:
+again406:
 	VMOVUPS  (DX)(BX*1), Z5
 	VCMPPS   $0x03, Z5, Z5, K2
 	VPMOVM2D K2, Z6
@@ -6009,18 +6176,18 @@ again386:
 	VMAXPS   Z5, Z0, Z0
 	ADDQ     $0x40, BX
 	CMPQ     BX, AX
-	JL       again386
+	JL       again406
 
-rest387:
+rest407:
 	TESTQ     CX, CX
-	JZ        done388
+	JZ        done408
 	VMOVUPS.Z (DX)(BX*1), K1, Z5
 	VCMPPS    $0x03, Z5, Z5, K2
 	VPMOVM2D  K2, Z6
 	VPORD     Z6, Z4, Z4
 	VMAXPS    Z5, Z0, K1, Z0
 
-done388:
+done408:
 	VMAXPS     Z2, Z0, Z0
 	VMAXPS     Z3, Z1, Z1
 	VMAXPS     Z1, Z0, Z0
@@ -6074,9 +6241,9 @@ TEXT ·softmaxAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS word3efffefc<>+0(SB), Z10
 	VBROADCASTSS word3f800000<>+0(SB), Z11
 
-row389:
+row409:
 	DECQ         BX
-	JL           end390
+	JL           end410
 	VBROADCASTSS wordff800000<>+0(SB), Z12
 	VBROADCASTSS wordff800000<>+0(SB), Z13
 	VBROADCASTSS wordff800000<>+0(SB), Z14
@@ -6084,9 +6251,9 @@ row389:
 	XORQ         R9, R9
 	MOVQ         CX, R10
 	SUBQ         $+256, R10
-	JL           single392
+	JL           single412
 
-many391:
+many411:
 	VMOVUPS (SI)(R9*1), Z16
 	VMAXPS  Z16, Z12, Z12
 	VMOVUPS 64(SI)(R9*1), Z16
@@ -6097,26 +6264,26 @@ many391:
 	VMAXPS  Z16, Z15, Z15
 	ADDQ    $+256, R9
 	CMPQ    R9, R10
-	JLE     many391
+	JLE     many411
 
-single392:
+single412:
 	CMPQ R9, CX
-	JGE  rest394
+	JGE  rest414
 
-again393:
+again413:
 	VMOVUPS (SI)(R9*1), Z16
 	VMAXPS  Z16, Z12, Z12
 	ADDQ    $0x40, R9
 	CMPQ    R9, CX
-	JL      again393
+	JL      again413
 
-rest394:
+rest414:
 	TESTQ     DX, DX
-	JZ        done395
+	JZ        done415
 	VMOVUPS.Z (SI)(R9*1), K1, Z16
 	VMAXPS    Z16, Z12, K1, Z12
 
-done395:
+done415:
 	VMAXPS     Z14, Z12, Z12
 	VMAXPS     Z15, Z13, Z13
 	VMAXPS     Z13, Z12, Z12
@@ -6132,9 +6299,9 @@ done395:
 	VPXORQ     Z17, Z17, Z17
 	XORQ       R9, R9
 	CMPQ       R9, CX
-	JGE        rest399
+	JGE        rest419
 
-again398:
+again418:
 	VMOVUPS      (SI)(R9*1), Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z15
@@ -6155,11 +6322,11 @@ again398:
 	VADDPS       Z16, Z17, Z17
 	ADDQ         $0x40, R9
 	CMPQ         R9, CX
-	JL           again398
+	JL           again418
 
-rest399:
+rest419:
 	TESTQ        DX, DX
-	JZ           done400
+	JZ           done420
 	VMOVUPS.Z    (SI)(R9*1), K1, Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z15
@@ -6180,7 +6347,7 @@ rest399:
 	VMOVUPS      Z16, K1, (DI)(R9*1)
 	VADDPS       Z16, Z17, Z17
 
-done400:
+done420:
 	VSHUFF64X2 $0x4e, Z17, Z17, Z13
 	VADDPS     Z13, Z17, Z17
 	VSHUFF64X2 $0xb1, Z17, Z17, Z13
@@ -6193,26 +6360,26 @@ done400:
 	VDIVPS     Z17, Z13, Z13
 	XORQ       R9, R9
 	CMPQ       R9, CX
-	JGE        rest404
+	JGE        rest424
 
-again403:
+again423:
 	VMOVUPS (DI)(R9*1), Z14
 	VMULPS  Z14, Z13, Z14
 	VMOVUPS Z14, (DI)(R9*1)
 	ADDQ    $0x40, R9
 	CMPQ    R9, CX
-	JL      again403
+	JL      again423
 
-rest404:
+rest424:
 	TESTQ     DX, DX
-	JZ        done405
+	JZ        done425
 	VMOVUPS.Z (DI)(R9*1), K1, Z14
 	VMULPS    Z14, Z13, Z14
 	VMOVUPS   Z14, K1, (DI)(R9*1)
 
-done405:
+done425:
 	TESTQ        R8, R8
-	JZ           skip406
+	JZ           skip426
 	VBROADCASTSS word3f3504f3<>+0(SB), Z13
 	VPSUBD       Z13, Z17, Z13
 	VPSRAD       $0x17, Z13, Z13
@@ -6246,12 +6413,12 @@ done405:
 	VMOVSS       X15, (R8)
 	ADDQ         $0x04, R8
 
-skip406:
+skip426:
 	ADDQ AX, SI
 	ADDQ AX, DI
-	JMP  row389
+	JMP  row409
 
-end390:
+end410:
 	VZEROUPPER
 	RET
 
@@ -6283,16 +6450,16 @@ TEXT ·softmaxAgainAVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS word3efffefc<>+0(SB), Z10
 	VBROADCASTSS word3f800000<>+0(SB), Z11
 
-row407:
+row427:
 	DECQ         BX
-	JL           end408
+	JL           end428
 	VBROADCASTSS (DI), Z12
 	ADDQ         $0x04, DI
 	XORQ         R8, R8
 	CMPQ         R8, CX
-	JGE          rest412
+	JGE          rest432
 
-again411:
+again431:
 	VMOVUPS      (SI)(R8*1), Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z15
@@ -6312,11 +6479,11 @@ again411:
 	VMOVUPS      Z16, (SI)(R8*1)
 	ADDQ         $0x40, R8
 	CMPQ         R8, CX
-	JL           again411
+	JL           again431
 
-rest412:
+rest432:
 	TESTQ        DX, DX
-	JZ           done413
+	JZ           done433
 	VMOVUPS.Z    (SI)(R8*1), K1, Z13
 	VFMSUB213PS  Z12, Z0, Z13
 	VMINPS       Z13, Z2, Z14
@@ -6335,11 +6502,11 @@ rest412:
 	VSCALEFPS.Z  Z12, Z15, K2, Z15
 	VMOVUPS      Z15, K1, (SI)(R8*1)
 
-done413:
+done433:
 	ADDQ AX, SI
-	JMP  row407
+	JMP  row427
 
-end408:
+end428:
 	VZEROUPPER
 	RET
 
@@ -6360,9 +6527,9 @@ TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-40
 	MOVQ         d+32(FP), DI
 	VBROADCASTSS scale+16(FP), Z0
 
-row414:
+row434:
 	DECQ   BX
-	JL     end415
+	JL     end435
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
@@ -6370,9 +6537,9 @@ row414:
 	XORQ   R8, R8
 	MOVQ   CX, R9
 	SUBQ   $+256, R9
-	JL     single417
+	JL     single437
 
-many416:
+many436:
 	VMOVUPS     (DI)(R8*1), Z5
 	VFMADD231PS (SI)(R8*1), Z5, Z1
 	VMOVUPS     64(DI)(R8*1), Z5
@@ -6383,27 +6550,27 @@ many416:
 	VFMADD231PS 192(SI)(R8*1), Z5, Z4
 	ADDQ        $+256, R8
 	CMPQ        R8, R9
-	JLE         many416
+	JLE         many436
 
-single417:
+single437:
 	CMPQ R8, CX
-	JGE  rest419
+	JGE  rest439
 
-again418:
+again438:
 	VMOVUPS     (DI)(R8*1), Z5
 	VFMADD231PS (SI)(R8*1), Z5, Z1
 	ADDQ        $0x40, R8
 	CMPQ        R8, CX
-	JL          again418
+	JL          again438
 
-rest419:
+rest439:
 	TESTQ       DX, DX
-	JZ          done420
+	JZ          done440
 	VMOVUPS.Z   (SI)(R8*1), K1, Z5
 	VMOVUPS.Z   (DI)(R8*1), K1, Z6
 	VFMADD231PS Z5, Z6, Z1
 
-done420:
+done440:
 	VADDPS     Z3, Z1, Z1
 	VADDPS     Z4, Z2, Z2
 	VADDPS     Z2, Z1, Z1
@@ -6417,9 +6584,9 @@ done420:
 	VADDPS     Z5, Z1, Z1
 	XORQ       R8, R8
 	CMPQ       R8, CX
-	JGE        rest424
+	JGE        rest444
 
-again423:
+again443:
 	VMOVUPS (SI)(R8*1), Z5
 	VMOVUPS (DI)(R8*1), Z6
 	VSUBPS  Z1, Z6, Z6
@@ -6428,11 +6595,11 @@ again423:
 	VMOVUPS Z6, (DI)(R8*1)
 	ADDQ    $0x40, R8
 	CMPQ    R8, CX
-	JL      again423
+	JL      again443
 
-rest424:
+rest444:
 	TESTQ     DX, DX
-	JZ        done425
+	JZ        done445
 	VMOVUPS.Z (SI)(R8*1), K1, Z5
 	VMOVUPS.Z (DI)(R8*1), K1, Z6
 	VSUBPS    Z1, Z6, Z6
@@ -6440,12 +6607,12 @@ rest424:
 	VMULPS    Z5, Z6, Z6
 	VMOVUPS   Z6, K1, (DI)(R8*1)
 
-done425:
+done445:
 	ADDQ AX, SI
 	ADDQ AX, DI
-	JMP  row414
+	JMP  row434
 
-end415:
+end435:
 	VZEROUPPER
 	RET
 
@@ -6474,39 +6641,39 @@ TEXT ·layerNormAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS eps+20(FP), Z1
 	VBROADCASTSS word3f800000<>+0(SB), Z2
 
-row426:
+row446:
 	DECQ  BX
-	JL    end429
+	JL    end449
 	TESTQ DI, DI
-	JZ    plain427
+	JZ    plain447
 	XORQ  R14, R14
 	CMPQ  R14, CX
-	JGE   rest433
+	JGE   rest453
 
-again432:
+again452:
 	VMOVUPS (SI)(R14*1), Z3
 	VADDPS  (DI)(R14*1), Z3, Z3
 	VMOVUPS Z3, (R8)(R14*1)
 	ADDQ    $0x40, R14
 	CMPQ    R14, CX
-	JL      again432
+	JL      again452
 
-rest433:
+rest453:
 	TESTQ     DX, DX
-	JZ        done434
+	JZ        done454
 	VMOVUPS.Z (SI)(R14*1), K1, Z3
 	VMOVUPS.Z (DI)(R14*1), K1, Z13
 	VADDPS    Z13, Z3, Z3
 	VMOVUPS   Z3, K1, (R8)(R14*1)
 
-done434:
+done454:
 	ADDQ AX, DI
-	JMP  ready428
+	JMP  ready448
 
-plain427:
+plain447:
 	MOVQ SI, R8
 
-ready428:
+ready448:
 	VPXORQ Z4, Z4, Z4
 	VPXORQ Z5, Z5, Z5
 	VPXORQ Z6, Z6, Z6
@@ -6515,34 +6682,34 @@ ready428:
 	XORQ   R14, R14
 	MOVQ   CX, R15
 	SUBQ   $+256, R15
-	JL     single436
+	JL     single456
 
-many435:
+many455:
 	VADDPS (R8)(R14*1), Z5, Z5
 	VADDPS 64(R8)(R14*1), Z6, Z6
 	VADDPS 128(R8)(R14*1), Z7, Z7
 	VADDPS 192(R8)(R14*1), Z8, Z8
 	ADDQ   $+256, R14
 	CMPQ   R14, R15
-	JLE    many435
+	JLE    many455
 
-single436:
+single456:
 	CMPQ R14, CX
-	JGE  rest438
+	JGE  rest458
 
-again437:
+again457:
 	VADDPS (R8)(R14*1), Z5, Z5
 	ADDQ   $0x40, R14
 	CMPQ   R14, CX
-	JL     again437
+	JL     again457
 
-rest438:
+rest458:
 	TESTQ     DX, DX
-	JZ        done439
+	JZ        done459
 	VMOVUPS.Z (R8)(R14*1), K1, Z3
 	VADDPS    Z3, Z5, Z5
 
-done439:
+done459:
 	VADDPS     Z7, Z5, Z5
 	VADDPS     Z8, Z6, Z6
 	VADDPS     Z6, Z5, Z5
@@ -6556,11 +6723,11 @@ done439:
 	VADDPS     Z3, Z5, Z5
 	VMULPS     Z0, Z5, Z5
 	TESTQ      R13, R13
-	JZ         skip440
+	JZ         skip460
 	VMOVSS     X5, (R13)
 	ADDQ       $0x04, R13
 
-skip440:
+skip460:
 	VPXORQ Z9, Z9, Z9
 	VPXORQ Z10, Z10, Z10
 	VPXORQ Z11, Z11, Z11
@@ -6568,9 +6735,9 @@ skip440:
 	XORQ   R14, R14
 	MOVQ   CX, R15
 	SUBQ   $+256, R15
-	JL     single442
+	JL     single462
 
-many441:
+many461:
 	VMOVUPS     (R8)(R14*1), Z3
 	VSUBPS      Z5, Z3, Z3
 	VFMADD231PS Z3, Z3, Z9
@@ -6585,29 +6752,29 @@ many441:
 	VFMADD231PS Z3, Z3, Z12
 	ADDQ        $+256, R14
 	CMPQ        R14, R15
-	JLE         many441
+	JLE         many461
 
-single442:
+single462:
 	CMPQ R14, CX
-	JGE  rest444
+	JGE  rest464
 
-again443:
+again463:
 	VMOVUPS     (R8)(R14*1), Z3
 	VSUBPS      Z5, Z3, Z3
 	VFMADD231PS Z3, Z3, Z9
 	ADDQ        $0x40, R14
 	CMPQ        R14, CX
-	JL          again443
+	JL          again463
 
-rest444:
+rest464:
 	TESTQ       DX, DX
-	JZ          done445
+	JZ          done465
 	VMOVUPS.Z   (R8)(R14*1), K1, Z3
 	VSUBPS      Z5, Z3, Z3
 	VMOVAPS.Z   Z3, K1, Z3
 	VFMADD231PS Z3, Z3, Z9
 
-done445:
+done465:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z10, Z9, Z9
@@ -6624,18 +6791,18 @@ done445:
 	VDIVSS       X9, X2, X9
 	VBROADCASTSS X9, Z3
 	TESTQ        R11, R11
-	JZ           skip446
+	JZ           skip466
 	VMOVSS       X3, (R11)
 	ADDQ         $0x04, R11
 
-skip446:
+skip466:
 	VMULPS Z3, Z5, Z5
 	XORQ   R14, R14
 	MOVQ   CX, R15
 	SUBQ   $+128, R15
-	JL     single448
+	JL     single468
 
-many447:
+many467:
 	VMOVUPS     (R8)(R14*1), Z13
 	VFMSUB213PS Z5, Z3, Z13
 	VMOVUPS     (R12)(R14*1), Z14
@@ -6648,13 +6815,13 @@ many447:
 	VMOVUPS     Z13, 64(R9)(R14*1)
 	ADDQ        $+128, R14
 	CMPQ        R14, R15
-	JLE         many447
+	JLE         many467
 
-single448:
+single468:
 	CMPQ R14, CX
-	JGE  rest450
+	JGE  rest470
 
-again449:
+again469:
 	VMOVUPS     (R8)(R14*1), Z13
 	VFMSUB213PS Z5, Z3, Z13
 	VMOVUPS     (R12)(R14*1), Z14
@@ -6662,11 +6829,11 @@ again449:
 	VMOVUPS     Z13, (R9)(R14*1)
 	ADDQ        $0x40, R14
 	CMPQ        R14, CX
-	JL          again449
+	JL          again469
 
-rest450:
+rest470:
 	TESTQ       DX, DX
-	JZ          done451
+	JZ          done471
 	VMOVUPS.Z   (R8)(R14*1), K1, Z13
 	VFMSUB213PS Z5, Z3, Z13
 	VMOVUPS.Z   (R10)(R14*1), K1, Z3
@@ -6674,13 +6841,13 @@ rest450:
 	VFMADD132PS Z3, Z14, Z13
 	VMOVUPS     Z13, K1, (R9)(R14*1)
 
-done451:
+done471:
 	ADDQ AX, SI
 	ADDQ AX, R8
 	ADDQ AX, R9
-	JMP  row426
+	JMP  row446
 
-end429:
+end449:
 	VZEROUPPER
 	RET
 
@@ -6707,39 +6874,39 @@ TEXT ·rmsNormAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS eps+20(FP), Z1
 	VBROADCASTSS word3f800000<>+0(SB), Z2
 
-row452:
+row472:
 	DECQ  BX
-	JL    end455
+	JL    end475
 	TESTQ DI, DI
-	JZ    plain453
+	JZ    plain473
 	XORQ  R12, R12
 	CMPQ  R12, CX
-	JGE   rest459
+	JGE   rest479
 
-again458:
+again478:
 	VMOVUPS (SI)(R12*1), Z3
 	VADDPS  (DI)(R12*1), Z3, Z3
 	VMOVUPS Z3, (R8)(R12*1)
 	ADDQ    $0x40, R12
 	CMPQ    R12, CX
-	JL      again458
+	JL      again478
 
-rest459:
+rest479:
 	TESTQ     DX, DX
-	JZ        done460
+	JZ        done480
 	VMOVUPS.Z (SI)(R12*1), K1, Z3
 	VMOVUPS.Z (DI)(R12*1), K1, Z9
 	VADDPS    Z9, Z3, Z3
 	VMOVUPS   Z3, K1, (R8)(R12*1)
 
-done460:
+done480:
 	ADDQ AX, DI
-	JMP  ready454
+	JMP  ready474
 
-plain453:
+plain473:
 	MOVQ SI, R8
 
-ready454:
+ready474:
 	VPXORQ Z4, Z4, Z4
 	VPXORQ Z5, Z5, Z5
 	VPXORQ Z6, Z6, Z6
@@ -6748,9 +6915,9 @@ ready454:
 	XORQ   R12, R12
 	MOVQ   CX, R13
 	SUBQ   $+256, R13
-	JL     single462
+	JL     single482
 
-many461:
+many481:
 	VMOVUPS     (R8)(R12*1), Z3
 	VFMADD231PS Z3, Z3, Z5
 	VMOVUPS     64(R8)(R12*1), Z3
@@ -6761,26 +6928,26 @@ many461:
 	VFMADD231PS Z3, Z3, Z8
 	ADDQ        $+256, R12
 	CMPQ        R12, R13
-	JLE         many461
+	JLE         many481
 
-single462:
+single482:
 	CMPQ R12, CX
-	JGE  rest464
+	JGE  rest484
 
-again463:
+again483:
 	VMOVUPS     (R8)(R12*1), Z3
 	VFMADD231PS Z3, Z3, Z5
 	ADDQ        $0x40, R12
 	CMPQ        R12, CX
-	JL          again463
+	JL          again483
 
-rest464:
+rest484:
 	TESTQ       DX, DX
-	JZ          done465
+	JZ          done485
 	VMOVUPS.Z   (R8)(R12*1), K1, Z3
 	VFMADD231PS Z3, Z3, Z5
 
-done465:
+done485:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z6, Z5, Z5
@@ -6797,18 +6964,18 @@ done465:
 	VDIVSS       X5, X2, X5
 	VBROADCASTSS X5, Z3
 	TESTQ        R11, R11
-	JZ           skip466
+	JZ           skip486
 	VMOVSS       X3, (R11)
 	ADDQ         $0x04, R11
 
-skip466:
+skip486:
 	VMULPS Z3, Z4, Z4
 	XORQ   R12, R12
 	MOVQ   CX, R13
 	SUBQ   $+128, R13
-	JL     single468
+	JL     single488
 
-many467:
+many487:
 	VMOVUPS (R8)(R12*1), Z9
 	VMULPS  Z3, Z9, Z9
 	VMULPS  (R10)(R12*1), Z9, Z9
@@ -6819,37 +6986,37 @@ many467:
 	VMOVUPS Z9, 64(R9)(R12*1)
 	ADDQ    $+128, R12
 	CMPQ    R12, R13
-	JLE     many467
+	JLE     many487
 
-single468:
+single488:
 	CMPQ R12, CX
-	JGE  rest470
+	JGE  rest490
 
-again469:
+again489:
 	VMOVUPS (R8)(R12*1), Z9
 	VMULPS  Z3, Z9, Z9
 	VMULPS  (R10)(R12*1), Z9, Z9
 	VMOVUPS Z9, (R9)(R12*1)
 	ADDQ    $0x40, R12
 	CMPQ    R12, CX
-	JL      again469
+	JL      again489
 
-rest470:
+rest490:
 	TESTQ     DX, DX
-	JZ        done471
+	JZ        done491
 	VMOVUPS.Z (R8)(R12*1), K1, Z9
 	VMULPS    Z3, Z9, Z9
 	VMOVUPS.Z (R10)(R12*1), K1, Z3
 	VMULPS    Z3, Z9, Z9
 	VMOVUPS   Z9, K1, (R9)(R12*1)
 
-done471:
+done491:
 	ADDQ AX, SI
 	ADDQ AX, R8
 	ADDQ AX, R9
-	JMP  row452
+	JMP  row472
 
-end455:
+end475:
 	VZEROUPPER
 	RET
 
@@ -6877,9 +7044,9 @@ TEXT ·layerNormGradAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS share+16(FP), Z0
 	VBROADCASTSS add+20(FP), Z1
 
-row472:
+row492:
 	DECQ         BX
-	JL           end473
+	JL           end493
 	VBROADCASTSS (R9), Z3
 	ADDQ         $0x04, R9
 	VBROADCASTSS (R12), Z2
@@ -6892,9 +7059,9 @@ row472:
 	XORQ         R14, R14
 	MOVQ         CX, R15
 	SUBQ         $+128, R15
-	JL           single475
+	JL           single495
 
-many474:
+many494:
 	VMOVUPS     (DI)(R14*1), Z8
 	VFMSUB213PS Z2, Z3, Z8
 	VMOVUPS     (SI)(R14*1), Z9
@@ -6909,13 +7076,13 @@ many474:
 	VFMADD231PS Z8, Z9, Z7
 	ADDQ        $+128, R14
 	CMPQ        R14, R15
-	JLE         many474
+	JLE         many494
 
-single475:
+single495:
 	CMPQ R14, CX
-	JGE  rest477
+	JGE  rest497
 
-again476:
+again496:
 	VMOVUPS     (DI)(R14*1), Z8
 	VFMSUB213PS Z2, Z3, Z8
 	VMOVUPS     (SI)(R14*1), Z9
@@ -6924,11 +7091,11 @@ again476:
 	VFMADD231PS Z8, Z9, Z6
 	ADDQ        $0x40, R14
 	CMPQ        R14, CX
-	JL          again476
+	JL          again496
 
-rest477:
+rest497:
 	TESTQ       DX, DX
-	JZ          done478
+	JZ          done498
 	VMOVUPS.Z   (DI)(R14*1), K1, Z8
 	VFMSUB213PS Z2, Z3, Z8
 	VMOVUPS.Z   (SI)(R14*1), K1, Z9
@@ -6937,7 +7104,7 @@ rest477:
 	VADDPS      Z9, Z4, Z4
 	VFMADD231PS Z8, Z9, Z6
 
-done478:
+done498:
 	VADDPS     Z7, Z6, Z6
 	VADDPS     Z5, Z4, Z4
 	VSHUFF64X2 $0x4e, Z6, Z6, Z8
@@ -6961,9 +7128,9 @@ done478:
 	XORQ       R14, R14
 	MOVQ       CX, R15
 	SUBQ       $+128, R15
-	JL         single480
+	JL         single500
 
-many479:
+many499:
 	VMOVUPS      (DI)(R14*1), Z8
 	VFMSUB213PS  Z2, Z3, Z8
 	VMOVUPS      (SI)(R14*1), Z9
@@ -6998,13 +7165,13 @@ many479:
 	VMOVUPS      Z8, 64(R10)(R14*1)
 	ADDQ         $+128, R14
 	CMPQ         R14, R15
-	JLE          many479
+	JLE          many499
 
-single480:
+single500:
 	CMPQ R14, CX
-	JGE  rest482
+	JGE  rest502
 
-again481:
+again501:
 	VMOVUPS      (DI)(R14*1), Z8
 	VFMSUB213PS  Z2, Z3, Z8
 	VMOVUPS      (SI)(R14*1), Z9
@@ -7023,11 +7190,11 @@ again481:
 	VMOVUPS      Z8, (R10)(R14*1)
 	ADDQ         $0x40, R14
 	CMPQ         R14, CX
-	JL           again481
+	JL           again501
 
-rest482:
+rest502:
 	TESTQ        DX, DX
-	JZ           done483
+	JZ           done503
 	VMOVUPS.Z    (DI)(R14*1), K1, Z8
 	VFMSUB213PS  Z2, Z3, Z8
 	VMOVUPS.Z    (SI)(R14*1), K1, Z2
@@ -7046,13 +7213,13 @@ rest482:
 	VFMADD231PS  Z3, Z2, Z8
 	VMOVUPS      Z8, K1, (R10)(R14*1)
 
-done483:
+done503:
 	ADDQ AX, SI
 	ADDQ AX, DI
 	ADDQ AX, R10
-	JMP  row472
+	JMP  row492
 
-end473:
+end493:
 	VZEROUPPER
 	RET
 
@@ -7078,9 +7245,9 @@ TEXT ·rmsNormGradAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS share+16(FP), Z0
 	VBROADCASTSS add+20(FP), Z1
 
-row484:
+row504:
 	DECQ         BX
-	JL           end485
+	JL           end505
 	VBROADCASTSS (R9), Z2
 	ADDQ         $0x04, R9
 	VPXORQ       Z3, Z3, Z3
@@ -7090,9 +7257,9 @@ row484:
 	XORQ         R12, R12
 	MOVQ         CX, R13
 	SUBQ         $+128, R13
-	JL           single487
+	JL           single507
 
-many486:
+many506:
 	VMOVUPS     (DI)(R12*1), Z7
 	VMULPS      Z2, Z7, Z7
 	VMOVUPS     (SI)(R12*1), Z8
@@ -7105,13 +7272,13 @@ many486:
 	VFMADD231PS Z7, Z8, Z6
 	ADDQ        $+128, R12
 	CMPQ        R12, R13
-	JLE         many486
+	JLE         many506
 
-single487:
+single507:
 	CMPQ R12, CX
-	JGE  rest489
+	JGE  rest509
 
-again488:
+again508:
 	VMOVUPS     (DI)(R12*1), Z7
 	VMULPS      Z2, Z7, Z7
 	VMOVUPS     (SI)(R12*1), Z8
@@ -7119,11 +7286,11 @@ again488:
 	VFMADD231PS Z7, Z8, Z5
 	ADDQ        $0x40, R12
 	CMPQ        R12, CX
-	JL          again488
+	JL          again508
 
-rest489:
+rest509:
 	TESTQ       DX, DX
-	JZ          done490
+	JZ          done510
 	VMOVUPS.Z   (DI)(R12*1), K1, Z7
 	VMULPS      Z2, Z7, Z7
 	VMOVUPS.Z   (SI)(R12*1), K1, Z8
@@ -7131,7 +7298,7 @@ rest489:
 	VMULPS      Z9, Z8, Z8
 	VFMADD231PS Z7, Z8, Z5
 
-done490:
+done510:
 	VADDPS     Z6, Z5, Z5
 	VADDPS     Z4, Z3, Z3
 	VSHUFF64X2 $0x4e, Z5, Z5, Z7
@@ -7146,9 +7313,9 @@ done490:
 	XORQ       R12, R12
 	MOVQ       CX, R13
 	SUBQ       $+128, R13
-	JL         single492
+	JL         single512
 
-many491:
+many511:
 	VMOVUPS      (DI)(R12*1), Z7
 	VMULPS       Z2, Z7, Z7
 	VMOVUPS      (SI)(R12*1), Z8
@@ -7175,13 +7342,13 @@ many491:
 	VMOVUPS      Z7, 64(R10)(R12*1)
 	ADDQ         $+128, R12
 	CMPQ         R12, R13
-	JLE          many491
+	JLE          many511
 
-single492:
+single512:
 	CMPQ R12, CX
-	JGE  rest494
+	JGE  rest514
 
-again493:
+again513:
 	VMOVUPS      (DI)(R12*1), Z7
 	VMULPS       Z2, Z7, Z7
 	VMOVUPS      (SI)(R12*1), Z8
@@ -7196,11 +7363,11 @@ again493:
 	VMOVUPS      Z7, (R10)(R12*1)
 	ADDQ         $0x40, R12
 	CMPQ         R12, CX
-	JL           again493
+	JL           again513
 
-rest494:
+rest514:
 	TESTQ        DX, DX
-	JZ           done495
+	JZ           done515
 	VMOVUPS.Z    (DI)(R12*1), K1, Z7
 	VMULPS       Z2, Z7, Z7
 	VMOVUPS.Z    (SI)(R12*1), K1, Z8
@@ -7215,13 +7382,13 @@ rest494:
 	VFMADD231PS  Z2, Z8, Z7
 	VMOVUPS      Z7, K1, (R10)(R12*1)
 
-done495:
+done515:
 	ADDQ AX, SI
 	ADDQ AX, DI
 	ADDQ AX, R10
-	JMP  row484
+	JMP  row504
 
-end485:
+end505:
 	VZEROUPPER
 	RET
 
@@ -7241,34 +7408,34 @@ TEXT ·addBiasAVX512(SB), NOSPLIT, $0-32
 	MOVQ  x+16(FP), SI
 	MOVQ  bias+24(FP), DI
 
-row496:
+row516:
 	DECQ BX
-	JL   end497
+	JL   end517
 	XORQ R8, R8
 	CMPQ R8, CX
-	JGE  rest501
+	JGE  rest521
 
-again500:
+again520:
 	VMOVUPS (SI)(R8*1), Z0
 	VADDPS  (DI)(R8*1), Z0, Z0
 	VMOVUPS Z0, (SI)(R8*1)
 	ADDQ    $0x40, R8
 	CMPQ    R8, CX
-	JL      again500
+	JL      again520
 
-rest501:
+rest521:
 	TESTQ     DX, DX
-	JZ        done502
+	JZ        done522
 	VMOVUPS.Z (SI)(R8*1), K1, Z0
 	VMOVUPS.Z (DI)(R8*1), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (SI)(R8*1)
 
-done502:
+done522:
 	ADDQ AX, SI
-	JMP  row496
+	JMP  row516
 
-end497:
+end517:
 	VZEROUPPER
 	RET
 
@@ -7289,9 +7456,9 @@ TEXT ·columnSumsAVX512(SB), NOSPLIT, $0-40
 	XORQ  R8, R8
 	MOVQ  AX, R9
 	SUBQ  $+512, R9
-	JL    single504
+	JL    single524
 
-many503:
+many523:
 	VMOVUPS (DI)(R8*1), Z0
 	VMOVUPS 64(DI)(R8*1), Z1
 	VMOVUPS 128(DI)(R8*1), Z2
@@ -7303,7 +7470,7 @@ many503:
 	MOVQ    SI, R10
 	MOVQ    BX, R11
 
-down508:
+down528:
 	VADDPS  (R10)(R8*1), Z0, Z0
 	VADDPS  64(R10)(R8*1), Z1, Z1
 	VADDPS  128(R10)(R8*1), Z2, Z2
@@ -7314,7 +7481,7 @@ down508:
 	VADDPS  448(R10)(R8*1), Z7, Z7
 	ADDQ    DX, R10
 	DECQ    R11
-	JNZ     down508
+	JNZ     down528
 	VMOVUPS Z0, (DI)(R8*1)
 	VMOVUPS Z1, 64(DI)(R8*1)
 	VMOVUPS Z2, 128(DI)(R8*1)
@@ -7325,43 +7492,43 @@ down508:
 	VMOVUPS Z7, 448(DI)(R8*1)
 	ADDQ    $+512, R8
 	CMPQ    R8, R9
-	JLE     many503
+	JLE     many523
 
-single504:
+single524:
 	CMPQ R8, AX
-	JGE  rest506
+	JGE  rest526
 
-again505:
+again525:
 	VMOVUPS (DI)(R8*1), Z0
 	MOVQ    SI, R9
 	MOVQ    BX, R10
 
-down509:
+down529:
 	VADDPS  (R9)(R8*1), Z0, Z0
 	ADDQ    DX, R9
 	DECQ    R10
-	JNZ     down509
+	JNZ     down529
 	VMOVUPS Z0, (DI)(R8*1)
 	ADDQ    $0x40, R8
 	CMPQ    R8, AX
-	JL      again505
+	JL      again525
 
-rest506:
+rest526:
 	TESTQ     CX, CX
-	JZ        done507
+	JZ        done527
 	VMOVUPS.Z (DI)(R8*1), K1, Z0
 	MOVQ      SI, AX
 	MOVQ      BX, CX
 
-down510:
+down530:
 	VMOVUPS.Z (AX)(R8*1), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      DX, AX
 	DECQ      CX
-	JNZ       down510
+	JNZ       down530
 	VMOVUPS   Z0, K1, (DI)(R8*1)
 
-done507:
+done527:
 	VZEROUPPER
 	RET
 
@@ -7403,14 +7570,14 @@ TEXT ·lstmAVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS word3f800000<>+0(SB), Z11
 	VBROADCASTSS word80000000<>+0(SB), Z12
 
-row511:
+row531:
 	DECQ BX
-	JL   end512
+	JL   end532
 	XORQ R14, R14
 	CMPQ R14, CX
-	JGE  rest516
+	JGE  rest536
 
-again515:
+again535:
 	VMOVUPS      (SI)(R14*1), Z13
 	VPXORD       Z12, Z13, Z13
 	VMINPS       Z13, Z2, Z15
@@ -7545,11 +7712,11 @@ again515:
 	VMOVUPS      Z16, (R13)(R14*1)
 	ADDQ         $0x40, R14
 	CMPQ         R14, CX
-	JL           again515
+	JL           again535
 
-rest516:
+rest536:
 	TESTQ        DX, DX
-	JZ           done517
+	JZ           done537
 	VMOVUPS.Z    (SI)(R14*1), K1, Z13
 	VPXORD       Z12, Z13, Z13
 	VMINPS       Z13, Z2, Z15
@@ -7683,7 +7850,7 @@ rest516:
 	VMULPS       Z17, Z16, Z16
 	VMOVUPS      Z16, K1, (R13)(R14*1)
 
-done517:
+done537:
 	LEAQ (SI)(AX*4), SI
 	LEAQ (DI)(AX*4), DI
 	LEAQ (R8)(AX*4), R8
@@ -7692,9 +7859,9 @@ done517:
 	ADDQ AX, R11
 	ADDQ AX, R12
 	ADDQ AX, R13
-	JMP  row511
+	JMP  row531
 
-end512:
+end532:
 	VZEROUPPER
 	RET
 
@@ -7725,14 +7892,14 @@ TEXT ·lstmGradAVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS keep+16(FP), Z0
 	VBROADCASTSS word3f800000<>+0(SB), Z1
 
-row518:
+row538:
 	DECQ BX
-	JL   end519
+	JL   end539
 	XORQ R14, R14
 	CMPQ R14, CX
-	JGE  rest523
+	JGE  rest543
 
-again522:
+again542:
 	VMOVUPS      (R9)(R14*1), Z2
 	VMOVUPS      (R11)(R14*1), Z3
 	VMOVUPS      (R12)(R14*1), Z4
@@ -7770,11 +7937,11 @@ again522:
 	VMOVUPS      Z5, (R13)(R14*1)
 	ADDQ         $0x40, R14
 	CMPQ         R14, CX
-	JL           again522
+	JL           again542
 
-rest523:
+rest543:
 	TESTQ        DX, DX
-	JZ           done524
+	JZ           done544
 	VMOVUPS.Z    (R9)(R14*1), K1, Z2
 	VMOVUPS.Z    (R11)(R14*1), K1, Z3
 	VMOVUPS.Z    (R12)(R14*1), K1, Z4
@@ -7811,7 +7978,7 @@ rest523:
 	VMULPS       Z2, Z5, Z5
 	VMOVUPS      Z5, K1, (R13)(R14*1)
 
-done524:
+done544:
 	LEAQ (SI)(AX*4), SI
 	LEAQ (DI)(AX*4), DI
 	LEAQ (R8)(AX*4), R8
@@ -7820,9 +7987,9 @@ done524:
 	ADDQ AX, R11
 	ADDQ AX, R12
 	ADDQ AX, R13
-	JMP  row518
+	JMP  row538
 
-end519:
+end539:
 	VZEROUPPER
 	RET
 
@@ -7866,14 +8033,14 @@ TEXT ·gruAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS word3f800000<>+0(SB), Z11
 	VBROADCASTSS word80000000<>+0(SB), Z12
 
-row525:
+row545:
 	DECQ BX
-	JL   end526
+	JL   end546
 	XORQ R15, R15
 	CMPQ R15, CX
-	JGE  rest530
+	JGE  rest550
 
-again529:
+again549:
 	VMOVUPS      (SI)(R15*1), Z13
 	VADDPS       (R9)(R15*1), Z13, Z13
 	VPXORD       Z12, Z13, Z13
@@ -7959,11 +8126,11 @@ again529:
 	VMOVUPS      Z13, (R14)(R15*1)
 	ADDQ         $0x40, R15
 	CMPQ         R15, CX
-	JL           again529
+	JL           again549
 
-rest530:
+rest550:
 	TESTQ        DX, DX
-	JZ           done531
+	JZ           done551
 	VMOVUPS.Z    (SI)(R15*1), K1, Z13
 	VMOVUPS.Z    (R9)(R15*1), K1, Z14
 	VADDPS       Z14, Z13, Z13
@@ -8050,7 +8217,7 @@ rest530:
 	VFMADD213PS  Z16, Z17, Z13
 	VMOVUPS      Z13, K1, (R14)(R15*1)
 
-done531:
+done551:
 	LEAQ (SI)(AX*2), SI
 	ADDQ AX, SI
 	LEAQ (DI)(AX*2), DI
@@ -8067,9 +8234,9 @@ done531:
 	ADDQ R15, R12
 	ADDQ AX, R13
 	ADDQ AX, R14
-	JMP  row525
+	JMP  row545
 
-end526:
+end546:
 	VZEROUPPER
 	RET
 
@@ -8102,14 +8269,14 @@ TEXT ·gruGradAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS keep+24(FP), Z0
 	VBROADCASTSS word3f800000<>+0(SB), Z1
 
-row532:
+row552:
 	DECQ BX
-	JL   end533
+	JL   end553
 	XORQ R15, R15
 	CMPQ R15, CX
-	JGE  rest537
+	JGE  rest557
 
-again536:
+again556:
 	VMOVUPS      (SI)(R15*1), Z2
 	VMOVUPS      (DI)(R15*1), Z3
 	VMOVUPS      (R8)(R15*1), Z4
@@ -8140,11 +8307,11 @@ again536:
 	VMOVUPS      Z6, (R11)(R15*1)
 	ADDQ         $0x40, R15
 	CMPQ         R15, CX
-	JL           again536
+	JL           again556
 
-rest537:
+rest557:
 	TESTQ        DX, DX
-	JZ           done538
+	JZ           done558
 	VMOVUPS.Z    (SI)(R15*1), K1, Z2
 	VMOVUPS.Z    (DI)(R15*1), K1, Z3
 	VMOVUPS.Z    (R8)(R15*1), K1, Z4
@@ -8175,7 +8342,7 @@ rest537:
 	VMULPS       Z2, Z6, Z6
 	VMOVUPS      Z6, K1, (R11)(R15*1)
 
-done538:
+done558:
 	LEAQ (SI)(AX*2), SI
 	ADDQ AX, SI
 	LEAQ (DI)(AX*2), DI
@@ -8192,9 +8359,9 @@ done538:
 	ADDQ R15, R12
 	ADDQ AX, R13
 	ADDQ AX, R14
-	JMP  row532
+	JMP  row552
 
-end533:
+end553:
 	VZEROUPPER
 	RET
 
@@ -8224,9 +8391,9 @@ TEXT ·dropoutAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS word00000010<>+0(SB), Z7
 	XORQ         SI, SI
 	CMPQ         SI, AX
-	JGE          rest542
+	JGE          rest562
 
-again541:
+again561:
 	VMOVAPS     Z0, Z8
 	VPADDD      Z7, Z0, Z0
 	VPSRLD      $0x10, Z8, Z9
@@ -8245,11 +8412,11 @@ again541:
 	VMOVUPS     Z10, (BX)(SI*1)
 	ADDQ        $0x40, SI
 	CMPQ        SI, AX
-	JL          again541
+	JL          again561
 
-rest542:
+rest562:
 	TESTQ       CX, CX
-	JZ          done543
+	JZ          done563
 	VMOVAPS     Z0, Z8
 	VPADDD      Z7, Z0, Z0
 	VPSRLD      $0x10, Z8, Z0
@@ -8267,7 +8434,7 @@ rest542:
 	VFMADD231PS Z1, Z0, Z2
 	VMOVUPS     Z2, K1, (BX)(SI*1)
 
-done543:
+done563:
 	VZEROUPPER
 	RET
 
@@ -8301,9 +8468,9 @@ TEXT ·maxRowsAVX512(SB), NOSPLIT, $0-56
 	XORQ         R9, R9
 	MOVQ         AX, R10
 	SUBQ         $+256, R10
-	JL           single545
+	JL           single565
 
-many544:
+many564:
 	VMOVUPS (DI)(R9*1), Z2
 	VMOVUPS (R8)(R9*1), Z3
 	VMOVUPS 64(DI)(R9*1), Z4
@@ -8316,7 +8483,7 @@ many544:
 	MOVQ    SI, R11
 	MOVQ    BX, R12
 
-down549:
+down569:
 	VMOVUPS (R11)(R9*1), Z11
 	VCMPPS  $0x0e, Z2, Z11, K2
 	VMOVAPS Z11, K2, Z2
@@ -8336,7 +8503,7 @@ down549:
 	VPADDD  Z1, Z10, Z10
 	ADDQ    DX, R11
 	DECQ    R12
-	JNZ     down549
+	JNZ     down569
 	VMOVUPS Z2, (DI)(R9*1)
 	VMOVUPS Z3, (R8)(R9*1)
 	VMOVUPS Z4, 64(DI)(R9*1)
@@ -8347,20 +8514,20 @@ down549:
 	VMOVUPS Z9, 192(R8)(R9*1)
 	ADDQ    $+256, R9
 	CMPQ    R9, R10
-	JLE     many544
+	JLE     many564
 
-single545:
+single565:
 	CMPQ R9, AX
-	JGE  rest547
+	JGE  rest567
 
-again546:
+again566:
 	VMOVUPS (DI)(R9*1), Z2
 	VMOVUPS (R8)(R9*1), Z3
 	VMOVAPS Z0, Z4
 	MOVQ    SI, R10
 	MOVQ    BX, R11
 
-down550:
+down570:
 	VMOVUPS (R10)(R9*1), Z5
 	VCMPPS  $0x0e, Z2, Z5, K2
 	VMOVAPS Z5, K2, Z2
@@ -8368,23 +8535,23 @@ down550:
 	VPADDD  Z1, Z4, Z4
 	ADDQ    DX, R10
 	DECQ    R11
-	JNZ     down550
+	JNZ     down570
 	VMOVUPS Z2, (DI)(R9*1)
 	VMOVUPS Z3, (R8)(R9*1)
 	ADDQ    $0x40, R9
 	CMPQ    R9, AX
-	JL      again546
+	JL      again566
 
-rest547:
+rest567:
 	TESTQ     CX, CX
-	JZ        done548
+	JZ        done568
 	VMOVUPS.Z (DI)(R9*1), K1, Z2
 	VMOVUPS.Z (R8)(R9*1), K1, Z3
 	VMOVAPS   Z0, Z0
 	MOVQ      SI, AX
 	MOVQ      BX, CX
 
-down551:
+down571:
 	VMOVUPS.Z (AX)(R9*1), K1, Z4
 	VCMPPS    $0x0e, Z2, Z4, K2
 	VMOVAPS   Z4, K2, Z2
@@ -8392,11 +8559,151 @@ down551:
 	VPADDD    Z1, Z0, Z0
 	ADDQ      DX, AX
 	DECQ      CX
-	JNZ       down551
+	JNZ       down571
 	VMOVUPS   Z2, K1, (DI)(R9*1)
 	VMOVUPS   Z3, K1, (R8)(R9*1)
 
-done548:
+done568:
+	VZEROUPPER
+	RET
+
+// func fromBF16AVX512(n int, x *uint16, y *float32)
+// Requires: AVX, AVX512F
+TEXT ·fromBF16AVX512(SB), NOSPLIT, $0-24
+	MOVQ  n+0(FP), AX
+	MOVQ  AX, CX
+	ANDQ  $0x0f, CX
+	SUBQ  CX, AX
+	SHLQ  $0x02, AX
+	LEAQ  masks16<>+0(SB), DX
+	KMOVW (DX)(CX*4), K1
+	MOVQ  x+8(FP), DX
+	MOVQ  y+16(FP), BX
+	XORQ  SI, SI
+	CMPQ  SI, AX
+	JGE   rest575
+
+again574:
+	VPMOVZXWD (DX), Z0
+	VPSLLD    $0x10, Z0, Z0
+	ADDQ      $0x20, DX
+	VMOVUPS   Z0, (BX)(SI*1)
+	ADDQ      $0x40, SI
+	CMPQ      SI, AX
+	JL        again574
+
+rest575:
+	TESTQ CX, CX
+	JZ    done576
+
+done576:
+	VZEROUPPER
+	RET
+
+// func fromF16AVX512(n int, x *uint16, y *float32)
+// Requires: AVX, AVX512F
+TEXT ·fromF16AVX512(SB), NOSPLIT, $0-24
+	MOVQ  n+0(FP), AX
+	MOVQ  AX, CX
+	ANDQ  $0x0f, CX
+	SUBQ  CX, AX
+	SHLQ  $0x02, AX
+	LEAQ  masks16<>+0(SB), DX
+	KMOVW (DX)(CX*4), K1
+	MOVQ  x+8(FP), DX
+	MOVQ  y+16(FP), BX
+	XORQ  SI, SI
+	CMPQ  SI, AX
+	JGE   rest580
+
+again579:
+	VCVTPH2PS (DX), Z0
+	ADDQ      $0x20, DX
+	VMOVUPS   Z0, (BX)(SI*1)
+	ADDQ      $0x40, SI
+	CMPQ      SI, AX
+	JL        again579
+
+rest580:
+	TESTQ CX, CX
+	JZ    done581
+
+done581:
+	VZEROUPPER
+	RET
+
+// func toF16AVX512(n int, x *float32, y *uint16)
+// Requires: AVX, AVX512F
+TEXT ·toF16AVX512(SB), NOSPLIT, $0-24
+	MOVQ  n+0(FP), AX
+	MOVQ  AX, CX
+	ANDQ  $0x0f, CX
+	SUBQ  CX, AX
+	SHLQ  $0x02, AX
+	LEAQ  masks16<>+0(SB), DX
+	KMOVW (DX)(CX*4), K1
+	MOVQ  x+8(FP), DX
+	MOVQ  y+16(FP), BX
+	XORQ  SI, SI
+	CMPQ  SI, AX
+	JGE   rest585
+
+again584:
+	VMOVUPS   (DX)(SI*1), Z0
+	VCVTPS2PH $0x00, Z0, (BX)
+	ADDQ      $0x20, BX
+	ADDQ      $0x40, SI
+	CMPQ      SI, AX
+	JL        again584
+
+rest585:
+	TESTQ CX, CX
+	JZ    done586
+
+done586:
+	VZEROUPPER
+	RET
+
+// func toBF16AVX512(n int, x *float32, y *uint16)
+// Requires: AVX, AVX512F
+TEXT ·toBF16AVX512(SB), NOSPLIT, $0-24
+	MOVQ  n+0(FP), AX
+	MOVQ  AX, CX
+	ANDQ  $0x0f, CX
+	SUBQ  CX, AX
+	SHLQ  $0x02, AX
+	LEAQ  masks16<>+0(SB), DX
+	KMOVW (DX)(CX*4), K1
+	MOVQ  x+8(FP), DX
+	MOVQ  y+16(FP), BX
+	XORQ  SI, SI
+	CMPQ  SI, AX
+	JGE   rest590
+
+again589:
+	VMOVUPS      (DX)(SI*1), Z0
+	VPSRLD       $0x10, Z0, Z1
+	VBROADCASTSS word00000001<>+0(SB), Z2
+	VPANDD       Z2, Z1, Z1
+	VBROADCASTSS word00007fff<>+0(SB), Z2
+	VPADDD       Z2, Z1, Z1
+	VPADDD       Z0, Z1, Z1
+	VBROADCASTSS word00400000<>+0(SB), Z2
+	VPORD        Z2, Z0, Z2
+	VCMPPS       $0x03, Z0, Z0, K1
+	VMOVAPS      Z2, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPMOVDW      Z1, (BX)
+	ADDQ         $0x20, BX
+	ADDQ         $0x40, SI
+	CMPQ         SI, AX
+	JL           again589
+
+rest590:
+	TESTQ CX, CX
+	JZ    done591
+
+done591:
 	VZEROUPPER
 	RET
 
@@ -8424,9 +8731,9 @@ TEXT ·adamwAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS 24(R8), Z6
 	XORQ         R8, R8
 	CMPQ         R8, AX
-	JGE          rest555
+	JGE          rest595
 
-again554:
+again594:
 	VMOVUPS     (BX)(R8*1), Z8
 	VMOVUPS     (SI)(R8*1), Z9
 	VMOVUPS     (DI)(R8*1), Z10
@@ -8447,11 +8754,11 @@ again554:
 	VMOVUPS     Z11, (DX)(R8*1)
 	ADDQ        $0x40, R8
 	CMPQ        R8, AX
-	JL          again554
+	JL          again594
 
-rest555:
+rest595:
 	TESTQ       CX, CX
-	JZ          done556
+	JZ          done596
 	VMOVUPS.Z   (BX)(R8*1), K1, Z8
 	VMOVUPS.Z   (SI)(R8*1), K1, Z9
 	VMOVUPS.Z   (DI)(R8*1), K1, Z10
@@ -8471,6 +8778,6 @@ rest555:
 	VSUBPS      Z9, Z11, Z11
 	VMOVUPS     Z11, K1, (DX)(R8*1)
 
-done556:
+done596:
 	VZEROUPPER
 	RET

@@ -189,6 +189,26 @@ func dropoutAVX2(n int, first uint32, key uint32, keyHigh uint32, limit uint32, 
 //go:noescape
 func maxRowsAVX2(rows int, cols int, stride int, first uint32, x *float32, best *float32, from *int32)
 
+// fromBF16AVX2 computes y = x for bfloat16 numbers x.
+//
+//go:noescape
+func fromBF16AVX2(n int, x *uint16, y *float32)
+
+// fromF16AVX2 computes y = x for binary16 numbers x.
+//
+//go:noescape
+func fromF16AVX2(n int, x *uint16, y *float32)
+
+// toF16AVX2 computes y = x rounded to binary16, ties to even.
+//
+//go:noescape
+func toF16AVX2(n int, x *float32, y *uint16)
+
+// toBF16AVX2 computes y = x rounded to bfloat16, ties to even.
+//
+//go:noescape
+func toBF16AVX2(n int, x *float32, y *uint16)
+
 // adamwAVX2 computes a step of AdamW.
 //
 //go:noescape
@@ -378,6 +398,26 @@ func dropoutAVX512(n int, first uint32, key uint32, keyHigh uint32, limit uint32
 //
 //go:noescape
 func maxRowsAVX512(rows int, cols int, stride int, first uint32, x *float32, best *float32, from *int32)
+
+// fromBF16AVX512 computes y = x for bfloat16 numbers x.
+//
+//go:noescape
+func fromBF16AVX512(n int, x *uint16, y *float32)
+
+// fromF16AVX512 computes y = x for binary16 numbers x.
+//
+//go:noescape
+func fromF16AVX512(n int, x *uint16, y *float32)
+
+// toF16AVX512 computes y = x rounded to binary16, ties to even.
+//
+//go:noescape
+func toF16AVX512(n int, x *float32, y *uint16)
+
+// toBF16AVX512 computes y = x rounded to bfloat16, ties to even.
+//
+//go:noescape
+func toBF16AVX512(n int, x *float32, y *uint16)
 
 // adamwAVX512 computes a step of AdamW.
 //

@@ -25,6 +25,7 @@ import (
 	"unsafe"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 )
 
 // DType is the type of a tensor's numbers, as the format spells it.
@@ -281,20 +282,29 @@ func (t Tensor) Float32() ([]float32, error) {
 			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
 		}
 		return out, nil
-	case BF16:
-		out := make([]float32, len(t.Data)/2)
-		for i := range out {
-			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(t.Data[2*i:])) << 16)
-		}
-		return out, nil
-	case F16:
-		out := make([]float32, len(t.Data)/2)
-		for i := range out {
-			out[i] = halfToFloat(binary.LittleEndian.Uint16(t.Data[2*i:]))
+	case BF16, F16:
+		out, words := make([]float32, len(t.Data)/2), t.words()
+		if t.DType == BF16 {
+			kernel.FromBF16(out, words)
+		} else {
+			kernel.FromF16(out, words)
 		}
 		return out, nil
 	}
 	return nil, fmt.Errorf("tensor %q holds %s, not floating-point numbers of 16 or 32 bits", t.Name, t.DType)
+}
+
+// words returns the data in words of 16 bits: a view where it lies aligned in memory, else a copy.
+func (t Tensor) words() []uint16 {
+	n := len(t.Data) / 2
+	if n > 0 && littleEndian && uintptr(unsafe.Pointer(&t.Data[0]))%2 == 0 {
+		return unsafe.Slice((*uint16)(unsafe.Pointer(&t.Data[0])), n)
+	}
+	out := make([]uint16, n)
+	for i := range out {
+		out[i] = binary.LittleEndian.Uint16(t.Data[2*i:])
+	}
+	return out
 }
 
 // CheckFinite reports the first number of a floating-point tensor that is infinite or not a number.
@@ -400,16 +410,3 @@ var littleEndian = func() bool {
 	x := uint16(1)
 	return *(*byte)(unsafe.Pointer(&x)) == 1
 }()
-
-// halfToFloat widens an IEEE 754 binary16 number.
-func halfToFloat(h uint16) float32 {
-	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
-	switch exponent {
-	case 0: // zero or subnormal: fraction·2⁻²⁴
-		v := float32(fraction) / (1 << 24)
-		return math.Float32frombits(math.Float32bits(v) | sign)
-	case 31:
-		return math.Float32frombits(sign | 255<<23 | fraction<<13)
-	}
-	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
-}

@@ -16,6 +16,7 @@ func rows(s set) {
 	columns(s)
 	cells(s)
 	selections(s)
+	conversions(s)
 	adamw(s)
 }
 

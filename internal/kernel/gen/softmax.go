@@ -143,14 +143,10 @@ func maximum(s set) {
 		}
 		v.raise(x, tops[v.unit])
 	})
-	or := VORPS
-	if s.lanes == 16 {
-		or = VPORD
-	}
 	top := join(tops, VMAXPS)
 	s.fold(top, VMAXPS)
-	s.fold(bad, or)
-	or(bad, top, top)
+	s.fold(bad, func(x ...Op) { s.or(x[0], x[1].(VecVirtual), x[2].(VecVirtual)) })
+	s.or(bad, top, top)
 	giveBack(top)
 	end()
 }

@@ -324,6 +324,14 @@ func (s set) and(a Op, b, out VecVirtual) {
 	}
 }
 
+func (s set) or(a Op, b, out VecVirtual) {
+	if s.lanes == 16 {
+		VPORD(a, b, out)
+	} else {
+		VORPS(a, b, out)
+	}
+}
+
 func (s set) xor(a Op, b, out VecVirtual) {
 	if s.lanes == 16 {
 		VPXORD(a, b, out)

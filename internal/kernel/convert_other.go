@@ -1,0 +1,10 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+// Conversions have assembly on amd64 alone.
+
+func fromBF16Fast(level, []float32, []uint16) int { return 0 }
+func toBF16Fast(level, []uint16, []float32) int   { return 0 }
+func fromF16Fast(level, []float32, []uint16) int  { return 0 }
+func toF16Fast(level, []uint16, []float32) int    { return 0 }
