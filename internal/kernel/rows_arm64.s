@@ -114,7 +114,9 @@ DATA constants<>+848(SB)/8, $0x846ca68b846ca68b // -2.781814e-36
 DATA constants<>+856(SB)/8, $0x846ca68b846ca68b
 DATA constants<>+864(SB)/8, $0x0000000400000004 // 6e-45
 DATA constants<>+872(SB)/8, $0x0000000400000004
-GLOBL constants<>(SB), RODATA|NOPTR, $880
+DATA constants<>+880(SB)/8, $0x0040000000400000 // 5.877472e-39
+DATA constants<>+888(SB)/8, $0x0040000000400000
+GLOBL constants<>(SB), RODATA|NOPTR, $896
 
 // func axpyNEON(n int, alpha float32, x, y *float32)
 TEXT ·axpyNEON(SB), NOSPLIT, $0-32
@@ -422,17 +424,17 @@ TEXT ·roundNEON(SB), NOSPLIT, $0-24
 	BLT rest2
 vector4:
 	FMOVQ 0(R3), F0
-	VUSHR $16, V0.S4, V1.S4
-	FMOVQ 0(R6), F2
-	VAND V2.B16, V1.B16, V3.B16
-	VADD V3.S4, V0.S4, V1.S4
-	FMOVQ 16(R6), F2
-	VADD V2.S4, V1.S4, V3.S4
-	FMOVQ 32(R6), F1
-	WORD $0x4e611c62 // bic v2.16b, v3.16b, v1.16b
 	VMOV V0.B16, V1.B16
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VBIT V3.B16, V2.B16, V1.B16
+	VUSHR $16, V0.S4, V2.S4
+	FMOVQ 0(R6), F3
+	VAND V3.B16, V2.B16, V4.B16
+	VADD V4.S4, V0.S4, V2.S4
+	FMOVQ 16(R6), F3
+	VADD V3.S4, V2.S4, V4.S4
+	FMOVQ 32(R6), F2
+	WORD $0x4e621c83 // bic v3.16b, v4.16b, v2.16b
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VBIT V2.B16, V3.B16, V1.B16
 	FMOVQ F1, 0(R4)
 	ADD $16, R3, R3
 	ADD $16, R4, R4
@@ -443,17 +445,17 @@ rest2:
 	BEQ done3
 single5:
 	FMOVS (R3), F0
-	VUSHR $16, V0.S4, V1.S4
-	FMOVQ 0(R6), F2
-	VAND V2.B16, V1.B16, V3.B16
-	VADD V3.S4, V0.S4, V1.S4
-	FMOVQ 16(R6), F2
-	VADD V2.S4, V1.S4, V3.S4
-	FMOVQ 32(R6), F1
-	WORD $0x4e611c62 // bic v2.16b, v3.16b, v1.16b
 	VMOV V0.B16, V1.B16
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VBIT V3.B16, V2.B16, V1.B16
+	VUSHR $16, V0.S4, V2.S4
+	FMOVQ 0(R6), F3
+	VAND V3.B16, V2.B16, V4.B16
+	VADD V4.S4, V0.S4, V2.S4
+	FMOVQ 16(R6), F3
+	VADD V3.S4, V2.S4, V4.S4
+	FMOVQ 32(R6), F2
+	WORD $0x4e621c83 // bic v3.16b, v4.16b, v2.16b
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VBIT V2.B16, V3.B16, V1.B16
 	FMOVS F1, (R4)
 	ADD $4, R3, R3
 	ADD $4, R4, R4
@@ -4294,6 +4296,69 @@ row9:
 	SUBS $1, R10, R10
 	BNE single8
 done3:
+	RET
+
+// func fromBF16NEON(n int, x *uint16, y *float32)
+TEXT ·fromBF16NEON(SB), NOSPLIT, $0-24
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+loop:
+	FMOVD.P 8(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ.P F1, 16(R2)
+	SUBS $4, R0, R0
+	BNE loop
+	RET
+
+// func fromF16NEON(n int, x *uint16, y *float32)
+TEXT ·fromF16NEON(SB), NOSPLIT, $0-24
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+loop:
+	FMOVD.P 8(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ.P F1, 16(R2)
+	SUBS $4, R0, R0
+	BNE loop
+	RET
+
+// func toF16NEON(n int, x *float32, y *uint16)
+TEXT ·toF16NEON(SB), NOSPLIT, $0-24
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+loop:
+	FMOVQ.P 16(R1), F0
+	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
+	FMOVD.P F1, 8(R2)
+	SUBS $4, R0, R0
+	BNE loop
+	RET
+
+// func toBF16NEON(n int, x *float32, y *uint16)
+TEXT ·toBF16NEON(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R3
+	MOVD n+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD y+16(FP), R2
+loop:
+	FMOVQ.P 16(R1), F0
+	FMOVQ 880(R3), F1
+	VORR V1.B16, V0.B16, V2.B16
+	VUSHR $16, V0.S4, V1.S4
+	FMOVQ 0(R3), F3
+	VAND V3.B16, V1.B16, V4.B16
+	VADD V4.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F3
+	VADD V3.S4, V1.S4, V4.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBIT V1.B16, V4.B16, V2.B16
+	WORD $0x0f108440 // shrn v0.4h, v2.4s, #16
+	FMOVD.P F0, 8(R2)
+	SUBS $4, R0, R0
+	BNE loop
 	RET
 
 // func adamwNEON(n int, p, grad, m, v, table *float32)

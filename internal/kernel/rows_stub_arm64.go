@@ -194,6 +194,26 @@ func dropoutNEON(n int, first, key, keyHigh, limit uint32, scale float32, add ui
 //go:noescape
 func maxRowsNEON(rows, cols, stride int, first uint32, x, best *float32, from *int32)
 
+// fromBF16NEON computes y = x for bfloat16 numbers x, for n numbers, a multiple of 4 and not 0.
+//
+//go:noescape
+func fromBF16NEON(n int, x *uint16, y *float32)
+
+// fromF16NEON computes y = x for binary16 numbers x, for n numbers, a multiple of 4 and not 0.
+//
+//go:noescape
+func fromF16NEON(n int, x *uint16, y *float32)
+
+// toF16NEON computes y = x rounded to binary16, ties to even, for n numbers, a multiple of 4 and not 0.
+//
+//go:noescape
+func toF16NEON(n int, x *float32, y *uint16)
+
+// toBF16NEON computes y = x rounded to bfloat16, ties to even, for n numbers, a multiple of 4 and not 0.
+//
+//go:noescape
+func toBF16NEON(n int, x *float32, y *uint16)
+
 // adamwNEON computes a step of AdamW.
 //
 //go:noescape

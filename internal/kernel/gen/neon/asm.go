@@ -56,7 +56,11 @@ var (
 	sdotElement = op{"sdot v%[1]d.4s, v%[2]d.16b, v%[3]d.4b[0]", 0x4f80e000} // d += dot products of fours of n with m[0]
 	sshr23      = op{"sshr" + two + ", #23", 0x4f290400}
 	mul         = op{"mul" + same, 0x4ea09c00}
-	cmhs        = op{"cmhs" + same, 0x6ea03c00} // all bits of a lane where n ≥ m, without signs
+	cmhs        = op{"cmhs" + same, 0x6ea03c00}                    // all bits of a lane where n ≥ m, without signs
+	fcvtl       = op{"fcvtl v%[1]d.4s, v%[2]d.4h", 0x0e217800}     // from binary16
+	fcvtn       = op{"fcvtn v%[1]d.4h, v%[2]d.4s", 0x0e216800}     // to binary16
+	shll        = op{"shll v%[1]d.4s, v%[2]d.4h, #16", 0x2e613800} // of halves into upper halves
+	shrn16      = op{"shrn v%[1]d.4h, v%[2]d.4s, #16", 0x0f108400} // the upper halves
 	bic         = op{"bic v%[1]d.16b, v%[2]d.16b, v%[3]d.16b", 0x4e601c00}
 
 	fmla      = op{text: "VFMLA V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"} // d += n·m
@@ -72,6 +76,7 @@ var (
 	lowBytes  = op{text: "VUZP1 V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"}
 	sub       = op{text: "VSUB V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"}
 	eor       = op{text: "VEOR V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"}
+	orr       = op{text: "VORR V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"}
 	and       = op{text: "VAND V%[3]d.B16, V%[2]d.B16, V%[1]d.B16"}
 	trn1      = op{text: "VTRN1 V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"} // n0 m0 n2 m2
 	trn2      = op{text: "VTRN2 V%[3]d.S4, V%[2]d.S4, V%[1]d.S4"} // n1 m1 n3 m3

@@ -16,6 +16,7 @@ func rows(f *file) {
 	columns(f)
 	cells(f)
 	selections(f)
+	conversions(f)
 	adamw(f)
 }
 
@@ -61,11 +62,8 @@ func arithmetic(file *file) {
 		return x[2]
 	})
 	elementwise(file, "round", "y = x rounded to bfloat16; NaN stays", "", x, "y", 1, nil, func(f *function, x []vec) vec {
-		bits := math.Float32frombits
-		odd := f.do(and, f.do(ushr16, x[0]), f.c(bits(1))) // ties go to even
-		rounded := f.do(bic, f.do(add, f.do(add, x[0], odd), f.c(bits(0x7fff))), f.c(bits(0xffff)))
 		y := f.do(mov, x[0])
-		f.on(bit, y, rounded, f.do(fcmeq, x[0], x[0]))
+		f.on(bit, y, f.do(bic, f.roundBF16(x[0]), f.c(math.Float32frombits(0xffff))), f.do(fcmeq, x[0], x[0]))
 		return y
 	})
 	reduce(file, "dot", "Σ x·y", xy, 0, fadd, faddp, func(v view, x []vec, sum vec) { v.on(fmla, sum, x[0], x[1]) })
