@@ -23,6 +23,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +40,9 @@ type bench struct {
 	temp       string
 	rounds     int
 	torchModes []string
-	alone      string // side that runs alone, in f32 and its first mode: ours, or a peer's script; "" for all
+	alone      string   // side that runs alone, in f32 and its first mode: ours, or a peer's script; "" for all
+	every      bool     // … in all precisions
+	wanted     []string // precisions, nil for all
 
 	python    string // prepared
 	peers     map[string]*peer
@@ -64,11 +67,21 @@ func run(ctx context.Context) error {
 	markdown := flag.Bool("markdown", false, "print a Markdown table")
 	threads := flag.String("threads", "1,2", "processors that each side may use, in turn")
 	compile := flag.Bool("compile", true, "try torch.compile, where there is a C++ compiler")
+	precision := flag.String("precision", "", "precisions of both sides, separated by commas; all if empty")
+	table := flag.String("table", "", "measure nothing: print the table of a file that --json made")
+	profile := flag.String("profile", "", "write a profile of our side to this file, for go tool pprof")
 	peak := flag.String("peak", "", "run this work of ours alone and print the megabytes that it took (the works memory-… do this)")
 	flag.StringVar(&b.data, "data", "../shared/data", "folder of the data sets")
 	flag.StringVar(&b.venv, "venv", "", "virtual environment of the peers; made in the user's cache if empty")
 	flag.IntVar(&b.rounds, "rounds", 7, "rounds in which the sides take turns")
 	flag.Parse()
+	out := &printer{json: *asJSON, markdown: *markdown}
+	if *table != "" {
+		return out.printFile(*table)
+	}
+	if *precision != "" {
+		b.wanted = strings.Split(*precision, ",")
+	}
 	works, err := choose(allWorks(), *only)
 	if err != nil {
 		return err
@@ -95,7 +108,17 @@ func run(ctx context.Context) error {
 		}
 		return b.printPeak(works[0], counts[0])
 	}
-	out := &printer{json: *asJSON, markdown: *markdown}
+	if *profile != "" {
+		file, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	for _, n := range counts {
 		runtime.GOMAXPROCS(n)
 		for _, w := range works {
@@ -171,7 +194,7 @@ func (b *bench) do(w work, threads int) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	able, err := b.alternate(all)
+	able, err := b.alternate(slices.DeleteFunc(slices.Clone(all), func(c *contender) bool { return b.wanted != nil && !slices.Contains(b.wanted, c.precision) }))
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 // precisions are those that a user of the product can choose. What is slower than f32 is not tried.
 func (b *bench) precisions(prediction bool) []string {
 	list := []string{"f32"}
-	if b.alone != "" {
+	if b.alone != "" && !b.every {
 		return list
 	}
 	if hasAMX() {

@@ -7,8 +7,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-
-	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 )
 
 // printer writes results as they come.
@@ -29,7 +27,7 @@ func (p *printer) print(results []result) error {
 		}
 		if !p.begun {
 			p.begun = true
-			fmt.Printf("%s, kernel %s\n\n", cpuName(), kernel.Name())
+			fmt.Printf("%s, kernel %s\n\n", r.CPU, r.Kernel)
 			p.row("work", "threads", "precision", "ours", "peer", "its precision", "peer's", "ratio", "")
 			if p.markdown {
 				fmt.Println("|---|---|---|---|---|---|---|---|---|")
@@ -37,6 +35,24 @@ func (p *printer) print(results []result) error {
 		}
 		p.row(r.Work, fmt.Sprint(r.Threads), r.Precision, amount(r.OursMS, r.OursGFLOPS, r.OursMB), r.Peer, r.PeerPrecision, amount(r.PeerMS, r.PeerGFLOPS, r.PeerMB),
 			fmt.Sprintf("%.2f", r.Ratio), r.remark())
+	}
+	return nil
+}
+
+// printFile prints results that were measured before.
+func (p *printer) printFile(name string) error {
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(content)) {
+		var r result
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			return fmt.Errorf("%s holds %q: %w", name, strings.TrimSpace(line), err)
+		}
+		if err := p.print([]result{r}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

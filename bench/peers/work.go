@@ -19,7 +19,7 @@ type work struct {
 	operations float64 // of an iteration, 0 where they are not counted
 }
 
-// kind is what its name begins with: gemm, train, infer, text, embed, reach, labels, ngram or memory.
+// kind is what its name begins with: gemm, train, infer, text, embed, reach, labels, ngram, memory or scaling.
 func (w *work) kind() string {
 	kind, _, _ := strings.Cut(w.name, "-")
 	return kind
@@ -87,7 +87,7 @@ func allWorks() []work {
 			return b.ngram(set, threads)
 		}})
 	}
-	return append(all, memoryOf(all)...)
+	return slices.Concat(all, memoryOf(all), scalingOf(all))
 }
 
 func gemm(p product) work {
