@@ -175,9 +175,10 @@ func (t *Tape) convMaxBackward(f *convForward, convs []Conv) {
 	})
 	at := 0
 	for _, c := range convs {
+		dw := c.W.Gradient()
 		t.pool.For(c.filters(), 1, func(lo, hi int) {
 			for i := lo; i < hi; i++ {
-				w := c.W.Grad[i*c.W.Width():]
+				w := dw[i*c.W.Width():]
 				for s := range y.Rows {
 					if g := d[s*y.Cols+at+i]; g != 0 {
 						from, to := stretch(s, at+i, c.width())

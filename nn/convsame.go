@@ -60,7 +60,7 @@ func (t *Tape) DepthwiseConv(x *Var, offsets []int32, w, b *Param) *Var {
 	}
 	if t.training() {
 		t.record(y, nil, func() {
-			dx := x.Gradient()
+			dx, dw := x.Gradient(), w.Gradient()
 			// Workers share the columns, so that each weight's sum has one owner and one order.
 			t.pool.For(dim, 16, func(lo, hi int) {
 				for s := range n {
@@ -70,7 +70,7 @@ func (t *Tape) DepthwiseConv(x *Var, offsets []int32, w, b *Param) *Var {
 						kernel.Add(b.Grad[lo:hi], d)
 						for j := max(first, from); j < min(first+width, to); j++ {
 							at := (j - first) * dim
-							kernel.MulAdd(w.Grad[at+lo:at+hi], d, x.Data[j*dim+lo:j*dim+hi])
+							kernel.MulAdd(dw[at+lo:at+hi], d, x.Data[j*dim+lo:j*dim+hi])
 							kernel.MulAdd(dx[j*dim+lo:j*dim+hi], d, w.Data[at+lo:at+hi])
 						}
 					}

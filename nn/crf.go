@@ -84,8 +84,9 @@ func addScaled(p *Param, grad []float64, scale float64) {
 	if p.Frozen {
 		return
 	}
+	sum := p.Gradient()
 	for i, g := range grad {
-		p.Grad[i] += float32(scale * g)
+		sum[i] += float32(scale * g)
 	}
 }
 

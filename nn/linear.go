@@ -116,20 +116,21 @@ func (t *Tape) linearBackward(x *Var, d []float32, w, b *Param) {
 		t.addColumns(b.Grad, d, x.Rows)
 	}
 	if !w.Frozen {
-		t.addWeightGradient(w.Grad, in, d, out, x.Data, in, in, x.Rows)
+		dw, fresh := w.gradient()
+		t.weightGradient(dw, in, d, out, x.Data, in, in, x.Rows, !fresh)
 	}
 	packed := t.packed(w)
 	dx, fresh := x.gradient()
 	t.multiply(d, x.Rows, packed, dx, kernel.Epilogue{Accumulate: !fresh})
 }
 
-// addWeightGradient adds dᵀ·x to dw, [out, in], for d of [rows, out] and x of [rows, in]; the rows of dw and x lie
-// ldw and ldx apart. Workers share the columns, so that each packs its own part of x.
-func (t *Tape) addWeightGradient(dw []float32, ldw int, d []float32, out int, x []float32, ldx, in, rows int) {
+// weightGradient makes dw, [out, in], dᵀ·x, or adds that, for d of [rows, out] and x of [rows, in]; the rows of dw and x
+// lie ldw and ldx apart. Workers share the columns, so that each packs its own part of x.
+func (t *Tape) weightGradient(dw []float32, ldw int, d []float32, out int, x []float32, ldx, in, rows int, add bool) {
 	const panel = 32
 	t.pool.For((in+panel-1)/panel, grain(rows*out*panel), func(lo, hi int) {
 		lo, hi = lo*panel, min(hi*panel, in)
-		kernel.GemmTN(t.Precision, out, hi-lo, rows, d, out, x[lo:], ldx, dw[lo:], ldw, true)
+		kernel.GemmTN(t.Precision, out, hi-lo, rows, d, out, x[lo:], ldx, dw[lo:], ldw, add)
 	})
 }
 

@@ -21,7 +21,23 @@ type Param struct {
 
 	init   Init
 	sparse bool
+	unset  bool            // nothing has flowed into Grad since ZeroGradients, which has not cleared it either; see Gradient
 	packed *kernel.PackedB // transposed, for inference; see Params.Freeze
+}
+
+// Gradient returns the gradient to add to, which is zero until something flows into it.
+func (p *Param) Gradient() []float32 {
+	g, fresh := p.gradient()
+	if fresh {
+		clear(g)
+	}
+	return g
+}
+
+// gradient returns the gradient, and whether it has to be set and not added to: its content is undefined then.
+func (p *Param) gradient() (g []float32, fresh bool) {
+	fresh, p.unset = p.unset, false
+	return p.Grad, fresh
 }
 
 // Size returns the number of weights.
@@ -151,11 +167,14 @@ func (ps *Params) AllocateGradients() {
 // Values returns all weights as one slice in the order of declaration; nil when they are bound to a file.
 func (ps *Params) Values() []float32 { return ps.data }
 
-// ZeroGradients clears all gradients, of tables only the rows that were touched.
+// ZeroGradients makes all gradients zero: of tables the rows that were touched, and of matrices when they are asked
+// for, since most are set by one product.
 func (ps *Params) ZeroGradients() {
 	for _, p := range ps.list {
 		if p.Rows == nil {
-			clear(p.Grad)
+			if p.unset = len(p.Shape) > 1; !p.unset {
+				clear(p.Grad)
+			}
 			continue
 		}
 		w := p.Width()

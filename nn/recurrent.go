@@ -278,15 +278,16 @@ func (r *recurrence) collect(t *Tape, x *Var) {
 	l, ld := r.layer, in+h
 	if r.cell == GRU {
 		t.addColumns(l.BIH.Grad, r.gates, rows)
-		t.addWeightGradient(l.WIH.Grad, in, r.gates, w, r.inputs, ld, in, rows)
-		t.addWeightGradient(l.WHH.Grad, h, r.dproduct, w, r.inputs[in:], ld, h, rows)
+		t.weightGradient(l.WIH.Gradient(), in, r.gates, w, r.inputs, ld, in, rows, true)
+		t.weightGradient(l.WHH.Gradient(), h, r.dproduct, w, r.inputs[in:], ld, h, rows, true)
 		t.addColumns(l.BHH.Grad, r.dproduct, rows)
 	} else { // both weights have the gradient of the gates: one product does for them
-		sum := t.arena.Floats(w * ld)
-		t.addWeightGradient(sum, ld, r.gates, w, r.inputs, ld, ld, rows)
+		sum := t.arena.Raw(w * ld)
+		t.weightGradient(sum, ld, r.gates, w, r.inputs, ld, ld, rows, false)
+		wih, whh := l.WIH.Gradient(), l.WHH.Gradient()
 		for i := range w {
-			kernel.Add(l.WIH.Grad[i*in:(i+1)*in], sum[i*ld:i*ld+in])
-			kernel.Add(l.WHH.Grad[i*h:(i+1)*h], sum[i*ld+in:(i+1)*ld])
+			kernel.Add(wih[i*in:(i+1)*in], sum[i*ld:i*ld+in])
+			kernel.Add(whh[i*h:(i+1)*h], sum[i*ld+in:(i+1)*ld])
 		}
 		bias := t.arena.Floats(w)
 		t.addColumns(bias, r.gates, rows)

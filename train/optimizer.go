@@ -2,6 +2,7 @@ package train
 
 import (
 	"math"
+	"slices"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/internal/parallel"
@@ -126,8 +127,8 @@ func (g *pieces) collect(params *nn.Params) {
 		switch {
 		case p.Frozen:
 		case p.Rows == nil:
-			for at := 0; at < len(p.Grad); at += pieceSize {
-				g.list = append(g.list, p.Grad[at:min(at+pieceSize, len(p.Grad))])
+			for grad := range slices.Chunk(p.Gradient(), pieceSize) {
+				g.list = append(g.list, grad)
 			}
 		default:
 			w := p.Width()
