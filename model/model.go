@@ -13,7 +13,6 @@ package model
 import (
 	"fmt"
 	"iter"
-	"sync"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
@@ -37,7 +36,7 @@ type Model struct {
 
 	direct  *nn.Param // [features.buckets, tags] scores of token features, nil for none
 	cleaner *text.Cleaner
-	workers sync.Pool // of *worker, see predict.go
+	idle    idle // workers of predictions
 }
 
 // Network maps a packed batch of ids to hidden states.

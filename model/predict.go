@@ -166,18 +166,38 @@ type worker struct {
 	places [batchTexts][]text.Span // of the tokens of each text, for head tokens
 }
 
-// worker returns one that is free; put it back into m.workers.
+// idle are workers that wait for the next prediction, at most as many as there are processors. A sync.Pool would forget
+// them at every garbage collection, and growing a worker's memory anew costs as much as a batch.
+type idle struct {
+	sync.Mutex
+	workers []*worker
+}
+
+// worker returns one that is free; release gives it back.
 func (m *Model) worker() *worker {
-	if w, ok := m.workers.Get().(*worker); ok {
-		return w
+	m.idle.Lock()
+	defer m.idle.Unlock()
+	n := len(m.idle.workers)
+	if n == 0 {
+		return &worker{tape: nn.NewTape(nil)}
 	}
-	return &worker{tape: nn.NewTape(nil)}
+	w := m.idle.workers[n-1]
+	m.idle.workers = m.idle.workers[:n-1]
+	return w
+}
+
+func (m *Model) release(w *worker) {
+	m.idle.Lock()
+	defer m.idle.Unlock()
+	if len(m.idle.workers) < runtime.GOMAXPROCS(0) {
+		m.idle.workers = append(m.idle.workers, w)
+	}
 }
 
 // predictRange fills out; alone tells that no other goroutine works for the same call.
 func (m *Model) predictRange(ctx context.Context, queries []Query, out []Prediction, alone bool) error {
 	w := m.worker()
-	defer m.workers.Put(w)
+	defer m.release(w)
 	g, _ := m.Head.(*tagger)
 	for at := 0; at < len(queries); {
 		if err := ctx.Err(); err != nil {
@@ -249,7 +269,7 @@ func (m *Model) Tokens(q Query) *Sample {
 // ensemble have tokens of their own: it is asked with PredictQueries.
 func (m *Model) PredictTokens(ctx context.Context, samples []*Sample) ([]Prediction, error) {
 	w := m.worker()
-	defer m.workers.Put(w)
+	defer m.release(w)
 	out := make([]Prediction, 0, len(samples))
 	for len(out) < len(samples) {
 		if err := ctx.Err(); err != nil {
