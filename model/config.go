@@ -35,7 +35,8 @@ type Config struct {
 	CRF           bool     `yaml:"crf" json:"crf,omitempty" doc:"judge the labels of a text's tokens together, by a conditional random field (task tokens)" default:"true"`
 	Buckets       int      `yaml:"buckets" json:"buckets,omitempty" doc:"rows of the table that runs of tokens are hashed to (fasttext)" default:"200000" min:"1" max:"16000000"`
 	Features      Features `yaml:"features" json:"features,omitzero" doc:"hashed features of each token, beside its embedding (all but ngram and fasttext)"`
-	NGram         NGrams   `yaml:"ngram" json:"ngram,omitzero" doc:"features of the ngram and fasttext families"`
+	Wide          bool     `yaml:"wide" json:"wide,omitempty" doc:"join a linear model over n-grams (model.ngram), which is fitted first, to the network, which learns what it leaves (all but ngram and fasttext; task class)" default:"false"`
+	NGram         NGrams   `yaml:"ngram" json:"ngram,omitzero" doc:"features of the ngram and fasttext families, and of wide"`
 
 	// What follows from the task and from training, and is no key of xiaoyu.yaml.
 	Head        string    `yaml:"-" json:"head,omitempty"`        // see ClassHead and its like; "" is ClassHead
@@ -75,6 +76,13 @@ func (n *NGrams) Resolve(tokenizer string, chinese bool) {
 	}
 }
 
+// sound tells whether features can be made so.
+func (n *NGrams) sound() bool {
+	inRange := func(v, lo, hi int) bool { return v >= lo && v <= hi }
+	return inRange(n.Tokens, 0, 8) && inRange(n.CharsMin, 1, 16) && inRange(n.CharsMax, 0, 16) && n.Tokens+n.CharsMax > 0 && n.MaxFeatures > 0 &&
+		slices.Contains([]string{"nb", "tfidf", "tf", "binary"}, n.Weighting)
+}
+
 // family is a row of the table of families: what a new one has to bring.
 type family struct {
 	doc    string
@@ -84,7 +92,7 @@ type family struct {
 }
 
 var (
-	inputKeys     = []string{"embed_dim", "embed_dropout", "word_dropout", "dropout", "features"}
+	inputKeys     = []string{"embed_dim", "embed_dropout", "word_dropout", "dropout", "features", "wide"}
 	recurrentKeys = slices.Concat(inputKeys, []string{"hidden", "layers", "bidirectional", "pooling"})
 )
 
@@ -200,10 +208,12 @@ func (c *Config) Check() error {
 			_, err := nn.ParsePooling(c.Pooling)
 			ok, value = err == nil, c.Pooling
 		case "ngram":
-			n := c.NGram
-			ok = inRange(n.Tokens, 0, 8) && inRange(n.CharsMin, 1, 16) && inRange(n.CharsMax, 0, 16) && n.Tokens+n.CharsMax > 0 && n.MaxFeatures > 0
-			ok = ok && slices.Contains([]string{"nb", "tfidf", "tf", "binary"}, n.Weighting)
-			value = fmt.Sprintf("%+v", n)
+			ok, value = c.NGram.sound(), fmt.Sprintf("%+v", c.NGram)
+		case "wide":
+			if key = "ngram"; c.Wide && c.Head != ClassHead {
+				return hint.Errorf("set model.wide to false", "model.wide: n-grams beside a network are for task class")
+			}
+			ok, value = !c.Wide || c.NGram.sound(), fmt.Sprintf("%+v", c.NGram)
 		}
 		if !ok {
 			return bad(key, value)

@@ -19,6 +19,8 @@ type Input struct {
 	Features   tensor.Packed // hashed features, a sequence a token; empty unless Config.Features says otherwise
 	Characters tensor.Packed // those of each token as it was written, a sequence a token; empty without Features.Chars
 	Direct     tensor.Packed // the same with those of the surroundings, for Features.Direct
+	Wide       tensor.Packed // n-grams, a sequence an example; empty but for Config.Wide
+	Given      []float32     // scores in place of those of Wide, [examples, outputs], or none
 }
 
 // Reset empties the batch and keeps its memory.
@@ -27,6 +29,8 @@ func (in *Input) Reset() {
 	in.Features.Reset()
 	in.Characters.Reset()
 	in.Direct.Reset()
+	in.Wide.Reset()
+	in.Given = in.Given[:0]
 }
 
 // appendSequence copies sequence i of another batch.
@@ -50,6 +54,12 @@ func (m *Model) AppendExample(in, from *Input, i int) {
 	n := m.sequences()
 	for s := range n {
 		in.appendSequence(from, n*i+s)
+	}
+	if m.wide != nil {
+		in.Wide.Append(from.Wide.Sequence(i))
+		if k := len(m.Labels); len(from.Given) > 0 {
+			in.Given = append(in.Given, from.Given[i*k:(i+1)*k]...)
+		}
 	}
 }
 
@@ -94,6 +104,10 @@ func (m *Model) align(e *text.Encoding, s string) {
 func (m *Model) Append(in *Input, e *Sample) {
 	e.Text.Cut(m.Config.MaxTokens)
 	e.Pair.Cut(m.Config.MaxTokens)
+	if m.wide != nil {
+		e.ids = m.wide.Features(e.ids[:0], &e.Text, &e.Pair)
+		in.Wide.Append(e.ids)
+	}
 	f, ok := m.Network.(Featurizer)
 	if !ok {
 		m.appendTokens(in, &e.Text, e)

@@ -35,6 +35,7 @@ type Model struct {
 	precision nn.Precision // of predictions; see SetPrecision
 
 	direct  *nn.Param // [features.buckets, tags] scores of token features, nil for none
+	wide    *wide     // nil but for Config.Wide
 	cleaner *text.Cleaner
 	idle    idle // workers of predictions
 }
@@ -92,6 +93,11 @@ func New(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string,
 			return nil, err
 		}
 	}
+	if m.wide != nil {
+		if err := m.wide.Fit(examples); err != nil {
+			return nil, err
+		}
+	}
 	m.declare()
 	m.Params.Allocate(seed)
 	return m, nil
@@ -121,6 +127,9 @@ func assemble(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []st
 	}
 	m := &Model{Config: c, Clean: clean, Tokenizer: tok, Labels: labels, Params: new(nn.Params), cleaner: text.NewCleaner(clean)}
 	m.Network = families[c.Family].build(&m.Config, inputs{config: &m.Config, vocab: tok.VocabSize(), unknown: tok.UnkID()})
+	if c.Wide {
+		m.wide = newWide(&m.Config)
+	}
 	return m, nil
 }
 
@@ -134,6 +143,9 @@ func (m *Model) declare() {
 	if f := m.Config.Features; f.Direct == "yes" && m.Config.Head == TokensHead {
 		m.direct = m.Params.AddTable("features.direct", nn.Zeros, f.Buckets, len(m.Labels))
 	}
+	if m.wide != nil {
+		m.wide.declare(m.Params, len(m.Labels))
+	}
 }
 
 // Forward computes the logits of a batch: [examples, outputs], or [tokens, tags] for head tokens.
@@ -145,6 +157,9 @@ func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
 	logits := m.Head.Logits(t, h)
 	if m.direct != nil {
 		logits = t.Add(logits, t.EmbeddingSum(m.direct, &in.Direct, float32(m.Config.Dropout)))
+	}
+	if m.wide != nil {
+		logits = t.Add(logits, m.wide.logits(t, in))
 	}
 	return logits
 }

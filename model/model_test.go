@@ -22,14 +22,15 @@ import (
 
 var texts = []string{"房间很干净，服务好", "太脏了，不会再来", "<b>一般</b>般", "", "早餐 breakfast OK", "鑫", "的"}
 
-// small returns an untrained model of a family.
+// small returns an untrained model of a family, with +wide beside n-grams.
 func small(t testing.TB, family string) *Model {
 	t.Helper()
 	tok, err := text.Train(context.Background(), slices.Values(texts), text.Config{Kind: "char", Lowercase: true, NFKC: true, MinFrequency: 1, VocabSize: 100}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Family: family, MaxTokens: 20, EmbedDim: 8, Filters: 6, Widths: []int{1, 3}, Hidden: 5, Layers: 2, Heads: 1, Buckets: 50, Bidirectional: true, Activation: "gelu", Pooling: "last",
+	family, wide := strings.CutSuffix(family, "+wide")
+	c := Config{Family: family, Wide: wide, MaxTokens: 20, EmbedDim: 8, Filters: 6, Widths: []int{1, 3}, Hidden: 5, Layers: 2, Heads: 1, Buckets: 50, Bidirectional: true, Activation: "gelu", Pooling: "last",
 		NGram: NGrams{Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 1000, Weighting: "tfidf"}}
 	m, err := New(c, text.CleanConfig{HTML: true, Space: true}, tok, []string{"好 评", "差😀", "c"}, 3, func(yield func(Example) bool) {
 		for _, s := range texts {
@@ -48,7 +49,7 @@ func small(t testing.TB, family string) *Model {
 }
 
 func TestPackageHoldsTheModel(t *testing.T) {
-	for _, family := range Families() {
+	for _, family := range append(Families(), "gru+wide") {
 		t.Run(family, func(t *testing.T) {
 			m := small(t, family)
 			dir := filepath.Join(t.TempDir(), "sub", "m")

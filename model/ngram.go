@@ -268,12 +268,22 @@ func (m *ngram) Fit(examples iter.Seq[Example]) error {
 	m.idf = make([]float32, len(kept))
 	for i, f := range kept {
 		m.insert(f.hash, i)
-		m.idf[i] = float32(math.Log(float64(1+texts)/float64(1+f.texts)) + 1)
+		m.idf[i] = inverse(texts, f.texts)
 	}
-	if m.config.Weighting == "nb" && labels > 1 && labels*m.features <= maxLabelCounts {
+	if m.favours(labels) {
 		m.favourTelling(m.countByLabel(examples, labels), labels)
 	}
 	return nil
+}
+
+// inverse is the inverse document frequency of a feature of with out of all texts.
+func inverse(texts, with int32) float32 {
+	return float32(math.Log(float64(1+texts)/float64(1+with)) + 1)
+}
+
+// favours tells whether features are weighted by what they tell of so many labels.
+func (m *ngram) favours(labels int) bool {
+	return m.config.Weighting == "nb" && labels > 1 && labels*m.features <= maxLabelCounts
 }
 
 // favourTelling multiplies the weight of each feature by √|r|, r being the log-count ratio of naive Bayes (Wang &

@@ -110,6 +110,15 @@ type buffered interface {
 	setBuffers(get func(name string) (safetensors.Tensor, bool)) error
 }
 
+// buffered returns the part of m that keeps tables: its network or the n-grams beside it; nil for none.
+func (m *Model) buffered() buffered {
+	if m.wide != nil {
+		return m.wide
+	}
+	b, _ := m.Network.(buffered)
+	return b
+}
+
 // Save writes the model as a package to dir. extra holds further files by name: card, metrics, lineage. The whole
 // package appears at once; an older package at dir is replaced, any other folder with something in it is refused.
 func (m *Model) Save(dir string, extra map[string][]byte) (*Package, error) {
@@ -227,7 +236,7 @@ func writeRest(dir string, files map[string][]byte, members map[string]string) e
 // tensors returns the weights and buffers as they are saved.
 func (m *Model) tensors() []safetensors.Tensor {
 	var out []safetensors.Tensor
-	if b, ok := m.Network.(buffered); ok {
+	if b := m.buffered(); b != nil {
 		out = b.buffers()
 	}
 	for _, p := range m.Params.All() {
@@ -446,7 +455,7 @@ func readConfig(data []byte) (*configJSON, []string, error) {
 // bind uses the tensors of file as weights; every one must be there, be used, and be finite.
 func (m *Model) bind(file *safetensors.File) error {
 	used := map[string]bool{}
-	if b, ok := m.Network.(buffered); ok {
+	if b := m.buffered(); b != nil {
 		if err := b.setBuffers(file.Tensor); err != nil {
 			return fmt.Errorf("%s: %w", WeightsFile, err)
 		}

@@ -227,8 +227,8 @@ func (m *Model) predictRange(ctx context.Context, queries []Query, out []Predict
 	return nil
 }
 
-// wide are all processors together, for one pass at a time: few texts, but much work.
-var wide struct {
+// everyone is all processors together, for one pass at a time: few texts, but much work.
+var everyone struct {
 	sync.Mutex
 	pool *parallel.Pool
 }
@@ -240,13 +240,13 @@ const wideWork = 1 << 26
 // logits runs the batch of w; alone tells that it may have all processors.
 func (m *Model) logits(w *worker, alone bool) *nn.Var {
 	if alone && runtime.GOMAXPROCS(0) > 1 && w.batch.Tokens.Tokens()*m.Params.Dense() >= wideWork {
-		wide.Lock()
-		defer wide.Unlock()
-		if n := runtime.GOMAXPROCS(0); wide.pool.Workers() != n {
-			wide.pool.Close()
-			wide.pool = parallel.New(n)
+		everyone.Lock()
+		defer everyone.Unlock()
+		if n := runtime.GOMAXPROCS(0); everyone.pool.Workers() != n {
+			everyone.pool.Close()
+			everyone.pool = parallel.New(n)
 		}
-		w.tape.Use(wide.pool)
+		w.tape.Use(everyone.pool)
 		defer w.tape.Use(nil)
 	}
 	w.tape.Begin(nn.Inference, 0, 0)

@@ -37,25 +37,30 @@ const (
 	enough = 0.01
 )
 
-// newDual prepares a training of m, whose network must be linear.
-func newDual(m *model.Model, set *Set, c *Config, loss model.Loss) (*dual, error) {
-	numbers := m.Config.Head == model.RegressionHead
-	switch {
-	case m.Params.Get("classifier.weight") == nil || m.Config.Family != "ngram":
-		return nil, hint.Errorf("set train.optimizer to adamw", "training: optimizer dual is for linear models, which the family %s is not", m.Config.Family)
-	case loss.Kind != "" && (loss.Kind != "hinge" || numbers) && (loss.Kind != "mse" || !numbers):
-		return nil, hint.Errorf("set train.loss to auto, or train.optimizer to adamw", "training: optimizer dual knows no loss %s for this task", loss.Kind)
-	}
-	d := &dual{numbers: numbers, outputs: len(m.Labels), w: m.Params.Get("classifier.weight").Data, b: m.Params.Get("classifier.bias").Data}
-	d.readRows(m, set)
+// newDual prepares the training of the linear part of m on a set.
+func newDual(m *model.Model, linear *model.Linear, set *Set, loss model.Loss) *dual {
+	d := &dual{numbers: m.Config.Head == model.RegressionHead, outputs: len(m.Labels), w: linear.W.Data, b: linear.B.Data}
+	d.readRows(m, linear, set)
 	d.readTargets(m, set, loss)
 	d.beta = make([]float32, len(d.targets))
 	d.scores = make([]float32, d.outputs)
-	return d, nil
+	return d
+}
+
+// checkDual tells why optimizer dual cannot train m.
+func checkDual(m *model.Model, loss model.Loss) error {
+	numbers := m.Config.Head == model.RegressionHead
+	switch {
+	case m.Config.Family != "ngram":
+		return hint.Errorf("set train.optimizer to adamw", "training: optimizer dual is for linear models, which the family %s is not", m.Config.Family)
+	case loss.Kind != "" && (loss.Kind != "hinge" || numbers) && (loss.Kind != "mse" || !numbers):
+		return hint.Errorf("set train.loss to auto, or train.optimizer to adamw", "training: optimizer dual knows no loss %s for this task", loss.Kind)
+	}
+	return nil
 }
 
 // readRows keeps the weighted features of every example.
-func (d *dual) readRows(m *model.Model, set *Set) {
+func (d *dual) readRows(m *model.Model, linear *model.Linear, set *Set) {
 	tape := nn.NewTape(nil)
 	d.rows.Offsets = []int32{0}
 	for from := 0; from < set.Len(); from += 256 {
@@ -64,7 +69,7 @@ func (d *dual) readRows(m *model.Model, set *Set) {
 			m.AppendExample(&batch, &set.Input, i)
 		}
 		tape.Begin(nn.Inference, 0, 0)
-		x := m.Network.Forward(tape, &batch).Sparse
+		x := linear.Rows(tape, &batch)
 		d.rows.Cols = x.Cols
 		for i := range x.Rows() {
 			lo, hi := x.Offsets[i], x.Offsets[i+1]

@@ -20,10 +20,7 @@ func dualConfig() Config {
 func TestDualFindsTheMinimum(t *testing.T) {
 	for _, numbers := range []bool{false, true} {
 		m, train, _, _ := build(t, "ngram")
-		d, err := newDual(m, train, &Config{}, model.Loss{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		d := newDual(m, m.Linear(), train, model.Loss{})
 		d.numbers = numbers
 		for i := range 100 {
 			d.pass(permutation(nil, train.Len(), 1, i), 0.25)
@@ -67,10 +64,7 @@ func TestDualCountsRareClassesMore(t *testing.T) {
 	}
 	said := func(weights []float32) (n int) {
 		clear(m.Params.Values())
-		d, err := newDual(m, train, &Config{}, model.Loss{Weights: weights})
-		if err != nil {
-			t.Fatal(err)
-		}
+		d := newDual(m, m.Linear(), train, model.Loss{Weights: weights})
 		for range 30 {
 			d.pass(permutation(nil, train.Len(), 1, 0), 0.05)
 		}

@@ -40,6 +40,9 @@ func (tr *Trainer) TestRates(ctx context.Context, r RateRange, progress func(ste
 	if tr.dual != nil {
 		return nil, hint.Errorf("there is nothing to find; or train by gradients: --set train.optimizer=adamw", "testing learning rates: the optimizer dual has none")
 	}
+	if err := tr.fitWide(ctx); err != nil {
+		return nil, err
+	}
 	undo := tr.keep()
 	defer undo()
 	test := &RateTest{}

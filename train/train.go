@@ -128,11 +128,13 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 	tr.loss = c.lossOf(train, len(m.Labels))
 	m.SetScale(train.Targets.Scores)
 	if c.Optimizer == "dual" {
-		var err error
-		if tr.dual, err = newDual(m, train, &c, tr.loss); valid.Len() == 0 && c.Until == 0 {
+		if err := checkDual(m, tr.loss); err != nil {
+			return nil, err
+		}
+		if tr.dual = newDual(m, m.Linear(), train, tr.loss); valid.Len() == 0 && c.Until == 0 {
 			tr.config.Until = c.Epochs/2 + 1 // nothing picks among costs
 		}
-		return tr, err
+		return tr, nil
 	}
 	tr.optimizer = NewOptimizer(c, m.Params)
 	if c.Average > 0 {
@@ -163,6 +165,10 @@ func (tr *Trainer) Threads() int { return tr.pool.Workers() }
 // place for Save then, or for another Run.
 func (tr *Trainer) Run(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
+		if err := tr.fitWide(ctx); err != nil {
+			yield(Event{}, err)
+			return
+		}
 		for !tr.state.Done {
 			if err := ctx.Err(); err != nil {
 				yield(Event{}, err)

@@ -145,7 +145,7 @@ func sentences(n int, seed uint64) (texts []string, targets []int32) {
 	return texts, targets
 }
 
-// build returns a small model of a family and its data.
+// build returns a small model of a family, with +wide beside n-grams, and its data.
 func build(t testing.TB, family string) (m *model.Model, train, valid *Set, texts []string) {
 	t.Helper()
 	return buildHead(t, family, model.ClassHead)
@@ -162,7 +162,8 @@ func buildHead(t testing.TB, family, head string) (m *model.Model, train, valid 
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := model.Config{Family: family, Head: head, MaxTokens: 64, EmbedDim: 12, EmbedDropout: 0.1, Filters: 8, Widths: []int{1, 2}, Hidden: 10, Layers: 1, Heads: 2, Buckets: 500, Bidirectional: true,
+	family, wide := strings.CutSuffix(family, "+wide")
+	c := model.Config{Family: family, Wide: wide, Head: head, MaxTokens: 64, EmbedDim: 12, EmbedDropout: 0.1, Filters: 8, Widths: []int{1, 2}, Hidden: 10, Layers: 1, Heads: 2, Buckets: 500, Bidirectional: true,
 		Activation: "relu", Pooling: "max", Dropout: 0.2, NGram: model.NGrams{Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 5000, Weighting: "nb"}}
 	m, err = model.New(c, text.CleanConfig{}, tok, labels, 7, func(yield func(model.Example) bool) {
 		for i, s := range texts {
@@ -196,7 +197,7 @@ func buildHead(t testing.TB, family, head string) (m *model.Model, train, valid 
 }
 
 func config() Config {
-	return Config{Epochs: 12, BatchSize: 8, Optimizer: "adamw", LearningRate: 0.02, WeightDecay: 0.01, Schedule: "linear", Warmup: 0.1, Clip: 1,
+	return Config{Epochs: 12, BatchSize: 8, Optimizer: "adamw", LearningRate: 0.02, Cost: 0.5, WeightDecay: 0.01, Schedule: "linear", Warmup: 0.1, Clip: 1,
 		Loss: "cross_entropy", LabelSmoothing: 0.05, ClassWeights: "balanced", Metric: "accuracy", Patience: 0, Seed: 3, Threads: 2}
 }
 
@@ -230,7 +231,7 @@ func finish(t testing.TB, tr *Trainer) float64 {
 // TestEveryFamilyLearnsAndSurvivesItsPackage is the one test that each family must pass: a few examples to a high
 // accuracy, and then the saved model predicts the same, one by one and in batches.
 func TestEveryFamilyLearnsAndSurvivesItsPackage(t *testing.T) {
-	for _, family := range model.Families() {
+	for _, family := range append(model.Families(), "gru+wide") {
 		for _, loss := range []string{"cross_entropy", "hinge"} {
 			t.Run(family+" "+loss, func(t *testing.T) {
 				m, train, valid, texts := build(t, family)
@@ -284,7 +285,7 @@ func TestEveryFamilyLearnsAndSurvivesItsPackage(t *testing.T) {
 
 func TestResumingAnywhereGivesTheSameWeightsToTheBit(t *testing.T) {
 	rng := rand.New(rand.NewPCG(uint64(os.Getpid()), 5))
-	for _, family := range []string{"cnn", "gru", "ngram"} {
+	for _, family := range []string{"cnn", "gru", "ngram", "mlp+wide"} {
 		for _, optimizer := range []string{"adamw", "sgd"} {
 			t.Run(family+" "+optimizer, func(t *testing.T) {
 				c := config()

@@ -5,7 +5,7 @@
 //	go run ./bench/accuracy --data ../shared/data --only sst2 --models ngram,gru+vectors --seeds 1,2
 //
 // It uses the families' presets as they are; nothing is tuned to a set. A model named with +vectors starts from the
-// word vectors beside the sets; names joined by & are an ensemble of models trained alike. Sets without a split of their
+// word vectors beside the sets, one with +wide (before +vectors) has a linear model over n-grams beside it; names joined by & are an ensemble of models trained alike. Sets without a split of their
 // own are split as data.Split does it: test rows are those whose text's SHA-256 begins with a byte below 51. Rows of the
 // test part are all judged.
 //

@@ -33,6 +33,7 @@ type result struct {
 // configure is the configuration of a family on a set, as a user would have it.
 func configure(o *options, s set, name string, seed uint64) (*xiaoyu.Config, error) {
 	family, vectors := strings.CutSuffix(name, "+vectors")
+	family, wide := strings.CutSuffix(family, "+wide")
 	members := strings.Split(family, "&")
 	c, err := xiaoyu.Preset(members[0])
 	if err != nil {
@@ -47,6 +48,7 @@ func configure(o *options, s set, name string, seed uint64) (*xiaoyu.Config, err
 		c.Data.Test = filepath.Join(o.data, s.test)
 		c.Data.Rows.Duplicates = false // every test row counts, also one that is a training row as well
 	}
+	c.Model.Wide = wide
 	if vectors {
 		c.Model.Vectors = filepath.Join(o.data, s.vectors)
 	}
