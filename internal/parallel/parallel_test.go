@@ -3,6 +3,7 @@ package parallel
 import (
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestForCoversEveryIndexOnce(t *testing.T) {
@@ -37,5 +38,35 @@ func TestNilPoolRunsInTheCaller(t *testing.T) {
 	})
 	if sum != 45 || p.Workers() != 1 {
 		t.Errorf("sum %d, workers %d", sum, p.Workers())
+	}
+}
+
+// TestManyRounds runs rounds so short that workers are looking, and with pauses, so that they sleep.
+func TestManyRounds(t *testing.T) {
+	p := New(4)
+	defer p.Close()
+	sums := make([]int, 4)
+	for round := range 2_000 {
+		p.For(4, 1, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				sums[i]++
+			}
+		})
+		if round%100 == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	for i, n := range sums {
+		if n != 2_000 {
+			t.Errorf("worker %d did %d rounds", i, n)
+		}
+	}
+}
+
+func BenchmarkFor(b *testing.B) {
+	p := New(2)
+	defer p.Close()
+	for b.Loop() {
+		p.For(2, 1, func(lo, hi int) {})
 	}
 }
