@@ -73,18 +73,25 @@ func (m *Model) PredictQueries(ctx context.Context, queries []Query) ([]Predicti
 		return m.Ensemble.predict(ctx, m, queries)
 	}
 	out := make([]Prediction, len(queries))
-	parts := min(runtime.GOMAXPROCS(0), (len(queries)+partTexts-1)/partTexts)
+	return out, inParts(len(queries), func(lo, hi int, alone bool) error {
+		return m.predictRange(ctx, queries[lo:hi], out[lo:hi], alone)
+	})
+}
+
+// inParts calls f for parts of n texts, each in a goroutine of its own, as many as there are processors; alone tells
+// that there is one part.
+func inParts(n int, f func(lo, hi int, alone bool) error) error {
+	parts := min(runtime.GOMAXPROCS(0), (n+partTexts-1)/partTexts)
 	if parts <= 1 {
-		return out, m.predictRange(ctx, queries, out, true)
+		return f(0, n, true)
 	}
 	var wg sync.WaitGroup
 	errs := make([]error, parts)
 	for i := range parts {
-		lo, hi := len(queries)*i/parts, len(queries)*(i+1)/parts
-		wg.Go(func() { errs[i] = m.predictRange(ctx, queries[lo:hi], out[lo:hi], false) })
+		wg.Go(func() { errs[i] = f(n*i/parts, n*(i+1)/parts, false) })
 	}
 	wg.Wait()
-	return out, cmp.Or(errs...)
+	return cmp.Or(errs...)
 }
 
 // Answer is a text and what the model says of it.
@@ -268,25 +275,26 @@ func (m *Model) Tokens(q Query) *Sample {
 // PredictTokens predicts encoded examples, for those who change tokens instead of text (explanations). The members of an
 // ensemble have tokens of their own: it is asked with PredictQueries.
 func (m *Model) PredictTokens(ctx context.Context, samples []*Sample) ([]Prediction, error) {
-	w := m.worker()
-	defer m.release(w)
-	out := make([]Prediction, 0, len(samples))
-	for len(out) < len(samples) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	out := make([]Prediction, len(samples))
+	return out, inParts(len(samples), func(lo, hi int, alone bool) error {
+		w := m.worker()
+		defer m.release(w)
+		for first := lo; first < hi; first += batchTexts {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			w.batch.Reset()
+			last := min(first+batchTexts, hi)
+			for _, e := range samples[first:last] {
+				m.Append(&w.batch, e)
+			}
+			logits := m.logits(w, alone)
+			for i := range last - first {
+				out[first+i] = m.Head.Predict(logits, &w.batch, i)
+			}
 		}
-		w.batch.Reset()
-		first := len(out)
-		last := min(first+batchTexts, len(samples))
-		for _, e := range samples[first:last] {
-			m.Append(&w.batch, e)
-		}
-		logits := m.logits(w, true)
-		for i := range last - first {
-			out = append(out, m.Head.Predict(logits, &w.batch, i))
-		}
-	}
-	return out, nil
+		return nil
+	})
 }
 
 // Answer's JSON form, one for each head.
