@@ -41,7 +41,6 @@ type contender struct {
 	n         int  // iterations of a round
 	slow      bool // three rounds are enough
 	rounds    []float64
-	err       error // it cannot run
 }
 
 func (c *contender) String() string {
