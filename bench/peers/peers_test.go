@@ -17,6 +17,8 @@ func TestOnlyPicksByPrefixAndPattern(t *testing.T) {
 		"train-a":            "train-a",
 		"train":              "train-a train-real-a-x",
 		"infer-*-32x64":      "infer-a-32x64 infer-b-32x64",
+		"train-real-?-x":     "train-real-a-x",
+		"infer-?-1":          "infer-a-1x16",
 		"infer-b,gemm":       "gemm-512x512x512 infer-b-32x64",
 		"infer-a,infer-?-1*": "infer-a-1x16 infer-a-32x64",
 	} {
