@@ -72,7 +72,7 @@ func allWorks() []work {
 			return b.embedding(set, threads)
 		}})
 	}
-	for _, letter := range []string{"a", "b"} {
+	for _, letter := range []string{"a", "b", "c", "d"} {
 		all = append(all, work{name: "labels-" + letter, set: "sst2", measure: func(b *bench, threads int) ([]result, error) {
 			return b.agree(letter, "sst2", threads)
 		}})
