@@ -76,9 +76,10 @@ func (n *NGrams) Resolve(tokenizer string, chinese bool) {
 	}
 }
 
+func inRange(v, lo, hi int) bool { return v >= lo && v <= hi }
+
 // sound tells whether features can be made so.
 func (n *NGrams) sound() bool {
-	inRange := func(v, lo, hi int) bool { return v >= lo && v <= hi }
 	return inRange(n.Tokens, 0, 8) && inRange(n.CharsMin, 1, 16) && inRange(n.CharsMax, 0, 16) && n.Tokens+n.CharsMax > 0 && n.MaxFeatures > 0 &&
 		slices.Contains([]string{"nb", "tfidf", "tf", "binary"}, n.Weighting)
 }
@@ -155,7 +156,6 @@ func (c *Config) Check() error {
 	bad := func(key string, value any) error {
 		return hint.Errorf("see `xiaoyu config --explain`", "model.%s: %v is out of range", key, value)
 	}
-	inRange := func(v, lo, hi int) bool { return v >= lo && v <= hi }
 	if !inRange(c.MaxTokens, 1, 100_000) {
 		return bad("max_tokens", c.MaxTokens)
 	}

@@ -32,8 +32,6 @@ type Model struct {
 	Ensemble  *Ensemble // in place of network and head, for family ensemble; nil for all others
 	Package   *Package  // where it was loaded from; nil for a new model
 
-	precision nn.Precision // of predictions; see SetPrecision
-
 	direct  *nn.Param // [features.buckets, tags] scores of token features, nil for none
 	wide    *wide     // nil but for Config.Wide
 	cleaner *text.Cleaner
@@ -167,7 +165,6 @@ func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
 // SetPrecision chooses how exactly predictions multiply: nn.F32, which is how a model opens, nn.BF16 or nn.INT8, which
 // are faster where the processor has instructions for them. No prediction may be under way.
 func (m *Model) SetPrecision(p nn.Precision) {
-	m.precision = p
 	if m.Ensemble != nil {
 		for _, member := range m.Ensemble.Members {
 			member.SetPrecision(p)

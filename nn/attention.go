@@ -75,6 +75,15 @@ func (a *attention) head(i int) (from, length, at int) {
 	return int(a.offsets[s]), int(a.offsets[s+1] - a.offsets[s]), h * a.size
 }
 
+// sumsOf returns the sums of some queries of a head, from the first on; nil in inference.
+func (a *attention) sumsOf(i, first, rows int) []float32 {
+	if a.sums == nil {
+		return nil
+	}
+	from, length, _ := a.head(i)
+	return a.sums[from*a.heads+i%a.heads*length+first:][:rows]
+}
+
 // forward does the heads [lo, hi).
 func (a *attention) forward(lo, hi int) {
 	w := attentionScratches.Get().(*attentionScratch)
@@ -93,11 +102,7 @@ func (a *attention) forward(lo, hi int) {
 			rows := min(tileQueries, length-first)
 			scores := w.scores[:rows*length]
 			kernel.GemmPacked(rows, q[first*stride:], stride, &w.keys, scores, length, kernel.Epilogue{})
-			var sums []float32
-			if a.sums != nil {
-				sums = a.sums[from*a.heads+i%a.heads*length+first:][:rows]
-			}
-			kernel.SoftmaxRows(scores, rows, length, a.scale, sums)
+			kernel.SoftmaxRows(scores, rows, length, a.scale, a.sumsOf(i, first, rows))
 			kernel.GemmPacked(rows, scores, length, &w.values, a.y[(from+first)*a.dim+at:], a.dim, kernel.Epilogue{})
 		}
 	}
@@ -124,8 +129,7 @@ func (a *attention) backward(lo, hi int, dy, dqkv []float32, add bool) {
 			p, d := w.scores[:rows*length], w.grad[:rows*length]
 			dout := dy[(from+first)*a.dim+at:]
 			kernel.GemmPacked(rows, q[first*stride:], stride, &w.keysT, p, length, kernel.Epilogue{})
-			sums := a.sums[from*a.heads+i%a.heads*length+first:][:rows]
-			kernel.SoftmaxAgain(p, rows, length, a.scale, sums)
+			kernel.SoftmaxAgain(p, rows, length, a.scale, a.sumsOf(i, first, rows))
 			kernel.GemmPacked(rows, dout, a.dim, &w.values, d, length, kernel.Epilogue{})
 			kernel.SoftmaxGrad(d, p, rows, length, a.scale)
 			kernel.GemmPacked(rows, d, length, &w.keys, dq[first*stride:], stride, kernel.Epilogue{Accumulate: add})

@@ -24,11 +24,15 @@ func (b *buffers) take(n int) []float32 {
 		b.held += size
 		return make([]float32, n, size)
 	}
-	out := b.free[best][:n]
-	last := len(b.free) - 1
-	b.free[best] = b.free[last]
+	return b.remove(best)[:n]
+}
+
+// remove takes a buffer out of the free ones; the last one takes its place.
+func (b *buffers) remove(i int) []float32 {
+	f, last := b.free[i], len(b.free)-1
+	b.free[i] = b.free[last]
 	b.free = b.free[:last]
-	return out
+	return f
 }
 
 // put takes a buffer back; nil is none. Of too many, the smallest goes.
@@ -46,10 +50,7 @@ func (b *buffers) put(f []float32) {
 			least = i
 		}
 	}
-	last := len(b.free) - 1
-	b.held -= cap(b.free[least])
-	b.free[least] = b.free[last]
-	b.free = b.free[:last]
+	b.held -= cap(b.remove(least))
 }
 
 func (b *buffers) bytes() int64 { return 4 * int64(b.held) }

@@ -161,8 +161,8 @@ func (t *Tape) packed(w *Param) *kernel.PackedB {
 func (t *Tape) addColumns(dst, x []float32, rows int) {
 	cols := len(dst)
 	t.pool.For(cols, grain(rows), func(lo, hi int) {
-		for r := range rows {
-			kernel.Add(dst[lo:hi], x[r*cols+lo:r*cols+hi])
+		if rows > 0 {
+			kernel.AddColumns(dst[lo:hi], x[lo:], rows, hi-lo, cols)
 		}
 	})
 }

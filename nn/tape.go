@@ -210,17 +210,14 @@ func (t *Tape) wrap(data []float32, rows, cols int) *Var {
 // goroutines would have to be allocated.
 func (t *Tape) serial() bool { return t.pool.Workers() == 1 }
 
-// Mark is a place in the tape's memory.
-type Mark struct{ arena tensor.Mark }
-
-// Mark returns the present place, for Rewind.
-func (t *Tape) Mark() Mark { return Mark{t.arena.Mark()} }
+// Mark returns the present place in the tape's memory, for Rewind.
+func (t *Tape) Mark() tensor.Mark { return t.arena.Mark() }
 
 // Rewind frees in inference what was made since the mark, so that one layer after the other works in the same memory,
 // still in cache. While training it does nothing: the backward needs it all.
-func (t *Tape) Rewind(m Mark) {
+func (t *Tape) Rewind(m tensor.Mark) {
 	if !t.training() {
-		t.arena.Rewind(m.arena)
+		t.arena.Rewind(m)
 	}
 }
 

@@ -72,7 +72,10 @@ func (c *Config) rate(step, steps int) float64 {
 }
 
 // cost returns what mistakes cost in an epoch, counted from 0: Config.Cost in the middle one.
-func (c *Config) cost(epoch int) float64 { return c.Cost * math.Pow(2, float64(epoch-c.Epochs/2)) }
+func (c *Config) cost(epoch int) float64 { return c.costOf(epoch, c.Epochs) }
+
+// costOf returns the i-th of n costs, each twice the one before: Config.Cost in the middle.
+func (c *Config) costOf(i, n int) float64 { return c.Cost * math.Pow(2, float64(i-n/2)) }
 
 // classWeights returns the weight of each class in the loss, nil for equal ones. Balanced weights are n/(k·count), as
 // scikit-learn computes them.

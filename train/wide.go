@@ -36,7 +36,7 @@ func (tr *Trainer) fitWide(ctx context.Context) error {
 			seen := slices.Concat(order[:from], order[to:])
 			d := newDual(m, m.WideOf(&set.Input, set.Targets.Classes, seen), set, tr.loss)
 			for c := range held {
-				d.descend(ctx, seen, tr.config.wideCost(c), tr.config.Seed)
+				d.descend(ctx, seen, tr.config.costOf(c, wideCosts), tr.config.Seed)
 				for _, i := range order[from:to] {
 					d.score(d.rows.Index[d.rows.Offsets[i]:d.rows.Offsets[i+1]], d.rows.Value[d.rows.Offsets[i]:d.rows.Offsets[i+1]])
 					copy(held[c][int(i)*k:], d.scores)
@@ -59,7 +59,7 @@ func (tr *Trainer) fitWide(ctx context.Context) error {
 	clear(all.w) // of a training that goes on, which finds the same again
 	clear(all.b)
 	for c := range best + 1 {
-		all.descend(ctx, order, tr.config.wideCost(c), tr.config.Seed)
+		all.descend(ctx, order, tr.config.costOf(c, wideCosts), tr.config.Seed)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -73,8 +73,6 @@ func (tr *Trainer) fitWide(ctx context.Context) error {
 	}
 	return nil
 }
-
-func (c *Config) wideCost(i int) float64 { cc := *c; cc.Epochs = wideCosts; return cc.cost(i) }
 
 // descend makes passes over the examples of order, each in another order, until little changes.
 func (d *dual) descend(ctx context.Context, order []int32, cost float64, seed uint64) {

@@ -24,46 +24,27 @@ func (a Activation) String() string { return activationNames[a] }
 // FromInput tells that the derivative is computed from the input of the function and not from its result.
 func (a Activation) FromInput() bool { return a >= GELU }
 
+// functionOf is the function of each activation but Identity.
+var functionOf = [...]function{ReLU: fnRelu, TanhAct: fnTanh, SigmoidAct: fnSigmoid, GELU: fnGelu, SiLU: fnSilu, GELUTanh: fnGeluTanh}
+
 // Apply computes dst = a(x); dst may be x.
 func (a Activation) Apply(dst, x []float32) {
-	switch a {
-	case ReLU:
-		Relu(dst, x)
-	case TanhAct:
-		Tanh(dst, x)
-	case SigmoidAct:
-		Sigmoid(dst, x)
-	case GELU:
-		Gelu(dst, x)
-	case SiLU:
-		Silu(dst, x)
-	case GELUTanh:
-		GeluTanh(dst, x)
-	default:
-		if len(x) > 0 && &dst[0] != &x[0] {
-			copy(dst, x)
-		}
+	if a != Identity {
+		functionOf[a].apply(dst, x)
+	} else if len(x) > 0 && &dst[0] != &x[0] {
+		copy(dst, x)
 	}
 }
 
 // Grad computes dx = dy·a'(x), given x where FromInput and else y = a(x); dx may be dy.
 func (a Activation) Grad(dx, dy, x, y []float32) {
-	switch a {
-	case ReLU:
-		ReluGrad(dx, dy, y)
-	case TanhAct:
-		TanhGrad(dx, dy, y)
-	case SigmoidAct:
-		SigmoidGrad(dx, dy, y)
-	case GELU:
-		GeluGrad(dx, dy, x)
-	case SiLU:
-		SiluGrad(dx, dy, x)
-	case GELUTanh:
-		GeluTanhGrad(dx, dy, x)
-	default:
-		if len(dy) > 0 && &dx[0] != &dy[0] {
-			copy(dx, dy)
-		}
+	v := y
+	if a.FromInput() {
+		v = x
+	}
+	if a != Identity {
+		functionOf[a].slope(dx, dy, v)
+	} else if len(dy) > 0 && &dx[0] != &dy[0] {
+		copy(dx, dy)
 	}
 }

@@ -79,29 +79,9 @@ func (t *tile) panels(n int, b, c *float32, ldc, acc int, bias *float32) {
 	}
 }
 
-// storeWhole brings the columns that count from a whole tile, of the given width, into C.
-func storeWhole(whole []float32, width, rows int, c []float32, ldc, cols int, acc bool) {
-	for r := range rows {
-		dst, src := c[r*ldc:r*ldc+cols], whole[r*width:r*width+cols]
-		if acc {
-			plainAdd(dst, src)
-		} else {
-			copy(dst, src)
-		}
-	}
-}
-
-// copyRows does copyPanels for the first of the rows, whose number it returns: those where whole panels can be read.
-func copyRows(l level, k, panels int, src []float32, stride, step, width int, dst []float32, size int) int {
-	reach := (panels-1)*step + width
-	if l == levelGo || len(src) < reach {
-		return 0
-	}
-	if stride > 0 {
-		k = min(k, (len(src)-reach)/stride+1)
-	}
+// copyRows does copyPanels where whole panels can be read.
+func copyRows(_ level, k, panels int, src []float32, stride, step, _ int, dst []float32, size int) {
 	packNEON(k, panels, &src[0], 4*stride, 4*step, &dst[0], 4*size)
-	return k
 }
 
 // transposeRows writes row c of src, stride apart, as column c of dst, whose rows lie width apart, for the first of k

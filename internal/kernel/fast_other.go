@@ -18,6 +18,6 @@ func (*PackedB) multiplyDots(_ int, _ []float32, _ int, _ []float32, _ int, _ bo
 func absMaxFast(level, []float32) (float32, int)                                    { return 0, 0 }
 func quantizeFast(level, []int8, []float32, float32) int                            { return 0 }
 
-func inPlace(level, int, int, int) bool                                      { return true }
-func copyRows(level, int, int, []float32, int, int, int, []float32, int) int { return 0 }
-func transposeRows(level, int, int, []float32, int, []float32, int) int      { return 0 }
+func inPlace(level, int, int, int) bool                                  { return true }
+func copyRows(level, int, int, []float32, int, int, int, []float32, int) {}
+func transposeRows(level, int, int, []float32, int, []float32, int) int  { return 0 }

@@ -45,14 +45,19 @@ func (p *PackedB) packInt8(k, n int, b []float32, rs, cs int) {
 		p.packDots(k, n, b, rs, cs)
 		return
 	}
-	p.k, p.n = k, n
 	p.ints, p.scales = make([]int8, n*k), make([]float32, n)
-	column := make([]float32, k)
-	for j := range n {
+	p.quantizeColumns(b, rs, cs, func(j int, ints []int8) { copy(p.ints[j*k:], ints) })
+}
+
+// quantizeColumns makes whole numbers of each column of B, keeps its scale, and has put lay them out.
+func (p *PackedB) quantizeColumns(b []float32, rs, cs int, put func(j int, ints []int8)) {
+	column, ints := make([]float32, p.k), make([]int8, p.k)
+	for j := range p.n {
 		for i := range column {
 			column[i] = b[i*rs+j*cs]
 		}
-		p.scales[j] = quantizeRow(p.level, p.ints[j*k:(j+1)*k], column)
+		p.scales[j] = quantizeRow(p.level, ints, column)
+		put(j, ints)
 	}
 }
 

@@ -27,17 +27,11 @@ func (p *PackedB) dotGroups(group int) int { return (p.k + group - 1) / group }
 
 // packDots quantises the columns of B.
 func (p *PackedB) packDots(k, n int, b []float32, rs, cs int) {
-	p.k, p.n = k, n
 	width, _, group, head := dotShape(p.level)
 	panels := (n + width - 1) / width
 	size := head + p.dotGroups(group)*width*group
 	p.ints, p.scales = make([]int8, panels*size), make([]float32, panels*width)
-	column, ints := make([]float32, k), make([]int8, k)
-	for j := range n {
-		for i := range column {
-			column[i] = b[i*rs+j*cs]
-		}
-		p.scales[j] = quantizeRow(p.level, ints, column)
+	p.quantizeColumns(b, rs, cs, func(j int, ints []int8) {
 		panel, c := p.ints[j/width*size:(j/width+1)*size], j%width
 		sum := int32(0)
 		for i, v := range ints {
@@ -47,7 +41,7 @@ func (p *PackedB) packDots(k, n int, b []float32, rs, cs int) {
 		if head > 0 {
 			*(*int32)(unsafe.Pointer(&panel[4*c])) = -128 * sum
 		}
-	}
+	})
 }
 
 // intRows are rows of A in whole numbers, with their scales.

@@ -35,19 +35,13 @@ func quantizeFast(l level, dst []int8, x []float32, inverse float32) int {
 // packDots quantises the columns of B.
 func (p *PackedB) packDots(k, n int, b []float32, rs, cs int) {
 	panels := (n + 7) / 8
-	p.k, p.n = k, n
 	p.ints, p.scales = make([]int8, panels*fours(k)*32), make([]float32, panels*8)
-	column, ints := make([]float32, k), make([]int8, k)
-	for j := range n {
-		for i := range column {
-			column[i] = b[i*rs+j*cs]
-		}
-		p.scales[j] = QuantizeRow(ints, column)
+	p.quantizeColumns(b, rs, cs, func(j int, ints []int8) {
 		at := j/8*fours(k)*32 + j%8*4
 		for i, v := range ints {
 			p.ints[at+i/4*32+i%4] = v
 		}
-	}
+	})
 }
 
 // intRows are rows of A in whole numbers, with their scales.

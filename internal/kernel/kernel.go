@@ -4,7 +4,7 @@
 // instruction sets of amd64 (AVX2 with FMA, AVX-512, its dot products of int8, called VNNI, and the tiles of AMX) and of
 // arm64 (NEON). The variant is chosen once when the program starts, by what the processor has and after a small test
 // against the plain twin (choose.go); XIAOYU_KERNEL=go, avx2, avx512, vnni, amx or neon chooses another, and the build tag noasm
-// leaves the assembly out. The assembly is written by the programs in gen:
+// leaves the assembly out. The assembly is written by the programs in gen (go generate).
 //
 // The functions run in the calling goroutine and allocate nothing; whoever calls them splits the work. They check
 // lengths and panic on slices that are too short, which only a faulty caller can cause.

@@ -125,8 +125,14 @@ func alignedFloats(x []float32, n int) []float32 {
 // copyPanels copies k rows of n numbers, stride apart, into panels of step columns, whose rows lie width apart, and which
 // lie size apart.
 func copyPanels(l level, k, n int, src []float32, stride, step, width int, dst []float32, size int) {
-	panels := (n + step - 1) / step
-	for i := copyRows(l, k, panels, src, stride, step, width, dst, size); i < k; i++ {
+	panels, whole := (n+step-1)/step, 0
+	if reach := (panels-1)*step + width; l != levelGo && len(src) >= reach { // assembly reads whole panels of a row
+		if whole = k; stride > 0 {
+			whole = min(k, (len(src)-reach)/stride+1)
+		}
+		copyRows(l, whole, panels, src, stride, step, width, dst, size)
+	}
+	for i := whole; i < k; i++ {
 		for j := range panels {
 			first, cols := j*step, min(step, n-j*step)
 			copy(dst[j*size+i*width:][:cols], src[i*stride+first:][:cols])

@@ -67,16 +67,8 @@ func (t *tile) options(at int) (acc int, bias *float32) {
 	return acc, bias
 }
 
-// copyRows does copyPanels for the first of the rows, whose number it returns: those where whole vectors can be read.
-// The panels are one or two vectors wide.
-func copyRows(l level, k, panels int, src []float32, stride, step, width int, dst []float32, size int) int {
-	reach := (panels-1)*step + width
-	if l == levelGo || len(src) < reach {
-		return 0
-	}
-	if stride > 0 {
-		k = min(k, (len(src)-reach)/stride+1)
-	}
+// copyRows does copyPanels where whole panels can be read; they are one or two vectors wide.
+func copyRows(l level, k, panels int, src []float32, stride, step, width int, dst []float32, size int) {
 	switch {
 	case l >= levelAVX512 && width == 32:
 		packAVX512(k, panels, &src[0], 4*stride, 4*step, &dst[0], 4*size)
@@ -87,7 +79,6 @@ func copyRows(l level, k, panels int, src []float32, stride, step, width int, ds
 	default:
 		packNarrowAVX2(k, panels, &src[0], 4*stride, 4*step, &dst[0], 4*size)
 	}
-	return k
 }
 
 // transposeRows writes row c of src, stride apart, as column c of dst, whose rows lie width apart, for the first

@@ -331,14 +331,7 @@ func (t *tileRows32) narrow(kb int) {
 
 // storeEdge moves the last columns of C, from first on, from where whole tiles were stored.
 func (t *tileRows32) storeEdge(first, cols, width int) {
-	for r := range t.m {
-		dst, src := t.c[r*t.ldc+first:][:cols], t.s.edge[r*width:][:cols]
-		if t.e.Accumulate {
-			plainAdd(dst, src)
-		} else {
-			copy(dst, src)
-		}
-	}
+	storeWhole(t.s.edge[:], width, t.m, t.c[first:], t.ldc, cols, t.e.Accumulate)
 }
 
 func flag(b bool) int {

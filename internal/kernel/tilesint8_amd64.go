@@ -9,17 +9,12 @@ func (p *PackedB) packInt8Tiles(b []float32, rs, cs int) {
 	size := p.kBlocks() * tileBlock
 	clear(p.tiles)
 	p.scales = make([]float32, (p.n+63)/64*64)
-	column, ints := make([]float32, p.k), make([]int8, p.k)
-	for j := range p.n {
-		for i := range column {
-			column[i] = b[i*rs+j*cs]
-		}
-		p.scales[j] = quantizeRow(p.level, ints, column)
+	p.quantizeColumns(b, rs, cs, func(j int, ints []int8) {
 		tile := p.tiles[j/32*size+j%32/16*1024+j%16*4:]
 		for i, v := range ints {
 			tile[i/64*tileBlock+i%64/4*64+i%4] = byte(v)
 		}
-	}
+	})
 }
 
 // findScales finds those of rows of A.

@@ -118,3 +118,15 @@ type tile struct {
 	acc       bool
 	bias      []float32
 }
+
+// storeWhole brings the columns that count from a whole tile, of the given width, into C.
+func storeWhole(whole []float32, width, rows int, c []float32, ldc, cols int, acc bool) {
+	for r := range rows {
+		dst, src := c[r*ldc:r*ldc+cols], whole[r*width:r*width+cols]
+		if acc {
+			plainAdd(dst, src)
+		} else {
+			copy(dst, src)
+		}
+	}
+}

@@ -72,14 +72,7 @@ blocks at dst; tail says which numbers of the last block count.`,
 	take("m", RAX)
 	MOVQ(RAX, unscaled)
 	MOVQ(cAt, rowAt)
-	MOVQ(now, RAX)
-	IMULQ(R9, RAX)
-	ADDQ(RAX, arg("src"))
-	MOVQ(now, RAX)
-	SHLQ(U8(2), RAX)
-	ADDQ(RAX, arg("inverses"))
-	SHLQ(U8(4), RAX)
-	ADDQ(RAX, arg("dst"))
+	passShare(now, R9)
 	ADDQ(I32(128), cAt)
 	DECQ(arg("panels"))
 	JNZ(LabelRef("panel"))
@@ -92,6 +85,18 @@ blocks at dst; tail says which numbers of the last block count.`,
 	tilerelease()
 	VZEROUPPER()
 	RET()
+}
+
+// passShare goes on behind the rows that were quantised, which lie lda bytes apart.
+func passShare(now, lda Physical) {
+	MOVQ(now, RAX)
+	IMULQ(lda, RAX)
+	ADDQ(RAX, arg("src"))
+	MOVQ(now, RAX)
+	SHLQ(U8(2), RAX)
+	ADDQ(RAX, arg("inverses"))
+	SHLQ(U8(4), RAX)
+	ADDQ(RAX, arg("dst"))
 }
 
 // quantizeShare turns a block of the rows whose turn it is into whole numbers.
