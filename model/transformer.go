@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
@@ -17,6 +18,7 @@ type transformer struct {
 	positions  *nn.Param // [max_tokens, hidden]
 	layers     []encoderLayer
 	norm       norm
+	params     *nn.Params
 }
 
 type encoderLayer struct {
@@ -45,6 +47,7 @@ func newTransformer(c *Config, in inputs) Network {
 
 func (m *transformer) declare(ps *nn.Params) shape {
 	c := m.config
+	m.params = ps
 	if width := m.inputs.declare(ps); width != c.Hidden {
 		m.project = ps.Add("project.weight", nn.Xavier, c.Hidden, width)
 	}
@@ -69,11 +72,36 @@ func (m *transformer) declare(ps *nn.Params) shape {
 		})
 	}
 	m.norm = newNorm(ps, "norm", h)
+	m.number(ps)
 	return shape{width: h}
 }
 
+// number tells each weight its layer; the last norm goes with the highest.
+func (m *transformer) number(ps *nn.Params) {
+	for _, p := range ps.All() {
+		var layer int
+		switch _, err := fmt.Sscanf(p.Name, "layers.%d.", &layer); {
+		case err == nil:
+			p.Layer = m.layerNumber(layer)
+		case strings.HasPrefix(p.Name, "norm."):
+			p.Layer = m.layerNumber(len(m.layers) - 1)
+		default:
+			p.Layer = 1
+		}
+	}
+}
+
+// layerNumber is the nn.Param.Layer of layer i.
+func (m *transformer) layerNumber(i int) int {
+	if m.config.ShareLayers {
+		return 2
+	}
+	return i + 2
+}
+
 func (m *transformer) Forward(t *nn.Tape, in *Input) Hidden {
-	c := m.config
+	c, lowest := m.config, m.params.Lowest()
+	t.Still(lowest > 1)
 	x := m.forward(t, in) // [tokens, dim]
 	if m.project != nil {
 		x = t.Linear(x, m.project, nil, nn.Identity)
@@ -81,7 +109,8 @@ func (m *transformer) Forward(t *nn.Tape, in *Input) Hidden {
 	offsets := in.Tokens.Offsets
 	drop := float32(c.Dropout)
 	x = t.Add(x, t.Embedding(m.positions, t.Positions(offsets))) // [tokens, hidden]
-	for _, l := range m.layers {
+	for i, l := range m.layers {
+		t.Still(m.layerNumber(i) < lowest)
 		begin := t.Mark()
 		qkv := t.Linear(l.norm1.forward(t, x), l.qkv, l.bQKV, nn.Identity)
 		x = t.LinearAdd(x, t.Attention(qkv, offsets, c.Heads), l.out, l.bOut, drop)
@@ -89,7 +118,9 @@ func (m *transformer) Forward(t *nn.Tape, in *Input) Hidden {
 		x = t.LinearAdd(x, up, l.down, l.bDown, drop)
 		t.Rewind(begin) // x has the memory it had
 	}
+	t.Still(m.layerNumber(c.Layers-1) < lowest)
 	x = m.norm.forward(t, x)
+	t.Still(false)
 	if c.Head == TokensHead {
 		return Hidden{Dense: x}
 	}

@@ -29,7 +29,7 @@ var networks = map[string]network{
 	},
 	"mean pool": func(*Params) func(*Tape, *Var, []int32) *Var {
 		return func(t *Tape, x *Var, o []int32) *Var {
-			return t.Concat(t.Pool(x, o, MeanPool), t.Pool(x, o, MaxPool), t.Pool(x, o, LastPool))
+			return t.Concat(t.Pool(x, o, MeanPool), t.Pool(x, o, MaxPool), t.Pool(x, o, LastPool), t.Pool(x, o, FirstPool), t.Pool(x, o, RootMeanPool))
 		}
 	},
 	"dropout": func(*Params) func(*Tape, *Var, []int32) *Var {

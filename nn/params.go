@@ -18,6 +18,8 @@ type Param struct {
 	Frozen bool      // not trained
 	Still  int       // of a table: the first rows that are not trained
 	Decay  bool      // weight decay applies: true for matrices, false for biases, norms and embeddings
+	Rate   float32   // its learning rate, relative to the training's; 0 is 1
+	Layer  int       // in a deep network: 1 for embeddings, from 2 on for layers, the lowest first; 0 for heads and for networks without layers
 
 	init   Init
 	sparse bool
@@ -95,6 +97,26 @@ func (ps *Params) Count() int {
 	return n
 }
 
+// Layers returns the highest Param.Layer.
+func (ps *Params) Layers() int {
+	top := 0
+	for _, p := range ps.list {
+		top = max(top, p.Layer)
+	}
+	return top
+}
+
+// Lowest returns the lowest Param.Layer of which something is trained; above all layers where nothing is.
+func (ps *Params) Lowest() int {
+	lowest := math.MaxInt
+	for _, p := range ps.list {
+		if p.Layer > 0 && !p.Frozen {
+			lowest = min(lowest, p.Layer)
+		}
+	}
+	return lowest
+}
+
 // Dense returns the number of weights that take part in every pass, which tables' do not.
 func (ps *Params) Dense() int {
 	n := 0
@@ -114,15 +136,21 @@ func (ps *Params) Allocate(seed uint64) {
 	for _, p := range ps.list {
 		p.Data = ps.data[at : at+p.Size() : at+p.Size()]
 		at += p.Size()
-		state := seed
-		for _, c := range []byte(p.Name) {
-			state = mix(state ^ uint64(c))
-		}
-		p.init(p.Data, p.Shape, func() float64 {
-			state = mix(state)
-			return float64(state>>11) / (1 << 53)
-		})
+		ps.Draw(p, seed)
 	}
+}
+
+// Draw gives one parameter fresh weights, those that Allocate would give it.
+func (ps *Params) Draw(p *Param, seed uint64) {
+	clear(p.Data)
+	state := seed
+	for _, c := range []byte(p.Name) {
+		state = mix(state ^ uint64(c))
+	}
+	p.init(p.Data, p.Shape, func() float64 {
+		state = mix(state)
+		return float64(state>>11) / (1 << 53)
+	})
 }
 
 // Bind uses data, which may be read-only memory of a mapped file, as the weights of the named parameter.

@@ -14,11 +14,13 @@ const (
 	MeanPool Pooling = iota
 	MaxPool
 	LastPool // the last row; for recurrent layers, use the final states instead (Recurrent)
+	FirstPool
+	RootMeanPool // the sum over the square root of the length
 )
 
-var poolingNames = [...]string{"mean", "max", "last"}
+var poolingNames = [...]string{"mean", "max", "last", "first", "root_mean"}
 
-// ParsePooling returns the pooling of that name: mean, max or last.
+// ParsePooling returns the pooling of that name: mean, max, last, first or root_mean.
 func ParsePooling(name string) (Pooling, error) {
 	for i, n := range poolingNames {
 		if n == name {
@@ -46,6 +48,14 @@ func (t *Tape) Pool(x *Var, offsets []int32, how Pooling) *Var {
 	return y
 }
 
+// share is what each of n rows contributes to a mean.
+func (p Pooling) share(n int) float32 {
+	if p == RootMeanPool {
+		return float32(1 / math.Sqrt(float64(n)))
+	}
+	return 1 / float32(n)
+}
+
 func poolRows(dst []float32, x *Var, from, to int, how Pooling, arg []int32, at int) {
 	clear(dst)
 	if from == to {
@@ -57,11 +67,13 @@ func poolRows(dst []float32, x *Var, from, to int, how Pooling, arg []int32, at 
 		return
 	}
 	switch how {
-	case MeanPool:
+	case MeanPool, RootMeanPool:
 		kernel.AddColumns(dst, x.Data[from*x.Cols:], to-from, x.Cols, x.Cols)
-		kernel.Scale(1/float32(to-from), dst)
+		kernel.Scale(how.share(to-from), dst)
 	case LastPool:
 		copy(dst, x.Row(to-1))
+	case FirstPool:
+		copy(dst, x.Row(from))
 	case MaxPool:
 		arg := arg[at : at+len(dst)]
 		for c := range dst {
@@ -81,12 +93,14 @@ func poolBackward(x, y *Var, offsets []int32, how Pooling, arg []int32) {
 		}
 		dy := y.Grad[s*dim : (s+1)*dim]
 		switch how {
-		case MeanPool:
+		case MeanPool, RootMeanPool:
 			for i := from; i < to; i++ {
-				kernel.Axpy(1/float32(to-from), dy, dx[i*dim:(i+1)*dim])
+				kernel.Axpy(how.share(to-from), dy, dx[i*dim:(i+1)*dim])
 			}
 		case LastPool:
 			kernel.Add(dx[(to-1)*dim:to*dim], dy)
+		case FirstPool:
+			kernel.Add(dx[from*dim:(from+1)*dim], dy)
 		case MaxPool:
 			for c, g := range dy {
 				dx[int(arg[s*dim+c])*dim+c] += g

@@ -95,6 +95,7 @@ type Tape struct {
 	arena     tensor.Arena
 	pool      *parallel.Pool
 	mode      Mode
+	still     bool
 	seed      uint64 // of dropout, for this step
 	streams   uint64 // dropout masks drawn in this step
 	nodes     []node
@@ -125,7 +126,7 @@ func (t *Tape) Use(pool *parallel.Pool) { t.pool = pool }
 // seed and step alone, so that a resumed training draws the same.
 func (t *Tape) Begin(mode Mode, seed uint64, step int) {
 	t.arena.Reset()
-	t.mode = mode
+	t.mode, t.still = mode, false
 	t.seed = mix(seed ^ mix(uint64(step)))
 	t.streams = 0
 	clear(t.nodes)
@@ -186,7 +187,7 @@ func (t *Tape) Input(data []float32, rows, cols int) *Var {
 // Bytes returns the scratch memory that the tape holds.
 func (t *Tape) Bytes() int64 { return t.arena.Bytes() + t.gradients.bytes() }
 
-func (t *Tape) training() bool { return t.mode == Training }
+func (t *Tape) training() bool { return t.mode == Training && !t.still }
 
 // record remembers how to propagate gradients through the operation that made y, and perhaps a second result.
 func (t *Tape) record(y, second *Var, backward func()) {
@@ -220,6 +221,10 @@ func (t *Tape) Rewind(m tensor.Mark) {
 		t.arena.Rewind(m)
 	}
 }
+
+// Still makes what follows work as in inference, also while training, until it is called with false: nothing is
+// recorded, and no gradient flows below. It is for the part of a network of which nothing is trained.
+func (t *Tape) Still(on bool) { t.still = on }
 
 // Ints returns a copy of x that lives until the next Begin.
 func (t *Tape) Ints(x []int32) []int32 {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -50,12 +51,13 @@ func (a *adam) State() map[string][]float32 {
 
 func (a *adam) Step(pool *parallel.Pool, step int, rate float64) {
 	base := kernel.AdamW{
-		LR: float32(rate), Beta1: beta1, Beta2: beta2, Eps: epsilon,
+		Beta1: beta1, Beta2: beta2, Eps: epsilon,
 		Correction1: float32(1 - math.Pow(beta1, float64(step+1))),
 		Correction2: float32(1 - math.Pow(beta2, float64(step+1))),
 	}
 	each(a.params, pool, func(p *nn.Param, at, lo, hi int) {
 		k := base
+		k.LR = float32(rate) * relative(p)
 		g := p.Grad[lo:hi]
 		if p.Decay && a.decay > 0 {
 			if a.decoupled {
@@ -86,9 +88,12 @@ func (s *sgd) Step(pool *parallel.Pool, _ int, rate float64) {
 		}
 		kernel.Scale(s.momentum, v)
 		kernel.Add(v, g)
-		kernel.Axpy(-float32(rate), v, p.Data[lo:hi])
+		kernel.Axpy(-float32(rate)*relative(p), v, p.Data[lo:hi])
 	})
 }
+
+// relative is p's learning rate as a multiple of the training's.
+func relative(p *nn.Param) float32 { return cmp.Or(p.Rate, 1) }
 
 // each calls update for ranges [lo, hi) of every trained parameter's weights that have a gradient; at is where the
 // parameter begins among all weights.

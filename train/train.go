@@ -77,6 +77,7 @@ type Epoch struct {
 // Trainer is a training in progress.
 type Trainer struct {
 	model     *model.Model
+	layers    *layered
 	config    Config
 	train     *Set
 	valid     *Set
@@ -119,8 +120,12 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 			return nil, fmt.Errorf("training: %w", err)
 		}
 	}
+	layers, err := newLayered(m, &c)
+	if err != nil {
+		return nil, err
+	}
 	m.Params.AllocateGradients()
-	tr := &Trainer{model: m, config: c, train: train, valid: valid, pool: parallel.New(c.Threads)}
+	tr := &Trainer{layers: layers, model: m, config: c, train: train, valid: valid, pool: parallel.New(c.Threads)}
 	tr.tape = nn.NewTape(tr.pool)
 	if c.Precision == "bf16" {
 		tr.tape.Precision = nn.BF16
@@ -221,6 +226,8 @@ func (tr *Trainer) step() (*Step, error) {
 		return tr.dualStep(), nil
 	}
 	m, s := tr.model, &tr.state
+	steps := tr.StepsPerEpoch() * tr.config.Epochs
+	tr.layers.begin(s.Step, steps)
 	m.Params.ZeroGradients()
 	value, tokens, batches := 0.0, 0, 0
 	for range max(tr.config.Accumulate, 1) {
@@ -245,7 +252,6 @@ func (tr *Trainer) step() (*Step, error) {
 	}
 	norm := g.norm(tr.pool)
 	g.clip(tr.pool, norm, tr.config.Clip)
-	steps := tr.StepsPerEpoch() * tr.config.Epochs
 	rate := tr.config.rate(s.Step, steps)
 	if tr.fixedRate > 0 {
 		rate = tr.fixedRate

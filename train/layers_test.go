@@ -1,0 +1,174 @@
+package train
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/xiaoyu-slm/xiaoyu/model"
+)
+
+// deep builds a transformer of three layers (nn.Param.Layer 2 to 4) and a training of one epoch.
+func deep(t *testing.T, set func(c *Config)) (*Trainer, *model.Model, error) {
+	t.Helper()
+	small, train, valid, _ := build(t, "transformer")
+	shape := small.Config
+	shape.Layers = 3
+	m, err := model.New(shape, small.Clean, small.Tokenizer, small.Labels, 7, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config()
+	c.Epochs, c.Schedule, c.Warmup, c.WeightDecay = 1, "constant", 0, 0
+	set(&c)
+	tr, err := New(m, train, valid, c)
+	return tr, m, err
+}
+
+// moved returns by layer how far the weights have gone from start: the largest change of one.
+func moved(m *model.Model, start []float32) map[int]float64 {
+	far := map[int]float64{}
+	at := 0
+	for _, p := range m.Params.All() {
+		for i, w := range p.Data {
+			far[p.Layer] = max(far[p.Layer], math.Abs(float64(w-start[at+i])))
+		}
+		at += p.Size()
+	}
+	return far
+}
+
+func TestFrozenLayersKeepTheirWeights(t *testing.T) {
+	for freeze, still := range map[string][]int{"none": nil, "embeddings": {1}, "0": {1}, "2": {1, 2, 3}, "all": {1, 2, 3, 4}} {
+		tr, m, err := deep(t, func(c *Config) { c.Freeze = freeze })
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := slices.Clone(m.Params.Values())
+		run(t, tr, nil)
+		far := moved(m, start)
+		for layer := range 5 {
+			if frozen := slices.Contains(still, layer); frozen != (far[layer] == 0) {
+				t.Errorf("freeze %s: layer %d moved by %g", freeze, layer, far[layer])
+			}
+		}
+	}
+}
+
+// TestFreezingChangesNoGradientAbove compares the first step's gradients of what learns with those without freezing.
+func TestFreezingChangesNoGradientAbove(t *testing.T) {
+	gradients := func(freeze string) map[string][]float32 {
+		tr, m, err := deep(t, func(c *Config) { c.Freeze = freeze })
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Config.Dropout, m.Config.EmbedDropout = 0, 0
+		run(t, tr, func(e Event) bool { return true })
+		out := map[string][]float32{}
+		for _, p := range m.Params.All() {
+			if !p.Frozen {
+				out[p.Name] = slices.Clone(p.Grad)
+			}
+		}
+		return out
+	}
+	all, above := gradients("none"), gradients("2")
+	compared := 0
+	for name, grad := range above {
+		for i, g := range grad {
+			// The norm that they are clipped by is that of what learns: compare directions.
+			if want := all[name][i]; (g > 1e-6) != (want > 1e-6) && math.Abs(float64(want)) > 1e-5 {
+				t.Fatalf("%s[%d]: gradient %g, %g without freezing", name, i, g, want)
+			}
+		}
+		compared += len(grad)
+	}
+	if compared < 100 {
+		t.Fatalf("only %d gradients were compared", compared)
+	}
+}
+
+func TestLayersLearnAtTheirOwnRate(t *testing.T) {
+	tr, m, err := deep(t, func(c *Config) { c.LayerDecay, c.HeadRate, c.LearningRate = 0.1, 10, 0.001 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := slices.Clone(m.Params.Values())
+	run(t, tr, func(e Event) bool { return true }) // Adam's first step is the rate, wherever there is a gradient
+	far := moved(m, start)
+	for layer, want := range map[int]float64{0: 1e-2, 4: 1e-3, 3: 1e-4, 2: 1e-5, 1: 1e-6} {
+		if math.Abs(far[layer]/want-1) > 0.1 {
+			t.Errorf("layer %d moved by %g in the first step, expected %g", layer, far[layer], want)
+		}
+	}
+}
+
+func TestLayersThawFromTheTop(t *testing.T) {
+	tr, m, err := deep(t, func(c *Config) { c.Unfreeze = 0.8 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := slices.Clone(m.Params.Values())
+	first := map[int]int{} // layer → step in which it moved first
+	run(t, tr, func(e Event) bool {
+		if e.Step != nil {
+			for layer, far := range moved(m, start) {
+				if _, seen := first[layer]; !seen && far > 0 {
+					first[layer] = e.Step.Step
+				}
+			}
+		}
+		return false
+	})
+	steps := float64(tr.StepsPerEpoch())
+	for layer := range 5 {
+		want := 1
+		if layer > 0 {
+			want = 1 + int(math.Ceil(0.8*steps*float64(5-layer)/4))
+		}
+		if first[layer] != want {
+			t.Errorf("layer %d learns from step %d on, expected %d of %g", layer, first[layer], want, steps)
+		}
+	}
+}
+
+func TestTheHighestLayersBeginAnew(t *testing.T) {
+	_, m, err := deep(t, func(*Config) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := slices.Clone(m.Params.Values())
+	for _, p := range m.Params.All() {
+		for i := range p.Data {
+			p.Data[i]++
+		}
+	}
+	if _, err := newLayered(m, &Config{Reinit: 2, Seed: 7}); err != nil { // 7 is the seed of the fresh weights
+		t.Fatal(err)
+	}
+	for layer, far := range moved(m, start) {
+		if fresh := layer >= 3; fresh != (far == 0) {
+			t.Errorf("layer %d differs from fresh weights by %g", layer, far)
+		}
+	}
+}
+
+func TestLayersThatAreNotThereAreNamed(t *testing.T) {
+	for want, set := range map[string]func(c *Config){
+		`train.freeze: "9"`:  func(c *Config) { c.Freeze = "9" },
+		`train.freeze: "x"`:  func(c *Config) { c.Freeze = "x" },
+		`train.reinit: 4`:    func(c *Config) { c.Reinit = 4 },
+		`train.freeze: "-1"`: func(c *Config) { c.Freeze = "-1" },
+	} {
+		if _, _, err := deep(t, set); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("expected an error with %s, got %v", want, err)
+		}
+	}
+	m, train, valid, _ := build(t, "cnn")
+	c := config()
+	c.LayerDecay = 0.5
+	if _, err := New(m, train, valid, c); err == nil || !strings.Contains(err.Error(), "has no layers") {
+		t.Errorf("layer_decay of a cnn: %v", err)
+	}
+}
