@@ -104,6 +104,15 @@ func TestReadTables(t *testing.T) {
 	}
 }
 
+func TestPlainTextIsReadLineByLine(t *testing.T) {
+	c := columns()
+	c.Format = "lines"
+	examples, err := read(t, write(t, "a.txt", []byte("\ufeff{好},1\r\n\n text,label \n")), c)
+	if got, want := summary(examples), "1:{好},1= / 2:= / 3: text,label ="; err != nil || got != want {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+}
+
 func TestReadJSONLines(t *testing.T) {
 	content := `{"text": "好", "label": 1, "meta": {"stars": 5}}
 

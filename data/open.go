@@ -85,6 +85,8 @@ func (r *Reader) openText(in *bufio.Reader) error {
 		r.records, err = newDocument(r, string(sample))
 	case "conll":
 		r.records, err = newConll(r, sample)
+	case "lines":
+		r.records, err = &plainLines{lines{r: r}}, nil
 	default:
 		r.records, err = newTable(r, sample)
 	}
@@ -135,7 +137,7 @@ func (r *Reader) openFile() (io.Reader, error) {
 // textFormat decides what a text file is: by what was asked for, by its first characters, by its name.
 func (r *Reader) textFormat(sample []byte) string {
 	switch f := r.columns.Format; f {
-	case "csv", "conll", "jsonl", "json":
+	case "csv", "conll", "jsonl", "json", "lines":
 		return f
 	}
 	start := bytes.TrimSpace(sample)

@@ -215,6 +215,8 @@ func (r *Reader) Format() string {
 		return "json"
 	case *conll:
 		return "conll"
+	case *plainLines:
+		return "lines"
 	case *parquetReader:
 		return "parquet"
 	case *table:

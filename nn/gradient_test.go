@@ -79,6 +79,15 @@ var networks = map[string]network{
 		bags := &tensor.Packed{IDs: []int32{0, 3, 3, 1, 2, 0, 1}, Offsets: []int32{0, 3, 3, 4, 7}}
 		return func(t *Tape, _ *Var, _ []int32) *Var { return t.EmbeddingSum(table, bags, 0.4) }
 	},
+	"gather": func(*Params) func(*Tape, *Var, []int32) *Var {
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.Gather(x, []int32{13, 2, 2, 0}) }
+	},
+	"vocabulary loss": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w, b := ps.Add("w", Uniform(1), 9, 5), ps.Add("b", Uniform(1), 9)
+		return func(t *Tape, x *Var, _ []int32) *Var {
+			return t.VocabularyLoss(t.Gather(x, []int32{1, 8, 4}), w, b, []int32{7, 0, 7})
+		}
+	},
 	"crf": func(ps *Params) func(*Tape, *Var, []int32) *Var {
 		c := NewCRF(ps, "crf", 5)
 		tags := []int32{0, 2, 2, 4, 1, 3, 3, 0, 1, 2, 4, 4, 1, 0}

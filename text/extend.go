@@ -56,3 +56,23 @@ func (t *Tokenizer) Extended(words []string) (*Tokenizer, error) {
 	}
 	return longer, nil
 }
+
+// WithSpecial returns a tokenizer that has special tokens behind those of t, such as the [MASK] of a masked language
+// model; what t has already stays. A text that spells one means it: see Literal.
+func (t *Tokenizer) WithSpecial(tokens ...string) (*Tokenizer, error) {
+	w := t.Literal()
+	var list []AddedToken
+	if t.added != nil {
+		list = slices.Clone(t.added.list)
+	}
+	next := int32(t.VocabSize())
+	for _, token := range tokens {
+		if _, ok := t.ID(token); !ok {
+			list = append(list, AddedToken{ID: next, Content: token, Special: true})
+			next++
+		}
+	}
+	var err error
+	w.added, err = newAddedTokens(list, w, false)
+	return w, err
+}

@@ -18,6 +18,45 @@ func cutTokens(t *Tokenizer, s string) string {
 	return strings.Join(list, "|")
 }
 
+func TestSpecialTokensAreAddedBehindTheVocabulary(t *testing.T) {
+	texts := slices.Repeat([]string{"房间很干净", "the rooms are clean"}, 3)
+	for _, kind := range []string{"char", "word", "whole", "wordpiece", "bpe", "unigram"} {
+		plain, err := Train(context.Background(), slices.Values(texts), Config{Kind: kind, Lowercase: true, NFKC: true, MinFrequency: 1, VocabSize: 400}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := plain.MaskID(); ok {
+			t.Errorf("%s: a fresh tokenizer has a mask", kind)
+		}
+		tok, err := plain.WithSpecial(Mask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, ok := tok.MaskID()
+		if !ok || int(id) != plain.VocabSize() || tok.VocabSize() != plain.VocabSize()+1 {
+			t.Errorf("%s: the mask is %d, %v of %d tokens", kind, id, ok, tok.VocabSize())
+		}
+		again, err := tok.WithSpecial(Mask)
+		if err != nil || again.VocabSize() != tok.VocabSize() {
+			t.Errorf("%s: added twice: %v", kind, err)
+		}
+		data, err := tok.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tok, err = Read(data); err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+		const s = "房间很[MASK]净"
+		if got := tok.Encode(s).IDs; !slices.Contains(got, id) {
+			t.Errorf("%s: %v has no mask", kind, got)
+		}
+		if got, want := tok.Literal().Encode(s).IDs, plain.Encode(s).IDs; !slices.Equal(got, want) {
+			t.Errorf("%s: taken literally %v, want %v", kind, got, want)
+		}
+	}
+}
+
 func TestWordTokenizersKeepTheWordsOfADictionary(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "words.txt")
 	if err := os.WriteFile(path, []byte("研究生命\nＡ股龙头\n从未见过的词\nC++\nopen\n起源论 5 n\n"), 0o644); err != nil {

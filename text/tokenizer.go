@@ -107,6 +107,7 @@ type Tokenizer struct {
 const (
 	Pad     = "[PAD]"
 	Unknown = "[UNK]"
+	Mask    = "[MASK]" // only of tokenizers for masked language models, see Tokenizer.WithSpecial
 )
 
 // Encode returns the tokens of s, without special tokens.
@@ -281,6 +282,16 @@ func (t *Tokenizer) PadID() int32 {
 		}
 	}
 	return 0
+}
+
+// MaskID returns the number of the token that stands for what a masked language model has to guess.
+func (t *Tokenizer) MaskID() (id int32, ok bool) {
+	for _, mask := range []string{Mask, "<mask>"} {
+		if id, ok = t.ID(mask); ok {
+			return id, true
+		}
+	}
+	return -1, false
 }
 
 // Cut keeps the first n tokens.

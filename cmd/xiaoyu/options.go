@@ -28,7 +28,7 @@ func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
 	}
 	flags.StringVar(&f.pair, "pair", "", "column of a second text, for tasks on pairs of texts")
 	flags.StringVar(&f.encoding, "encoding", "", "encoding of the file, if detection errs: utf-8, gb18030, big5, utf-16le, utf-16be, windows-1252")
-	flags.StringVar(&f.format, "data-format", "", "what the file is, if detection errs: csv, jsonl, json, xlsx, parquet, conll or folder")
+	flags.StringVar(&f.format, "data-format", "", "what the file is, if detection errs: csv, jsonl, json, xlsx, parquet, conll, lines or folder")
 	flags.StringVar(&f.part, "part", "", "what to read of several: a sheet, by name or number; the path of a list in JSON; a file in an archive")
 	flags.StringVar(&f.delimiter, "delimiter", "", "character between columns, if detection errs; tab for a tab")
 	flags.StringVar(&f.quotes, "quotes", "", "no: quotation marks in a table are characters like others; yes: they group")
