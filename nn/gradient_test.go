@@ -52,6 +52,47 @@ var networks = map[string]network{
 		w, b := ps.Add("w", Uniform(1), 5), ps.Add("b", Uniform(0.5), 5)
 		return func(t *Tape, x *Var, _ []int32) *Var { return t.LayerNorm(x, w, b, 1e-5) }
 	},
+	"layer norm without bias": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w := ps.Add("w", Uniform(1), 5)
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.LayerNorm(x, w, nil, 1e-5) }
+	},
+	"rms norm": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w := ps.Add("w", Uniform(1), 5)
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.RMSNorm(x, w, 1e-5) }
+	},
+	"norm of heads": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w := ps.Add("w", Uniform(1), 2)
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.NormHeads(t.Activate(x, Tanh), 1, 2, 2, w, 1e-3) }
+	},
+	"rotary": func(*Params) func(*Tape, *Var, []int32) *Var {
+		return func(t *Tape, x *Var, o []int32) *Var {
+			places := t.Positions(o)
+			halves := t.Rotate(t.Activate(x, Tanh), places, 0, 1, 5, Rotary{Frequencies: []float32{1, 0.3}})
+			pairs := t.Rotate(t.Activate(x, Tanh), places, 1, 2, 2, Rotary{Frequencies: []float32{0.7}, Interleaved: true})
+			return t.Concat(halves, pairs)
+		}
+	},
+	"gate": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w := ps.Add("w", Xavier, 6, 5)
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.Gate(t.Linear(x, w, nil, Identity), GELU) }
+	},
+	"attention, causal, fewer heads of keys": attending(8, Attention{Heads: 4, KeyHeads: 2, Size: 1, Causal: true}),
+	"attention, near, some dropped":          attending(12, Attention{Heads: 2, Size: 2, Window: 1, Dropout: 0.3, Scale: 0.9}),
+	"attention, biased by distance": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w, bias := ps.Add("w", Xavier, 12, 5), ps.Add("bias", Uniform(1), 3, 2)
+		form := Attention{Heads: 2, Size: 2, Bias: bias, Bucket: func(d int) int { return min(max(d, -1), 1) + 1 }}
+		return func(t *Tape, x *Var, o []int32) *Var { return t.Attend(t.Linear(x, w, nil, Identity), o, form) }
+	},
+	"attention, disentangled": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w, relative := ps.Add("w", Xavier, 12, 5), ps.Add("relative", Uniform(1), 8, 3)
+		positions := []float32{1, 2, 3, -1, 0.5, 1, 0, 1, -2, 1, 1, 1}
+		form := Attention{Heads: 2, Size: 2, Scale: 0.4, ToKey: true, ToQuery: true, Position: func(d int) int { return min(max(d, -2), 1) + 2 }}
+		return func(t *Tape, x *Var, o []int32) *Var {
+			form := form
+			form.Relative = t.Linear(t.Input(positions, 4, 3), relative, nil, Identity)
+			return t.Attend(t.Linear(x, w, nil, Identity), o, form)
+		}
+	},
 	"attention": func(ps *Params) func(*Tape, *Var, []int32) *Var {
 		w := ps.Add("w", Xavier, 12, 5)
 		return func(t *Tape, x *Var, o []int32) *Var {
@@ -93,6 +134,14 @@ var networks = map[string]network{
 		tags := []int32{0, 2, 2, 4, 1, 3, 3, 0, 1, 2, 4, 4, 1, 0}
 		return func(t *Tape, x *Var, o []int32) *Var { return t.CRFLoss(x, o, tags, c) }
 	},
+}
+
+// attending is attention of a form over a projection of the input to rows of so many numbers.
+func attending(width int, form Attention) network {
+	return func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w := ps.Add("w", Xavier, width, 5)
+		return func(t *Tape, x *Var, o []int32) *Var { return t.Attend(t.Linear(x, w, nil, Identity), o, form) }
+	}
 }
 
 func convolution(a Activation) network {

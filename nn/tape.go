@@ -207,6 +207,16 @@ func (t *Tape) wrap(data []float32, rows, cols int) *Var {
 	return v
 }
 
+// replacing returns a copy of x to be changed, or in inference a value in x's place.
+func (t *Tape) replacing(x *Var) *Var {
+	if !t.training() {
+		return t.wrap(x.Data, x.Rows, x.Cols)
+	}
+	y := t.value(x.Rows, x.Cols)
+	copy(y.Data, x.Data)
+	return y
+}
+
 // serial tells that there is one worker. Operations then call their loop as it is: a function handed to other
 // goroutines would have to be allocated.
 func (t *Tape) serial() bool { return t.pool.Workers() == 1 }
