@@ -20,12 +20,12 @@ import (
 	"io"
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"unsafe"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+	"github.com/xiaoyu-slm/xiaoyu/internal/mapfile"
 )
 
 // DType is the type of a tensor's numbers, as the format spells it.
@@ -41,11 +41,17 @@ const (
 	I32  DType = "I32"
 	I16  DType = "I16"
 	I8   DType = "I8"
+	U64  DType = "U64"
+	U32  DType = "U32"
+	U16  DType = "U16"
 	U8   DType = "U8"
 	Bool DType = "BOOL"
 )
 
-var sizes = map[DType]int{F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, Bool: 1}
+var sizes = map[DType]int{F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1, Bool: 1}
+
+// Size returns the bytes of one number, 0 for a type that is not known.
+func (d DType) Size() int { return sizes[d] }
 
 // ErrMalformed is the cause of every error about a file's content.
 var ErrMalformed = errors.New("malformed safetensors file")
@@ -72,7 +78,7 @@ type File struct {
 
 // Open maps the file at path and checks it.
 func Open(path string) (*File, error) {
-	data, unmap, err := mapFile(path)
+	data, unmap, err := mapfile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
@@ -82,28 +88,6 @@ func Open(path string) (*File, error) {
 	}
 	f.unmap = unmap
 	return f, nil
-}
-
-// mapFile maps a file into memory, read-only; where the system cannot, it is read.
-func mapFile(path string) (data []byte, unmap func() error, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, errors.Unwrap(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	switch {
-	case !info.Mode().IsRegular():
-		return nil, nil, errors.New("it is not a regular file")
-	case info.Size() == 0:
-		return nil, func() error { return nil }, nil
-	case info.Size() > math.MaxInt:
-		return nil, nil, errors.New("it is too large for this system")
-	}
-	return mapRegular(f, int(info.Size()))
 }
 
 // Parse reads a file's content. The tensors are views of data.
