@@ -46,8 +46,8 @@ type JoinedMember struct {
 	Weight float64 `json:"weight"`
 }
 
-// Join makes an ensemble of model packages, which are copied into its own.
-func Join(ctx context.Context, dirs []string, o JoinOptions) (*Joined, error) {
+// Join makes an ensemble of model packages, which are copied into its own; they are named as Fetch takes them.
+func Join(ctx context.Context, names []string, o JoinOptions) (*Joined, error) {
 	if o.Observer == nil {
 		o.Observer = silent{}
 	}
@@ -60,7 +60,11 @@ func Join(ctx context.Context, dirs []string, o JoinOptions) (*Joined, error) {
 			m.Package.Close()
 		}
 	}()
-	for _, dir := range dirs {
+	for _, name := range names {
+		dir, err := Fetch(ctx, name, o.Observer)
+		if err != nil {
+			return nil, err
+		}
 		m, err := model.Open(dir)
 		if err != nil {
 			return nil, err
@@ -78,7 +82,7 @@ func Join(ctx context.Context, dirs []string, o JoinOptions) (*Joined, error) {
 	}
 	joined := &Joined{Task: taskName(m.Config.Head), Labels: m.Labels, Vote: o.Vote}
 	for i, member := range members {
-		joined.Members = append(joined.Members, JoinedMember{filepath.Base(dirs[i]), member.Config.Family, member.Package.Digest, m.Ensemble.Weights[i]})
+		joined.Members = append(joined.Members, JoinedMember{filepath.Base(names[i]), member.Config.Family, member.Package.Digest, m.Ensemble.Weights[i]})
 	}
 	origin, err := json.MarshalIndent(map[string]any{"created": time.Now().UTC(), "command": o.Command, "version": Version(), "members": joined.Members, "vote": o.Vote}, "", "  ")
 	if err != nil {

@@ -33,7 +33,7 @@ With --against OTHER it judges a second model on the same rows and tells whether
 chance: by McNemar's exact test (numbers: the sign test) and by resampling the examples in pairs.
 
 With --curve it also trains on parts of the model's own training data, as ` + "`xiaoyu train --curve`" + ` does.`,
-		Args: exactly(1, "the folder of a model"),
+		Args: exactly(1, "a model: its folder or hf://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			term.quiet = f.asJSON && !term.live
 			return f.run(cmd.Context(), term, args[0])
@@ -50,7 +50,7 @@ With --curve it also trains on parts of the model's own training data, as ` + "`
 	return cmd
 }
 
-func (f *evalFlags) run(ctx context.Context, term *terminal, dir string) error {
+func (f *evalFlags) run(ctx context.Context, term *terminal, name string) error {
 	c, err := xiaoyu.Preset("cnn") // only its data part is used
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func (f *evalFlags) run(ctx context.Context, term *terminal, dir string) error {
 		return err
 	}
 	c.Eval.Mistakes, c.Data.Slices = f.mistakes, f.slices
-	m, err := f.precision.open(dir)
+	m, err := f.precision.open(ctx, term, name)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (f *evalFlags) judge(ctx context.Context, term *terminal, m *xiaoyu.Model, 
 		report, err = xiaoyu.Evaluate(ctx, m, c, term)
 	} else {
 		var other *xiaoyu.Model
-		if other, err = xiaoyu.Open(f.against); err != nil {
+		if other, err = openModel(ctx, term, f.against); err != nil {
 			return nil, page, err
 		}
 		defer other.Close()

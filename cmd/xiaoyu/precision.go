@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/xiaoyu-slm/xiaoyu"
@@ -26,11 +28,21 @@ func (p *precision) Set(name string) error {
 
 func (p *precision) Type() string { return "name" }
 
-// open opens a model that predicts in it.
-func (p *precision) open(dir string) (*xiaoyu.Model, error) {
-	m, err := xiaoyu.Open(dir)
+// open opens a model, by its folder or its name on a hub, that predicts in it.
+func (p *precision) open(ctx context.Context, term *terminal, name string) (*xiaoyu.Model, error) {
+	m, err := openModel(ctx, term, name)
 	if err == nil && p.Precision != nn.F32 {
 		m.SetPrecision(p.Precision)
 	}
 	return m, err
+}
+
+// openModel opens a model by its folder or its name on a hub.
+func openModel(ctx context.Context, term *terminal, name string) (*xiaoyu.Model, error) {
+	dir, err := xiaoyu.Fetch(ctx, name, term)
+	term.endStage()
+	if err != nil {
+		return nil, err
+	}
+	return xiaoyu.Open(dir)
 }

@@ -36,12 +36,12 @@ func predictCommand(term *terminal) *cobra.Command {
 lines; --format chooses. Texts come from the arguments, else from --data and --text, else from the
 lines of standard input. A model of pairs takes two arguments for each pair, two columns (--pair), or
 lines with a tab between the two texts.`,
-		Args: atLeast(1, "the folder of a model"),
+		Args: atLeast(1, "a model: its folder or hf://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if top < 0 {
 				return usageError{hint.Errorf("pass 0 for all labels", "--top %d is negative", top)}
 			}
-			m, err := exact.open(args[0])
+			m, err := exact.open(cmd.Context(), term, args[0])
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/xiaoyu-slm/xiaoyu/hub/hubtest"
 )
 
 func TestMain(m *testing.M) {
@@ -25,9 +27,23 @@ func TestScripts(t *testing.T) {
 		e.Setenv("SITE", site.URL)
 		return nil
 	}
-	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: setup, UpdateScripts: *update, Condition: func(cond string) (bool, error) {
+	commands := map[string]func(*testscript.TestScript, bool, []string){"hub": func(ts *testscript.TestScript, _ bool, args []string) { startHub(t, ts, args) }}
+	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: setup, UpdateScripts: *update, Cmds: commands, Condition: func(cond string) (bool, error) {
 		return cond == "root" && os.Getuid() == 0, nil
 	}})
+}
+
+// startHub is the command `hub NAME FOLDER`: both hubs, which have one model, with the files of a folder.
+func startHub(t *testing.T, ts *testscript.TestScript, args []string) {
+	m, err := hubtest.Folder(ts.MkAbs(args[1]))
+	ts.Check(err)
+	s := hubtest.New(t, map[string]*hubtest.Model{args[0]: m})
+	for _, name := range []string{"HF_ENDPOINT", "MODELSCOPE_ENDPOINT"} {
+		ts.Setenv(name, s.URL)
+	}
+	for _, name := range []string{"HF_HOME", "MODELSCOPE_CACHE"} {
+		ts.Setenv(name, ts.MkAbs(name))
+	}
 }
 
 // serveSite is what scripts fetch from: a feed of two pages, and a page that robots.txt keeps.
