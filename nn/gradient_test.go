@@ -108,6 +108,12 @@ var networks = map[string]network{
 	"pair features": func(ps *Params) func(*Tape, *Var, []int32) *Var {
 		return func(t *Tape, x *Var, _ []int32) *Var { return t.Add(t.PairFeatures(x), t.PairFeatures(x)) }
 	},
+	"unit rows": func(*Params) func(*Tape, *Var, []int32) *Var {
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.UnitRows(x) }
+	},
+	"inner products of pairs": func(*Params) func(*Tape, *Var, []int32) *Var {
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.PairDot(x) }
+	},
 	"embedding bag": func(ps *Params) func(*Tape, *Var, []int32) *Var {
 		table := ps.Add("table", Uniform(1), 4, 5)
 		table.Rows = NewRowSet(4)
@@ -244,6 +250,21 @@ func TestLossGradientsMatchFiniteDifferences(t *testing.T) {
 		"r-drop binary": func(t *Tape, x *Var) *Var { return t.Divergence(x, true) },
 		"sum": func(t *Tape, x *Var) *Var {
 			return t.Sum(t.SquaredHinge(x, targets, nil), t.CrossEntropy(x, targets, CrossEntropy{}), 0.7)
+		},
+		"in-batch negatives": func(t *Tape, x *Var) *Var {
+			return t.InBatchNegatives(t.UnitRows(x), InBatch{Each: 2, Scale: 3})
+		},
+		"in-batch negatives, both ways": func(t *Tape, x *Var) *Var {
+			return t.InBatchNegatives(t.UnitRows(x), InBatch{Each: 2, Scale: 3, Symmetric: true})
+		},
+		"a hard negative": func(t *Tape, x *Var) *Var {
+			return t.InBatchNegatives(t.UnitRows(x), InBatch{Each: 4, Scale: 3, Symmetric: true})
+		},
+		"cosent": func(t *Tape, x *Var) *Var {
+			return t.CoSENT(t.PairDot(t.UnitRows(x)), []float32{0.2, 0.9}, 5)
+		},
+		"contrastive pairs": func(t *Tape, x *Var) *Var {
+			return t.ContrastivePairs(t.PairDot(t.UnitRows(x)), []float32{1, 0}, 1.9)
 		},
 		"hinge":          func(t *Tape, x *Var) *Var { return t.SquaredHinge(x, targets, nil) },
 		"weighted hinge": func(t *Tape, x *Var) *Var { return t.SquaredHinge(x, targets, []float32{1, 3, 0.5}) },
