@@ -156,6 +156,9 @@ func trainedOn(m *model.Model, path string) bool {
 // evalRows returns the labelled examples as the model's head has them.
 func evalRows(m *model.Model, examples []data.Example, c *Config) (rows []data.Row, skipped int, err error) {
 	head := m.Config.Head
+	if model.Unlabelled(head) {
+		return nil, 0, hint.Errorf("fine-tune it first, with model.base", "evaluating: the model has learnt from texts alone (head %s) and knows no labels", head)
+	}
 	known := m.Labels
 	if head == model.TokensHead {
 		known = m.Types()

@@ -115,6 +115,10 @@ func TokenFamilies() []string {
 	return slices.DeleteFunc(Families(), func(name string) bool { return !families[name].tokens })
 }
 
+// Pretrains tells whether what a family learns of texts without labels serves it for any task. cnn has filters of its
+// own for states of tokens.
+func Pretrains(family string) bool { return families[family].tokens && family != "cnn" }
+
 // Families returns the names of the model families in alphabetical order.
 func Families() []string {
 	var names []string
@@ -165,7 +169,10 @@ func (c *Config) Check() error {
 	if c.Head == TokensHead && !f.tokens {
 		return hint.Errorf("choose one of "+strings.Join(TokenFamilies(), ", "), "the family %s has no states of tokens to label", c.Family)
 	}
-	if c.Head == TokensHead && c.Pair {
+	if Unlabelled(c.Head) && !Pretrains(c.Family) {
+		return hint.Errorf("choose one of "+strings.Join(slices.DeleteFunc(Families(), func(f string) bool { return !Pretrains(f) }), ", "), "the family %s cannot be trained on texts without labels", c.Family)
+	}
+	if c.OfTokens() && c.Pair {
 		return hint.Errorf("leave out the second text", "labels of tokens for pairs of texts")
 	}
 	if c.Temperature < 0 || math.IsNaN(c.Temperature) || math.IsInf(c.Temperature, 0) {

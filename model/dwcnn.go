@@ -48,7 +48,7 @@ func (m *dwcnn) Forward(t *nn.Tape, in *Input) Hidden {
 		h := t.DepthwiseConv(t.Dropout(x, float32(m.config.Dropout)), in.Tokens.Offsets, l.depth, l.depthBias)
 		x = t.Add(x, t.Linear(h, l.point, l.pointBias, m.activation))
 	}
-	if m.config.Head == TokensHead {
+	if m.config.OfTokens() {
 		return Hidden{Dense: x}
 	}
 	return Hidden{Dense: t.Pool(x, in.Tokens.Offsets, m.pooling)}

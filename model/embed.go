@@ -23,8 +23,10 @@ const embeddingName = "embeddings.weight"
 // declare adds the weights and returns the width of a token's row.
 func (in *inputs) declare(ps *nn.Params) int {
 	c := in.config
-	in.table = ps.AddTable(embeddingName, nn.Normal(0.1), in.vocab, c.EmbedDim)
-	in.table.Frozen = c.Frozen
+	if in.table == nil {
+		in.table = ps.AddTable(embeddingName, nn.Normal(0.1), in.vocab, c.EmbedDim)
+		in.table.Frozen = c.Frozen
+	}
 	if c.Features.Dim > 0 {
 		in.features = ps.AddTable("features.weight", nn.Normal(0.1), c.Features.Buckets, c.Features.Dim)
 	}
@@ -33,6 +35,10 @@ func (in *inputs) declare(ps *nn.Params) int {
 	}
 	return c.EmbedDim + c.Features.Dim + c.Features.Chars
 }
+
+func (in *inputs) tokenTable() *nn.Param { return in.table }
+
+func (in *inputs) shareTable(p *nn.Param) { in.table = p }
 
 // forward returns [tokens, width].
 func (in *inputs) forward(t *nn.Tape, batch *Input) *nn.Var {

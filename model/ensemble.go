@@ -113,6 +113,8 @@ func alike(a, b *Model) error {
 	switch {
 	case b.Ensemble != nil:
 		return hint.Errorf("name its members instead", "an ensemble's member %s is an ensemble itself", name(b))
+	case Unlabelled(b.Config.Head):
+		return hint.Errorf("fine-tune it first, with model.base", "an ensemble's member %s has learnt from texts alone (head %s)", name(b), b.Config.Head)
 	case task(a) != task(b):
 		return say("join models of one task", "the task of one is %s, of the other %s", task(a), task(b))
 	}

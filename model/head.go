@@ -17,9 +17,17 @@ const (
 	MultiLabelHead = "multilabel" // any number of labels
 	RegressionHead = "regression" // a number
 	TokensHead     = "tokens"     // labelled stretches of the text
+	MaskedHead     = "masked"     // the tokens that [MASK] stands for
+	ReplacedHead   = "replaced"   // tokens that do not belong in the text
 )
 
-var heads = []string{ClassHead, MultiLabelHead, RegressionHead, TokensHead}
+var heads = []string{ClassHead, MultiLabelHead, RegressionHead, TokensHead, MaskedHead, ReplacedHead}
+
+// Unlabelled tells whether a head has no labels: it is learnt from texts alone.
+func Unlabelled(head string) bool { return head == MaskedHead || head == ReplacedHead }
+
+// OfTokens tells whether the head reads the states of tokens, and not those of whole texts.
+func (c *Config) OfTokens() bool { return c.Head == TokensHead || Unlabelled(c.Head) }
 
 // Head maps hidden states to predictions and to a loss.
 type Head interface {
@@ -40,7 +48,15 @@ type Loss struct {
 	Delta     float32   // of huber
 }
 
-func newHead(c *Config, ps *nn.Params, in shape, labels []string) Head {
+// newHead declares the head over states of the network.
+func (m *Model) newHead(in shape) Head {
+	c, ps, labels := &m.Config, m.Params, m.Labels
+	switch c.Head {
+	case MaskedHead:
+		return newMasked(ps, in, m.Network.(tabled).tokenTable(), m.Tokenizer.Token)
+	case ReplacedHead:
+		return newReplaced(ps, in)
+	}
 	l := newLinear(c, ps, in, len(labels))
 	switch c.Head {
 	case MultiLabelHead:
@@ -55,6 +71,12 @@ func newHead(c *Config, ps *nn.Params, in shape, labels []string) Head {
 
 // checkLabels refuses labels that occur twice, or that are no tags where tags are needed.
 func checkLabels(head string, labels []string) error {
+	if Unlabelled(head) {
+		if len(labels) > 0 {
+			return fmt.Errorf("a model of head %s has labels", head)
+		}
+		return nil
+	}
 	if len(labels) == 0 {
 		return fmt.Errorf("a model needs at least one label")
 	}

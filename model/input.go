@@ -21,6 +21,7 @@ type Input struct {
 	Direct     tensor.Packed // the same with those of the surroundings, for Features.Direct
 	Wide       tensor.Packed // n-grams, a sequence an example; empty but for Config.Wide
 	Given      []float32     // scores in place of those of Wide, [examples, outputs], or none
+	Wanted     []int32       // head masked: the tokens whose scores are wanted, by their place in Tokens, rising
 }
 
 // Reset empties the batch and keeps its memory.
@@ -30,7 +31,7 @@ func (in *Input) Reset() {
 	in.Characters.Reset()
 	in.Direct.Reset()
 	in.Wide.Reset()
-	in.Given = in.Given[:0]
+	in.Given, in.Wanted = in.Given[:0], in.Wanted[:0]
 }
 
 // appendSequence copies sequence i of another batch.
@@ -110,7 +111,9 @@ func (m *Model) Append(in *Input, e *Sample) {
 	}
 	f, ok := m.Network.(Featurizer)
 	if !ok {
+		from := in.Tokens.Tokens()
 		m.appendTokens(in, &e.Text, e)
+		m.want(in, from)
 		if m.Config.Pair {
 			m.appendTokens(in, &e.Pair, e)
 		}

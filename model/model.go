@@ -123,6 +123,9 @@ func assemble(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []st
 		}
 		seen[l] = true
 	}
+	if _, ok := tok.MaskID(); ok && c.Head != MaskedHead {
+		tok = tok.Literal() // only to a model that fills it a gap is more than text
+	}
 	m := &Model{Config: c, Clean: clean, Tokenizer: tok, Labels: labels, Params: new(nn.Params), cleaner: text.NewCleaner(clean)}
 	m.Network = families[c.Family].build(&m.Config, inputs{config: &m.Config, vocab: tok.VocabSize(), unknown: tok.UnkID()})
 	if c.Wide {
@@ -137,7 +140,7 @@ func (m *Model) declare() {
 	if m.sequences() == 2 {
 		in.width *= 4 // see nn.Tape.PairFeatures
 	}
-	m.Head = newHead(&m.Config, m.Params, in, m.Labels)
+	m.Head = m.newHead(in)
 	if f := m.Config.Features; f.Direct == "yes" && m.Config.Head == TokensHead {
 		m.direct = m.Params.AddTable("features.direct", nn.Zeros, f.Buckets, len(m.Labels))
 	}
@@ -146,9 +149,13 @@ func (m *Model) declare() {
 	}
 }
 
-// Forward computes the logits of a batch: [examples, outputs], or [tokens, tags] for head tokens.
+// Forward computes the logits of a batch: [examples, outputs], [tokens, tags] for head tokens, [tokens, 1] for head
+// replaced, and [masks, vocabulary] for head masked.
 func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
 	h := m.Network.Forward(t, in)
+	if m.Config.Head == MaskedHead {
+		h.Dense = t.Gather(h.Dense, in.Wanted)
+	}
 	if m.sequences() == 2 {
 		h.Dense = t.PairFeatures(h.Dense)
 	}

@@ -102,6 +102,8 @@ var architectures = map[string]struct{ name, problem string }{
 	MultiLabelHead: {"SequenceClassification", "multi_label_classification"},
 	RegressionHead: {"SequenceClassification", "regression"},
 	TokensHead:     {"TokenClassification", ""},
+	MaskedHead:     {"MaskedLM", ""},
+	ReplacedHead:   {"PreTraining", ""},
 }
 
 // buffered is a network that keeps tables beside its weights.

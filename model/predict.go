@@ -20,10 +20,11 @@ type Prediction struct {
 	Probability   float32   // its probability
 	Probabilities []float32 // of all labels, by class number; they sum to 1 but for head multilabel
 
-	Labels   []string // head multilabel: those that hold
-	Score    float64  // head regression
-	Entities []Entity // head tokens, in the order of the text
-	Tags     []int32  // head tokens: the number of each token's tag
+	Labels   []string  // head multilabel: those that hold
+	Score    float64   // head regression
+	Entities []Entity  // heads tokens and replaced, in the order of the text
+	Tags     []int32   // head tokens: the number of each token's tag
+	Masks    [][]Score // head masked: the most probable tokens for each mask of the text, the most probable first
 
 	tagProbabilities []float32
 }
@@ -170,7 +171,7 @@ type worker struct {
 	tape   *nn.Tape
 	batch  Input
 	sample Sample
-	places [batchTexts][]text.Span // of the tokens of each text, for head tokens
+	places [batchTexts][]text.Span // of the tokens of each text, for heads that find stretches of it
 }
 
 // idle are workers that wait for the next prediction, at most as many as there are processors. A sync.Pool would forget
@@ -201,11 +202,17 @@ func (m *Model) release(w *worker) {
 	}
 }
 
+// placer is a head that finds stretches of a text.
+type placer interface {
+	// entities names those of s that p marks; places are those of its tokens.
+	entities(p *Prediction, s string, places []text.Span) []Entity
+}
+
 // predictRange fills out; alone tells that no other goroutine works for the same call.
 func (m *Model) predictRange(ctx context.Context, queries []Query, out []Prediction, alone bool) error {
 	w := m.worker()
 	defer m.release(w)
-	g, _ := m.Head.(*tagger)
+	g, _ := m.Head.(placer)
 	for at := 0; at < len(queries); {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -314,6 +321,9 @@ type (
 	tokensJSON struct {
 		Entities []Entity `json:"entities"`
 	}
+	maskedJSON struct {
+		Masks [][]Score `json:"masks"`
+	}
 )
 
 // View returns what of a prediction is shown, as JSON has it; of labels, the top most probable (0 for all).
@@ -323,8 +333,10 @@ func (m *Model) View(p Prediction, top int) any {
 		return multiLabelJSON{p.Labels, m.Top(p, top)}
 	case RegressionHead:
 		return regressionJSON{p.Score}
-	case TokensHead:
+	case TokensHead, ReplacedHead:
 		return tokensJSON{p.Entities}
+	case MaskedHead:
+		return maskedJSON{p.topMasks(top)}
 	}
 	return classJSON{p.Label, p.Probability, m.Top(p, top)}
 }

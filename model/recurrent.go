@@ -48,7 +48,7 @@ func (m *recurrent) Forward(t *nn.Tape, in *Input) Hidden {
 		x, final = t.Recurrent(m.cell, x, offsets, layer) // [tokens, directions·hidden]
 	}
 	switch {
-	case m.config.Head == TokensHead:
+	case m.config.OfTokens():
 		return Hidden{Dense: x}
 	case m.pooling == nn.LastPool:
 		return Hidden{Dense: final}

@@ -121,7 +121,7 @@ func (m *transformer) Forward(t *nn.Tape, in *Input) Hidden {
 	t.Still(m.layerNumber(c.Layers-1) < lowest)
 	x = m.norm.forward(t, x)
 	t.Still(false)
-	if c.Head == TokensHead {
+	if c.OfTokens() {
 		return Hidden{Dense: x}
 	}
 	return Hidden{Dense: t.Pool(x, offsets, m.pooling)}

@@ -118,6 +118,7 @@ func (t *Tape) linearBackward(x *Var, d []float32, w, b *Param) {
 	if !w.Frozen {
 		dw, fresh := w.gradient()
 		t.weightGradient(dw, in, d, out, x.Data, in, in, x.Rows, !fresh)
+		w.touch()
 	}
 	packed := t.packed(w)
 	dx, fresh := x.gradient()

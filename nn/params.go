@@ -42,6 +42,16 @@ func (p *Param) gradient() (g []float32, fresh bool) {
 	return p.Grad, fresh
 }
 
+// touch notes that all rows of a table have a gradient: it served as the weights of a layer.
+func (p *Param) touch() {
+	if p.Rows == nil {
+		return
+	}
+	for r := p.Still; r < p.Shape[0]; r++ {
+		p.Rows.Insert(int32(r))
+	}
+}
+
 // Size returns the number of weights.
 func (p *Param) Size() int { return size(p.Shape) }
 

@@ -126,11 +126,7 @@ func (v *vocabularyLoss) backward(flow float32) {
 	add(v.x.Gradient(), v.dx)
 	if v.dw != nil {
 		add(v.w.Gradient(), v.dw)
-		if v.w.Rows != nil {
-			for r := v.w.Still; r < v.w.Shape[0]; r++ {
-				v.w.Rows.Insert(int32(r))
-			}
-		}
+		v.w.touch()
 	}
 	if v.db != nil {
 		add(v.b.Gradient(), v.db)

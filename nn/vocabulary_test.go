@@ -34,6 +34,9 @@ func TestVocabularyLossIsCrossEntropyOfLinear(t *testing.T) {
 	if math.Abs(float64(value-wantValue)) > 1e-5 {
 		t.Errorf("loss %v, want %v", value, wantValue)
 	}
+	if n := len(wantW.Rows.List()); n != classes {
+		t.Errorf("%d rows of a table that a layer used have a gradient, want all %d", n, classes)
+	}
 	for name, pair := range map[string][2][]float32{"x": {dx, wantDX}, "w": {w.Grad, wantW.Grad}, "b": {b.Grad, wantB.Grad}} {
 		for i := range pair[0] {
 			if math.Abs(float64(pair[0][i]-pair[1][i])) > 1e-6 {

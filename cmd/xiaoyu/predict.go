@@ -226,8 +226,10 @@ func csvHeader(m *xiaoyu.Model) []string {
 	switch m.Config.Head {
 	case model.RegressionHead:
 		return append(header, "score")
-	case model.TokensHead:
+	case model.TokensHead, model.ReplacedHead:
 		return append(header, "entities")
+	case model.MaskedHead:
+		return append(header, "masks")
 	case model.MultiLabelHead:
 		header = append(header, "labels")
 	default:
@@ -244,8 +246,10 @@ func csvRow(m *xiaoyu.Model, a model.Answer) []string {
 	switch m.Config.Head {
 	case model.RegressionHead:
 		return append(row, strconv.FormatFloat(a.Score, 'g', 6, 64))
-	case model.TokensHead:
+	case model.TokensHead, model.ReplacedHead:
 		return append(row, entityList(a.Entities, "|"))
+	case model.MaskedHead:
+		return append(row, maskList(a.Masks, 1, "|"))
 	case model.MultiLabelHead:
 		row = append(row, strings.Join(a.Labels, "|"))
 	default:
@@ -265,13 +269,31 @@ func entityList(entities []model.Entity, separator string) string {
 	return strings.Join(list, separator)
 }
 
+// maskList names the most probable tokens of each mask.
+func maskList(masks [][]model.Score, top int, separator string) string {
+	var list []string
+	for _, guesses := range masks {
+		var tokens []string
+		for _, s := range guesses[:min(top, len(guesses))] {
+			tokens = append(tokens, fmt.Sprintf("%s %.1f %%", s.Label, 100*s.Probability))
+		}
+		list = append(list, strings.Join(tokens, ", "))
+	}
+	return strings.Join(list, separator)
+}
+
 // headline says a prediction in a few words.
 func headline(m *xiaoyu.Model, p model.Prediction, top int) string {
 	var scores []string
 	switch m.Config.Head {
 	case model.RegressionHead:
 		return strconv.FormatFloat(p.Score, 'g', 4, 64)
-	case model.TokensHead:
+	case model.MaskedHead:
+		if len(p.Masks) == 0 {
+			return "(no [MASK] in the text)"
+		}
+		return maskList(p.Masks, max(top, 5), "  |  ")
+	case model.TokensHead, model.ReplacedHead:
 		if len(p.Entities) == 0 {
 			return "(nothing found)"
 		}

@@ -48,13 +48,17 @@ async function predict(value, second) {
   }
 }
 
-// show draws an answer of any head: labels with scores, a number, or entities marked in the text.
+// show draws an answer of any head: labels with scores, tokens for each mask, a number, or entities marked in the text.
 function show(value, prediction) {
   const none = result.dataset.none;
   if (prediction.entities) {
     $("label").textContent = prediction.entities.length || none;
     $("scores").replaceChildren();
     $("words").replaceChildren(...entities(value, prediction.entities));
+  } else if (prediction.masks) {
+    $("label").textContent = prediction.masks.map((guesses) => guesses[0].label).join(" / ") || none;
+    $("scores").replaceChildren(...prediction.masks.flat().map(score));
+    $("words").replaceChildren();
   } else {
     $("label").textContent = prediction.label ?? (prediction.labels ? prediction.labels.join(", ") || none : prediction.score.toPrecision(5));
     $("scores").replaceChildren(...(prediction.scores ?? []).map(score));

@@ -1,0 +1,35 @@
+package model
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+)
+
+// Inherit copies from another model the weights below the head: those of the same names. Both must be of one family and
+// size and read the same tokens. It is how a model for a task starts from one that has learnt from texts alone.
+func (m *Model) Inherit(from *Model) error {
+	if m.Config.Family != from.Config.Family {
+		return hint.Errorf("set model.family to "+from.Config.Family, "starting from a model of family %s: this one is of family %s", from.Config.Family, m.Config.Family)
+	}
+	if a, b := m.Tokenizer.VocabSize(), from.Tokenizer.VocabSize(); a != b {
+		return hint.Errorf("take its tokenizer", "starting from a model of %d tokens: this one has %d", b, a)
+	}
+	for _, p := range m.Params.All() {
+		if ofHead(p.Name) {
+			continue
+		}
+		q := from.Params.Get(p.Name)
+		if q == nil || !slices.Equal(p.Shape, q.Shape) {
+			return hint.Errorf("leave the keys of model as they were for it", "starting from another model: its weight %s does not fit, %v is needed", p.Name, p.Shape)
+		}
+		copy(p.Data, q.Data)
+	}
+	return nil
+}
+
+// ofHead tells whether a weight belongs to a head, and not to the network below it.
+func ofHead(name string) bool {
+	return slices.ContainsFunc([]string{"head.", "classifier.", "crf.", "regression."}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}

@@ -1,0 +1,48 @@
+package model
+
+import (
+	"math"
+
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+	"github.com/xiaoyu-slm/xiaoyu/text"
+)
+
+// replaced is the head that tells tokens of a text from those that somebody put there (Clark et al. 2020, "ELECTRA").
+type replaced struct {
+	dense, denseBias, out, bias *nn.Param // [hidden, hidden], [1, hidden]
+}
+
+func newReplaced(ps *nn.Params, in shape) *replaced {
+	return &replaced{
+		dense: ps.Add("head.dense.weight", nn.Xavier, in.width, in.width), denseBias: ps.Add("head.dense.bias", nn.Zeros, in.width),
+		out: ps.Add("head.out.weight", nn.Xavier, 1, in.width), bias: ps.Add("head.out.bias", nn.Zeros, 1),
+	}
+}
+
+// Logits is [tokens, 1]: above 0 for a token that does not belong there.
+func (h *replaced) Logits(t *nn.Tape, hidden Hidden) *nn.Var {
+	return t.Linear(t.Linear(hidden.Dense, h.dense, h.denseBias, nn.GELU), h.out, h.bias, nn.Identity)
+}
+
+func (h *replaced) Loss(t *nn.Tape, logits *nn.Var, _ *Input, y *Targets, _ Loss) *nn.Var {
+	return t.BinaryCrossEntropy(logits, &y.Labels, nil)
+}
+
+func (h *replaced) Predict(logits *nn.Var, in *Input, i int) Prediction {
+	var p Prediction
+	for at := in.Tokens.Offsets[i]; at < in.Tokens.Offsets[i+1]; at++ {
+		p.tagProbabilities = append(p.tagProbabilities, float32(1/(1+math.Exp(-float64(logits.Data[at])))))
+	}
+	return p
+}
+
+// entities are the tokens that more likely than not do not belong there.
+func (h *replaced) entities(p *Prediction, s string, places []text.Span) []Entity {
+	out := []Entity{}
+	for i, probability := range p.tagProbabilities {
+		if at := places[i]; probability > 0.5 && at.Start < at.End {
+			out = append(out, Entity{Start: at.Start, End: at.End, Label: ReplacedHead, Text: s[at.Start:at.End], Probability: probability})
+		}
+	}
+	return out
+}
