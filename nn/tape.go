@@ -243,6 +243,9 @@ func (t *Tape) Ints(x []int32) []int32 {
 	return out
 }
 
+// Zeros returns n zeros that live until the next Begin.
+func (t *Tape) Zeros(n int) []int32 { return t.arena.Ints(n) }
+
 // Positions returns the place of each token in its sequence, [tokens].
 func (t *Tape) Positions(offsets []int32) []int32 {
 	if len(offsets) == 0 {

@@ -322,6 +322,32 @@ func FromFloat32(name string, shape []int, values []float32) Tensor {
 	return t
 }
 
+// Narrow returns a tensor of a smaller floating-point type, F16 or BF16, and whether that loses nothing: each number
+// widened again is what it was, to the bit.
+func Narrow(to DType, name string, shape []int, values []float32) (Tensor, bool) {
+	words, back := make([]uint16, len(values)), make([]float32, len(values))
+	switch to {
+	case F16:
+		kernel.ToF16(words, values)
+		kernel.FromF16(back, words)
+	case BF16:
+		kernel.ToBF16(words, values)
+		kernel.FromBF16(back, words)
+	default:
+		return Tensor{}, false
+	}
+	for i, v := range values {
+		if math.Float32bits(v) != math.Float32bits(back[i]) {
+			return Tensor{}, false
+		}
+	}
+	t := Tensor{Name: name, DType: to, Shape: shape, Data: make([]byte, 0, 2*len(words))}
+	for _, w := range words {
+		t.Data = binary.LittleEndian.AppendUint16(t.Data, w)
+	}
+	return t, true
+}
+
 // Write writes tensors, in their order, and metadata. The same content gives the same bytes.
 func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	var header bytes.Buffer

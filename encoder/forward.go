@@ -1,0 +1,137 @@
+package encoder
+
+import (
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+	"github.com/xiaoyu-slm/xiaoyu/tensor"
+)
+
+// Forward returns the last hidden states, [tokens, hidden]. In inference it allocates nothing once the tape is warm.
+// Layers below the lowest that is trained run as in inference.
+func (n *Network) Forward(t *nn.Tape, in Input) *nn.Var { return n.run(t, in, nil) }
+
+// States are what a pass made on its way, which distillation compares.
+type States struct {
+	Layers []*nn.Var // [tokens, hidden]: the embeddings, then what each layer made; the last is Forward's result
+	QKV    *nn.Var   // of the last layer: queries, keys and values side by side, [tokens, heads·dim + 2·key heads·dim]
+}
+
+// States runs the network as Forward does and keeps the states of all layers, which takes their memory.
+func (n *Network) States(t *nn.Tape, in Input) *States {
+	s := new(States)
+	n.run(t, in, s)
+	return s
+}
+
+// run is Forward; where s is not nil, it keeps the states there, and no layer works in the memory of another.
+func (n *Network) run(t *nn.Tape, in Input, s *States) *nn.Var {
+	lowest := n.params.Lowest()
+	t.Still(lowest > 1)
+	x, begin := n.embed(t, in)
+	s.keep(x)
+	for _, l := range n.layers {
+		t.Still(l.number < lowest)
+		if n.Config.PreNorm {
+			x = n.preNorm(t, l, x, in.Tokens.Offsets, s)
+		} else {
+			x = n.postNorm(t, l, x, begin, in.Tokens.Offsets, s)
+		}
+		s.keep(x)
+	}
+	if x != nil && n.final.gain != nil {
+		x = n.final.forward(t, x)
+		if s != nil {
+			s.Layers[len(s.Layers)-1] = x
+		}
+	}
+	t.Still(false)
+	return x
+}
+
+func (s *States) keep(x *nn.Var) {
+	if s != nil {
+		s.Layers = append(s.Layers, x)
+	}
+}
+
+// embed returns the states before the first layer, and the place in memory where they begin.
+func (n *Network) embed(t *nn.Tape, in Input) (*nn.Var, tensor.Mark) {
+	e, c := &n.embeddings, n.Config
+	begin := t.Mark()
+	x := t.Embedding(e.tokens, in.Tokens.IDs)
+	if e.positions != nil {
+		places := t.Positions(in.Tokens.Offsets)
+		for i := range places {
+			places[i] += int32(c.FirstPosition)
+		}
+		x = t.Add(x, t.Embedding(e.positions, places))
+	}
+	if e.types != nil {
+		types := in.Types
+		if types == nil {
+			types = t.Zeros(len(in.Tokens.IDs))
+		}
+		x = t.Add(x, t.Embedding(e.types, types))
+	}
+	if e.tasks != nil {
+		x = t.Add(x, t.Embedding(e.tasks, t.Zeros(len(in.Tokens.IDs))))
+	}
+	if e.norm.gain != nil {
+		t.Rewind(begin) // a norm may write where it reads
+		x = e.norm.forward(t, x)
+	}
+	x = t.Dropout(x, c.Dropout)
+	if e.project.w != nil {
+		begin = t.Mark()
+		x = e.project.forward(t, x, nn.Identity)
+	}
+	return x, begin
+}
+
+// preNorm is x + part(norm(x)), twice. In inference the sums are made in x's memory.
+func (n *Network) preNorm(t *nn.Tape, l *layer, x *nn.Var, offsets []int32, s *States) *nn.Var {
+	end := t.Mark()
+	x = n.add(t, x, n.attend(t, l, l.norm1.forward(t, x), offsets, s), l.out, s != nil)
+	x = n.add(t, x, n.feed(t, l, l.norm2.forward(t, x)), l.down, s != nil)
+	if s == nil {
+		t.Rewind(end)
+	}
+	return x
+}
+
+// postNorm is norm(x + part(x)), twice. begin is where x begins. In inference the sums are made in the memory of what
+// they add to, and the norms write to and fro: the first one's result lies behind x, the second's where x was.
+func (n *Network) postNorm(t *nn.Tape, l *layer, x *nn.Var, begin tensor.Mark, offsets []int32, s *States) *nn.Var {
+	end := t.Mark()
+	x = n.add(t, x, n.attend(t, l, x, offsets, s), l.out, s != nil)
+	if s == nil {
+		t.Rewind(end)
+	}
+	x = l.norm1.forward(t, x)
+	x = n.add(t, x, n.feed(t, l, x), l.down, s != nil)
+	if s == nil {
+		t.Rewind(begin)
+	}
+	return l.norm2.forward(t, x)
+}
+
+// add is residual + dropout(linear(x)). In inference it takes residual's memory, unless that is kept.
+func (n *Network) add(t *nn.Tape, residual, x *nn.Var, l linear, keep bool) *nn.Var {
+	if keep {
+		return t.Add(residual, t.Dropout(l.forward(t, x, nn.Identity), n.Config.Dropout))
+	}
+	return t.LinearAdd(residual, x, l.w, l.b, n.Config.Dropout)
+}
+
+// attend is attention without its last layer: [tokens, heads·dim].
+func (n *Network) attend(t *nn.Tape, l *layer, x *nn.Var, offsets []int32, s *States) *nn.Var {
+	qkv := l.qkv.forward(t, x, nn.Identity)
+	if s != nil {
+		s.QKV = qkv
+	}
+	return t.Attention(qkv, offsets, n.Config.Heads)
+}
+
+// feed is the feed-forward part without its last layer: [tokens, feed-forward].
+func (n *Network) feed(t *nn.Tape, l *layer, x *nn.Var) *nn.Var {
+	return l.up.forward(t, x, n.Config.Activation)
+}
