@@ -107,16 +107,16 @@ func (m *transformer) Forward(t *nn.Tape, in *Input) Hidden {
 		x = t.Linear(x, m.project, nil, nn.Identity)
 	}
 	offsets := in.Tokens.Offsets
-	drop := float32(c.Dropout)
 	x = t.Add(x, t.Embedding(m.positions, t.Positions(offsets))) // [tokens, hidden]
-	for i, l := range m.layers {
+	for i := range m.layers {
+		l := &m.layers[i]
 		t.Still(m.layerNumber(i) < lowest)
-		begin := t.Mark()
-		qkv := t.Linear(l.norm1.forward(t, x), l.qkv, l.bQKV, nn.Identity)
-		x = t.LinearAdd(x, t.Attention(qkv, offsets, c.Heads), l.out, l.bOut, drop)
-		up := t.Linear(l.norm2.forward(t, x), l.up, l.bUp, m.activation)
-		x = t.LinearAdd(x, up, l.down, l.bDown, drop)
-		t.Rewind(begin) // x has the memory it had
+		if begin := t.Mark(); t.Recompute {
+			x = t.Checkpoint(x, func(x *nn.Var) *nn.Var { return m.layer(t, l, x, offsets) })
+		} else {
+			x = m.layer(t, l, x, offsets)
+			t.Rewind(begin) // x has the memory it had
+		}
 	}
 	t.Still(m.layerNumber(c.Layers-1) < lowest)
 	x = m.norm.forward(t, x)
@@ -125,4 +125,13 @@ func (m *transformer) Forward(t *nn.Tape, in *Input) Hidden {
 		return Hidden{Dense: x}
 	}
 	return Hidden{Dense: t.Pool(x, offsets, m.pooling)}
+}
+
+// layer takes x, [tokens, hidden], to the next layer's.
+func (m *transformer) layer(t *nn.Tape, l *encoderLayer, x *nn.Var, offsets []int32) *nn.Var {
+	drop := float32(m.config.Dropout)
+	qkv := t.Linear(l.norm1.forward(t, x), l.qkv, l.bQKV, nn.Identity)
+	x = t.LinearAdd(x, t.Attention(qkv, offsets, m.config.Heads), l.out, l.bOut, drop)
+	up := t.Linear(l.norm2.forward(t, x), l.up, l.bUp, m.activation)
+	return t.LinearAdd(x, up, l.down, l.bDown, drop)
 }

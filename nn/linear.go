@@ -16,7 +16,7 @@ func (t *Tape) Linear(x *Var, w, b *Param, a Activation) *Var {
 		pre = t.arena.Raw(len(y.Data))
 		e.Pre = pre
 	}
-	t.multiply(x.Data, x.Rows, t.packedT(w), y.Data, e)
+	t.multiplyT(x, w, y.Data, e)
 	if t.training() {
 		t.recordLinear(x, w, b, a, y, pre)
 	}
@@ -47,7 +47,7 @@ func (t *Tape) LinearAdd(residual, x *Var, w, b *Param, p float32) *Var {
 		if b != nil {
 			kernel.AddBias(residual.Data, residual.Rows, out, b.Data)
 		}
-		t.multiply(x.Data, x.Rows, t.packedT(w), residual.Data, kernel.Epilogue{Accumulate: true})
+		t.multiplyT(x, w, residual.Data, kernel.Epilogue{Accumulate: true})
 		return residual
 	}
 	y := t.value(x.Rows, out)
@@ -55,7 +55,7 @@ func (t *Tape) LinearAdd(residual, x *Var, w, b *Param, p float32) *Var {
 	if p == 0 {
 		e.Residual = residual.Data
 	}
-	t.multiply(x.Data, x.Rows, t.packedT(w), y.Data, e)
+	t.multiplyT(x, w, y.Data, e)
 	mask := t.dropoutMask(p)
 	if p > 0 {
 		t.pool.For(x.Rows, grain(4*out), func(lo, hi int) {
@@ -90,6 +90,13 @@ func dataOf(p *Param) []float32 {
 	return p.Data
 }
 
+// multiplyT computes y = x·wᵀ with an epilogue. The next product packs its weights into the same memory.
+func (t *Tape) multiplyT(x *Var, w *Param, y []float32, e kernel.Epilogue) {
+	packs := t.packs.used
+	t.multiply(x.Data, x.Rows, t.packedT(w), y, e)
+	t.packs.used = packs
+}
+
 // multiply computes y = x·b with an epilogue, over all workers: x is [rows, in].
 func (t *Tape) multiply(x []float32, rows int, b *kernel.PackedB, y []float32, e kernel.Epilogue) {
 	if t.serial() {
@@ -120,9 +127,10 @@ func (t *Tape) linearBackward(x *Var, d []float32, w, b *Param) {
 		t.weightGradient(dw, in, d, out, x.Data, in, in, x.Rows, !fresh)
 		w.touch()
 	}
-	packed := t.packed(w)
 	dx, fresh := x.gradient()
-	t.multiply(d, x.Rows, packed, dx, kernel.Epilogue{Accumulate: !fresh})
+	packs := t.packs.used
+	t.multiply(d, x.Rows, t.packed(w), dx, kernel.Epilogue{Accumulate: !fresh})
+	t.packs.used = packs
 }
 
 // weightGradient makes dw, [out, in], dᵀ·x, or adds that, for d of [rows, out] and x of [rows, in]; the rows of dw and x

@@ -91,6 +91,8 @@ func (v *Var) Row(i int) []float32 { return v.Data[i*v.Cols : (i+1)*v.Cols] }
 type Tape struct {
 	// Precision of the products while training; Params.Freeze decides it for prediction.
 	Precision kernel.Precision
+	// Recompute lets a training pass keep no more than the ends of the parts of a network: see Checkpoint.
+	Recompute bool
 
 	arena     tensor.Arena
 	pool      *parallel.Pool
@@ -131,17 +133,19 @@ func (t *Tape) Begin(mode Mode, seed uint64, step int) {
 	t.streams = 0
 	clear(t.nodes)
 	t.nodes = t.nodes[:0]
-	for _, v := range t.vars[:t.used] {
+	t.dropVars(0)
+	for _, n := range t.inUse() {
+		*n = 0
+	}
+}
+
+// dropVars forgets the values from the n-th on.
+func (t *Tape) dropVars(n int) {
+	for _, v := range t.vars[n:t.used] {
 		t.gradients.put(v.Grad)
 		v.Grad = nil
 	}
-	t.used = 0
-	t.packs.reset()
-	t.attends.reset()
-	t.norms.reset()
-	t.sparses.reset()
-	t.convs.reset()
-	t.runs.reset()
+	t.used = n
 }
 
 // Backward adds the gradient of loss, a single number, to the gradients of all parameters it came from.
@@ -155,8 +159,11 @@ func (t *Tape) Backward(loss *Var) {
 
 // BackwardFrom runs the recorded backwards after the caller has set the gradients of some values himself. Operations
 // whose results have no gradient are passed over.
-func (t *Tape) BackwardFrom() {
-	for i := len(t.nodes) - 1; i >= 0; i-- {
+func (t *Tape) BackwardFrom() { t.backwardTo(0) }
+
+// backwardTo runs the backwards of the operations from number first on.
+func (t *Tape) backwardTo(first int) {
+	for i := len(t.nodes) - 1; i >= first; i-- {
 		n := &t.nodes[i]
 		if n.results[0].Grad == nil && (n.results[1] == nil || n.results[1].Grad == nil) {
 			continue
@@ -274,7 +281,10 @@ func (r *reused[T]) next() *T {
 	return r.list[r.used-1]
 }
 
-func (r *reused[T]) reset() { r.used = 0 }
+// inUse tells how many reused objects of each kind are in use.
+func (t *Tape) inUse() [6]*int {
+	return [...]*int{&t.packs.used, &t.attends.used, &t.norms.used, &t.sparses.used, &t.convs.used, &t.runs.used}
+}
 
 // grain returns how many rows make a part worth handing to another worker, where a row costs so many operations.
 func grain(opsPerRow int) int { return 1 + (1<<17)/max(opsPerRow, 1) }

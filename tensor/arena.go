@@ -1,7 +1,7 @@
 package tensor
 
-// Arena hands out scratch slices that live until the next Reset. After a few rounds of the same work it owns one
-// slab of the right size and allocates nothing more. An Arena belongs to one goroutine.
+// Arena hands out scratch slices that live until the next Reset. After a round of the same work it owns memory
+// enough and allocates nothing more. An Arena belongs to one goroutine.
 type Arena struct {
 	floats slab[float32]
 	ints   slab[int32]
@@ -51,42 +51,47 @@ func (a *Arena) Bytes() int64 { return 4 * int64(a.floats.held()+a.ints.held()) 
 // align is the granularity in elements: 64 bytes, a cache line and a zmm register.
 const align = 16
 
-// slab is one block of memory filled from the front, and the blocks that a round needed beyond it.
+// leastBlock is the least size of a block, in elements.
+const leastBlock = 1 << 14
+
+// slab is memory filled from the front. It grows by blocks, which stay: what a round needed, the next one finds, and a
+// round that rewinds needs no more than its widest place.
 type slab[T float32 | int32] struct {
-	block []T
-	used  int // of the block, or beyond its end
-	most  int // that was used since the last reset
-	spill [][]T
+	blocks []block[T]
+	used   int // place at which the next slice begins; places count through all blocks
+}
+
+// block is a piece of a slab.
+type block[T float32 | int32] struct {
+	at   int // place of its first element
+	data []T
 }
 
 func (s *slab[T]) take(n int) []T {
 	want := (n + align - 1) / align * align
-	at := s.used
-	s.used += want
-	s.most = max(s.most, s.used)
-	if s.used <= len(s.block) {
-		return s.block[at : at+n : at+want]
+	end := 0
+	for i := range s.blocks {
+		b := &s.blocks[i]
+		end = b.at + len(b.data)
+		if at := max(s.used, b.at); at+want <= end {
+			s.used = at + want
+			return b.data[at-b.at:][:n:want]
+		}
 	}
-	out := make([]T, want)
-	s.spill = append(s.spill, out)
-	return out[:n:want]
+	size := max(want, end/4/align*align, leastBlock)
+	s.blocks = append(s.blocks, block[T]{end, make([]T, size)})
+	s.used = end + want
+	return s.blocks[len(s.blocks)-1].data[:n:want]
 }
 
 func (s *slab[T]) rewind(to int) { s.used = to }
 
-// reset grows the block to what the last round needed.
-func (s *slab[T]) reset() {
-	if s.most > len(s.block) {
-		s.block = make([]T, s.most+s.most/4)
-		s.spill = nil
-	}
-	s.used, s.most = 0, 0
-}
+func (s *slab[T]) reset() { s.used = 0 }
 
 func (s *slab[T]) held() int {
-	n := len(s.block)
-	for _, b := range s.spill {
-		n += len(b)
+	if len(s.blocks) == 0 {
+		return 0
 	}
-	return n
+	last := s.blocks[len(s.blocks)-1]
+	return last.at + len(last.data)
 }

@@ -54,6 +54,29 @@ func TestArenaAllocatesNothingWhenWarm(t *testing.T) {
 	}
 }
 
+func TestARewoundArenaNeedsNoMoreThanItsWidestPlace(t *testing.T) {
+	var a Arena
+	kept := a.Raw(10)
+	for i := range kept {
+		kept[i] = 7
+	}
+	for range 100 {
+		m := a.Mark()
+		part := a.Raw(100_000)
+		clear(part)
+		a.Raw(300_000)
+		a.Rewind(m)
+	}
+	if got, most := a.Bytes(), int64(4*600_000); got > most {
+		t.Errorf("%d bytes are held, expected %d at most", got, most)
+	}
+	for _, v := range kept {
+		if v != 7 {
+			t.Fatal("what was made before the mark is lost")
+		}
+	}
+}
+
 func TestArenaSlicesDoNotOverlap(t *testing.T) {
 	var a Arena
 	for range 3 {

@@ -99,7 +99,7 @@ func (tr *Trainer) identity() string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
 	c := tr.config
-	c.Checkpoint, c.Threads = 0, tr.pool.Workers()
+	c.Checkpoint, c.Threads, c.Recompute = 0, tr.pool.Workers(), false // none of the other values of these changes a weight
 	// Encoding plain structs into a hash cannot fail.
 	_ = enc.Encode(c)
 	_ = enc.Encode(tr.model.Config)

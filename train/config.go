@@ -40,6 +40,7 @@ type Config struct {
 	Patience       int     `yaml:"patience" json:"patience" doc:"stop after so many epochs without a better figure; 0 to run all" default:"3" min:"0" max:"100000"`
 	Seed           uint64  `yaml:"seed" json:"seed" doc:"seed of fresh weights, order of texts, and dropout: same seed, same threads, same model" default:"1"`
 	Precision      string  `yaml:"precision" json:"precision,omitempty" doc:"of the factors of matrix products: f32, or bf16, which is several times as fast on processors with matrix tiles (AMX) and slower on others; weights, sums and statistics are f32 in both" default:"f32" enum:"f32|bf16"`
+	Recompute      bool    `yaml:"gradient_checkpointing" json:"gradient_checkpointing,omitempty" doc:"keep only the ends of each layer and compute the rest of it again on the way back: long texts or large batches in a fraction of the memory, for about a third more time; the weights come out the same to the bit (encoder, transformer)" default:"false"`
 	Threads        int     `yaml:"threads" json:"threads" doc:"processors used; 0 for all" default:"0" min:"0" max:"1024"`
 	Until          int     `yaml:"-" json:"until,omitempty"` // stop after so many epochs of those planned; 0 for all
 	Checkpoint     int     `yaml:"checkpoint" json:"checkpoint" doc:"seconds between checkpoints, which are also written after each epoch and on interruption" default:"60" min:"1" max:"86400"`

@@ -1,7 +1,9 @@
 package train
 
 import (
+	"context"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -170,5 +172,42 @@ func TestLayersThatAreNotThereAreNamed(t *testing.T) {
 	c.LayerDecay = 0.5
 	if _, err := New(m, train, valid, c); err == nil || !strings.Contains(err.Error(), "has no layers") {
 		t.Errorf("layer_decay of a cnn: %v", err)
+	}
+}
+
+// TestGradientCheckpointingChangesNoWeight also goes on with it where a training without it was interrupted.
+func TestGradientCheckpointingChangesNoWeight(t *testing.T) {
+	train := func(first, then bool) []float32 {
+		set := func(on bool) func(c *Config) { return func(c *Config) { c.Recompute = on } }
+		tr, m, err := deep(t, set(first))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range tr.Run(context.Background()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tr.Step() == 2 {
+				break
+			}
+		}
+		path := filepath.Join(t.TempDir(), "checkpoint")
+		if err := tr.Save(path); err != nil {
+			t.Fatal(err)
+		}
+		if tr, m, err = deep(t, set(then)); err != nil {
+			t.Fatal(err)
+		}
+		if err := tr.Restore(path); err != nil {
+			t.Fatal(err)
+		}
+		run(t, tr, nil)
+		return m.Params.Values()
+	}
+	want := train(false, false)
+	for _, then := range []bool{true, false} {
+		if !slices.Equal(train(true, then), want) {
+			t.Errorf("gradient checkpointing, then %v: other weights", then)
+		}
 	}
 }

@@ -127,6 +127,7 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 	m.Params.AllocateGradients()
 	tr := &Trainer{layers: layers, model: m, config: c, train: train, valid: valid, pool: parallel.New(c.Threads)}
 	tr.tape = nn.NewTape(tr.pool)
+	tr.tape.Recompute = c.Recompute
 	if c.Precision == "bf16" {
 		tr.tape.Precision = nn.BF16
 	}
