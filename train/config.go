@@ -56,8 +56,8 @@ func (c *Config) Stretch(examples int) {
 	}
 }
 
-// rate returns the learning rate of a step, counted from 0, of a training of so many steps.
-func (c *Config) rate(step, steps int) float64 {
+// Rate returns the learning rate of a step, counted from 0, of a training of so many steps.
+func (c *Config) Rate(step, steps int) float64 {
 	warm := int(math.Round(c.Warmup * float64(steps)))
 	if step < warm && c.Schedule == "one_cycle" {
 		return c.LearningRate * (1 - 0.48*(1+math.Cos(math.Pi*float64(step+1)/float64(warm))))

@@ -126,8 +126,14 @@ type pieces struct {
 const pieceSize = 1 << 15
 
 // collect lists the gradients of the parameters that are trained.
-func (g *pieces) collect(params *nn.Params) {
+func (g *pieces) collect(params ...*nn.Params) {
 	g.list = g.list[:0]
+	for _, ps := range params {
+		g.add(ps)
+	}
+}
+
+func (g *pieces) add(params *nn.Params) {
 	for _, p := range params.All() {
 		switch {
 		case p.Frozen:

@@ -82,11 +82,10 @@ type Trainer struct {
 	train     *Set
 	valid     *Set
 	loss      model.Loss
-	optimizer Optimizer
-	dual      *dual // in place of the optimizer; nil but for optimizer dual
+	updater   *Updater
+	dual      *dual // in place of the updater; nil but for optimizer dual
 	pool      *parallel.Pool
 	tape      *nn.Tape
-	gradient  pieces
 	batch     model.Input
 	targets   model.Targets
 	order     []int32 // of the current epoch
@@ -142,7 +141,7 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 		}
 		return tr, nil
 	}
-	tr.optimizer = NewOptimizer(c, m.Params)
+	tr.updater = NewUpdater(c, tr.pool, m.Params)
 	if c.Average > 0 {
 		tr.average = slices.Clone(m.Params.Values())
 	}
@@ -246,18 +245,11 @@ func (tr *Trainer) step() (*Step, error) {
 		s.Position += n
 	}
 	value /= float64(batches)
-	g := &tr.gradient
-	g.collect(m.Params)
-	if batches > 1 {
-		g.scale(tr.pool, 1/float32(batches))
-	}
-	norm := g.norm(tr.pool)
-	g.clip(tr.pool, norm, tr.config.Clip)
-	rate := tr.config.rate(s.Step, steps)
+	rate := tr.config.Rate(s.Step, steps)
 	if tr.fixedRate > 0 {
 		rate = tr.fixedRate
 	}
-	tr.optimizer.Step(tr.pool, s.Step, rate)
+	norm := tr.updater.Step(s.Step, rate, batches)
 	if tr.average != nil {
 		// The average follows quickly at first, when it has seen little.
 		tr.follow(float32(min(tr.config.Average, float64(1+s.Step)/float64(10+s.Step))))

@@ -90,7 +90,7 @@ func TestSchedules(t *testing.T) {
 	} {
 		config := Config{LearningRate: 1, Schedule: c.schedule, Warmup: c.warmup}
 		for i, step := range []int{0, 9, 10, 55, 99} {
-			if got := config.rate(step, 100); math.Abs(got-c.want[i]) > 1e-9 {
+			if got := config.Rate(step, 100); math.Abs(got-c.want[i]) > 1e-9 {
 				t.Errorf("%s: rate of step %d is %v, want %v", c.schedule, step, got, c.want[i])
 			}
 		}
