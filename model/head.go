@@ -46,6 +46,8 @@ type Loss struct {
 	Smoothing float32   // of cross_entropy
 	Focus     float32   // γ of focal
 	Delta     float32   // of huber
+
+	Temperature float32 // of Targets.Soft; 0 is 1
 }
 
 // newHead declares the head over states of the network.
@@ -135,14 +137,16 @@ type classifier struct {
 }
 
 func (c *classifier) Loss(t *nn.Tape, logits *nn.Var, _ *Input, y *Targets, o Loss) *nn.Var {
-	if o.Kind == "hinge" {
-		return t.SquaredHinge(logits, y.Classes, o.Weights)
-	}
-	ce := nn.CrossEntropy{Weights: o.Weights, Smoothing: o.Smoothing}
-	if o.Kind == "focal" {
-		ce = nn.CrossEntropy{Weights: o.Weights, Focus: o.Focus}
-	}
-	return t.CrossEntropy(logits, y.Classes, ce)
+	return y.withTeacher(t, func() *nn.Var {
+		rows := given(y.Weights)
+		switch o.Kind {
+		case "hinge":
+			return t.SquaredHinge(logits, y.Classes, o.Weights, rows)
+		case "focal":
+			return t.CrossEntropy(logits, y.Classes, nn.CrossEntropy{Weights: o.Weights, Rows: rows, Focus: o.Focus})
+		}
+		return t.CrossEntropy(logits, y.Classes, nn.CrossEntropy{Weights: o.Weights, Rows: rows, Smoothing: o.Smoothing})
+	}, func() *nn.Var { return t.DistillLoss(logits, y.Soft, y.distill(o)) })
 }
 
 func (c *classifier) Predict(logits *nn.Var, _ *Input, i int) Prediction {
@@ -159,7 +163,13 @@ type multiLabel struct {
 }
 
 func (m *multiLabel) Loss(t *nn.Tape, logits *nn.Var, _ *Input, y *Targets, o Loss) *nn.Var {
-	return t.BinaryCrossEntropy(logits, &y.Labels, o.Weights)
+	return y.withTeacher(t, func() *nn.Var {
+		return t.BinaryCrossEntropy(logits, &y.Labels, o.Weights, given(y.Weights))
+	}, func() *nn.Var {
+		d := y.distill(o)
+		d.Binary = true
+		return t.DistillLoss(logits, y.Soft, d)
+	})
 }
 
 func (m *multiLabel) Predict(logits *nn.Var, _ *Input, i int) Prediction {
@@ -213,15 +223,18 @@ func (m *Model) SetScale(scores []float32) {
 }
 
 func (r *regressor) Loss(t *nn.Tape, logits *nn.Var, _ *Input, y *Targets, o Loss) *nn.Var {
-	scaled := make([]float32, len(y.Scores))
-	for i, s := range y.Scores {
-		scaled[i] = (s - r.mean.Data[0]) / r.deviation.Data[0]
-	}
 	delta := float32(0)
 	if o.Kind == "huber" {
 		delta = o.Delta
 	}
-	return t.Regression(logits, scaled, delta)
+	distance := func(scores []float32, weights nn.Weights) *nn.Var {
+		scaled := make([]float32, len(scores))
+		for i, s := range scores {
+			scaled[i] = (s - r.mean.Data[0]) / r.deviation.Data[0]
+		}
+		return t.Regression(logits, scaled, delta, given(weights))
+	}
+	return y.withTeacher(t, func() *nn.Var { return distance(y.Scores, y.Weights) }, func() *nn.Var { return distance(y.Soft, y.SoftWeights) })
 }
 
 func (r *regressor) Predict(logits *nn.Var, _ *Input, i int) Prediction {

@@ -149,34 +149,3 @@ func (m *Model) appendTokens(in *Input, enc *text.Encoding, e *Sample) {
 		}
 	}
 }
-
-// Targets are the truths of a batch; which field holds them depends on the head.
-type Targets struct {
-	Classes []int32       // head class: one an example
-	Labels  tensor.Packed // head multilabel: the classes of each example
-	Scores  []float32     // head regression: one an example
-	Tags    tensor.Packed // head tokens: one a token
-}
-
-// Reset empties the targets and keeps their memory.
-func (y *Targets) Reset() {
-	y.Classes, y.Scores = y.Classes[:0], y.Scores[:0]
-	y.Labels.Reset()
-	y.Tags.Reset()
-}
-
-// AppendExample copies the truth of example i.
-func (y *Targets) AppendExample(from *Targets, i int) {
-	if len(from.Classes) > 0 {
-		y.Classes = append(y.Classes, from.Classes[i])
-	}
-	if len(from.Scores) > 0 {
-		y.Scores = append(y.Scores, from.Scores[i])
-	}
-	if from.Labels.Len() > 0 {
-		y.Labels.Append(from.Labels.Sequence(i))
-	}
-	if from.Tags.Len() > 0 {
-		y.Tags.Append(from.Tags.Sequence(i))
-	}
-}

@@ -25,7 +25,7 @@ func (h *replaced) Logits(t *nn.Tape, hidden Hidden) *nn.Var {
 }
 
 func (h *replaced) Loss(t *nn.Tape, logits *nn.Var, _ *Input, y *Targets, _ Loss) *nn.Var {
-	return t.BinaryCrossEntropy(logits, &y.Labels, nil)
+	return t.BinaryCrossEntropy(logits, &y.Labels, nil, nil)
 }
 
 func (h *replaced) Predict(logits *nn.Var, in *Input, i int) Prediction {

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"math"
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/nn"
@@ -93,10 +92,20 @@ func tagRules(tags int) *nn.TagRules {
 }
 
 func (g *tagger) Loss(t *nn.Tape, logits *nn.Var, in *Input, y *Targets, o Loss) *nn.Var {
-	if g.crf != nil {
-		return t.CRFLoss(logits, in.Tokens.Offsets, y.Tags.IDs, *g.crf)
-	}
-	return t.CrossEntropy(logits, y.Tags.IDs, nn.CrossEntropy{Weights: o.Weights, Smoothing: o.Smoothing})
+	offsets := in.Tokens.Offsets
+	return y.withTeacher(t, func() *nn.Var {
+		if g.crf != nil {
+			return t.CRFLoss(logits, offsets, y.Tags.IDs, *g.crf, given(y.Weights))
+		}
+		return t.CrossEntropy(logits, y.Tags.IDs, nn.CrossEntropy{Weights: o.Weights, Smoothing: o.Smoothing, Rows: ofTokens(y.Weights, offsets)})
+	}, func() *nn.Var {
+		if g.crf != nil { // tags of a field are judged together: the temperature, which is of single ones, has no place
+			return t.SoftCRFLoss(logits, offsets, softmaxRows(y.Soft, logits.Cols), *g.crf, given(y.SoftWeights))
+		}
+		d := y.distill(o)
+		d.Rows = ofTokens(y.SoftWeights, offsets)
+		return t.DistillLoss(logits, y.Soft, d)
+	})
 }
 
 func (g *tagger) Predict(logits *nn.Var, in *Input, i int) Prediction {
@@ -116,25 +125,6 @@ func (g *tagger) Predict(logits *nn.Var, in *Input, i int) Prediction {
 		p.tagProbabilities = append(p.tagProbabilities, marginals[i*k+int(tag)])
 	}
 	return p
-}
-
-func softmaxRows(rows []float32, k int) []float32 {
-	out := make([]float32, len(rows))
-	for at := 0; at < len(rows); at += k {
-		top, sum := math.Inf(-1), 0.0
-		for _, v := range rows[at : at+k] {
-			top = max(top, float64(v))
-		}
-		for j, v := range rows[at : at+k] {
-			e := math.Exp(float64(v) - top)
-			out[at+j] = float32(e)
-			sum += e
-		}
-		for j := range k {
-			out[at+j] /= float32(sum)
-		}
-	}
-	return out
 }
 
 // TagSpan is a run of tokens that tags make an entity.

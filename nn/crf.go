@@ -26,10 +26,24 @@ func NewCRF(ps *Params, prefix string, tags int) CRF {
 }
 
 // CRFLoss returns the mean over sequences of the negative log-likelihood of tags, one for each row of emissions, which
-// is [tokens, tags] packed by offsets. Empty sequences count with a loss of 0.
-func (t *Tape) CRFLoss(emissions *Var, offsets, tags []int32, c CRF) *Var {
+// is [tokens, tags] packed by offsets. Empty sequences count with a loss of 0. examples are the weights of the
+// sequences, as in CrossEntropy.
+func (t *Tape) CRFLoss(emissions *Var, offsets, tags []int32, c CRF, examples Weights) *Var {
+	checkTargets(tags, emissions.Rows, emissions.Cols)
+	return t.crfLoss(emissions, offsets, c, examples, hardTags(tags))
+}
+
+// SoftCRFLoss is CRFLoss for tags of which only probabilities are known, [tokens, tags], those of each token by
+// themselves: the mean of what CRFLoss would be for tags drawn from them.
+func (t *Tape) SoftCRFLoss(emissions *Var, offsets []int32, probabilities []float32, c CRF, examples Weights) *Var {
+	if len(probabilities) != len(emissions.Data) {
+		panic(fmt.Sprintf("nn: %d probabilities for %d emissions", len(probabilities), len(emissions.Data)))
+	}
+	return t.crfLoss(emissions, offsets, c, examples, softTags(probabilities))
+}
+
+func (t *Tape) crfLoss(emissions *Var, offsets []int32, c CRF, examples Weights, truth tagTruth) *Var {
 	k, n := emissions.Cols, max(len(offsets)-1, 1)
-	checkTargets(tags, emissions.Rows, k)
 	if c.Transitions.Shape[0] != k {
 		panic(fmt.Sprintf("nn: CRF of %d tags on emissions of width %d", c.Transitions.Shape[0], k))
 	}
@@ -45,14 +59,17 @@ func (t *Tape) CRFLoss(emissions *Var, offsets, tags []int32, c CRF) *Var {
 			chains[b] = ch
 			for s := len(offsets[1:]) * b / blocks; s < len(offsets[1:])*(b+1)/blocks; s++ {
 				from, to := int(offsets[s]), int(offsets[s+1])
-				if from == to {
+				weight := examples.of(s)
+				if from == to || weight == 0 {
 					continue
 				}
-				ch.forward(emissions.Data[from*k : to*k])
-				ch.loss += ch.logZ - c.score(emissions.Data[from*k:to*k], tags[from:to])
+				row := emissions.Data[from*k : to*k]
+				ch.forward(row)
+				ch.loss += weight * (ch.logZ - truth.score(c, row, from))
 				if t.training() {
 					ch.backward()
-					ch.collect(grad[from*k:to*k], tags[from:to], 1/float32(n))
+					ch.collect(grad[from*k:to*k], weight, 1/float32(n))
+					truth.subtract(ch, grad[from*k:to*k], from, weight, 1/float32(n))
 				}
 			}
 		}
@@ -88,19 +105,6 @@ func addScaled(p *Param, grad []float64, scale float64) {
 	for i, g := range grad {
 		sum[i] += float32(scale * g)
 	}
-}
-
-// score is that of one sequence of tags.
-func (c CRF) score(emissions []float32, tags []int32) float64 {
-	k := len(c.Start.Data)
-	sum := float64(c.Start.Data[tags[0]])
-	for i, tag := range tags {
-		sum += float64(emissions[i*k+int(tag)])
-		if i > 0 {
-			sum += float64(c.Transitions.Data[int(tags[i-1])*k+int(tag)])
-		}
-	}
-	return sum + float64(c.End.Data[tags[len(tags)-1]])
 }
 
 // chain is the forward-backward algorithm on one sequence, in probabilities that are scaled to sum to 1 at each step:
@@ -196,26 +200,24 @@ func (ch *chain) backward() {
 	}
 }
 
-// collect adds the gradient of the loss: expected counts less those of the given tags.
-func (ch *chain) collect(dEmissions []float32, tags []int32, scale float32) {
+// collect adds the counts that the field expects, times weight; dEmissions gets them times scale as well.
+func (ch *chain) collect(dEmissions []float32, weight float64, scale float32) {
 	k := ch.k
 	n := len(ch.scale)
 	for i := range n {
 		alpha, beta, d := ch.alpha[i*k:(i+1)*k], ch.beta[i*k:(i+1)*k], dEmissions[i*k:(i+1)*k]
 		for j := range d {
-			d[j] += scale * float32(alpha[j]*beta[j])
+			d[j] += scale * float32(weight*alpha[j]*beta[j])
 		}
-		d[tags[i]] -= scale
 		if i == 0 {
 			for j := range alpha {
-				ch.dStart[j] += alpha[j] * beta[j]
+				ch.dStart[j] += weight * alpha[j] * beta[j]
 			}
-			ch.dStart[tags[0]]--
 			continue
 		}
 		emit, prev := ch.emit[i*k:(i+1)*k], ch.alpha[(i-1)*k:i*k]
 		for j := range ch.work {
-			ch.work[j] = beta[j] * emit[j] / ch.scale[i]
+			ch.work[j] = weight * beta[j] * emit[j] / ch.scale[i]
 		}
 		for from, a := range prev {
 			row, d := ch.trans[from*k:(from+1)*k], ch.dTransitions[from*k:(from+1)*k]
@@ -223,13 +225,11 @@ func (ch *chain) collect(dEmissions []float32, tags []int32, scale float32) {
 				d[to] += a * v * ch.work[to]
 			}
 		}
-		ch.dTransitions[int(tags[i-1])*k+int(tags[i])]--
 	}
 	last := (n - 1) * k
 	for j := range k {
-		ch.dEnd[j] += ch.alpha[last+j] * ch.beta[last+j]
+		ch.dEnd[j] += weight * ch.alpha[last+j] * ch.beta[last+j]
 	}
-	ch.dEnd[tags[n-1]]--
 }
 
 // vectorMatrix computes dst = v·m for a square m.

@@ -138,7 +138,15 @@ var networks = map[string]network{
 	"crf": func(ps *Params) func(*Tape, *Var, []int32) *Var {
 		c := NewCRF(ps, "crf", 5)
 		tags := []int32{0, 2, 2, 4, 1, 3, 3, 0, 1, 2, 4, 4, 1, 0}
-		return func(t *Tape, x *Var, o []int32) *Var { return t.CRFLoss(x, o, tags, c) }
+		return func(t *Tape, x *Var, o []int32) *Var { return t.CRFLoss(x, o, tags, c, Weights{1, 0, 1, 0.3, 2}) }
+	},
+	"soft crf": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		c := NewCRF(ps, "crf", 5)
+		var probabilities []float32
+		for range 14 {
+			probabilities = append(probabilities, 0.1, 0, 0.5, 0.15, 0.25)
+		}
+		return func(t *Tape, x *Var, o []int32) *Var { return t.SoftCRFLoss(x, o, probabilities, c, nil) }
 	},
 }
 
@@ -235,21 +243,22 @@ func TestLossGradientsMatchFiniteDifferences(t *testing.T) {
 	targets := []int32{2, 0, 1, 1}
 	sets := &tensor.Packed{IDs: []int32{0, 2, 1}, Offsets: []int32{0, 2, 2, 3, 3}}
 	scores := []float32{0.5, -1, 2, 0, 0, 0.1, 3, 1, -0.5, 0.3, 0.2, 0.9}
+	examples := Weights{1, 0, 0.3, 2}
 	losses := map[string]func(t *Tape, x *Var) *Var{
 		"cross entropy": func(t *Tape, x *Var) *Var {
-			return t.CrossEntropy(x, targets, CrossEntropy{Weights: []float32{1, 3, 0.5}, Smoothing: 0.2})
+			return t.CrossEntropy(x, targets, CrossEntropy{Weights: []float32{1, 3, 0.5}, Smoothing: 0.2, Rows: examples})
 		},
 		"focal": func(t *Tape, x *Var) *Var {
-			return t.CrossEntropy(x, targets, CrossEntropy{Weights: []float32{1, 3, 0.5}, Focus: 2})
+			return t.CrossEntropy(x, targets, CrossEntropy{Weights: []float32{1, 3, 0.5}, Focus: 2, Rows: examples})
 		},
-		"binary":        func(t *Tape, x *Var) *Var { return t.BinaryCrossEntropy(x, sets, nil) },
-		"weighted":      func(t *Tape, x *Var) *Var { return t.BinaryCrossEntropy(x, sets, []float32{1, 3, 0.5}) },
-		"mse":           func(t *Tape, x *Var) *Var { return t.Regression(x, scores, 0) },
-		"huber":         func(t *Tape, x *Var) *Var { return t.Regression(x, scores, 1) },
+		"binary":        func(t *Tape, x *Var) *Var { return t.BinaryCrossEntropy(x, sets, nil, nil) },
+		"weighted":      func(t *Tape, x *Var) *Var { return t.BinaryCrossEntropy(x, sets, Weights{1, 3, 0.5}, examples) },
+		"mse":           func(t *Tape, x *Var) *Var { return t.Regression(x, scores, 0, nil) },
+		"huber":         func(t *Tape, x *Var) *Var { return t.Regression(x, scores, 1, examples) },
 		"r-drop":        func(t *Tape, x *Var) *Var { return t.Divergence(x, false) },
 		"r-drop binary": func(t *Tape, x *Var) *Var { return t.Divergence(x, true) },
 		"sum": func(t *Tape, x *Var) *Var {
-			return t.Sum(t.SquaredHinge(x, targets, nil), t.CrossEntropy(x, targets, CrossEntropy{}), 0.7)
+			return t.Sum(t.SquaredHinge(x, targets, nil, nil), t.CrossEntropy(x, targets, CrossEntropy{}), 0.7)
 		},
 		"in-batch negatives": func(t *Tape, x *Var) *Var {
 			return t.InBatchNegatives(t.UnitRows(x), InBatch{Each: 2, Scale: 3})
@@ -266,8 +275,11 @@ func TestLossGradientsMatchFiniteDifferences(t *testing.T) {
 		"contrastive pairs": func(t *Tape, x *Var) *Var {
 			return t.ContrastivePairs(t.PairDot(t.UnitRows(x)), []float32{1, 0}, 1.9)
 		},
-		"hinge":          func(t *Tape, x *Var) *Var { return t.SquaredHinge(x, targets, nil) },
-		"weighted hinge": func(t *Tape, x *Var) *Var { return t.SquaredHinge(x, targets, []float32{1, 3, 0.5}) },
+		"hinge":          func(t *Tape, x *Var) *Var { return t.SquaredHinge(x, targets, nil, nil) },
+		"weighted hinge": func(t *Tape, x *Var) *Var { return t.SquaredHinge(x, targets, Weights{1, 3, 0.5}, examples) },
+		"distill":        func(t *Tape, x *Var) *Var { return t.DistillLoss(x, scores, Distill{Temperature: 2, Rows: examples}) },
+		"distill binary": func(t *Tape, x *Var) *Var { return t.DistillLoss(x, scores, Distill{Temperature: 3, Binary: true}) },
+		"cosine":         func(t *Tape, x *Var) *Var { return t.CosineDistance(x, scores) },
 	}
 	for name, loss := range losses {
 		t.Run(name, func(t *testing.T) {

@@ -13,20 +13,14 @@ func (t *Tape) focal(logits *Var, targets []int32, o CrossEntropy) *Var {
 	rows, k := logits.Rows, logits.Cols
 	checkTargets(targets, rows, k)
 	gamma := float64(o.Focus)
-	weight := func(c int32) float64 {
-		if o.Weights == nil {
-			return 1
-		}
-		return float64(o.Weights[c])
-	}
 	probs := t.arena.Raw(rows * k)
 	total, norm := 0.0, 0.0
 	for r, target := range targets {
 		row := logits.Row(r)
 		kernel.Softmax(probs[r*k:(r+1)*k], row)
 		logP := float64(row[target]) - logSumExp(row)
-		total -= weight(target) * math.Pow(-math.Expm1(logP), gamma) * logP
-		norm += weight(target)
+		total -= o.Rows.of(r) * o.Weights.of(int(target)) * math.Pow(-math.Expm1(logP), gamma) * logP
+		norm += o.Weights.of(int(target))
 	}
 	loss := t.value(1, 1)
 	loss.Data[0] = float32(total / norm)
@@ -40,7 +34,7 @@ func (t *Tape) focal(logits *Var, targets []int32, o CrossEntropy) *Var {
 				pt := 1 - miss
 				// d loss / d log p of the target, and from there to the logits.
 				slope := gamma*math.Pow(miss, gamma-1)*pt*logP - math.Pow(miss, gamma)
-				slope *= weight(target) / norm * float64(loss.Grad[0])
+				slope *= o.Rows.of(r) * o.Weights.of(int(target)) / norm * float64(loss.Grad[0])
 				for c := range d {
 					d[c] -= float32(slope) * p[c]
 				}
@@ -52,9 +46,9 @@ func (t *Tape) focal(logits *Var, targets []int32, o CrossEntropy) *Var {
 }
 
 // BinaryCrossEntropy returns the mean over all logits, [rows, classes], of the cross-entropy of their sigmoids, where
-// sequence r of targets holds the classes that are true of row r: PyTorch's BCEWithLogitsLoss with pos_weight = weights,
-// which may be nil.
-func (t *Tape) BinaryCrossEntropy(logits *Var, targets *tensor.Packed, weights []float32) *Var {
+// sequence r of targets holds the classes that are true of row r: PyTorch's BCEWithLogitsLoss with pos_weight = weights.
+// examples are the weights of the rows, as in CrossEntropy.
+func (t *Tape) BinaryCrossEntropy(logits *Var, targets *tensor.Packed, weights, examples Weights) *Var {
 	rows, k := logits.Rows, logits.Cols
 	if targets.Len() != rows {
 		panic(fmt.Sprintf("nn: %d sets of targets for %d rows", targets.Len(), rows))
@@ -65,22 +59,14 @@ func (t *Tape) BinaryCrossEntropy(logits *Var, targets *tensor.Packed, weights [
 			truth[r*k+int(c)] = 1
 		}
 	}
-	weight := func(i int) float64 {
-		if weights == nil {
-			return 1
-		}
-		return float64(weights[i%k])
-	}
 	total := 0.0
 	for i, v := range logits.Data {
 		x := float64(v)
-		// log(1+e^-x) and log(1+e^x), without overflow
-		negative := math.Log1p(math.Exp(-math.Abs(x))) + max(x, 0)
+		miss := softplus(x)
 		if truth[i] == 1 {
-			total += weight(i) * (negative - x)
-		} else {
-			total += negative
+			miss = weights.of(i%k) * softplus(-x)
 		}
+		total += examples.of(i/k) * miss
 	}
 	n := float64(max(rows*k, 1))
 	loss := t.value(1, 1)
@@ -88,11 +74,11 @@ func (t *Tape) BinaryCrossEntropy(logits *Var, targets *tensor.Packed, weights [
 	if t.training() {
 		t.record(loss, nil, func() {
 			grad := logits.Gradient()
-			scale := float64(loss.Grad[0]) / n
 			for i, v := range logits.Data {
 				p := 1 / (1 + math.Exp(-float64(v)))
+				scale := examples.of(i/k) * float64(loss.Grad[0]) / n
 				if truth[i] == 1 {
-					grad[i] -= float32(scale * weight(i) * (1 - p))
+					grad[i] -= float32(scale * weights.of(i%k) * (1 - p))
 				} else {
 					grad[i] += float32(scale * p)
 				}
@@ -102,9 +88,13 @@ func (t *Tape) BinaryCrossEntropy(logits *Var, targets *tensor.Packed, weights [
 	return loss
 }
 
+// softplus is log(1+eˣ), without overflow.
+func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+
 // Regression returns the mean over all outputs of the squared distance to targets, or with delta > 0 of Huber's loss
-// (Huber 1964): ½d² within delta and delta·(|d| − ½delta) beyond, as PyTorch's HuberLoss.
-func (t *Tape) Regression(outputs *Var, targets []float32, delta float32) *Var {
+// (Huber 1964): ½d² within delta and delta·(|d| − ½delta) beyond, as PyTorch's HuberLoss. outputs may have any width,
+// so that embeddings are compared with those of a teacher too; examples are the weights of the rows, as in CrossEntropy.
+func (t *Tape) Regression(outputs *Var, targets []float32, delta float32, examples Weights) *Var {
 	if len(targets) != len(outputs.Data) {
 		panic(fmt.Sprintf("nn: %d targets for %d outputs", len(targets), len(outputs.Data)))
 	}
@@ -112,17 +102,18 @@ func (t *Tape) Regression(outputs *Var, targets []float32, delta float32) *Var {
 	slope := t.arena.Raw(len(targets))
 	for i, v := range outputs.Data {
 		d := v - targets[i]
+		var far float64
 		switch {
 		case delta <= 0:
-			total += float64(d) * float64(d)
-			slope[i] = 2 * d
+			far, slope[i] = float64(d)*float64(d), 2*d
 		case d > delta || d < -delta:
-			total += float64(delta) * (math.Abs(float64(d)) - 0.5*float64(delta))
-			slope[i] = float32(math.Copysign(float64(delta), float64(d)))
+			far, slope[i] = float64(delta)*(math.Abs(float64(d))-0.5*float64(delta)), float32(math.Copysign(float64(delta), float64(d)))
 		default:
-			total += 0.5 * float64(d) * float64(d)
-			slope[i] = d
+			far, slope[i] = 0.5*float64(d)*float64(d), d
 		}
+		weight := examples.of(i / outputs.Cols)
+		total += weight * far
+		slope[i] *= float32(weight)
 	}
 	loss := t.value(1, 1)
 	loss.Data[0] = float32(total / n)

@@ -23,7 +23,7 @@ func TestCRFMatchesReference(t *testing.T) {
 		}
 		tape.Begin(Training, 1, 1)
 		in := tape.Input(x, len(x)/k, k)
-		loss := tape.CRFLoss(in, offsets, tags, crf)
+		loss := tape.CRFLoss(in, offsets, tags, crf, nil)
 		want, _ := c.Floats("out")
 		sum := float32(len(lengths)) // the reference adds up sequences, ours is their mean
 		golden.Close(t, "loss", []float32{sum * loss.Data[0]}, want, tolerance)
@@ -72,7 +72,7 @@ func TestDecodeEqualsSearch(t *testing.T) {
 				allowed = allowed && (i == 0 || rules.Follow[tags[i-1]*k+tags[i]])
 			}
 			if allowed && rules.Start[tags[0]] && rules.End[tags[n-1]] {
-				if s := crf.score(emissions, tags); s > best {
+				if s := hardTags(tags).score(crf, emissions, 0); s > best {
 					best = s
 					copy(bestTags, tags)
 				}
@@ -84,6 +84,27 @@ func TestDecodeEqualsSearch(t *testing.T) {
 				t.Fatalf("round %d: decoded %v, the best is %v", round, got, bestTags)
 			}
 		}
+	}
+}
+
+func TestCertainTagsAreSoftTagsOfOneProbability(t *testing.T) {
+	var ps Params
+	crf := NewCRF(&ps, "crf", 3)
+	ps.Allocate(1)
+	tags, offsets := []int32{0, 2, 1, 1, 2}, []int32{0, 3, 3, 5}
+	emissions, probabilities := make([]float32, 15), make([]float32, 15)
+	for i, tag := range tags {
+		probabilities[3*i+int(tag)] = 1
+	}
+	for i := range emissions {
+		emissions[i] = float32(weightOf(i))
+	}
+	tape := NewTape(nil)
+	tape.Begin(Inference, 0, 0)
+	x := tape.Input(emissions, 5, 3)
+	hard, soft := tape.CRFLoss(x, offsets, tags, crf, nil), tape.SoftCRFLoss(x, offsets, probabilities, crf, nil)
+	if math.Abs(float64(hard.Data[0]-soft.Data[0])) > 1e-6 {
+		t.Errorf("loss %v of tags, %v of certain probabilities", hard.Data[0], soft.Data[0])
 	}
 }
 
@@ -190,7 +211,10 @@ func TestTransformerLayerMatchesPyTorch(t *testing.T) {
 
 func TestLossesMatchPyTorch(t *testing.T) {
 	for name, run := range map[string]func(tape *Tape, x *Var, target []float32) *Var{
-		"loss_mse": func(tape *Tape, x *Var, target []float32) *Var { return tape.Regression(x, target, 0) },
+		"loss_mse": func(tape *Tape, x *Var, target []float32) *Var { return tape.Regression(x, target, 0, nil) },
+		"loss_distill_kl": func(tape *Tape, x *Var, teacher []float32) *Var {
+			return tape.DistillLoss(x, teacher, Distill{Temperature: 2})
+		},
 		"loss_bce_logits": func(tape *Tape, x *Var, target []float32) *Var {
 			sets := new(tensor.Packed)
 			for r := range x.Rows {
@@ -202,7 +226,7 @@ func TestLossesMatchPyTorch(t *testing.T) {
 				}
 				sets.Append(classes)
 			}
-			return tape.BinaryCrossEntropy(x, sets, nil)
+			return tape.BinaryCrossEntropy(x, sets, nil, nil)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

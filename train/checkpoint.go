@@ -65,7 +65,9 @@ func (tr *Trainer) identity() string {
 		for _, list := range [][]int32{set.Input.Tokens.IDs, set.Input.Tokens.Offsets, set.Input.Features.IDs, set.Input.Characters.IDs, set.Input.Direct.IDs, set.Input.Wide.IDs, y.Classes, y.Labels.IDs, y.Labels.Offsets, y.Tags.IDs} {
 			_ = binary.Write(h, binary.LittleEndian, list)
 		}
-		_ = binary.Write(h, binary.LittleEndian, y.Scores)
+		for _, list := range [][]float32{y.Scores, y.Weights, y.Soft, y.SoftWeights} {
+			_ = binary.Write(h, binary.LittleEndian, list)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

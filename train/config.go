@@ -42,7 +42,8 @@ type Config struct {
 	Precision      string  `yaml:"precision" json:"precision,omitempty" doc:"of the factors of matrix products: f32, or bf16, which is several times as fast on processors with matrix tiles (AMX) and slower on others; weights, sums and statistics are f32 in both" default:"f32" enum:"f32|bf16"`
 	Recompute      bool    `yaml:"gradient_checkpointing" json:"gradient_checkpointing,omitempty" doc:"keep only the ends of each layer and compute the rest of it again on the way back: long texts or large batches in a fraction of the memory, for about a third more time; the weights come out the same to the bit (encoder, transformer)" default:"false"`
 	Threads        int     `yaml:"threads" json:"threads" doc:"processors used; 0 for all" default:"0" min:"0" max:"1024"`
-	Until          int     `yaml:"-" json:"until,omitempty"` // stop after so many epochs of those planned; 0 for all
+	Until          int     `yaml:"-" json:"until,omitempty"`       // stop after so many epochs of those planned; 0 for all
+	Temperature    float64 `yaml:"-" json:"temperature,omitempty"` // at which a teacher's opinions are compared with the student's; 0 is 1
 	Checkpoint     int     `yaml:"checkpoint" json:"checkpoint" doc:"seconds between checkpoints, which are also written after each epoch and on interruption" default:"60" min:"1" max:"86400"`
 }
 
@@ -102,7 +103,7 @@ func (c *Config) classWeights(targets []int32, classes int) []float32 {
 
 // lossOf returns what is minimised on a training set.
 func (c *Config) lossOf(set *Set, labels int) model.Loss {
-	l := model.Loss{Kind: c.Loss, Smoothing: float32(c.LabelSmoothing), Focus: float32(c.Focus), Delta: float32(c.Delta)}
+	l := model.Loss{Kind: c.Loss, Smoothing: float32(c.LabelSmoothing), Focus: float32(c.Focus), Delta: float32(c.Delta), Temperature: float32(c.Temperature)}
 	if l.Kind == "auto" {
 		l.Kind = ""
 	}

@@ -20,9 +20,10 @@ import (
 // picks among them as it picks the best epoch of other trainings.
 type dual struct {
 	rows    nn.Sparse
-	targets []float32 // [examples, outputs]
-	weights []float32 // of each in the cost, [examples, outputs]; nil for equal ones
-	beta    []float32 // [examples, outputs]
+	sides   int       // targets of each example and output: 1, or 2 where a teacher's opinion stands beside the truth
+	targets []float32 // [sides, examples, outputs]
+	weights []float32 // of each in the cost, [sides, examples, outputs]; nil for equal ones
+	beta    []float32 // [sides, examples, outputs]
 	squares []float32 // 1 + |xᵢ|²
 	numbers bool      // any sign
 	outputs int
@@ -80,72 +81,40 @@ func (d *dual) readRows(m *model.Model, linear *model.Linear, set *Set) {
 	}
 }
 
-func (d *dual) readTargets(m *model.Model, set *Set, loss model.Loss) {
-	y := &set.Targets
-	d.targets = make([]float32, set.Len()*d.outputs)
-	if d.numbers {
-		mean, deviation := m.Params.Get("regressor.mean").Data[0], m.Params.Get("regressor.deviation").Data[0]
-		for i, s := range y.Scores {
-			d.targets[i] = (s - mean) / deviation
-		}
-		return
-	}
-	for i := range d.targets {
-		d.targets[i] = -1
-	}
-	if loss.Weights != nil {
-		d.weights = make([]float32, len(d.targets))
-		for i := range d.weights {
-			d.weights[i] = 1
-		}
-	}
-	holds := func(i int, c int32) {
-		d.targets[i*d.outputs+int(c)] = 1
-		if loss.Weights != nil {
-			d.weights[i*d.outputs+int(c)] = loss.Weights[c]
-		}
-	}
-	for i, c := range y.Classes {
-		holds(i, c)
-		if loss.Weights != nil { // a text's class is how much it counts for every output
-			for o := range d.outputs {
-				d.weights[i*d.outputs+o] = loss.Weights[c]
-			}
-		}
-	}
-	for i := range y.Labels.Len() {
-		for _, c := range y.Labels.Sequence(i) {
-			holds(i, c)
-		}
-	}
-}
-
-// pass sets each example's β once, in the given order. It returns the mean loss of the examples as they came and the
+// pass sets each β of each example once, in the given order. It returns the mean loss of the examples as they came and the
 // largest derivative.
 func (d *dual) pass(order []int32, cost float64) (loss float64, largest float32) {
 	for _, i := range order {
 		index := d.rows.Index[d.rows.Offsets[i]:d.rows.Offsets[i+1]]
 		value := d.rows.Value[d.rows.Offsets[i]:d.rows.Offsets[i+1]]
 		d.score(index, value)
-		at, moved := int(i)*d.outputs, false
+		moved := false
 		for c, s := range d.scores {
-			y, beta, weight := d.targets[at+c], d.beta[at+c], float32(1)
-			if d.weights != nil {
-				weight = d.weights[at+c]
-			}
-			if miss := y - s; d.numbers || miss*y > 0 {
-				loss += float64(weight * miss * miss)
-			}
-			soft := 1 / (2 * float32(cost) * weight)
-			next := beta - (s-y+soft*beta)/(d.squares[i]+soft)
-			if !d.numbers && next*y < 0 {
-				next = 0
-			}
-			step := next - beta
-			d.scores[c], d.beta[at+c] = step, next
-			if step != 0 {
-				moved = true
-				largest = max(largest, abs32(step)*(d.squares[i]+soft))
+			d.scores[c] = 0 // from here on, how far β moves
+			for at := int(i)*d.outputs + c; at < len(d.targets); at += len(d.targets) / d.sides {
+				y, beta, weight := d.targets[at], d.beta[at], float32(1)
+				if d.weights != nil {
+					weight = d.weights[at]
+				}
+				if weight == 0 {
+					continue
+				}
+				if miss := y - s; d.numbers || miss*y > 0 {
+					loss += float64(weight * miss * miss)
+				}
+				soft := 1 / (2 * float32(cost) * weight)
+				next := beta - (s-y+soft*beta)/(d.squares[i]+soft)
+				if !d.numbers && next*y < 0 {
+					next = 0
+				}
+				step := next - beta
+				d.beta[at] = next
+				d.scores[c] += step
+				s += step * d.squares[i]
+				if step != 0 {
+					moved = true
+					largest = max(largest, abs32(step)*(d.squares[i]+soft))
+				}
 			}
 		}
 		if moved {
