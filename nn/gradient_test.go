@@ -18,6 +18,21 @@ var networks = map[string]network{
 		w, b := ps.Add("w", Xavier, 3, 5), ps.Add("b", Uniform(1), 3)
 		return func(t *Tape, x *Var, _ []int32) *Var { return t.Linear(x, w, b, GELU) }
 	},
+	"linear with low-rank changes": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w, b := ps.Add("w", Xavier, 6, 5), ps.Add("b", Uniform(1), 6)
+		w.Changes = []*LowRank{
+			{A: ps.Add("a0", Uniform(1), 2, 5), B: ps.Add("b0", Uniform(1), 3, 2), From: 1, Scale: 0.7, Dropout: 0.3},
+			{A: ps.Add("a1", Uniform(1), 1, 5), B: ps.Add("b1", Uniform(1), 2, 1), From: 4, Scale: -1.3},
+		}
+		return func(t *Tape, x *Var, _ []int32) *Var { return t.Linear(t.Activate(x, Tanh), w, b, GELU) }
+	},
+	"linear added, with low-rank changes": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		w, b := ps.Add("w", Xavier, 5, 5), ps.Add("b", Uniform(0.5), 5)
+		w.Changes = []*LowRank{{A: ps.Add("a0", Uniform(1), 2, 5), B: ps.Add("b0", Uniform(1), 5, 2), Scale: 0.7, Dropout: 0.2}}
+		return func(t *Tape, x *Var, _ []int32) *Var {
+			return t.LinearAdd(t.LinearAdd(x, t.Activate(x, Tanh), w, b, 0.3), x, w, nil, 0)
+		}
+	},
 	"linear silu": func(ps *Params) func(*Tape, *Var, []int32) *Var {
 		w := ps.Add("w", Xavier, 3, 5)
 		return func(t *Tape, x *Var, _ []int32) *Var { return t.Linear(x, w, nil, SiLU) }

@@ -11,6 +11,7 @@ import (
 func (t *Tape) Linear(x *Var, w, b *Param, a Activation) *Var {
 	y := t.value(x.Rows, checkLinear(x, w))
 	e := kernel.Epilogue{Bias: dataOf(b), Activation: a}
+	changes := t.begin(x, w, b, y.Data, &e)
 	pre := y.Data
 	if t.training() && a.FromInput() {
 		pre = t.arena.Raw(len(y.Data))
@@ -18,12 +19,25 @@ func (t *Tape) Linear(x *Var, w, b *Param, a Activation) *Var {
 	}
 	t.multiplyT(x, w, y.Data, e)
 	if t.training() {
-		t.recordLinear(x, w, b, a, y, pre)
+		t.recordLinear(x, w, b, a, y, pre, changes)
 	}
 	return y
 }
 
-func (t *Tape) recordLinear(x *Var, w, b *Param, a Activation, y *Var, pre []float32) {
+// begin adds the changes of w to y before the product is, and tells the epilogue so.
+func (t *Tape) begin(x *Var, w, b *Param, y []float32, e *kernel.Epilogue) *lowRanks {
+	if len(w.Changes) == 0 {
+		return nil
+	}
+	clear(y)
+	if b != nil {
+		kernel.AddBias(y, x.Rows, w.Shape[0], b.Data)
+	}
+	e.Accumulate, e.Bias = true, nil
+	return t.addLowRanks(x, w, y)
+}
+
+func (t *Tape) recordLinear(x *Var, w, b *Param, a Activation, y *Var, pre []float32, changes *lowRanks) {
 	t.record(y, nil, func() {
 		d := y.Grad // becomes the gradient before the activation
 		if a != Identity {
@@ -33,6 +47,7 @@ func (t *Tape) recordLinear(x *Var, w, b *Param, a Activation, y *Var, pre []flo
 			})
 		}
 		t.linearBackward(x, d, w, b)
+		changes.backward(d, y.Cols)
 	})
 }
 
@@ -47,11 +62,13 @@ func (t *Tape) LinearAdd(residual, x *Var, w, b *Param, p float32) *Var {
 		if b != nil {
 			kernel.AddBias(residual.Data, residual.Rows, out, b.Data)
 		}
+		t.addLowRanks(x, w, residual.Data)
 		t.multiplyT(x, w, residual.Data, kernel.Epilogue{Accumulate: true})
 		return residual
 	}
 	y := t.value(x.Rows, out)
 	e := kernel.Epilogue{Bias: dataOf(b)}
+	changes := t.begin(x, w, b, y.Data, &e)
 	if p == 0 {
 		e.Residual = residual.Data
 	}
@@ -71,6 +88,7 @@ func (t *Tape) LinearAdd(residual, x *Var, w, b *Param, p float32) *Var {
 			defer t.gradients.put(d)
 		}
 		t.linearBackward(x, d, w, b)
+		changes.backward(d, out)
 		y.passGradient(residual)
 	})
 	return y

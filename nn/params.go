@@ -13,13 +13,15 @@ type Param struct {
 	Name   string
 	Shape  []int
 	Data   []float32 // row-major
-	Grad   []float32 // nil until Params.AllocateGradients
+	Grad   []float32 // nil until Params.AllocateGradients, and of weights that are not trained
 	Rows   *RowSet   // for tables of which a batch touches a few rows: the rows whose gradient is not zero
 	Frozen bool      // not trained
 	Still  int       // of a table: the first rows that are not trained
 	Decay  bool      // weight decay applies: true for matrices, false for biases, norms and embeddings
 	Rate   float32   // its learning rate, relative to the training's; 0 is 1
 	Layer  int       // in a deep network: 1 for embeddings, from 2 on for layers, the lowest first; 0 for heads and for networks without layers
+
+	Changes []*LowRank // of a matrix that a linear layer multiplies with: added to it
 
 	init   Init
 	sparse bool
@@ -178,32 +180,55 @@ func (ps *Params) Bind(name string, shape []int, data []float32) error {
 	return nil
 }
 
-// AllocateGradients prepares for training: weights that were bound to a file are copied into memory of their own.
+// AllocateGradients prepares for training. Frozen weights of layers stay where they are, in a mapped file if they were
+// bound to one, and get no gradients; all others lie in memory of their own from now on.
 func (ps *Params) AllocateGradients() {
-	if ps.data == nil {
-		ps.data = make([]float32, ps.Count())
-		at := 0
-		for _, p := range ps.list {
-			own := ps.data[at : at+p.Size() : at+p.Size()]
-			copy(own, p.Data)
-			p.Data = own
-			at += p.Size()
+	n := 0
+	for _, p := range ps.list {
+		if p.trainable() {
+			n += p.Size()
 		}
 	}
-	ps.grad = make([]float32, len(ps.data))
+	move := len(ps.data) != n
+	if move {
+		ps.data = make([]float32, n)
+	}
+	ps.grad = make([]float32, n)
 	at := 0
 	for _, p := range ps.list {
-		p.Grad = ps.grad[at : at+p.Size() : at+p.Size()]
-		at += p.Size()
 		p.packed = nil
+		if !p.trainable() {
+			p.Grad, p.Rows = nil, nil
+			continue
+		}
+		from, to := at, at+p.Size()
+		if at = to; move {
+			copy(ps.data[from:to], p.Data)
+			p.Data = ps.data[from:to:to]
+		}
+		p.Grad = ps.grad[from:to:to]
 		if p.sparse {
 			p.Rows = NewRowSet(p.Shape[0])
 		}
 	}
 }
 
-// Values returns all weights as one slice in the order of declaration; nil when they are bound to a file.
+// trainable tells whether a weight may change in a training: what is frozen outside of layers (a scale, a model beside
+// the network) is fitted by other means.
+func (p *Param) trainable() bool { return !p.Frozen || p.Layer == 0 }
+
+// Values returns the weights that may change, as one slice in the order of declaration: all of them, or after
+// AllocateGradients those that have gradients; nil when they are bound to a file.
 func (ps *Params) Values() []float32 { return ps.data }
+
+// Remove takes parameters out of the set. Their weights stay as they are.
+func (ps *Params) Remove(gone ...*Param) {
+	ps.list = slices.DeleteFunc(ps.list, func(p *Param) bool { return slices.Contains(gone, p) })
+	for _, p := range gone {
+		delete(ps.byName, p.Name)
+	}
+	ps.data, ps.grad = nil, nil
+}
 
 // ZeroGradients makes all gradients zero: of tables the rows that were touched, and of matrices when they are asked
 // for, since most are set by one product.

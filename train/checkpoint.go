@@ -23,7 +23,7 @@ func (tr *Trainer) Restore(path string) error {
 	}
 	defer c.Close()
 	if s.BestAt > 0 {
-		tr.best = make([]float32, tr.model.Params.Count())
+		tr.best = make([]float32, len(tr.model.Params.Values()))
 	}
 	if err := c.Fill(tr.arrays()); err != nil {
 		return err

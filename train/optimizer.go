@@ -21,7 +21,7 @@ type Optimizer interface {
 
 // NewOptimizer returns the optimiser that c names, for parameters whose gradients are allocated.
 func NewOptimizer(c Config, params *nn.Params) Optimizer {
-	n := params.Count()
+	n := len(params.Values())
 	if c.Optimizer == "sgd" {
 		return &sgd{params: params, momentum: float32(c.Momentum), decay: float32(c.WeightDecay), velocity: make([]float32, n)}
 	}
@@ -96,11 +96,13 @@ func (s *sgd) Step(pool *parallel.Pool, _ int, rate float64) {
 func relative(p *nn.Param) float32 { return cmp.Or(p.Rate, 1) }
 
 // each calls update for ranges [lo, hi) of every trained parameter's weights that have a gradient; at is where the
-// parameter begins among all weights.
+// parameter begins among the values of params.
 func each(params *nn.Params, pool *parallel.Pool, update func(p *nn.Param, at, lo, hi int)) {
 	at := 0
 	for _, p := range params.All() {
 		switch {
+		case p.Grad == nil:
+			continue
 		case p.Frozen:
 		case p.Rows == nil:
 			pool.For(p.Size(), 1<<14, func(lo, hi int) { update(p, at, lo, hi) })

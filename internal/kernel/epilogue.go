@@ -2,7 +2,7 @@ package kernel
 
 // Epilogue is what happens to the rows of a product A·B before they are left, while they are in cache:
 //
-//	C = Residual + Activation(A·B + Bias), or with Accumulate, which goes with nothing else, C += A·B
+//	C = Residual + Activation(A·B + Bias), or with Accumulate, which goes with no Bias, Residual + Activation(C + A·B)
 type Epilogue struct {
 	Accumulate bool
 	Bias       []float32  // [n], or nil

@@ -56,7 +56,7 @@ func GemmPacked(m int, a []float32, lda int, b *PackedB, c []float32, ldc int, e
 	}
 	for lo := 0; lo < m; lo += epilogueRows {
 		hi := min(lo+epilogueRows, m)
-		b.product(hi-lo, a[lo*lda:], lda, 1, c[lo*ldc:], ldc, false)
+		b.product(hi-lo, a[lo*lda:], lda, 1, c[lo*ldc:], ldc, e.Accumulate)
 		e.apply(lo, hi, b.n, c, ldc)
 	}
 }

@@ -381,6 +381,16 @@ func TestPrecisionsAndEpilogue(t *testing.T) {
 						}
 					}
 				}
+				added := make([]float32, m*n)
+				for i := range m {
+					copy(added[i*n:], bias)
+				}
+				GemmPacked(m, a, k, &p, added, n, Epilogue{Accumulate: true, Activation: SiLU, Residual: residual})
+				for i := range added {
+					if d := math.Abs(float64(added[i] - c[i])); d > 1e-5*(1+math.Abs(float64(c[i]))) {
+						t.Fatalf("%v %v: [%d] is %v where the bias was there before, %v where it was added", prec, s, i, added[i], c[i])
+					}
+				}
 			}
 		}
 	})
