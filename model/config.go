@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/xiaoyu-slm/xiaoyu/encoder"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
@@ -13,7 +14,8 @@ import (
 // Config designs a network: the `model` part of xiaoyu.yaml, and of a saved model. Each family reads the keys that
 // its doc names and ignores the others; Preset gives sound values for each.
 type Config struct {
-	Family        string   `yaml:"family" json:"family" doc:"architecture: ngram (linear over hashed n-grams), fasttext (averaged embeddings of words and n-grams), static (averaged embeddings), mlp (the same with fully connected layers), cnn (TextCNN), dwcnn (depthwise separable convolutions), rnn, lstm, gru, transformer" default:"cnn" enum:"ngram|fasttext|static|mlp|cnn|dwcnn|rnn|lstm|gru|transformer"`
+	Family        string   `yaml:"family" json:"family" doc:"architecture: encoder (a pretrained transformer: model.base), ngram (linear over hashed n-grams), fasttext (averaged embeddings of words and n-grams), static (averaged embeddings), mlp (the same with fully connected layers), cnn (TextCNN), dwcnn (depthwise separable convolutions), rnn, lstm, gru, transformer" default:"cnn" enum:"encoder|ngram|fasttext|static|mlp|cnn|dwcnn|rnn|lstm|gru|transformer"`
+	Base          string   `yaml:"base" json:"base,omitempty" doc:"what the weights start from: a package, a folder in the Hugging Face layout, or a reference such as hf://owner/name; it brings the tokenizer, and decides what the network looks like" default:""`
 	MaxTokens     int      `yaml:"max_tokens" json:"max_tokens" doc:"tokens of a text that are read; the rest is cut off" default:"512" min:"1" max:"100000"`
 	EmbedDim      int      `yaml:"embed_dim" json:"embed_dim,omitempty" doc:"width of the token embeddings (all but ngram)" default:"128" min:"1" max:"8192"`
 	EmbedDropout  float64  `yaml:"embed_dropout" json:"embed_dropout,omitempty" doc:"share of embedding numbers dropped while training" default:"0.1" min:"0" max:"0.95"`
@@ -30,7 +32,7 @@ type Config struct {
 	ShareLayers   bool     `yaml:"share_layers" json:"share_layers,omitempty" doc:"one set of weights for all layers (transformer)" default:"false"`
 	Bidirectional bool     `yaml:"bidirectional" json:"bidirectional,omitempty" doc:"read the text in both directions (rnn, lstm, gru)" default:"true"`
 	Activation    string   `yaml:"activation" json:"activation,omitempty" doc:"activation of hidden layers and filters (mlp, cnn, dwcnn, transformer)" default:"relu" enum:"relu|tanh|sigmoid|gelu|silu"`
-	Pooling       string   `yaml:"pooling" json:"pooling,omitempty" doc:"how the states of all tokens become one: mean, max, or the last step's state (dwcnn, rnn, lstm, gru, transformer)" default:"max" enum:"mean|max|last"`
+	Pooling       string   `yaml:"pooling" json:"pooling,omitempty" doc:"how the states of all tokens become one: mean, max, the last, the first, root_mean (the sum over the square root of the length); own (as the checkpoint's architecture has it) or auto (as a sentence encoder says, else own) are for family encoder (dwcnn, rnn, lstm, gru, transformer, encoder)" default:"max" enum:"mean|max|last|first|root_mean|own|auto"`
 	Dropout       float64  `yaml:"dropout" json:"dropout,omitempty" doc:"share of hidden numbers dropped between layers and before the head while training; of features (ngram)" default:"0.3" min:"0" max:"0.95"`
 	CRF           bool     `yaml:"crf" json:"crf,omitempty" doc:"judge the labels of a text's tokens together, by a conditional random field (task tokens)" default:"true"`
 	Buckets       int      `yaml:"buckets" json:"buckets,omitempty" doc:"rows of the table that runs of tokens are hashed to (fasttext)" default:"200000" min:"1" max:"16000000"`
@@ -39,10 +41,12 @@ type Config struct {
 	NGram         NGrams   `yaml:"ngram" json:"ngram,omitzero" doc:"features of the ngram and fasttext families, and of wide"`
 
 	// What follows from the task and from training, and is no key of xiaoyu.yaml.
-	Head        string    `yaml:"-" json:"head,omitempty"`        // see ClassHead and its like; "" is ClassHead
-	Pair        bool      `yaml:"-" json:"pair,omitempty"`        // texts come in pairs
-	Temperature float64   `yaml:"-" json:"temperature,omitempty"` // logits are divided by it; 0 is 1
-	Thresholds  []float64 `yaml:"-" json:"thresholds,omitempty"`  // of each label, head multilabel; 0.5 where there are none
+	Head        string          `yaml:"-" json:"head,omitempty"`        // see ClassHead and its like; "" is ClassHead
+	Pair        bool            `yaml:"-" json:"pair,omitempty"`        // texts come in pairs
+	Temperature float64         `yaml:"-" json:"temperature,omitempty"` // logits are divided by it; 0 is 1
+	Thresholds  []float64       `yaml:"-" json:"thresholds,omitempty"`  // of each label, head multilabel; 0.5 where there are none
+	Sentence    *Sentence       `yaml:"-" json:"sentence,omitempty"`    // of a sentence encoder
+	Encoder     *encoder.Config `yaml:"-" json:"-"`                     // of family encoder: the rest of config.json
 }
 
 // NGrams chooses the features of the ngram family.
@@ -107,6 +111,7 @@ var families = map[string]family{
 	"rnn":         {"recurrent units", recurrentKeys, true, newRecurrent},
 	"lstm":        {"long short-term memory", recurrentKeys, true, newRecurrent},
 	"gru":         {"gated recurrent units", recurrentKeys, true, newRecurrent},
+	EncoderFamily: {"pretrained transformer", []string{"base", "pooling", "dropout"}, true, newEncoder},
 	"transformer": {"self-attention", slices.Concat(inputKeys, []string{"hidden", "layers", "heads", "feed_forward", "activation", "pooling"}), true, newTransformer},
 }
 
@@ -119,11 +124,13 @@ func TokenFamilies() []string {
 // own for states of tokens.
 func Pretrains(family string) bool { return families[family].tokens && family != "cnn" }
 
-// Families returns the names of the model families in alphabetical order.
+// Families returns the names of the model families that can begin with fresh weights, in alphabetical order.
 func Families() []string {
 	var names []string
 	for name := range families {
-		names = append(names, name)
+		if name != EncoderFamily {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	return names
@@ -213,7 +220,11 @@ func (c *Config) Check() error {
 			ok, value = err == nil, c.Activation
 		case "pooling":
 			_, err := nn.ParsePooling(c.Pooling)
-			ok, value = err == nil, c.Pooling
+			ok, value = err == nil || c.Family == EncoderFamily && c.Pooling == OwnPooling, c.Pooling
+		case "base":
+			if c.Encoder == nil {
+				return hint.Errorf("set model.base to a folder or to a reference such as hf://owner/name", "a model of family %s begins with a checkpoint", c.Family)
+			}
 		case "ngram":
 			ok, value = c.NGram.sound(), fmt.Sprintf("%+v", c.NGram)
 		case "wide":

@@ -19,15 +19,20 @@ const (
 	TokensHead     = "tokens"     // labelled stretches of the text
 	MaskedHead     = "masked"     // the tokens that [MASK] stands for
 	ReplacedHead   = "replaced"   // tokens that do not belong in the text
+	EmbeddingHead  = "embedding"  // a vector of the text
 )
 
-var heads = []string{ClassHead, MultiLabelHead, RegressionHead, TokensHead, MaskedHead, ReplacedHead}
+var heads = []string{ClassHead, MultiLabelHead, RegressionHead, TokensHead, MaskedHead, ReplacedHead, EmbeddingHead}
 
 // Unlabelled tells whether a head has no labels: it is learnt from texts alone.
-func Unlabelled(head string) bool { return head == MaskedHead || head == ReplacedHead }
+func Unlabelled(head string) bool {
+	return head == MaskedHead || head == ReplacedHead || head == EmbeddingHead
+}
 
 // OfTokens tells whether the head reads the states of tokens, and not those of whole texts.
-func (c *Config) OfTokens() bool { return c.Head == TokensHead || Unlabelled(c.Head) }
+func (c *Config) OfTokens() bool {
+	return c.Head == TokensHead || c.Head == MaskedHead || c.Head == ReplacedHead
+}
 
 // Head maps hidden states to predictions and to a loss.
 type Head interface {
@@ -54,7 +59,12 @@ type Loss struct {
 func (m *Model) newHead(in shape) Head {
 	c, ps, labels := &m.Config, m.Params, m.Labels
 	switch c.Head {
+	case EmbeddingHead:
+		return embedding{}
 	case MaskedHead:
+		if in.w != nil {
+			return &masked{table: in.w, bias: in.b, names: m.Tokenizer.Token}
+		}
 		return newMasked(ps, in, m.Network.(tabled).tokenTable(), m.Tokenizer.Token)
 	case ReplacedHead:
 		return newReplaced(ps, in)
@@ -100,10 +110,15 @@ type linear struct {
 	config *Config
 	w, b   *nn.Param
 	sparse bool
+	given  bool // the network has the layer, and has dropped what is to be dropped
 }
 
 func newLinear(c *Config, ps *nn.Params, in shape, outputs int) linear {
 	l := linear{config: c, sparse: in.sparse}
+	if in.w != nil {
+		l.w, l.b, l.given = in.w, in.b, true
+		return l
+	}
 	if in.sparse {
 		l.w = ps.AddTable("classifier.weight", nn.Zeros, in.width, outputs)
 	} else {
@@ -118,7 +133,11 @@ func (l *linear) Logits(t *nn.Tape, h Hidden) *nn.Var {
 	if l.sparse {
 		return t.SparseLinear(h.Sparse, l.w, l.b)
 	}
-	return t.Linear(t.Dropout(h.Dense, float32(l.config.Dropout)), l.w, l.b, nn.Identity)
+	x := h.Dense
+	if !l.given {
+		x = t.Dropout(x, float32(l.config.Dropout))
+	}
+	return t.Linear(x, l.w, l.b, nn.Identity)
 }
 
 // scaled returns a copy of logits divided by the temperature (Guo et al. 2017).

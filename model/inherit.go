@@ -21,6 +21,9 @@ func (m *Model) Inherit(from *Model) error {
 			continue
 		}
 		q := from.Params.Get(p.Name)
+		if q == nil && strings.HasPrefix(p.Name, "pooler.") {
+			continue // sentence encoders come without
+		}
 		if q == nil || !slices.Equal(p.Shape, q.Shape) {
 			return hint.Errorf("leave the keys of model as they were for it", "starting from another model: its weight %s does not fit, %v is needed", p.Name, p.Shape)
 		}
@@ -31,5 +34,5 @@ func (m *Model) Inherit(from *Model) error {
 
 // ofHead tells whether a weight belongs to a head, and not to the network below it.
 func ofHead(name string) bool {
-	return slices.ContainsFunc([]string{"head.", "classifier.", "crf.", "regression."}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+	return slices.ContainsFunc([]string{"head.", "classifier.", "crf.", "regressor."}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

@@ -21,6 +21,7 @@ type Input struct {
 	Direct     tensor.Packed // the same with those of the surroundings, for Features.Direct
 	Wide       tensor.Packed // n-grams, a sequence an example; empty but for Config.Wide
 	Given      []float32     // scores in place of those of Wide, [examples, outputs], or none
+	Types      []int32       // of Tokens: which text of a pair each belongs to, where both are one sequence; empty elsewhere
 	Wanted     []int32       // head masked: the tokens whose scores are wanted, by their place in Tokens, rising
 }
 
@@ -31,12 +32,15 @@ func (in *Input) Reset() {
 	in.Characters.Reset()
 	in.Direct.Reset()
 	in.Wide.Reset()
-	in.Given, in.Wanted = in.Given[:0], in.Wanted[:0]
+	in.Given, in.Wanted, in.Types = in.Given[:0], in.Wanted[:0], in.Types[:0]
 }
 
 // appendSequence copies sequence i of another batch.
 func (in *Input) appendSequence(from *Input, i int) {
 	in.Tokens.Append(from.Tokens.Sequence(i))
+	if len(from.Types) > 0 {
+		in.Types = append(in.Types, from.Types[from.Tokens.Offsets[i]:from.Tokens.Offsets[i+1]]...)
+	}
 	for t := int(from.Tokens.Offsets[i]); t < int(from.Tokens.Offsets[i+1]); t++ {
 		if from.Features.Len() > 0 {
 			in.Features.Append(from.Features.Sequence(t))
@@ -77,22 +81,68 @@ func (m *Model) sequences() int {
 func (m *Model) Encode(in *Input, e *Sample, s, pair string) {
 	clean, _ := m.cleaner.Clean(s)
 	e.Source = clean
-	m.Tokenizer.EncodeTo(&e.Text, clean)
+	second := ""
 	if m.Config.Pair {
-		clean, _ = m.cleaner.Clean(pair)
-		m.Tokenizer.EncodeTo(&e.Pair, clean)
+		second, _ = m.cleaner.Clean(pair)
+	}
+	if m.wrapped() {
+		m.wrap(&e.Text, clean, second)
+	} else {
+		m.Tokenizer.EncodeTo(&e.Text, clean)
+		if m.Config.Pair {
+			m.Tokenizer.EncodeTo(&e.Pair, second)
+		}
 	}
 	m.Append(in, e)
 }
 
+// wrapped tells that texts are read with special tokens around them, pairs as one sequence.
+func (m *Model) wrapped() bool {
+	_, ok := m.Network.(interface{ wrapped() })
+	return ok
+}
+
+// wrap encodes a text, or a pair of them, with special tokens, cut so that these stay.
+func (m *Model) wrap(e *text.Encoding, s, pair string) {
+	o := text.EncodeOptions{Special: true, MaxTokens: m.Config.MaxTokens}
+	if m.Config.Pair {
+		m.Tokenizer.EncodePair(e, s, pair, o)
+	} else {
+		m.Tokenizer.EncodeText(e, s, o)
+	}
+}
+
 // EncodeAligned is Encode with e.Text.Spans counted in the original text s, before cleaning.
 func (m *Model) EncodeAligned(in *Input, e *Sample, s, pair string) {
-	m.align(&e.Text, s)
 	e.Source = s
-	if m.Config.Pair {
-		m.align(&e.Pair, pair)
+	if m.wrapped() {
+		m.alignWrapped(&e.Text, s, pair)
+	} else {
+		m.align(&e.Text, s)
+		if m.Config.Pair {
+			m.align(&e.Pair, pair)
+		}
 	}
 	m.Append(in, e)
+}
+
+// alignWrapped is wrap with places counted in the texts as they were given.
+func (m *Model) alignWrapped(e *text.Encoding, s, pair string) {
+	first, second := text.NewAligned(s), text.NewAligned(pair)
+	m.cleaner.CleanAligned(first)
+	if m.Config.Pair {
+		m.cleaner.CleanAligned(second)
+	}
+	m.wrap(e, first.Text, second.Text)
+	for i := range e.Spans {
+		switch {
+		case e.Special[i]:
+		case e.Second[i]:
+			e.Spans[i] = second.Source(e.Spans[i])
+		default:
+			e.Spans[i] = first.Source(e.Spans[i])
+		}
+	}
 }
 
 func (m *Model) align(e *text.Encoding, s string) {
@@ -114,7 +164,10 @@ func (m *Model) Append(in *Input, e *Sample) {
 		from := in.Tokens.Tokens()
 		m.appendTokens(in, &e.Text, e)
 		m.want(in, from)
-		if m.Config.Pair {
+		switch {
+		case m.Config.Pair && m.wrapped():
+			in.Types = append(in.Types, e.Text.TypeIDs...)
+		case m.Config.Pair:
 			m.appendTokens(in, &e.Pair, e)
 		}
 		return

@@ -21,7 +21,7 @@ type tabled interface {
 // masked is the head of a masked language model, as BERT has it (Devlin et al. 2019): a layer with norm, and the
 // embeddings themselves as the weights of the scores (Press & Wolf 2017, "Using the Output Embedding").
 type masked struct {
-	dense, denseBias *nn.Param // [width of the embeddings, hidden]
+	dense, denseBias *nn.Param // [width of the embeddings, hidden]; nil where the network has this layer
 	norm             norm
 	table, bias      *nn.Param // [vocabulary, width], [vocabulary]
 	names            func(id int32) string
@@ -37,6 +37,9 @@ func newMasked(ps *nn.Params, in shape, table *nn.Param, names func(id int32) st
 
 // transform returns [rows, width of the embeddings].
 func (h *masked) transform(t *nn.Tape, x *nn.Var) *nn.Var {
+	if h.dense == nil {
+		return x // the network has done it
+	}
 	return h.norm.forward(t, t.Linear(x, h.dense, h.denseBias, nn.GELU))
 }
 
@@ -111,14 +114,9 @@ func (m *Model) want(in *Input, from int) {
 // MaskedLoss is the mean of −log p of the tokens targets at the places in.Wanted, for models of head masked. It never
 // holds the scores of the whole vocabulary for all of them.
 func (m *Model) MaskedLoss(t *nn.Tape, in *Input, targets []int32) *nn.Var {
-	return m.MaskedDraws(t, in, targets, nil)
-}
-
-// MaskedDraws is MaskedLoss for those who look at the probabilities of the tokens at each place, in order.
-func (m *Model) MaskedDraws(t *nn.Tape, in *Input, targets []int32, look func(place int, probabilities []float32)) *nn.Var {
 	h := m.Head.(*masked)
 	x := t.Gather(m.Network.Forward(t, in).Dense, in.Wanted)
-	return t.VocabularyDraws(h.transform(t, x), h.table, h.bias, targets, look)
+	return t.VocabularyLoss(h.transform(t, x), h.table, h.bias, targets)
 }
 
 // MaskScores returns the logarithm of the probability of each candidate at each mask of a text: of all tokens of the

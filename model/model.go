@@ -34,6 +34,8 @@ type Model struct {
 
 	direct  *nn.Param // [features.buckets, tags] scores of token features, nil for none
 	wide    *wide     // nil but for Config.Wide
+	body    int       // how many of Params are the network's
+	width   int       // of its dense states
 	cleaner *text.Cleaner
 	idle    idle // workers of predictions
 }
@@ -73,6 +75,7 @@ type Example struct {
 type shape struct {
 	width  int
 	sparse bool
+	w, b   *nn.Param // of the head's last layer, where the network has it
 }
 
 // New builds a model with fresh weights that follow from seed. examples yields the training texts as the tokenizer
@@ -137,6 +140,10 @@ func assemble(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []st
 // declare adds the weights of the network and the head, once the features are known.
 func (m *Model) declare() {
 	in := m.Network.declare(m.Params)
+	m.body = len(m.Params.All())
+	if !in.sparse {
+		m.width = in.width
+	}
 	if m.sequences() == 2 {
 		in.width *= 4 // see nn.Tape.PairFeatures
 	}

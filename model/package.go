@@ -2,6 +2,7 @@ package model
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/xiaoyu-slm/xiaoyu/encoder"
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
@@ -24,8 +26,8 @@ import (
 )
 
 // Format is the newest version of the package layout that this code knows; it reads this one and all before it. A
-// model is written in the oldest version that can hold it, which is 1 for all but ensembles.
-const Format = 2
+// model is written in the oldest version that can hold it: 1, 2 for ensembles, 3 where files lie in folders of their own.
+const Format = 3
 
 // The files of a package, in the Hugging Face layout.
 const (
@@ -47,7 +49,7 @@ type Package struct {
 	Digest string // over the manifest, hence over all files: "sha256:…"
 	Size   int64  // of all files, in bytes
 
-	file    *safetensors.File   // nil for an ensemble
+	file    io.Closer           // the weights; nil for an ensemble
 	members map[string]*Package // of an ensemble, by folder
 }
 
@@ -69,6 +71,11 @@ type manifest struct {
 	Files   map[string]manifestFile `json:"files"`
 	Members map[string]string       `json:"members,omitempty"` // of an ensemble: folder → digest of the package in it
 }
+
+// foldersFormat is the version since which files may lie in folders.
+const foldersFormat = 3
+
+func (m *manifest) marshal() ([]byte, error) { return json.MarshalIndent(m, "", "  ") }
 
 type manifestFile struct {
 	Size   int64  `json:"size"`
@@ -104,6 +111,7 @@ var architectures = map[string]struct{ name, problem string }{
 	TokensHead:     {"TokenClassification", ""},
 	MaskedHead:     {"MaskedLM", ""},
 	ReplacedHead:   {"PreTraining", ""},
+	EmbeddingHead:  {"Embedding", ""},
 }
 
 // buffered is a network that keeps tables beside its weights.
@@ -205,7 +213,7 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 		config.ID2Label[strconv.Itoa(i)] = l
 		config.Label2ID[l] = i
 	}
-	data, err := json.MarshalIndent(config, "", "  ")
+	data, err := m.configJSON(&config)
 	if err != nil {
 		return err
 	}
@@ -222,12 +230,40 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 		return err
 	}
 	maps.Copy(cleanFiles, extra)
+	sentence, err := m.Config.sentenceFiles()
+	if err != nil {
+		return err
+	}
+	maps.Copy(cleanFiles, sentence)
 	return writeRest(dir, cleanFiles, nil)
+}
+
+// configJSON is the content of config.json: that of the checkpoint with our part in it, where there is one.
+func (m *Model) configJSON(config *configJSON) ([]byte, error) {
+	if m.Config.Encoder == nil {
+		return json.MarshalIndent(config, "", "  ")
+	}
+	data, err := m.Config.Encoder.JSON()
+	if err != nil {
+		return nil, err
+	}
+	var all map[string]any
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, err
+	}
+	all["xiaoyu"], all["id2label"], all["label2id"], all["num_labels"] = config.Xiaoyu, config.ID2Label, config.Label2ID, config.NumLabels
+	if config.ProblemType != "" {
+		all["problem_type"] = config.ProblemType
+	}
+	return json.MarshalIndent(all, "", "  ")
 }
 
 // writeRest writes further files and the manifest of all.
 func writeRest(dir string, files map[string][]byte, members map[string]string) error {
 	for name, data := range files {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
+			return err
+		}
 		if err := atomicfile.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 			return err
 		}
@@ -241,7 +277,11 @@ func (m *Model) tensors() []safetensors.Tensor {
 	if b := m.buffered(); b != nil {
 		out = b.buffers()
 	}
-	for _, p := range m.Params.All() {
+	params := m.Params.All()
+	if e, ok := m.Network.(*pretrained); ok {
+		out, params = append(out, e.network.Tensors()...), params[m.body:]
+	}
+	for _, p := range params {
 		out = append(out, safetensors.FromFloat32(p.Name, p.Shape, p.Data))
 	}
 	return out
@@ -252,25 +292,41 @@ func writeManifest(dir string, members map[string]string) error {
 	if members != nil {
 		man.Format = ensembleFormat
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if e.IsDir() {
-			continue // of members, which have manifests of their own
-		}
-		size, sum, err := digestFile(filepath.Join(dir, e.Name()))
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		man.Files[e.Name()] = manifestFile{size, sum}
+		if e.IsDir() {
+			if members != nil && path != dir {
+				return filepath.SkipDir // of members, which have manifests of their own
+			}
+			return nil
+		}
+		size, sum, err := digestFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if name = filepath.ToSlash(name); strings.Contains(name, "/") {
+			man.Format = foldersFormat
+		}
+		man.Files[name] = manifestFile{size, sum}
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	data, err := json.MarshalIndent(man, "", "  ")
+	data, err := man.marshal()
 	if err != nil {
 		return err
 	}
 	return atomicfile.WriteFile(filepath.Join(dir, ManifestFile), append(data, '\n'), 0o644)
+}
+
+// digestOf is the digest of a package with this manifest.
+func digestOf(manifest []byte) string {
+	sum := sha256.Sum256(manifest)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 func digestFile(path string) (size int64, sum string, err error) {
@@ -333,12 +389,10 @@ func verifyFiles(dir string) (*Package, *manifest, error) {
 	if man.Format > Format {
 		return nil, nil, hint.Wrap(ErrNewer, "upgrade xiaoyu", "opening the model %s: format %d, this version reads up to %d", dir, man.Format, Format)
 	}
-	p := &Package{Dir: dir, Size: int64(len(data))}
-	sum := sha256.Sum256(data)
-	p.Digest = "sha256:" + hex.EncodeToString(sum[:])
+	p := &Package{Dir: dir, Size: int64(len(data)), Digest: digestOf(data)}
 	for _, name := range slices.Sorted(maps.Keys(man.Files)) {
 		want := man.Files[name]
-		if name != filepath.Base(name) || strings.ContainsAny(name, `/\`) || !filepath.IsLocal(name) {
+		if strings.Contains(name, `\`) || !filepath.IsLocal(name) || man.Format < foldersFormat && strings.Contains(name, "/") {
 			return nil, nil, hint.Errorf("do not use this package", "opening the model %s: %s names %q, which is outside the package", dir, ManifestFile, name)
 		}
 		size, sum, err := digestFile(filepath.Join(dir, name))
@@ -375,8 +429,16 @@ func readSmall(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// Open verifies and loads the package in dir. The weights stay in the file, mapped into memory.
+// Open verifies and loads the package in dir, or opens the checkpoint of others in it (a folder in the Hugging Face
+// layout). The weights stay in the file, mapped into memory.
 func Open(dir string) (*Model, error) {
+	if isCheckpoint(dir) {
+		m, err := openCheckpoint(dir)
+		if err != nil {
+			return nil, hint.Wrap(err, cmp.Or(hint.Way(err), "get the checkpoint again"), "opening the checkpoint %s", dir)
+		}
+		return m, nil
+	}
 	p, err := verify(dir)
 	if err != nil {
 		return nil, err
@@ -428,6 +490,11 @@ func modelOf(data []byte, read func(name string) ([]byte, error), tokenizer func
 	if err != nil {
 		return nil, err
 	}
+	if c.Xiaoyu.Model.Family == EncoderFamily {
+		if c.Xiaoyu.Model.Encoder, err = encoder.ReadConfig(data); err != nil {
+			return nil, err
+		}
+	}
 	return assemble(c.Xiaoyu.Model, c.Xiaoyu.Clean, tok, labels)
 }
 
@@ -466,7 +533,17 @@ func (m *Model) bind(file *safetensors.File) error {
 		}
 	}
 	m.declare()
-	for _, p := range m.Params.All() {
+	params := m.Params.All()
+	if e, ok := m.Network.(*pretrained); ok {
+		if err := e.network.Load(without{encoder.FromFile(file), m.Params}); err != nil {
+			return fmt.Errorf("%s: %w", WeightsFile, err)
+		}
+		params = params[m.body:]
+		for _, name := range file.Names() {
+			used[name] = used[name] || m.Params.Get(name) == nil
+		}
+	}
+	for _, p := range params {
 		t, ok := file.Tensor(p.Name)
 		if !ok {
 			return fmt.Errorf("%s: weight %q is missing", WeightsFile, p.Name)

@@ -24,6 +24,7 @@ type Prediction struct {
 	Score    float64   // head regression
 	Entities []Entity  // heads tokens and replaced, in the order of the text
 	Tags     []int32   // head tokens: the number of each token's tag
+	Vector   []float32 // head embedding
 	Masks    [][]Score // head masked: the most probable tokens for each mask of the text, the most probable first
 
 	tagProbabilities []float32
@@ -252,7 +253,10 @@ var everyone struct {
 const wideWork = 1 << 26
 
 // logits runs the batch of w; alone tells that it may have all processors.
-func (m *Model) logits(w *worker, alone bool) *nn.Var {
+func (m *Model) logits(w *worker, alone bool) *nn.Var { return m.run(w, alone, m.Forward) }
+
+// run is logits for any part of the way.
+func (m *Model) run(w *worker, alone bool, forward func(t *nn.Tape, in *Input) *nn.Var) *nn.Var {
 	if alone && runtime.GOMAXPROCS(0) > 1 && w.batch.Tokens.Tokens()*m.Params.Dense() >= wideWork {
 		everyone.Lock()
 		defer everyone.Unlock()
@@ -264,7 +268,7 @@ func (m *Model) logits(w *worker, alone bool) *nn.Var {
 		defer w.tape.Use(nil)
 	}
 	w.tape.Begin(nn.Inference, 0, 0)
-	return m.Forward(w.tape, &w.batch)
+	return forward(w.tape, &w.batch)
 }
 
 // Tokens encodes an example with places counted in the texts themselves, cut to what the model reads; an ensemble's
@@ -321,6 +325,9 @@ type (
 	tokensJSON struct {
 		Entities []Entity `json:"entities"`
 	}
+	embeddingJSON struct {
+		Embedding []float32 `json:"embedding"`
+	}
 	maskedJSON struct {
 		Masks [][]Score `json:"masks"`
 	}
@@ -335,6 +342,8 @@ func (m *Model) View(p Prediction, top int) any {
 		return regressionJSON{p.Score}
 	case TokensHead, ReplacedHead:
 		return tokensJSON{p.Entities}
+	case EmbeddingHead:
+		return embeddingJSON{p.Vector}
 	case MaskedHead:
 		return maskedJSON{p.topMasks(top)}
 	}

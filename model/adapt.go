@@ -1,0 +1,43 @@
+package model
+
+import (
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/text"
+)
+
+// Adapt returns a model for a task of its own on a base: the base's tokenizer and the weights of its network, with a
+// fresh head that follows from seed. c says what the task is and how the network is trained; what it looks like is the
+// base's, whose configuration replaces that part of c. The base is not changed, and may be closed afterwards.
+func Adapt(base *Model, c Config, clean text.CleanConfig, labels []string, seed uint64) (*Model, error) {
+	if base.Ensemble != nil {
+		return nil, hint.Errorf("name one of its members", "model.base: an ensemble has no network of its own")
+	}
+	if err := c.takeShape(&base.Config, labels); err != nil {
+		return nil, err
+	}
+	m, err := assemble(c, clean, base.Tokenizer, labels)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := m.Network.(fitter); ok {
+		return nil, hint.Errorf("choose another base, or leave out model.base", "model.base: the family %s begins from the data alone", c.Family)
+	}
+	m.declare()
+	m.Params.Allocate(seed)
+	return m, m.Inherit(base)
+}
+
+// takeShape replaces what decides the weights of the network by what the base has.
+func (c *Config) takeShape(base *Config, labels []string) error {
+	c.Family = base.Family
+	if base.Family == EncoderFamily {
+		return c.setEncoder(base, labels)
+	}
+	task := *c
+	*c = *base
+	c.Head, c.Pair, c.Temperature, c.Thresholds = task.Head, task.Pair, 0, nil
+	c.Dropout, c.EmbedDropout, c.WordDropout, c.Frozen = task.Dropout, task.EmbedDropout, task.WordDropout, task.Frozen
+	c.Base, c.CRF, c.Wide, c.NGram = task.Base, task.CRF, task.Wide, task.NGram
+	c.MaxTokens = min(task.MaxTokens, base.MaxTokens)
+	return nil
+}

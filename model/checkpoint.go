@@ -1,0 +1,144 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/xiaoyu-slm/xiaoyu/encoder"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+	"github.com/xiaoyu-slm/xiaoyu/tensor/checkpoint"
+	"github.com/xiaoyu-slm/xiaoyu/text"
+)
+
+// isCheckpoint tells whether a folder is a checkpoint of others: it has no manifest of ours, but a config.json in which
+// we have no part.
+func isCheckpoint(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, ManifestFile))
+	config, readErr := readSmall(filepath.Join(dir, ConfigFile))
+	return errors.Is(err, fs.ErrNotExist) && readErr == nil && !bytes.Contains(config, []byte(`"xiaoyu"`))
+}
+
+// openCheckpoint opens a folder in the Hugging Face layout. Its head is the one that it was saved with; without one it is
+// a sentence encoder.
+func openCheckpoint(dir string) (*Model, error) {
+	config, err := readSmall(filepath.Join(dir, ConfigFile))
+	if err != nil {
+		return nil, err
+	}
+	e, err := encoder.ReadConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := checkpoint.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	m, err := modelOfCheckpoint(dir, config, e, weights)
+	if err != nil {
+		weights.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func modelOfCheckpoint(dir string, config []byte, e *encoder.Config, weights *checkpoint.Set) (*Model, error) {
+	e.Fit(weights)
+	c := Config{Family: EncoderFamily, MaxTokens: e.MaxTokens, Pooling: OwnPooling, Encoder: e}
+	if err := c.readSentence(dir); err != nil {
+		return nil, err
+	}
+	if err := c.readHead(e, config); err != nil {
+		return nil, err
+	}
+	tok, err := openTokenizer(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.CheckVocabulary(tok.VocabSize()); err != nil {
+		return nil, err
+	}
+	m, err := assemble(c, text.CleanConfig{}, tok, e.Labels)
+	if err != nil {
+		return nil, err
+	}
+	m.declare()
+	if err := m.Network.(*pretrained).network.Load(weights); err != nil {
+		return nil, err
+	}
+	m.Package = &Package{Dir: dir, file: weights}
+	if m.Package.Digest, m.Package.Size, err = digestFolder(dir); err != nil {
+		return nil, err
+	}
+	m.Params.Freeze(nn.F32)
+	return m, nil
+}
+
+// readHead says what the network's head is to us.
+func (c *Config) readHead(e *encoder.Config, config []byte) error {
+	var task struct {
+		Problem string `json:"problem_type"`
+	}
+	if err := json.Unmarshal(config, &task); err != nil {
+		return fmt.Errorf("reading %s: %w", ConfigFile, err)
+	}
+	switch e.Head {
+	case encoder.Bare:
+		c.Head = EmbeddingHead
+		if c.Pooling == OwnPooling {
+			c.Pooling = "mean" // what sentence-transformers takes where nothing is said
+		}
+	case encoder.Sequence:
+		switch {
+		case task.Problem == "multi_label_classification":
+			c.Head = MultiLabelHead
+		case task.Problem == "regression" || len(e.Labels) == 1:
+			c.Head = RegressionHead
+		}
+	case encoder.Tokens:
+		c.Head = TokensHead
+	case encoder.Masked:
+		c.Head = MaskedHead
+	default:
+		return hint.Errorf("`xiaoyu generate` runs language models", "the head %q predicts nothing of a text", e.Head)
+	}
+	return nil
+}
+
+// openTokenizer reads the tokenizer of a checkpoint.
+func openTokenizer(dir string) (*text.Tokenizer, error) {
+	path := filepath.Join(dir, TokenizerFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, hint.Errorf("convert it with Hugging Face's tokenizers (AutoTokenizer … save_pretrained writes one)", "there is no %s", TokenizerFile)
+	}
+	return text.Load(path)
+}
+
+// digestFolder is the digest that a package of the folder's files would have, and their size.
+func digestFolder(dir string) (digest string, size int64, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", 0, err
+	}
+	man := manifest{Format: 1, Files: map[string]manifestFile{}}
+	for _, e := range entries {
+		name := e.Name()
+		if e.IsDir() || !slices.Contains([]string{".json", ".safetensors", ".bin", ".onnx", ".gguf", ".txt"}, filepath.Ext(name)) {
+			continue
+		}
+		n, sum, err := digestFile(filepath.Join(dir, name))
+		if err != nil {
+			return "", 0, err
+		}
+		man.Files[name] = manifestFile{n, sum}
+		size += n
+	}
+	data, err := man.marshal()
+	return digestOf(data), size, err
+}

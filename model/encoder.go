@@ -1,0 +1,101 @@
+package model
+
+import (
+	"slices"
+
+	"github.com/xiaoyu-slm/xiaoyu/encoder"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+)
+
+// EncoderFamily is the family of networks that come from a checkpoint of others: its architecture is what the
+// checkpoint's config.json says.
+const EncoderFamily = "encoder"
+
+// Poolings of the family encoder beside those of package nn.
+const (
+	// OwnPooling judges texts as the checkpoint's architecture does: by the first token and a layer of its own.
+	OwnPooling = "own"
+	// AutoPooling is what the checkpoint's sentence-transformers modules say, else OwnPooling.
+	AutoPooling = "auto"
+)
+
+// pretrained is a network of package encoder.
+type pretrained struct {
+	config  *Config
+	network *encoder.Network
+	pooling nn.Pooling
+}
+
+func newEncoder(c *Config, _ inputs) Network {
+	how, _ := nn.ParsePooling(c.Pooling) // OwnPooling asks for none
+	return &pretrained{config: c, pooling: how}
+}
+
+func (e *pretrained) declare(ps *nn.Params) shape {
+	e.network = encoder.New(e.config.Encoder, ps)
+	s := shape{width: e.config.Encoder.Hidden}
+	if e.config.ownHead() {
+		s.w, s.b = e.network.Decoder()
+	}
+	return s
+}
+
+func (e *pretrained) Forward(t *nn.Tape, in *Input) Hidden {
+	x := e.network.Forward(t, encoder.Input{Tokens: &in.Tokens, Types: in.Types}) // [tokens, hidden]
+	if e.config.ownHead() {
+		return Hidden{Dense: e.network.Features(t, x, in.Tokens.Offsets)}
+	}
+	return Hidden{Dense: t.Pool(x, in.Tokens.Offsets, e.pooling)}
+}
+
+// wrapped tells that the tokenizer's special tokens stand around each text.
+func (e *pretrained) wrapped() {}
+
+// joint tells that the two texts of a pair are one sequence.
+func (e *pretrained) joint() {}
+
+// ownHead tells that the last layer is one of the network, under the checkpoint's name.
+func (c *Config) ownHead() bool { return c.Encoder != nil && c.Encoder.Head != encoder.Bare }
+
+// setEncoder takes the network of a base, with the head that c asks for and within the limits of the network.
+func (c *Config) setEncoder(base *Config, labels []string) error {
+	e := *base.Encoder
+	if c.Pooling == AutoPooling {
+		c.Pooling = OwnPooling
+		if base.Sentence != nil {
+			c.Pooling = base.Pooling
+		}
+	}
+	head := encoder.Bare
+	switch {
+	case c.Head == MaskedHead:
+		head = encoder.Masked
+	case c.Head == TokensHead:
+		head = encoder.Tokens
+	case c.Head == EmbeddingHead:
+		c.Pooling = base.Pooling
+	case c.Pooling == OwnPooling:
+		head = encoder.Sequence
+	}
+	if head == encoder.Bare {
+		labels = nil
+	}
+	if err := e.SetHead(head, labels); err != nil {
+		return hint.Wrap(err, "set model.pooling to mean", "giving the network a head")
+	}
+	c.MaxTokens = min(c.MaxTokens, e.MaxTokens)
+	e.Dropout, e.AttentionDropout, e.HeadDropout = float32(c.Dropout), float32(c.Dropout), float32(c.Dropout)
+	c.Encoder, c.Sentence = &e, base.Sentence
+	return nil
+}
+
+// without hides from the weights of a package those that are not the network's but another part's, under names of ours.
+type without struct {
+	encoder.Weights
+	ours *nn.Params
+}
+
+func (w without) Names() []string {
+	return slices.DeleteFunc(w.Weights.Names(), func(name string) bool { return w.ours.Get(name) != nil })
+}

@@ -1,0 +1,181 @@
+package model
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+)
+
+// Sentence is how the states of a sentence encoder become an embedding, beside Config.Pooling.
+type Sentence struct {
+	Normalize     bool              `json:"normalize,omitempty"`      // to length 1
+	Prompts       map[string]string `json:"prompts,omitempty"`        // what stands before a text, by its name
+	DefaultPrompt string            `json:"default_prompt,omitempty"` // name of the one that is used where none is named
+}
+
+// Prompt returns what stands before a text: the prompt of that name, or the default one for "".
+func (m *Model) Prompt(name string) (string, error) {
+	s := m.Config.Sentence
+	if s == nil {
+		s = &Sentence{}
+	}
+	if name == "" {
+		return s.Prompts[s.DefaultPrompt], nil
+	}
+	prompt, ok := s.Prompts[name]
+	if !ok {
+		way := "this model has no prompts"
+		if len(s.Prompts) > 0 {
+			way = "there are " + strings.Join(slices.Sorted(maps.Keys(s.Prompts)), ", ")
+		}
+		return "", hint.Errorf(way, "there is no prompt %q", name)
+	}
+	return prompt, nil
+}
+
+// The files of a sentence-transformers folder (https://sbert.net/docs/package_reference/sentence_transformer/models.html).
+const (
+	modulesFile        = "modules.json"
+	sentenceConfigFile = "config_sentence_transformers.json"
+	sentenceBERTFile   = "sentence_bert_config.json"
+)
+
+// module is a row of modules.json.
+type module struct {
+	Path string `json:"path"`
+	Type string `json:"type"`
+}
+
+// readSentence puts what a sentence-transformers folder says into c; any other folder changes nothing.
+func (c *Config) readSentence(dir string) error {
+	var modules []module
+	if found, err := readJSON(dir, modulesFile, &modules); err != nil || !found {
+		return err
+	}
+	c.Sentence = &Sentence{}
+	for _, m := range modules {
+		switch kind := m.Type[strings.LastIndex(m.Type, ".")+1:]; kind {
+		case "Transformer":
+			if err := c.readMaxTokens(filepath.Join(dir, m.Path)); err != nil {
+				return err
+			}
+		case "Pooling":
+			if err := c.readPooling(dir, m.Path); err != nil {
+				return err
+			}
+		case "Normalize":
+			c.Sentence.Normalize = true
+		default:
+			return hint.Errorf("take a model of the modules Transformer, Pooling and Normalize", "%s: the module %s is not supported", modulesFile, kind)
+		}
+	}
+	var prompts struct {
+		Prompts map[string]string `json:"prompts"`
+		Default string            `json:"default_prompt_name"`
+	}
+	_, err := readJSON(dir, sentenceConfigFile, &prompts)
+	c.Sentence.Prompts, c.Sentence.DefaultPrompt = prompts.Prompts, prompts.Default
+	return err
+}
+
+func (c *Config) readMaxTokens(dir string) error {
+	var limit struct {
+		MaxTokens int `json:"max_seq_length"`
+	}
+	_, err := readJSON(dir, sentenceBERTFile, &limit)
+	if limit.MaxTokens > 0 {
+		c.MaxTokens = min(c.MaxTokens, limit.MaxTokens)
+	}
+	return err
+}
+
+// pooledBy are the keys of 1_Pooling/config.json, and our names for what they ask for.
+var pooledBy = map[string]string{
+	"pooling_mode_cls_token": "first", "pooling_mode_mean_tokens": "mean", "pooling_mode_max_tokens": "max",
+	"pooling_mode_lasttoken": "last", "pooling_mode_mean_sqrt_len_tokens": "root_mean",
+}
+
+func (c *Config) readPooling(dir, path string) error {
+	if !filepath.IsLocal(path) {
+		return fmt.Errorf("%s names the path %q, which is outside the folder", modulesFile, path)
+	}
+	var keys map[string]any
+	file := filepath.ToSlash(filepath.Join(path, ConfigFile))
+	if found, err := readJSON(dir, file, &keys); err != nil || !found {
+		return errors.Join(err, fmt.Errorf("%s is missing or broken", file))
+	}
+	var asked []string
+	for key, on := range keys {
+		if on == true && strings.HasPrefix(key, "pooling_mode_") {
+			asked = append(asked, key)
+		}
+	}
+	if len(asked) != 1 || pooledBy[asked[0]] == "" {
+		slices.Sort(asked)
+		return hint.Errorf("take a model that pools in one of the ways "+strings.Join(slices.Sorted(maps.Values(pooledBy)), ", "), "%s: the pooling %q is not supported", file, asked)
+	}
+	c.Pooling = pooledBy[asked[0]]
+	if c.Pooling == "last" && keys["include_prompt"] == false || keys["include_prompt"] == false && c.Pooling != "first" {
+		return hint.Errorf("take a model that pools over the prompt as well", "%s: pooling without the prompt is not supported", file)
+	}
+	return nil
+}
+
+// sentenceFiles are the files that make a package a sentence-transformers folder too.
+func (c *Config) sentenceFiles() (map[string][]byte, error) {
+	if c.Sentence == nil {
+		return nil, nil
+	}
+	modules := []map[string]any{
+		{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+		{"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+	}
+	if c.Sentence.Normalize {
+		modules = append(modules, map[string]any{"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"})
+	}
+	pooling := map[string]any{"word_embedding_dimension": c.Encoder.Hidden, "include_prompt": true}
+	for key, name := range pooledBy {
+		pooling[key] = name == c.Pooling
+	}
+	prompts := map[string]any{"prompts": c.Sentence.Prompts, "similarity_fn_name": "cosine", "default_prompt_name": nil}
+	if c.Sentence.DefaultPrompt != "" {
+		prompts["default_prompt_name"] = c.Sentence.DefaultPrompt
+	}
+	if c.Sentence.Prompts == nil {
+		prompts["prompts"] = map[string]string{}
+	}
+	files := map[string][]byte{}
+	for name, value := range map[string]any{
+		modulesFile: modules, "1_Pooling/" + ConfigFile: pooling, sentenceConfigFile: prompts,
+		sentenceBERTFile: map[string]any{"max_seq_length": c.MaxTokens, "do_lower_case": false},
+	} {
+		data, err := json.MarshalIndent(value, "", "  ")
+		if err != nil {
+			return nil, err
+		}
+		files[name] = append(data, '\n')
+	}
+	return files, nil
+}
+
+// readJSON reads a file of a model's folder, and tells whether it is there.
+func readJSON(dir, name string, into any) (bool, error) {
+	data, err := readSmall(filepath.Join(dir, filepath.FromSlash(name)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return true, nil
+}
