@@ -54,6 +54,14 @@ var architectures = map[string]*architecture{
 	"electra":     electra,
 	"distilbert":  distilbert,
 	"albert":      albert,
+	"mpnet":       mpnet,
+	"roformer":    roformer,
+	"deberta-v2":  deberta,
+	"modernbert":  modernbert,
+	"gpt2":        gpt2,
+	"llama":       llama,
+	"qwen2":       qwen2,
+	"qwen3":       qwen3,
 }
 
 // relatives are architectures that are not supported, and which one comes closest.
@@ -62,7 +70,7 @@ var relatives = map[string]string{
 	"qwen2_moe": "qwen2", "qwen3_moe": "qwen3", "gpt_neo": "gpt2", "gpt_neox": "gpt2", "gptj": "gpt2", "openai-gpt": "gpt2", "opt": "gpt2", "bloom": "gpt2",
 	"deberta": "deberta-v2", "nomic_bert": "modernbert", "new": "modernbert", "camembert": "roberta", "xlm-roberta-xl": "xlm-roberta",
 	"longformer": "modernbert", "big_bird": "modernbert", "funnel": "bert", "convbert": "bert", "mobilebert": "bert", "squeezebert": "bert",
-	"xlm": "xlm-roberta", "xlnet": "xlm-roberta", "ernie_m": "ernie", "nezha": "bert", "t5": "bert", "bart": "roberta", "mpnet": "bert",
+	"xlm": "xlm-roberta", "xlnet": "xlm-roberta", "ernie_m": "ernie", "nezha": "bert", "t5": "bert", "bart": "roberta",
 }
 
 // scores is the head that is one layer over the rows.
@@ -93,6 +101,9 @@ func transformed(activation func(c *Config) nn.Activation) func(c *Config) form 
 func always(a nn.Activation) func(*Config) nn.Activation {
 	return func(*Config) nn.Activation { return a }
 }
+
+// headAct is one that config.json names for the head.
+func headAct(c *Config) nn.Activation { return c.headActivation }
 
 // hiddenAct is the activation of the layers.
 func hiddenAct(c *Config) nn.Activation { return c.Activation }

@@ -14,15 +14,16 @@ var bert = &architecture{
 	},
 }
 
-var bertBody = []module{
+var bertEmbeddings = []module{
 	{name: "embeddings.word_embeddings", param: "embeddings.tokens"},
 	{name: "embeddings.position_embeddings", param: "embeddings.positions"},
 	{name: "embeddings.token_type_embeddings", param: "embeddings.types"},
 	{name: "embeddings.LayerNorm", param: "embeddings.norm"},
-	{name: "pooler.dense", param: "pooler"},
 	{name: "embeddings.position_ids", kind: constant}, // 0, 1, 2 …, which older checkpoints keep
 	{name: "embeddings.token_type_ids", kind: constant},
 }
+
+var bertBody = append([]module{{name: "pooler.dense", param: "pooler"}}, bertEmbeddings...)
 
 var bertLayer = []module{
 	{name: "attention.self.query", param: "qkv", part: query},
@@ -161,6 +162,56 @@ var electra = &architecture{
 	},
 }
 
+// mpnet is MPNet (Song et al. 2020): BERT without types, with biases by distance.
+var mpnet = &architecture{
+	class: "MPNet", prefix: "mpnet.", layer: bert.layer,
+	read: func(d *document, c *Config) {
+		readBERT(d, c)
+		c.Types = 0
+		c.FirstPosition = 2 // whatever the number of the padding token
+		c.MaxTokens = c.Positions - c.FirstPosition
+		c.RelativeBuckets = d.count("relative_attention_num_buckets", 32, 4, maxTokens)
+	},
+	body: append([]module{{name: "encoder.relative_attention_bias", param: "relative"}}, bertBody...),
+	layers: append([]module{
+		{name: "attention.attn.q", param: "qkv", part: query},
+		{name: "attention.attn.k", param: "qkv", part: key},
+		{name: "attention.attn.v", param: "qkv", part: value},
+		{name: "attention.attn.o", param: "out"},
+		{name: "attention.LayerNorm", param: "norm1"},
+	}, bertLayer[5:]...),
+	heads: map[Head]head{
+		Sequence: {layered(always(nn.Tanh)), classifierLayers},
+		Tokens:   {scores(everyToken), classifier},
+		Span:     {scores(everyToken), spans},
+		Masked:   {transformed(always(nn.GELU)), lmHead},
+	},
+}
+
+// roformer is RoFormer (Su et al. 2021): BERT with rotary positions.
+var roformer = &architecture{
+	class: "RoFormer", prefix: "roformer.", layer: bert.layer,
+	read: func(d *document, c *Config) {
+		readBERT(d, c)
+		d.needs("rotary_value", "false")
+		c.EmbedDim = d.count("embedding_size", c.Hidden, 1, maxWidth)
+		c.Positions = 0
+		c.RotaryLayout, c.Rotary = Interleaved, Rotary{Base: 10_000}
+		c.headActivation = c.Activation
+	},
+	body: append([]module{
+		{name: "embeddings_project", param: "embeddings.project"},
+		{name: "encoder.embed_positions.weight", kind: turns},
+	}, bertBody...),
+	layers: bertLayer,
+	heads: map[Head]head{
+		Sequence: {layered(headAct), classifierLayers},
+		Tokens:   {scores(everyToken), classifier},
+		Span:     {scores(everyToken), spans},
+		Masked:   bert.heads[Masked],
+	},
+}
+
 // distilbert is DistilBERT (Sanh et al. 2019): BERT without types.
 var distilbert = &architecture{
 	class: "DistilBert", prefix: "distilbert.", layer: "transformer.layer.{}.",
@@ -224,7 +275,7 @@ var albert = &architecture{
 	body: append([]module{
 		{name: "encoder.embedding_hidden_mapping_in", param: "embeddings.project"},
 		{name: "pooler", param: "pooler"},
-	}, bertBody[:4]...),
+	}, bertEmbeddings...),
 	layers: []module{
 		{name: "attention.query", param: "qkv", part: query},
 		{name: "attention.key", param: "qkv", part: key},

@@ -43,15 +43,25 @@ const (
 	Halves             // i and i + half of the head (GPT-NeoX, Llama)
 )
 
-// Rotary turns queries and keys by angles that grow with their place: by place/Base^(2i/HeadDim) for pair i.
+// Rotary says how fast queries and keys turn: pair i of a head by place/Base^(2i/HeadDim), divided by Stretch (Chen et al.
+// 2023; 0 is 1) or scaled as Llama 3's are.
 type Rotary struct {
-	Base float64
-	// Stretch divides all angles (Chen et al. 2023); 0 is 1. With HighFrequency > 0 it divides in full only those whose
-	// wave is longer than Original/LowFrequency tokens, those shorter than Original/HighFrequency not at all, and mixes
-	// between (Llama 3's).
-	Stretch                     float64
-	LowFrequency, HighFrequency float64
-	Original                    int // tokens of a text that it was trained with before
+	Base, Stretch float64
+	Llama3        *nn.Llama3Scaling
+}
+
+// frequencies are what package nn turns by.
+func (r Rotary) frequencies(layout Layout, size int) nn.Rotary {
+	f := nn.RotaryFrequencies(r.Base, size)
+	if r.Llama3 != nil {
+		r.Llama3.Scale(f)
+	}
+	if r.Stretch > 0 {
+		for i := range f {
+			f[i] /= float32(r.Stretch)
+		}
+	}
+	return nn.Rotary{Frequencies: f, Interleaved: layout == Interleaved}
 }
 
 // Config is what of a checkpoint's config.json decides its network, in the terms of this package.
@@ -79,9 +89,9 @@ type Config struct {
 	Window                   int    // how far a local layer sees: |i−j| ≤ Window
 	Local                    []bool // of each layer; nil: none is local
 	RotaryLayout             Layout
-	Rotary, LocalRotary      Rotary // of global and of local layers
-	RelativeBuckets          int    // distances share so many biases of a head, the same in every layer (Raffel et al. 2020, "T5"); 0: none
-	Disentangled             *Disentangled
+	Rotary, LocalRotary      Rotary        // of global and of local layers
+	RelativeBuckets          int           // distances share so many biases of a head, the same in every layer (Raffel et al. 2020, "T5"); 0: none
+	Disentangled             *Disentangled // nil: none
 
 	// Feed-forward.
 	FeedForward int
@@ -106,17 +116,20 @@ type Config struct {
 
 	Deviation float64 // of fresh weights
 
-	form   form // of the head
-	source *document
+	form           form // of the head
+	headActivation nn.Activation
+	headBias       bool
+	headPool       pool
+	source         *document
 }
 
 // Disentangled is attention to contents and distances apart (He et al. 2021, "DeBERTa").
 type Disentangled struct {
-	Buckets      int  // distances beyond half of them share rows by logarithm; 0: each has its own
-	MaxDistance  int  // what is further counts as this
-	ContentToPos bool // queries of contents with keys of distances
-	PosToContent bool // keys of contents with queries of distances
-	Norm         bool // the table's rows are normalised
+	Span           int  // distances from -Span to Span-1 have a row in the table
+	Buckets        int  // 0: each distance has its own; else distances beyond half of Buckets share them by logarithm
+	MaxDistance    int  // what is further counts as this
+	ToKey, ToQuery bool // contents attend to distances, and distances to contents
+	Norm           bool // of the table's rows
 }
 
 // Outputs returns the width of what the head makes.

@@ -98,8 +98,23 @@ func (d *document) word(key, otherwise string) string {
 func (d *document) needs(key string, values ...string) {
 	raw, ok := d.values[key]
 	if ok && !slices.Contains(values, string(raw)) {
-		d.fail(hint.Errorf(fmt.Sprintf("a checkpoint with %s: %s would do", key, strings.Join(values, " or ")), "%s: %s is not supported", key, raw))
+		d.fail(unsupported(key, string(raw), strings.Join(values, " or ")))
 	}
+}
+
+// unsupported is an error about a value, which says what would do.
+func unsupported(key string, value any, supported string) error {
+	return hint.Errorf("supported: "+supported, "%s: %v is not supported", key, value)
+}
+
+// words reads a list of words, or one string of them with separators.
+func (d *document) words(key, separator string) []string {
+	var list []string
+	if raw := d.values[key]; len(raw) > 0 && raw[0] == '"' {
+		return strings.Split(d.word(key, ""), separator)
+	}
+	d.read(key, &list)
+	return list
 }
 
 // activations are the names that config.json has for them.
@@ -112,7 +127,7 @@ func (d *document) activation(key, otherwise string) nn.Activation {
 	name := d.word(key, otherwise)
 	a, ok := activations[name]
 	if !ok {
-		d.fail(hint.Errorf(fmt.Sprintf("there are %v", slices.Sorted(maps.Keys(activations))), "%s: the activation %q is not supported", key, name))
+		d.fail(unsupported(key, name, strings.Join(slices.Sorted(maps.Keys(activations)), ", ")))
 	}
 	return a
 }

@@ -28,12 +28,14 @@ func (n *Network) run(t *nn.Tape, in Input, s *States) *nn.Var {
 	t.Still(lowest > 1)
 	x, begin := n.embed(t, in)
 	s.keep(x)
-	for _, l := range n.layers {
-		t.Still(l.number < lowest)
-		if n.Config.PreNorm {
-			x = n.preNorm(t, l, x, in.Tokens.Offsets, s)
+	offsets := in.Tokens.Offsets
+	for i := range n.places {
+		p := &n.places[i]
+		t.Still(p.number < lowest)
+		if t.Recompute && s == nil {
+			x = t.Checkpoint(x, func(x *nn.Var) *nn.Var { return n.layer(t, p, x, begin, offsets, nil) })
 		} else {
-			x = n.postNorm(t, l, x, begin, in.Tokens.Offsets, s)
+			x = n.layer(t, p, x, begin, offsets, s)
 		}
 		s.keep(x)
 	}
@@ -87,8 +89,16 @@ func (n *Network) embed(t *nn.Tape, in Input) (*nn.Var, tensor.Mark) {
 	return x, begin
 }
 
+// layer takes x, [tokens, hidden], which lies in memory from begin on, to what the layer at a place makes of it.
+func (n *Network) layer(t *nn.Tape, p *place, x *nn.Var, begin tensor.Mark, offsets []int32, s *States) *nn.Var {
+	if n.Config.PreNorm {
+		return n.preNorm(t, p, x, offsets, s)
+	}
+	return n.postNorm(t, p, x, begin, offsets, s)
+}
+
 // preNorm is x + part(norm(x)), twice. In inference the sums are made in x's memory.
-func (n *Network) preNorm(t *nn.Tape, l *layer, x *nn.Var, offsets []int32, s *States) *nn.Var {
+func (n *Network) preNorm(t *nn.Tape, l *place, x *nn.Var, offsets []int32, s *States) *nn.Var {
 	end := t.Mark()
 	x = n.add(t, x, n.attend(t, l, l.norm1.forward(t, x), offsets, s), l.out, s != nil)
 	x = n.add(t, x, n.feed(t, l, l.norm2.forward(t, x)), l.down, s != nil)
@@ -100,7 +110,7 @@ func (n *Network) preNorm(t *nn.Tape, l *layer, x *nn.Var, offsets []int32, s *S
 
 // postNorm is norm(x + part(x)), twice. begin is where x begins. In inference the sums are made in the memory of what
 // they add to, and the norms write to and fro: the first one's result lies behind x, the second's where x was.
-func (n *Network) postNorm(t *nn.Tape, l *layer, x *nn.Var, begin tensor.Mark, offsets []int32, s *States) *nn.Var {
+func (n *Network) postNorm(t *nn.Tape, l *place, x *nn.Var, begin tensor.Mark, offsets []int32, s *States) *nn.Var {
 	end := t.Mark()
 	x = n.add(t, x, n.attend(t, l, x, offsets, s), l.out, s != nil)
 	if s == nil {
@@ -123,15 +133,49 @@ func (n *Network) add(t *nn.Tape, residual, x *nn.Var, l linear, keep bool) *nn.
 }
 
 // attend is attention without its last layer: [tokens, heads·dim].
-func (n *Network) attend(t *nn.Tape, l *layer, x *nn.Var, offsets []int32, s *States) *nn.Var {
+func (n *Network) attend(t *nn.Tape, l *place, x *nn.Var, offsets []int32, s *States) *nn.Var {
+	c := n.Config
 	qkv := l.qkv.forward(t, x, nn.Identity)
+	if c.HeadNorm {
+		qkv = t.NormHeads(qkv, 0, c.Heads, c.HeadDim, l.queryNorm.gain, c.Epsilon)
+		qkv = t.NormHeads(qkv, c.QueryWidth(), c.KeyHeads, c.HeadDim, l.keyNorm.gain, c.Epsilon)
+	}
+	if c.RotaryLayout != NoRotary {
+		r := n.global
+		if l.local {
+			r = n.local
+		}
+		qkv = t.Rotate(qkv, t.Positions(offsets), 0, c.Heads+c.KeyHeads, c.HeadDim, r)
+	}
 	if s != nil {
 		s.QKV = qkv
 	}
-	return t.Attention(qkv, offsets, n.Config.Heads)
+	a := l.attention
+	a.Dropout = c.AttentionDropout
+	if c.Disentangled != nil {
+		a.Relative = n.distances(t, l, offsets, &a)
+	}
+	return t.Attend(qkv, offsets, a)
+}
+
+// distances is the table of relative positions as queries and keys of a layer, beginning with the row of the largest
+// distance that texts so long have.
+func (n *Network) distances(t *nn.Tape, l *place, offsets []int32, a *nn.Attention) *nn.Var {
+	longest := 1
+	for i := range max(len(offsets)-1, 0) {
+		longest = max(longest, int(offsets[i+1]-offsets[i]))
+	}
+	d := n.Config.Disentangled
+	a.FirstPosition = d.row(1 - longest)
+	rows := n.relative.rows[a.FirstPosition : d.row(longest-1)+1]
+	x := n.relative.norm.forward(t, t.Embedding(n.relative.table, rows))
+	return l.qkv.forward(t, x, nn.Identity)
 }
 
 // feed is the feed-forward part without its last layer: [tokens, feed-forward].
-func (n *Network) feed(t *nn.Tape, l *layer, x *nn.Var) *nn.Var {
+func (n *Network) feed(t *nn.Tape, l *place, x *nn.Var) *nn.Var {
+	if n.Config.Gated {
+		return t.Gate(l.up.forward(t, x, nn.Identity), n.Config.Activation)
+	}
 	return l.up.forward(t, x, n.Config.Activation)
 }

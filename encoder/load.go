@@ -88,6 +88,11 @@ func (n *Network) load(w Weights, bodyOnly bool) (Report, error) {
 			if err := f.fill(w); err != nil {
 				return err
 			}
+			if f.kind == turns {
+				if err := n.turnBy(w, f.found); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	}
@@ -109,6 +114,19 @@ func (n *Network) load(w Weights, bodyOnly bool) (Report, error) {
 		}
 	}
 	return m.report, nil
+}
+
+// turnBy takes the angles of positions from a tensor.
+func (n *Network) turnBy(w Weights, name string) error {
+	table, err := w.Float32(name)
+	if err != nil {
+		return err
+	}
+	if want := n.Config.MaxTokens * n.Config.HeadDim; len(table) < want {
+		return fmt.Errorf("tensor %q: %d numbers are not sines and cosines of %d positions", name, len(table), n.Config.MaxTokens)
+	}
+	n.global.Table = slices.Clone(table)
+	return nil
 }
 
 // match is which tensors go where.
@@ -143,7 +161,7 @@ func (n *Network) match(w Weights, bodyOnly bool) *match {
 			m.report.Fresh = append(m.report.Fresh, s.param.Name)
 		case !ok:
 			m.faults = append(m.faults, fmt.Sprintf("tensor %q is missing", full))
-		case s.param == nil && bodyOnly && s.kind != constant:
+		case s.param == nil && bodyOnly && s.kind < constant:
 			m.report.Unused = append(m.report.Unused, name)
 		case s.param != nil && !slices.Equal(shape, s.shape()) && optional:
 			m.report.Fresh, m.report.Unused = append(m.report.Fresh, s.param.Name), append(m.report.Unused, name)
@@ -196,8 +214,7 @@ func (s *slot) fill(w Weights) error {
 		}
 		s.dtype = t.DType
 		if s.param == nil {
-			t.Data, t.Shape = slices.Clone(t.Data), slices.Clone(t.Shape)
-			s.raw = t
+			s.raw = safetensors.Tensor{DType: t.DType, Shape: slices.Clone(t.Shape), Data: slices.Clone(t.Data)}
 		}
 	}
 	if s.param == nil {
@@ -274,6 +291,7 @@ func (n *Network) Tensors() []safetensors.Tensor {
 		case s.kind == weight && s.param != nil, s.kind == double && s.found != "":
 			list = append(list, s.tensor(name))
 		case s.param == nil && s.raw.DType != "":
+			s.raw.Name = name
 			list = append(list, s.raw)
 		}
 	}

@@ -38,6 +38,7 @@ const (
 	weight   kind = iota
 	double        // the same numbers as another's: written again only if they were there
 	constant      // nothing that is trained: kept as it was found
+	turns         // a constant: the sines and cosines of positions, [positions, head dim], instead of those that follow from Config.Rotary
 )
 
 // slot is the place of one tensor of a checkpoint in the network.
@@ -103,7 +104,7 @@ func (n *Network) addSlots(modules []module, name, param string, body bool) {
 	for _, m := range modules {
 		for _, end := range []string{".weight", ".bias"} {
 			full, ours := name+m.name, param+m.param
-			exact := strings.HasSuffix(m.name, ".weight") || strings.HasSuffix(m.name, ".bias") || m.kind == constant
+			exact := strings.HasSuffix(m.name, ".weight") || strings.HasSuffix(m.name, ".bias") || m.kind >= constant
 			if exact && end == ".bias" {
 				break
 			}

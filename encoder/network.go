@@ -21,6 +21,7 @@ package encoder
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/tensor"
@@ -33,13 +34,16 @@ type Network struct {
 
 	params     *nn.Params
 	embeddings embeddings
-	layers     []*layer // of each place; shared ones stand there again
-	final      norm     // after the last layer
-	pooler     linear
-	head       headWeights
-	slots      []*slot // places of a checkpoint's tensors
-	knows      map[string]bool
-	prefix     string // of the body's tensors
+	places     []place // one after the other
+	relative   relative
+	// How queries and keys turn, in global and in local layers.
+	global, local nn.Rotary
+	final         norm // after the last place
+	pooler        linear
+	head          headWeights
+	slots         []*slot // places of a checkpoint's tensors
+	knows         map[string]bool
+	prefix        string // of the body's tensors
 }
 
 // Input is a batch of texts.
@@ -54,14 +58,29 @@ type embeddings struct {
 	project                         linear // [hidden, embed]
 }
 
+// relative is what the attention of all layers knows of distances; table is nil where it knows nothing.
+type relative struct {
+	table *nn.Param // [buckets, heads], or of Disentangled [2·Span, hidden]
+	norm  norm
+	rows  []int32 // 0, 1, 2 … of the table of Disentangled
+}
+
+// place is a layer where it stands: shared weights stand in several.
+type place struct {
+	*layer
+	attention nn.Attention
+	local     bool
+}
+
 // layer is the weights of one layer.
 type layer struct {
-	number       int    // nn.Param.Layer
-	qkv          linear // queries, keys and values side by side: [heads·dim + 2·key heads·dim, hidden]
-	out          linear // [hidden, heads·dim]
-	up           linear // [feed-forward, hidden]; gated: the gate's rows, then the others
-	down         linear // [hidden, feed-forward]
-	norm1, norm2 norm   // before the two parts, or after them
+	number             int    // nn.Param.Layer
+	qkv                linear // queries, keys and values side by side: [heads·dim + 2·key heads·dim, hidden]
+	out                linear // [hidden, heads·dim]
+	up                 linear // [feed-forward, hidden]; gated: the gate's rows, then the others
+	down               linear // [hidden, feed-forward]
+	norm1, norm2       norm   // before the two parts, or after them
+	queryNorm, keyNorm norm   // of each head
 }
 
 // linear is the weights of a linear layer; w is nil where there is none, b where it has no bias.
@@ -75,11 +94,15 @@ func (l linear) forward(t *nn.Tape, x *nn.Var, a nn.Activation) *nn.Var {
 type norm struct {
 	gain, bias *nn.Param
 	epsilon    float32
+	kind       NormKind
 }
 
 func (n norm) forward(t *nn.Tape, x *nn.Var) *nn.Var {
-	if n.gain == nil {
+	switch {
+	case n.gain == nil:
 		return x
+	case n.kind == RMSNorm:
+		return t.RMSNorm(x, n.gain, n.epsilon)
 	}
 	return t.LayerNorm(x, n.gain, n.bias, n.epsilon)
 }
@@ -89,13 +112,17 @@ func (n norm) forward(t *nn.Tape, x *nn.Var) *nn.Var {
 func New(c *Config, ps *nn.Params) *Network {
 	n := &Network{Config: c, params: ps, knows: map[string]bool{}}
 	n.declareEmbeddings()
+	n.declareRelative()
 	distinct, of := c.distinct()
 	own := make([]*layer, distinct)
 	for i := range own {
 		own[i] = n.declareLayer(i)
 	}
-	for _, i := range of {
-		n.layers = append(n.layers, own[i])
+	if c.RotaryLayout != NoRotary {
+		n.global, n.local = c.Rotary.frequencies(c.RotaryLayout, c.HeadDim), c.LocalRotary.frequencies(c.RotaryLayout, c.HeadDim)
+	}
+	for i, weights := range of {
+		n.places = append(n.places, place{layer: own[weights], attention: n.attentionOf(i), local: c.isLocal(i)})
 	}
 	if c.PreNorm {
 		n.final = n.norm("norm", c.Hidden)
@@ -129,6 +156,48 @@ func (n *Network) declareEmbeddings() {
 	n.number(1, "embeddings.")
 }
 
+func (n *Network) declareRelative() {
+	c, r := n.Config, &n.relative
+	switch d := c.Disentangled; {
+	case d != nil:
+		r.table = n.params.AddTable("relative.weight", nn.Normal(c.Deviation), 2*d.Span, c.Hidden)
+		if d.Norm {
+			r.norm = n.norm("relative.norm", c.Hidden)
+		}
+		for i := range 2 * d.Span {
+			r.rows = append(r.rows, int32(i))
+		}
+	case c.RelativeBuckets > 0:
+		r.table = n.params.Add("relative.weight", nn.Normal(c.Deviation), c.RelativeBuckets, c.Heads)
+		r.table.Decay = false
+	}
+	n.number(1, "relative.")
+}
+
+// attentionOf says how the layer at place i attends.
+func (n *Network) attentionOf(i int) nn.Attention {
+	c := n.Config
+	a := nn.Attention{Heads: c.Heads, KeyHeads: c.KeyHeads, Size: c.HeadDim, Causal: c.IsCausal}
+	if c.isLocal(i) {
+		a.Window = c.Window
+	}
+	if c.RelativeBuckets > 0 {
+		a.Bias = n.relative.table
+		a.Bucket = func(distance int) int { return relativeBucket(distance, c.RelativeBuckets) }
+	}
+	if d := c.Disentangled; d != nil {
+		a.Position, a.ToKey, a.ToQuery = d.row, d.ToKey, d.ToQuery
+		terms := 1
+		for _, on := range []bool{d.ToKey, d.ToQuery} {
+			if on {
+				terms++
+			}
+		}
+		a.Scale = float32(1 / math.Sqrt(float64(c.HeadDim*terms)))
+	}
+	return a
+}
+
 func (n *Network) declareLayer(i int) *layer {
 	c := n.Config
 	prefix := fmt.Sprintf("layers.%d.", i)
@@ -147,6 +216,9 @@ func (n *Network) declareLayer(i int) *layer {
 	if i > 0 || !c.NoFirstNorm {
 		l.norm1 = n.norm(prefix+"norm1", c.Hidden)
 	}
+	if c.HeadNorm {
+		l.queryNorm, l.keyNorm = n.norm(prefix+"query_norm", c.HeadDim), n.norm(prefix+"key_norm", c.HeadDim)
+	}
 	n.number(l.number, prefix)
 	return l
 }
@@ -160,7 +232,7 @@ func (n *Network) linear(name string, out, in int, bias bool) linear {
 }
 
 func (n *Network) norm(name string, dim int) norm {
-	m := norm{gain: n.params.Add(name+".weight", nn.Constant(1), dim), epsilon: n.Config.Epsilon}
+	m := norm{gain: n.params.Add(name+".weight", nn.Constant(1), dim), epsilon: n.Config.Epsilon, kind: n.Config.Norm}
 	if n.Config.Norm == LayerNorm {
 		m.bias = n.params.Add(name+".bias", nn.Zeros, dim)
 	}

@@ -21,11 +21,12 @@ type Attention struct {
 	Bias   *Param
 	Bucket func(distance int) int
 
-	// Relative adds what content and relative position say of each other (He et al. 2021, "DeBERTa"): it is
-	// [positions, 2·Heads·Size], the embeddings of relative positions as keys and as queries. Row Position(distance) is
+	// Relative adds what content and relative position say of each other (He et al. 2021, "DeBERTa"): its columns are
+	// the embeddings of relative positions as queries and keys, as in qkv. Row Position(distance) − FirstPosition is
 	// that of a key so far before the query. ToKey lets content attend to position, ToQuery position to content.
 	Relative       *Var
 	Position       func(distance int) int
+	FirstPosition  int
 	ToKey, ToQuery bool
 }
 
@@ -123,7 +124,7 @@ func (a *attention) begin(t *Tape, qkv *Var, offsets []int32, form Attention) {
 		}
 		a.rows = t.arena.RawInts(max(2*a.longest-1, 0))
 		for i := range a.rows {
-			a.rows[i] = int32(row(i - a.longest + 1))
+			a.rows[i] = int32(row(i-a.longest+1) - a.FirstPosition)
 		}
 	}
 }

@@ -136,10 +136,10 @@ func attendByDefinition(form Attention, qkv, relative []float32, offsets []int32
 					if form.Position != nil {
 						row := relative[form.Position(i-j)*2*dim:]
 						if form.ToKey {
-							score += dot(q, row[h*size:])
+							score += dot(q, row[dim+h*size:])
 						}
 						if form.ToQuery {
-							score += dot(k, row[dim+h*size:])
+							score += dot(k, row[h*size:])
 						}
 					}
 					score *= scale

@@ -63,15 +63,16 @@ func (a *attention) place(w *attentionScratch, h head) {
 	if r == nil {
 		return
 	}
-	column := h.number * a.Size
+	asQuery := h.number * a.Size
+	asKey := a.dim + asQuery
 	if a.ToKey {
-		w.asKeys.PackT(kernel.F32, a.Size, r.Rows, r.Data[column:], r.Cols)
+		w.asKeys.PackT(kernel.F32, a.Size, r.Rows, r.Data[asKey:], r.Cols)
 		if a.sums != nil {
-			w.asKeysPlain.Pack(kernel.F32, r.Rows, a.Size, r.Data[column:], r.Cols)
+			w.asKeysPlain.Pack(kernel.F32, r.Rows, a.Size, r.Data[asKey:], r.Cols)
 		}
 	}
 	if a.ToQuery {
-		w.asQueries.PackT(kernel.F32, a.Size, r.Rows, r.Data[a.dim+column:], r.Cols)
+		w.asQueries.PackT(kernel.F32, a.Size, r.Rows, r.Data[asQuery:], r.Cols)
 		kernel.GemmPacked(h.length, a.qkv[h.k:], a.stride, &w.asQueries, w.ofKeys, r.Rows, kernel.Epilogue{})
 		clear(w.ofKeysGrad[:h.length*r.Rows])
 	}
@@ -147,7 +148,7 @@ func (a *attention) adjustGradient(w *attentionScratch, d []float32, h head, g *
 		}
 	}
 	if a.ToKey {
-		column := h.number * a.Size
+		column := a.dim + h.number*a.Size
 		kernel.GemmPacked(rows, dA, rel.Rows, &w.asKeysPlain, g.qkv[h.q+first*a.stride:], a.stride, kernel.Epilogue{Accumulate: true})
 		kernel.GemmTN(kernel.F32, rel.Rows, a.Size, rows, dA, rel.Rows, a.qkv[h.q+first*a.stride:], a.stride, g.relative[column:], rel.Cols, true)
 	}
@@ -158,7 +159,7 @@ func (a *attention) placeGradient(w *attentionScratch, h head, g *attentionGradi
 	if !a.ToQuery {
 		return
 	}
-	rel, column := a.Relative, a.dim+h.number*a.Size
+	rel, column := a.Relative, h.number*a.Size
 	dB := w.ofKeysGrad[:h.length*rel.Rows]
 	w.asQueriesPlain.Pack(kernel.F32, rel.Rows, a.Size, rel.Data[column:], rel.Cols)
 	kernel.GemmPacked(h.length, dB, rel.Rows, &w.asQueriesPlain, g.qkv[h.k:], a.stride, kernel.Epilogue{Accumulate: true})

@@ -6,6 +6,7 @@ import "math"
 // position·Frequencies[i]. What of a head is beyond the pairs stays.
 type Rotary struct {
 	Frequencies []float32 // [pairs]
+	Table       []float32 // [positions, 2·pairs]: sines and cosines of each position to take instead; nil: computed
 	Interleaved bool      // a pair are neighbours, as in RoFormer; else its halves lie as far apart as there are pairs, as in GPT-NeoX and Llama
 }
 
@@ -39,82 +40,111 @@ func (s Llama3Scaling) Scale(frequencies []float32) {
 // each row. The result takes the place of x, which must not be used any more; other columns stay.
 func (t *Tape) Rotate(x *Var, positions []int32, column, heads, size int, r Rotary) *Var {
 	y := t.replacing(x)
-	turns := t.arena.Raw(2 * len(r.Frequencies) * x.Rows) // cosines and sines of each row
-	for row, p := range positions {
-		at := turns[row*2*len(r.Frequencies):]
-		for i, f := range r.Frequencies {
-			sin, cos := math.Sincos(float64(float32(p) * f))
-			at[2*i], at[2*i+1] = float32(cos), float32(sin)
-		}
-	}
-	turn := func(data []float32, sign float32) {
-		for row := range x.Rows {
-			for h := range heads {
-				r.turn(data[row*x.Cols+column+h*size:], turns[row*2*len(r.Frequencies):], sign)
-			}
-		}
-	}
-	turn(y.Data, 1)
+	turns := t.arena.Raw(2 * len(r.Frequencies) * x.Rows) // sines and cosines of each row
+	r.sincos(turns, positions)
+	t.rotate(y.Data, x.Cols, turns, column, heads, size, r.Interleaved, 1)
 	if t.training() {
 		t.record(y, nil, func() {
-			turn(y.Grad, -1)
+			t.rotate(y.Grad, x.Cols, turns, column, heads, size, r.Interleaved, -1)
 			y.passGradient(x)
 		})
 	}
 	return y
 }
 
-// turn rotates one head; sign −1 turns back.
-func (r *Rotary) turn(head, turns []float32, sign float32) {
+// sincos fills in the sines and cosines of positions.
+func (r Rotary) sincos(turns []float32, positions []int32) {
 	n := len(r.Frequencies)
-	first, second, step := 0, n, 1
-	if r.Interleaved {
+	for row, p := range positions {
+		at := turns[row*2*n:][:2*n]
+		if r.Table != nil {
+			copy(at, r.Table[int(p)*2*n:])
+			continue
+		}
+		for i, f := range r.Frequencies {
+			sin, cos := math.Sincos(float64(float32(p) * f))
+			at[i], at[n+i] = float32(sin), float32(cos)
+		}
+	}
+}
+
+// rotate turns heads of the rows of x, which are cols wide; with sign −1 it turns them back.
+func (t *Tape) rotate(x []float32, cols int, turns []float32, column, heads, size int, interleaved bool, sign float32) {
+	rows := len(x) / cols
+	if t.serial() {
+		rotateRows(x, cols, turns, column, heads, size, interleaved, sign, 0, rows)
+		return
+	}
+	t.pool.For(rows, grain(4*heads*size), func(lo, hi int) {
+		rotateRows(x, cols, turns, column, heads, size, interleaved, sign, lo, hi)
+	})
+}
+
+func rotateRows(x []float32, cols int, turns []float32, column, heads, size int, interleaved bool, sign float32, lo, hi int) {
+	n := len(turns) / max(len(x)/cols, 1) / 2
+	second, step := n, 1
+	if interleaved {
 		second, step = 1, 2
 	}
-	for i := range n {
-		cos, sin := turns[2*i], sign*turns[2*i+1]
-		a, b := head[first+i*step], head[second+i*step]
-		head[first+i*step], head[second+i*step] = a*cos-b*sin, b*cos+a*sin
+	for row := lo; row < hi; row++ {
+		sin, cos := turns[row*2*n:][:n], turns[row*2*n+n:][:n]
+		for h := range heads {
+			first := x[row*cols+column+h*size:][:size]
+			for i, c := range cos {
+				s := sign * sin[i]
+				a, b := first[i*step], first[i*step+second]
+				first[i*step], first[i*step+second] = a*c-b*s, b*c+a*s
+			}
+		}
 	}
 }
 
 // Gate makes of each row of x, [rows, 2·width], the first half under an activation times the second (Shazeer 2020, "GLU
 // Variants Improve Transformer"): [rows, width].
 func (t *Tape) Gate(x *Var, a Activation) *Var {
-	width := x.Cols / 2
-	y := t.value(x.Rows, width)
-	active := t.arena.Raw(x.Rows * width)
-	run := func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			row, act := x.Row(r), active[r*width:(r+1)*width]
-			a.Apply(act, row[:width])
-			for i, up := range row[width:] {
-				y.Data[r*width+i] = act[i] * up
-			}
-		}
+	y := t.value(x.Rows, x.Cols/2)
+	active := t.arena.Raw(len(y.Data))
+	if t.serial() {
+		gate(y, x, active, a, 0, x.Rows)
+	} else {
+		t.pool.For(x.Rows, grain(8*y.Cols), func(lo, hi int) { gate(y, x, active, a, lo, hi) })
 	}
-	t.pool.For(x.Rows, grain(8*width), run)
 	if t.training() {
 		t.record(y, nil, func() {
 			dx, fresh := x.gradient()
 			if fresh {
 				clear(dx)
 			}
-			t.pool.For(x.Rows, grain(8*width), func(lo, hi int) {
-				d := make([]float32, width)
-				for r := lo; r < hi; r++ {
-					row, act, out := x.Row(r), active[r*width:(r+1)*width], dx[r*x.Cols:(r+1)*x.Cols]
-					for i, g := range y.Grad[r*width : (r+1)*width] {
-						d[i] = g * row[width+i]
-						out[width+i] += g * act[i]
-					}
-					a.Grad(d, d, row[:width], act)
-					for i, g := range d {
-						out[i] += g
-					}
-				}
-			})
+			t.pool.For(x.Rows, grain(8*y.Cols), func(lo, hi int) { gateGradient(dx, y, x, active, a, lo, hi) })
 		})
 	}
 	return y
+}
+
+func gate(y, x *Var, active []float32, a Activation, lo, hi int) {
+	width := y.Cols
+	for r := lo; r < hi; r++ {
+		row, act, out := x.Row(r), active[r*width:(r+1)*width], y.Row(r)
+		a.Apply(act, row[:width])
+		for i, up := range row[width:] {
+			out[i] = act[i] * up
+		}
+	}
+}
+
+// gateGradient adds the gradient of the rows [lo, hi) to dx.
+func gateGradient(dx []float32, y, x *Var, active []float32, a Activation, lo, hi int) {
+	width := y.Cols
+	d := make([]float32, width)
+	for r := lo; r < hi; r++ {
+		row, act, out := x.Row(r), active[r*width:(r+1)*width], dx[r*x.Cols:(r+1)*x.Cols]
+		for i, g := range y.Grad[r*width : (r+1)*width] {
+			d[i] = g * row[width+i]
+			out[width+i] += g * act[i]
+		}
+		a.Grad(d, d, row[:width], act)
+		for i, g := range d {
+			out[i] += g
+		}
+	}
 }
