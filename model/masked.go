@@ -114,9 +114,14 @@ func (m *Model) want(in *Input, from int) {
 // MaskedLoss is the mean of −log p of the tokens targets at the places in.Wanted, for models of head masked. It never
 // holds the scores of the whole vocabulary for all of them.
 func (m *Model) MaskedLoss(t *nn.Tape, in *Input, targets []int32) *nn.Var {
+	return m.MaskedDraws(t, in, targets, nil)
+}
+
+// MaskedDraws is MaskedLoss for those who look at the probabilities of the tokens at each place, in order.
+func (m *Model) MaskedDraws(t *nn.Tape, in *Input, targets []int32, look func(place int, probabilities []float32)) *nn.Var {
 	h := m.Head.(*masked)
 	x := t.Gather(m.Network.Forward(t, in).Dense, in.Wanted)
-	return t.VocabularyLoss(h.transform(t, x), h.table, h.bias, targets)
+	return t.VocabularyDraws(h.transform(t, x), h.table, h.bias, targets, look)
 }
 
 // MaskScores returns the logarithm of the probability of each candidate at each mask of a text: of all tokens of the

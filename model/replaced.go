@@ -46,3 +46,21 @@ func (h *replaced) entities(p *Prediction, s string, places []text.Span) []Entit
 	}
 	return out
 }
+
+// Generator returns a masked language model that puts tokens into the texts that m, of head replaced, learns from. It is
+// like m, share times as wide, and has m's embeddings of tokens.
+func (m *Model) Generator(share float64, seed uint64) (*Model, error) {
+	c := m.Config
+	c.Head = MaskedHead
+	heads := max(c.Heads, 1)
+	c.Hidden = max(int(math.Round(share*float64(c.Hidden)/float64(heads))), 1) * heads
+	c.FeedForward = int(math.Round(share * float64(c.FeedForward)))
+	g, err := assemble(c, m.Clean, m.Tokenizer, nil)
+	if err != nil {
+		return nil, err
+	}
+	g.Network.(tabled).shareTable(m.Network.(tabled).tokenTable())
+	g.declare()
+	g.Params.Allocate(seed)
+	return g, nil
+}

@@ -35,7 +35,7 @@ type place struct {
 	memory      tensor.Mark
 	nodes, vars int
 	streams     uint64
-	reused      [6]int
+	reused      [7]int
 }
 
 func (t *Tape) place() place {

@@ -106,6 +106,7 @@ type Tape struct {
 	gradients buffers
 	packs     reused[kernel.PackedB]
 	attends   reused[attention]
+	cached    reused[cachedAttention]
 	norms     reused[layerNorm]
 	sparses   reused[Sparse]
 	convs     reused[convForward]
@@ -282,8 +283,8 @@ func (r *reused[T]) next() *T {
 }
 
 // inUse tells how many reused objects of each kind are in use.
-func (t *Tape) inUse() [6]*int {
-	return [...]*int{&t.packs.used, &t.attends.used, &t.norms.used, &t.sparses.used, &t.convs.used, &t.runs.used}
+func (t *Tape) inUse() [7]*int {
+	return [...]*int{&t.packs.used, &t.attends.used, &t.cached.used, &t.norms.used, &t.sparses.used, &t.convs.used, &t.runs.used}
 }
 
 // grain returns how many rows make a part worth handing to another worker, where a row costs so many operations.

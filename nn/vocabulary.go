@@ -33,6 +33,12 @@ const vocabularyBlock = 1 << 22
 // for some rows at a time, and as the gradient is proportional to what flows into the loss, that of the same rows is
 // made at once, and scaled later.
 func (t *Tape) VocabularyLoss(x *Var, w, b *Param, targets []int32) *Var {
+	return t.VocabularyDraws(x, w, b, targets, nil)
+}
+
+// VocabularyDraws is VocabularyLoss for those who look at the probabilities, [vocabulary], of each row on the way, such
+// as to draw a token from them.
+func (t *Tape) VocabularyDraws(x *Var, w, b *Param, targets []int32, look func(row int, probabilities []float32)) *Var {
 	v := &vocabularyLoss{tape: t, x: x, w: w, b: b, classes: checkLinear(x, w)}
 	checkTargets(targets, x.Rows, v.classes)
 	block := max(vocabularyBlock/v.classes, 16)
@@ -46,6 +52,9 @@ func (t *Tape) VocabularyLoss(x *Var, w, b *Param, targets []int32) *Var {
 		p, sums := t.arena.Raw((hi-lo)*v.classes), t.arena.Raw(hi-lo)
 		t.multiply(x.Data[lo*x.Cols:hi*x.Cols], hi-lo, packed, p, kernel.Epilogue{Bias: dataOf(b)})
 		total += v.misses(p, sums, targets[lo:hi])
+		for r := lo; r < hi && look != nil; r++ {
+			look(r, p[(r-lo)*v.classes:(r-lo+1)*v.classes])
+		}
 		if t.training() {
 			v.gradients(p, targets[lo:hi], lo, hi)
 		}

@@ -36,6 +36,9 @@ func TestSpecialTokensAreAddedBehindTheVocabulary(t *testing.T) {
 		if !ok || int(id) != plain.VocabSize() || tok.VocabSize() != plain.VocabSize()+1 {
 			t.Errorf("%s: the mask is %d, %v of %d tokens", kind, id, ok, tok.VocabSize())
 		}
+		if got, want := tok.Special(), []int32{plain.UnkID(), id}; !slices.Contains(got, id) || plain.UnkID() >= 0 && !slices.Contains(got, want[0]) || len(got) > 3 {
+			t.Errorf("%s: special tokens %v, want %v among them", kind, got, want)
+		}
 		again, err := tok.WithSpecial(Mask)
 		if err != nil || again.VocabSize() != tok.VocabSize() {
 			t.Errorf("%s: added twice: %v", kind, err)

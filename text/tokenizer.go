@@ -294,6 +294,23 @@ func (t *Tokenizer) MaskID() (id int32, ok bool) {
 	return -1, false
 }
 
+// Special returns the numbers of the tokens that stand for no text in particular: special ones, the unknown token, and
+// numbers that no token has.
+func (t *Tokenizer) Special() []int32 {
+	var ids []int32
+	for id := range int32(t.VocabSize()) {
+		token := t.Token(id)
+		special := token == "" || token == Pad || id == t.UnkID()
+		if t.added != nil && t.added.byID[id] != nil {
+			special = special || t.added.byID[id].Special
+		}
+		if special {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Cut keeps the first n tokens.
 func (e *Encoding) Cut(n int) {
 	if len(e.IDs) > n {
