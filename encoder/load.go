@@ -280,13 +280,7 @@ func (n *Network) defaultPrefix() string {
 func (n *Network) Tensors() []safetensors.Tensor {
 	var list []safetensors.Tensor
 	for _, s := range n.slots {
-		name := s.found
-		if name == "" {
-			name = s.name
-			if s.body {
-				name = n.prefix + s.name
-			}
-		}
+		name := n.nameOf(s)
 		switch {
 		case s.kind == weight && s.param != nil, s.kind == double && s.found != "":
 			list = append(list, s.tensor(name))
@@ -297,6 +291,17 @@ func (n *Network) Tensors() []safetensors.Tensor {
 	}
 	slices.SortFunc(list, func(a, b safetensors.Tensor) int { return strings.Compare(a.Name, b.Name) })
 	return list
+}
+
+// nameOf returns the name of a tensor: that under which it was found, or its architecture's.
+func (n *Network) nameOf(s *slot) string {
+	switch {
+	case s.found != "":
+		return s.found
+	case s.body:
+		return n.prefix + s.name
+	}
+	return s.name
 }
 
 func (s *slot) tensor(name string) safetensors.Tensor {
