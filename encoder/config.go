@@ -214,8 +214,10 @@ func (c *Config) check() error {
 		return bad("heads of %d numbers cannot rotate in pairs", c.HeadDim)
 	case c.MaxTokens < 1:
 		return bad("positions for %d tokens", c.MaxTokens)
-	case c.Groups > c.Layers:
-		return bad("%d groups of %d layers", c.Groups, c.Layers)
+	case c.Layers > maxLayers:
+		return bad("%d layers", c.Layers)
+	case c.Groups > c.Layers/max(c.Inner, 1):
+		return bad("%d groups of %d layers", c.Groups, c.Layers/max(c.Inner, 1))
 	case c.Local != nil && len(c.Local) != c.Layers:
 		return bad("layer_types of %d layers for %d layers", len(c.Local), c.Layers)
 	case !(c.Epsilon > 0):

@@ -50,12 +50,12 @@ func readDeBERTa(d *document, c *Config) {
 	if !d.flag("position_biased_input", true) {
 		c.Positions = 0
 	}
-	r := &Disentangled{Buckets: max(d.count("position_buckets", -1, -1, maxTokens), 0)}
-	r.MaxDistance = d.count("max_relative_positions", -1, -1, maxTokens)
+	r := &Disentangled{Buckets: max(d.count("position_buckets", -1, -1, maxWidth), 0)}
+	r.MaxDistance = d.count("max_relative_positions", -1, -1, maxWidth)
 	if r.MaxDistance < 1 {
 		r.MaxDistance = c.MaxTokens
 	}
-	r.Span = r.MaxDistance
+	r.Span = min(r.MaxDistance, maxWidth)
 	if r.Buckets > 0 {
 		r.Span = r.Buckets
 	}

@@ -22,6 +22,7 @@ func (n *Network) declareHead() {
 	}
 	if f.tied {
 		n.head.out.w = n.embeddings.tokens
+		n.head.out.w.Factor = true
 		if f.outBias {
 			n.head.out.b = n.params.Add("head.out.bias", nn.Zeros, c.Outputs())
 		}

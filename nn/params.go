@@ -16,6 +16,7 @@ type Param struct {
 	Grad   []float32 // nil until Params.AllocateGradients, and of weights that are not trained
 	Rows   *RowSet   // for tables of which a batch touches a few rows: the rows whose gradient is not zero
 	Frozen bool      // not trained
+	Factor bool      // of a table: a layer multiplies with it as well, as one that scores the vocabulary does
 	Still  int       // of a table: the first rows that are not trained
 	Decay  bool      // weight decay applies: true for matrices, false for biases, norms and embeddings
 	Rate   float32   // its learning rate, relative to the training's; 0 is 1
@@ -276,7 +277,7 @@ const smallest = 16
 // change any more; the parameters are then safe for any number of tapes at once.
 func (ps *Params) Freeze(precision Precision) {
 	for _, p := range ps.list {
-		if len(p.Shape) < 2 || p.sparse {
+		if len(p.Shape) < 2 || p.sparse && !p.Factor {
 			continue
 		}
 		use := precision
