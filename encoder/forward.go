@@ -28,14 +28,14 @@ func (n *Network) run(t *nn.Tape, in Input, s *States) *nn.Var {
 	t.Still(lowest > 1)
 	x, begin := n.embed(t, in)
 	s.keep(x)
-	offsets := in.Tokens.Offsets
 	for i := range n.places {
 		p := &n.places[i]
 		t.Still(p.number < lowest)
 		if t.Recompute && s == nil {
-			x = t.Checkpoint(x, func(x *nn.Var) *nn.Var { return n.layer(t, p, x, begin, offsets, nil) })
+			in := in // of which the function is what keeps it
+			x = t.Checkpoint(x, func(x *nn.Var) *nn.Var { return n.layer(t, p, x, begin, &in, nil) })
 		} else {
-			x = n.layer(t, p, x, begin, offsets, s)
+			x = n.layer(t, p, x, begin, &in, s)
 		}
 		s.keep(x)
 	}
@@ -46,7 +46,26 @@ func (n *Network) run(t *nn.Tape, in Input, s *States) *nn.Var {
 		}
 	}
 	t.Still(false)
+	for i, c := range in.Caches {
+		c.Keep(c.Tokens() + len(in.Tokens.Sequence(i)))
+	}
 	return x
+}
+
+// NewCache returns a cache for a text of so many tokens (Input.Caches).
+func (n *Network) NewCache(room int) *nn.Cache {
+	return nn.NewCache(len(n.places), n.Config.KeyWidth(), room)
+}
+
+// places returns the place of each token in its text.
+func (in *Input) places(t *nn.Tape) []int32 {
+	places := t.Positions(in.Tokens.Offsets)
+	for s, c := range in.Caches {
+		for i := in.Tokens.Offsets[s]; i < in.Tokens.Offsets[s+1]; i++ {
+			places[i] += int32(c.Tokens())
+		}
+	}
+	return places
 }
 
 func (s *States) keep(x *nn.Var) {
@@ -61,7 +80,7 @@ func (n *Network) embed(t *nn.Tape, in Input) (*nn.Var, tensor.Mark) {
 	begin := t.Mark()
 	x := t.Embedding(e.tokens, in.Tokens.IDs)
 	if e.positions != nil {
-		places := t.Positions(in.Tokens.Offsets)
+		places := in.places(t)
 		for i := range places {
 			places[i] += int32(c.FirstPosition)
 		}
@@ -90,17 +109,17 @@ func (n *Network) embed(t *nn.Tape, in Input) (*nn.Var, tensor.Mark) {
 }
 
 // layer takes x, [tokens, hidden], which lies in memory from begin on, to what the layer at a place makes of it.
-func (n *Network) layer(t *nn.Tape, p *place, x *nn.Var, begin tensor.Mark, offsets []int32, s *States) *nn.Var {
+func (n *Network) layer(t *nn.Tape, p *place, x *nn.Var, begin tensor.Mark, in *Input, s *States) *nn.Var {
 	if n.Config.PreNorm {
-		return n.preNorm(t, p, x, offsets, s)
+		return n.preNorm(t, p, x, in, s)
 	}
-	return n.postNorm(t, p, x, begin, offsets, s)
+	return n.postNorm(t, p, x, begin, in, s)
 }
 
 // preNorm is x + part(norm(x)), twice. In inference the sums are made in x's memory.
-func (n *Network) preNorm(t *nn.Tape, l *place, x *nn.Var, offsets []int32, s *States) *nn.Var {
+func (n *Network) preNorm(t *nn.Tape, l *place, x *nn.Var, in *Input, s *States) *nn.Var {
 	end := t.Mark()
-	x = n.add(t, x, n.attend(t, l, l.norm1.forward(t, x), offsets, s), l.out, s != nil)
+	x = n.add(t, x, n.attend(t, l, l.norm1.forward(t, x), in, s), l.out, s != nil)
 	x = n.add(t, x, n.feed(t, l, l.norm2.forward(t, x)), l.down, s != nil)
 	if s == nil {
 		t.Rewind(end)
@@ -110,9 +129,9 @@ func (n *Network) preNorm(t *nn.Tape, l *place, x *nn.Var, offsets []int32, s *S
 
 // postNorm is norm(x + part(x)), twice. begin is where x begins. In inference the sums are made in the memory of what
 // they add to, and the norms write to and fro: the first one's result lies behind x, the second's where x was.
-func (n *Network) postNorm(t *nn.Tape, l *place, x *nn.Var, begin tensor.Mark, offsets []int32, s *States) *nn.Var {
+func (n *Network) postNorm(t *nn.Tape, l *place, x *nn.Var, begin tensor.Mark, in *Input, s *States) *nn.Var {
 	end := t.Mark()
-	x = n.add(t, x, n.attend(t, l, x, offsets, s), l.out, s != nil)
+	x = n.add(t, x, n.attend(t, l, x, in, s), l.out, s != nil)
 	if s == nil {
 		t.Rewind(end)
 	}
@@ -133,7 +152,7 @@ func (n *Network) add(t *nn.Tape, residual, x *nn.Var, l linear, keep bool) *nn.
 }
 
 // attend is attention without its last layer: [tokens, heads·dim].
-func (n *Network) attend(t *nn.Tape, l *place, x *nn.Var, offsets []int32, s *States) *nn.Var {
+func (n *Network) attend(t *nn.Tape, l *place, x *nn.Var, in *Input, s *States) *nn.Var {
 	c := n.Config
 	qkv := l.qkv.forward(t, x, nn.Identity)
 	if c.HeadNorm {
@@ -145,12 +164,15 @@ func (n *Network) attend(t *nn.Tape, l *place, x *nn.Var, offsets []int32, s *St
 		if l.local {
 			r = n.local
 		}
-		qkv = t.Rotate(qkv, t.Positions(offsets), 0, c.Heads+c.KeyHeads, c.HeadDim, r)
+		qkv = t.Rotate(qkv, in.places(t), 0, c.Heads+c.KeyHeads, c.HeadDim, r)
 	}
 	if s != nil {
 		s.QKV = qkv
 	}
-	a := l.attention
+	a, offsets := l.attention, in.Tokens.Offsets
+	if in.Caches != nil {
+		return t.AttendCached(qkv, offsets, a, l.at, in.Caches)
+	}
 	a.Dropout = c.AttentionDropout
 	if c.Disentangled != nil {
 		a.Relative = n.distances(t, l, offsets, &a)

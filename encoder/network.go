@@ -50,6 +50,9 @@ type Network struct {
 type Input struct {
 	Tokens *tensor.Packed
 	Types  []int32 // [tokens], which text of a pair a token belongs to; nil: all 0
+	// Caches hold what a causal network has read of each text before; Tokens are those that follow, and are in them
+	// afterwards. For inference alone; nil where each text is whole.
+	Caches []*nn.Cache
 }
 
 type embeddings struct {
@@ -68,6 +71,7 @@ type relative struct {
 // place is a layer where it stands: shared weights stand in several.
 type place struct {
 	*layer
+	at        int // from 0
 	attention nn.Attention
 	local     bool
 }
@@ -122,7 +126,7 @@ func New(c *Config, ps *nn.Params) *Network {
 		n.global, n.local = c.Rotary.frequencies(c.RotaryLayout, c.HeadDim), c.LocalRotary.frequencies(c.RotaryLayout, c.HeadDim)
 	}
 	for i, weights := range of {
-		n.places = append(n.places, place{layer: own[weights], attention: n.attentionOf(i), local: c.isLocal(i)})
+		n.places = append(n.places, place{layer: own[weights], at: i, attention: n.attentionOf(i), local: c.isLocal(i)})
 	}
 	if c.PreNorm {
 		n.final = n.norm("norm", c.Hidden)
@@ -256,7 +260,11 @@ func (n *Network) Check(in Input) error {
 		return err
 	}
 	for i := range in.Tokens.Len() {
-		if length := len(in.Tokens.Sequence(i)); length > c.MaxTokens {
+		length := len(in.Tokens.Sequence(i))
+		if in.Caches != nil {
+			length += in.Caches[i].Tokens()
+		}
+		if length > c.MaxTokens {
 			return fmt.Errorf("text %d of the batch has %d tokens, the network has positions for %d", i, length, c.MaxTokens)
 		}
 	}
