@@ -15,14 +15,24 @@ import (
 
 // DoublesOptions say what near doubles are, and which of a group stays.
 type DoublesOptions struct {
-	Threshold float64 // least Jaccard similarity, see package near
-	Keep      string  // "first" of a group, or the "longest", marks and spaces not counted; "" is first
-	Examples  int     // groups that are described; -1 for all
+	Threshold float64   // least Jaccard similarity, see package near
+	Keep      string    // "first" of a group, or the "longest", marks and spaces not counted; "" is first
+	Examples  int       // groups that are described; -1 for all
+	By        *Likeness // nil for Jaccard
+}
+
+// Likeness is a measure of how alike texts are, in place of the short character runs that they share.
+type Likeness struct {
+	Name string // as "cosine"
+	// Groups returns the texts that are at least so alike, by their numbers: each group in order, the groups by their first.
+	Groups func(ctx context.Context, texts []string, threshold float64, progress func(done, total int64)) ([][]int32, error)
+	Of     func(i, j int32) float64 // of two of these texts
 }
 
 // Doubles are the near doubles of a file.
 type Doubles struct {
 	Path      string         `json:"path"`
+	Measure   string         `json:"measure"`
 	Threshold float64        `json:"threshold"`
 	Rows      int            `json:"rows"`
 	Kept      int            `json:"kept"`      // rows without near doubles
@@ -36,6 +46,7 @@ type Doubles struct {
 
 	examples []Example
 	kept     []bool
+	likeness func(i, j int32) float64 // nil for Jaccard
 }
 
 // DoublesGroup is a group of near doubles, the row that stays first.
@@ -49,8 +60,9 @@ type DoubleRow struct {
 	Line    int     `json:"line"`
 	Label   string  `json:"label,omitempty"`
 	Text    string  `json:"text"`
-	Jaccard float64 `json:"jaccard"` // to the row that stays: below the threshold where a chain leads there
-	Marked  string  `json:"marked"`  // the differences from the row that stays
+	Jaccard float64 `json:"jaccard"`          // to the row that stays: below the threshold where a chain leads there
+	Cosine  float64 `json:"cosine,omitempty"` // the same, where that is the measure
+	Marked  string  `json:"marked"`           // the differences from the row that stays
 }
 
 const (
@@ -73,22 +85,22 @@ func FindDoubles(ctx context.Context, c *Config, o DoublesOptions, progress func
 
 // Group is FindDoubles for examples that were read from path.
 func Group(ctx context.Context, path string, examples []Example, o DoublesOptions, progress func(stage string, done, total int64)) (*Doubles, error) {
-	d := &Doubles{Path: path, Threshold: o.Threshold, Rows: len(examples), examples: examples}
+	d := &Doubles{Path: path, Measure: "Jaccard", Threshold: o.Threshold, Rows: len(examples), examples: examples}
 	texts := make([]string, d.Rows)
 	for i := range d.examples {
 		texts[i] = d.examples[i].Whole()
 	}
-	found, err := near.Groups(ctx, texts, near.Options{Threshold: o.Threshold, Progress: func(done, total int64) { progress("comparing", done, total) }})
+	groups, err := d.group(ctx, texts, o, func(done, total int64) { progress("comparing", done, total) })
 	if err != nil {
 		return nil, err
 	}
-	d.Work, d.Groups, d.Kept = found.Work, len(found.Groups), d.Rows
+	d.Groups, d.Kept = len(groups), d.Rows
 	d.kept = make([]bool, d.Rows)
 	for i := range d.kept {
 		d.kept[i] = true
 	}
 	conflicts := make([]bool, len(texts)) // by the first row of a group
-	for _, g := range found.Groups {
+	for _, g := range groups {
 		d.InGroups += len(g)
 		d.Largest = max(d.Largest, len(g))
 		if o.Keep == "longest" {
@@ -113,8 +125,22 @@ func Group(ctx context.Context, path string, examples []Example, o DoublesOption
 			conflicts[g[0]] = true
 		}
 	}
-	d.describe(found.Groups, conflicts, o.Examples)
+	d.describe(groups, conflicts, o.Examples)
 	return d, nil
+}
+
+// group finds the groups by the measure that is asked for.
+func (d *Doubles) group(ctx context.Context, texts []string, o DoublesOptions, progress func(done, total int64)) ([][]int32, error) {
+	if o.By != nil {
+		d.Measure, d.likeness = o.By.Name, o.By.Of
+		return o.By.Groups(ctx, texts, o.Threshold, progress)
+	}
+	found, err := near.Groups(ctx, texts, near.Options{Threshold: o.Threshold, Progress: progress})
+	if err != nil {
+		return nil, err
+	}
+	d.Work = found.Work
+	return found.Groups, nil
 }
 
 // ReadAll reads the examples of c.Path as they stand.
@@ -178,7 +204,7 @@ func (d *Doubles) describe(groups [][]int32, conflicts []bool, n int) {
 				continue
 			}
 			seen[key] = true
-			out.Members = append(out.Members, d.row(e, &d.examples[g[0]]))
+			out.Members = append(out.Members, d.row(id, g[0]))
 			if len(out.Members) == shownMembers {
 				break
 			}
@@ -187,9 +213,14 @@ func (d *Doubles) describe(groups [][]int32, conflicts []bool, n int) {
 	}
 }
 
-func (d *Doubles) row(e, stays *Example) DoubleRow {
-	a, b := stays.Whole(), e.Whole()
-	return DoubleRow{e.Line, e.Target(), firstChars(b, shownText), near.Jaccard(a, b), near.Marked(a, b)}
+func (d *Doubles) row(id, stays int32) DoubleRow {
+	e := &d.examples[id]
+	a, b := d.examples[stays].Whole(), e.Whole()
+	row := DoubleRow{Line: e.Line, Label: e.Target(), Text: firstChars(b, shownText), Jaccard: near.Jaccard(a, b), Marked: near.Marked(a, b)}
+	if d.likeness != nil {
+		row.Cosine = d.likeness(id, stays)
+	}
+	return row
 }
 
 // Write writes the rows that stay: see WriteFile.
@@ -206,7 +237,7 @@ func (d *Doubles) Write(path string) error {
 // Text prints the doubles for people.
 func (d *Doubles) Text(w io.Writer) {
 	fmt.Fprintf(w, "%s\n\nrows            %10d\n", d.Path, d.Rows)
-	fmt.Fprintf(w, "groups          %10d of near doubles (Jaccard ≥ %v), with %d rows, the largest with %d\n", d.Groups, d.Threshold, d.InGroups, d.Largest)
+	fmt.Fprintf(w, "groups          %10d of near doubles (%s ≥ %v), with %d rows, the largest with %d\n", d.Groups, d.Measure, d.Threshold, d.InGroups, d.Largest)
 	fmt.Fprintf(w, "too many        %10d, %d of them equal but for case, punctuation and space\n", d.Rows-d.Kept, d.Equal)
 	fmt.Fprintf(w, "rows left       %10d\n", d.Kept)
 	if d.Conflicts > 0 {
@@ -219,7 +250,11 @@ func (d *Doubles) Text(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 		for i, m := range g.Members {
-			what := fmt.Sprintf("%.2f  %s", m.Jaccard, m.Marked)
+			alike := m.Jaccard
+			if d.likeness != nil {
+				alike = m.Cosine
+			}
+			what := fmt.Sprintf("%.2f  %s", alike, m.Marked)
 			if i == 0 {
 				what = "stays " + OneLine(m.Text, 100)
 			}

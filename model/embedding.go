@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -42,6 +43,20 @@ func (m *Model) Embed(ctx context.Context, texts []string, prompt string) ([][]f
 		}
 		return nil
 	})
+}
+
+// SetMaxTokens reads n tokens of each text in place of what the model's folder says. Checkpoints of others often read more
+// than their folder asks for; no model reads more than it has positions for. It may not be called during a prediction.
+func (m *Model) SetMaxTokens(n int) error {
+	most := m.Config.MaxTokens
+	if m.Config.Encoder != nil {
+		most = m.Config.Encoder.MaxTokens
+	}
+	if n < 1 || n > most {
+		return hint.Errorf(fmt.Sprintf("choose a number from 1 to %d", most), "the model cannot read %d tokens of a text", n)
+	}
+	m.Config.MaxTokens = n
+	return nil
 }
 
 func (m *Model) states(t *nn.Tape, in *Input) *nn.Var { return m.Network.Forward(t, in).Dense }

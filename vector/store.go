@@ -18,12 +18,14 @@ import (
 
 // About says what a store is made of. A store goes on only with what it was begun with.
 type About struct {
-	Model    string `json:"model"`           // digest of the model that made the vectors
-	Prompt   string `json:"prompt"`          // put before each text
-	Data     string `json:"data"`            // where the texts are from
-	Bytes    int64  `json:"bytes,omitempty"` // size of that file
-	Modified string `json:"modified,omitempty"`
-	Dim      int    `json:"dim"`
+	Model     string `json:"model"`  // digest of the model that made the vectors
+	Prompt    string `json:"prompt"` // put before each text
+	Data      string `json:"data"`   // where the texts are from
+	Column    string `json:"column"`
+	MaxTokens int    `json:"max_tokens,omitempty"` // that the model reads of a text
+	Bytes     int64  `json:"bytes,omitempty"`      // size of that file
+	Modified  string `json:"modified,omitempty"`
+	Dim       int    `json:"dim"`
 }
 
 // state is the file index.json.
@@ -36,9 +38,8 @@ type state struct {
 
 // Row is what a vector stands for.
 type Row struct {
-	Line  int    `json:"line"` // in the file
-	Text  string `json:"text"`
-	Label string `json:"label,omitempty"`
+	Line int    `json:"line"` // in the file
+	Text string `json:"text"`
 }
 
 // The files of a store. Vectors and ends of rows have a fixed length, so that their sizes tell how many there are.
@@ -75,11 +76,16 @@ func NewWriter(dir string, about About) (*Writer, error) {
 			return nil, err
 		}
 		err = w.writeState()
-	case err == nil && old.About != about:
+	case err == nil && old.About == about:
+		w.state.Complete = old.Complete
+	case err == nil:
 		err = hint.Errorf("name another folder, or delete this one", "the index %s was made with another model, another prompt, or another state of %s", dir, old.Data)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if w.state.Complete {
+		return w, nil
 	}
 	for i, f := range []struct {
 		name string
@@ -135,6 +141,9 @@ func (w *Writer) takeUp() error {
 	}
 	return nil
 }
+
+// Complete tells whether the store was finished before.
+func (w *Writer) Complete() bool { return w.state.Complete }
 
 // Rows returns how many rows are in the store.
 func (w *Writer) Rows() int { return w.state.Rows }

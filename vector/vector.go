@@ -52,6 +52,14 @@ func (s *Set) Add(v []float32) error {
 // Vector writes vector i to dst, [dim].
 func (s *Set) Vector(dst []float32, i int) { kernel.FromBF16(dst[:s.dim], s.row(i)) }
 
+// Cosine returns that of two rows.
+func (s *Set) Cosine(i, j int) float32 {
+	a, b := make([]float32, s.dim), make([]float32, s.dim)
+	s.Vector(a, i)
+	s.Vector(b, j)
+	return kernel.Dot(a, b)
+}
+
 func (s *Set) row(i int) []uint16 { return s.bits[i*s.dim : (i+1)*s.dim] }
 
 // unit returns a copy of v with length 1.

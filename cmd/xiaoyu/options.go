@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/model"
@@ -50,6 +52,16 @@ func (f *columnFlags) apply(c *xiaoyu.Config) error {
 		}
 	}
 	return nil
+}
+
+// columns are those of a file whose texts alone are read.
+func (f *columnFlags) columns() (data.Columns, error) {
+	c := &xiaoyu.Config{}
+	if err := f.apply(c); err != nil {
+		return data.Columns{}, err
+	}
+	c.Data.Columns.Text = cmp.Or(c.Data.Columns.Text, "text")
+	return c.Data.Columns, nil
 }
 
 // projectFlags find the configuration and change keys of it.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
@@ -110,12 +109,11 @@ func eachText(ctx context.Context, args []string, columns *columnFlags, do func(
 		})
 		return cmp.Or(failed, err)
 	}
-	c := &xiaoyu.Config{}
-	if err := columns.apply(c); err != nil {
+	c, err := columns.columns()
+	if err != nil {
 		return err
 	}
-	c.Data.Columns.Text = cmp.Or(c.Data.Columns.Text, "text")
-	r, err := data.Open(ctx, columns.data, c.Data.Columns)
+	r, err := data.Open(ctx, columns.data, c)
 	if err != nil {
 		return err
 	}

@@ -89,17 +89,19 @@ model.vectors in xiaoyu.yaml.`,
 	return cmd
 }
 
+// errStopped ends a walk over texts whose rest nobody wants.
+var errStopped = errors.New("stopped")
+
 // sentences yields the words of each text.
 func sentences(ctx context.Context, columns *columnFlags, seg text.Segmenter) func(yield func([]string, error) bool) {
 	return func(yield func([]string, error) bool) {
-		stop := errors.New("stopped")
 		err := eachText(ctx, nil, columns, func(s string) error {
 			if !yield(text.Words(seg, s), nil) {
-				return stop
+				return errStopped
 			}
 			return nil
 		})
-		if err != nil && err != stop {
+		if err != nil && err != errStopped {
 			yield(nil, err)
 		}
 	}
