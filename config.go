@@ -61,6 +61,8 @@ var presets = map[string]map[string]string{
 	"gru":         {"train.epochs": "8", "train.learning_rate": "0.002", "train.refit": "true", "model.embed_dropout": "0.3"},
 	"rnn":         {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
 	"dwcnn":       {"train.epochs": "12", "train.learning_rate": "0.002", "model.embed_dropout": "0.3", "model.layers": "3", "model.widths": "3"},
+	"encoder": {"train.epochs": "3", "train.batch_size": "16", "train.learning_rate": "0.00005", "train.warmup": "0.1", "train.group_by_length": "true", "train.precision": "auto",
+		"model.dropout": "0.1", "model.pooling": "auto", "model.crf": "false", "model.max_tokens": "256"},
 	"transformer": {"train.epochs": "12", "train.learning_rate": "0.0007", "train.warmup": "0.1", "model.embed_dropout": "0.2", "model.layers": "2", "model.activation": "gelu", "model.pooling": "mean"},
 	"static":      {"train.epochs": "20", "train.learning_rate": "0.003", "model.embed_dropout": "0.3", "model.dropout": "0"},
 	"fasttext":    {"train.epochs": "15", "train.learning_rate": "0.005", "model.embed_dim": "64", "model.embed_dropout": "0.3", "model.dropout": "0", "model.ngram.chars_max": "0"},
@@ -74,7 +76,7 @@ func Preset(family string) (*Config, error) {
 	conf.Defaults(c)
 	values, ok := presets[family]
 	if !ok {
-		way := "choose one of " + strings.Join(model.Families(), ", ")
+		way := "choose one of " + strings.Join(model.Families(), ", ") + ", encoder"
 		if near := conf.Nearest(family, model.Families()); near != "" {
 			way = "did you mean " + near + "? " + way
 		}
@@ -103,10 +105,20 @@ func LoadConfig(path string) (*Config, error) {
 func ParseConfig(content []byte, file string) (*Config, error) {
 	first := &Config{}
 	conf.Defaults(first)
+	usual := first.Model.Family
+	first.Model.Family = ""
 	if err := conf.Decode(content, file, first); err != nil {
 		return nil, err
 	}
-	c, err := Preset(first.Model.Family)
+	family := first.Model.Family
+	switch {
+	case family != "":
+	case first.Model.Base != "":
+		family = model.EncoderFamily
+	default:
+		family = usual
+	}
+	c, err := Preset(family)
 	if err != nil {
 		return nil, err
 	}

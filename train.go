@@ -111,6 +111,7 @@ type training struct {
 	valid   *train.Set
 	record  *track.Run
 	vectors *pretrained // nil without model.vectors
+	parent  string      // digest of model.base
 	encoded int64       // texts of this stage
 }
 
@@ -150,8 +151,11 @@ func (t *training) read(ctx context.Context) error {
 	return nil
 }
 
-// tokenizer trains the tokenizer on the training part.
+// tokenizer trains the tokenizer on the training part, or takes that of model.base.
 func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
+	if t.config.Model.Base != "" {
+		return t.baseTokenizer(ctx)
+	}
 	rows := t.set.Parts[data.Train]
 	c := &t.config
 	c.suitScript(rows)
@@ -202,7 +206,11 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	if c.Model.Head == model.TokensHead {
 		labels = model.TagNames(labels)
 	}
-	t.model, err = model.New(c.Model, c.Data.Clean, tok, labels, c.Train.Seed, c.examples(parts[data.Train], tok))
+	if c.Model.Base != "" {
+		t.model, err = t.adapt(ctx, labels)
+	} else {
+		t.model, err = model.New(c.Model, c.Data.Clean, tok, labels, c.Train.Seed, c.examples(parts[data.Train], tok))
+	}
 	if err == nil {
 		err = t.setVectors()
 	}
@@ -457,7 +465,7 @@ func (t *training) save(report *eval.Report) (*model.Package, error) {
 	rows.Examples = nil // texts of the user's data stay out of the package
 	origin, err := json.MarshalIndent(lineage{
 		Created: time.Now().UTC(), Run: t.record.ID(), Command: t.options.Command, Data: t.files(filepath.Base),
-		Vectors: t.config.Model.Vectors, Rows: rows, Config: t.config, Version: Version(), Kernel: kernel.Name(), Threads: t.threads(), System: runtime.GOOS + "/" + runtime.GOARCH,
+		Vectors: t.config.Model.Vectors, Rows: rows, Config: t.config, Version: Version(), Kernel: kernel.Name(), Threads: t.threads(), System: runtime.GOOS + "/" + runtime.GOARCH, Parent: t.parent,
 	}, "", "  ")
 	if err != nil {
 		return nil, err

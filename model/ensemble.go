@@ -163,8 +163,11 @@ func (m *Model) Parameters() int {
 	return n
 }
 
-// Architecture names the family, and those of an ensemble's members.
+// Architecture names the family, the architecture of a checkpoint, and the families of an ensemble's members.
 func (m *Model) Architecture() string {
+	if m.Config.Encoder != nil {
+		return EncoderFamily + " of architecture " + m.Config.Encoder.Architecture
+	}
 	if m.Ensemble == nil {
 		return m.Config.Family
 	}

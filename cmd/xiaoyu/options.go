@@ -68,6 +68,7 @@ func (f *columnFlags) columns() (data.Columns, error) {
 type projectFlags struct {
 	file   string
 	family string
+	base   string
 	task   string
 	set    []string
 }
@@ -75,6 +76,7 @@ type projectFlags struct {
 func (f *projectFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.file, "config", xiaoyu.ConfigFile, "configuration of the project")
 	cmd.Flags().StringVar(&f.family, "model", "", "another model family than the project's, with its preset: "+strings.Join(model.Families(), ", "))
+	cmd.Flags().StringVar(&f.base, "base", "", "pretrained network to start from: a package, a folder in the Hugging Face layout, or hf://owner/name (model.base)")
 	cmd.Flags().StringVar(&f.task, "task", "", "what is learnt: class, multilabel, regression or tokens; otherwise as the project says")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "change a key of the configuration: --set train.epochs=3")
 }
@@ -85,7 +87,10 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 	var err error
 	if standalone && !cmd.Flags().Changed("config") {
 		family := f.family
-		if family == "" {
+		switch {
+		case family == "" && f.base != "":
+			family = model.EncoderFamily
+		case family == "":
 			family = "cnn"
 		}
 		c, err = xiaoyu.Preset(family)
@@ -97,6 +102,14 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 	}
 	if err != nil {
 		return nil, err
+	}
+	if f.base != "" {
+		if f.family == "" && c.Model.Base == "" && c.Model.Family != model.EncoderFamily {
+			if c, err = c.WithFamily(model.EncoderFamily); err != nil {
+				return nil, err
+			}
+		}
+		c.Model.Base = f.base
 	}
 	if f.task != "" {
 		if err := conf.Set(c, "task", f.task); err != nil {

@@ -21,6 +21,9 @@ func init() {
 // Name returns the name of the variant in use: go, avx2, avx512, vnni, amx or neon.
 func Name() string { return current.String() }
 
+// Tiles tells that the variant in use multiplies bfloat16 in matrix tiles, several times as fast as float32.
+func Tiles() bool { return current.String() == "amx" }
+
 // Warnings returns what the user should know about the choice: variants that compute wrongly here, and one asked for that
 // there is not. It is empty where all is well.
 func Warnings() []string { return chosen.warnings }

@@ -1,0 +1,89 @@
+package xiaoyu
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/xiaoyu-slm/xiaoyu/hub"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/size"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/text"
+)
+
+// OpenReference opens a model by name: a package, a folder in the Hugging Face layout, or a reference to one on a hub
+// (see package hub), which is loaded into the hub's cache first.
+func OpenReference(ctx context.Context, name string, o Observer) (*Model, error) {
+	m, err := openReference(ctx, name, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{m}, nil
+}
+
+func openReference(ctx context.Context, name string, o Observer) (*model.Model, error) {
+	if o == nil {
+		o = silent{}
+	}
+	begun := false
+	dir, err := hub.Resolve(ctx, name, hub.Options{Note: o.Note, Progress: func(done, total int64, file string) {
+		if !begun {
+			o.Stage("loading "+name, total, "bytes")
+			begun = true
+		}
+		o.Progress(done, file)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return model.Open(dir)
+}
+
+// openBase opens what model.base names; it refuses what does not go with a base. The caller closes it.
+func (t *training) openBase(ctx context.Context) (*model.Model, error) {
+	c := &t.config.Model
+	switch {
+	case c.Vectors != "":
+		return nil, hint.Errorf("leave out one of them", "model.base and model.vectors: the embeddings can start from one of them")
+	case c.Wide:
+		return nil, hint.Errorf("set model.wide to false", "model.wide: n-grams beside a pretrained network are not supported")
+	}
+	base, err := openReference(ctx, c.Base, t)
+	if err != nil {
+		return nil, err
+	}
+	if family := base.Config.Family; family != c.Family {
+		base.Package.Close()
+		return nil, hint.Errorf("set model.family to "+family, "model.base: %s is of family %s, model.family says %s", c.Base, family, c.Family)
+	}
+	return base, nil
+}
+
+// baseTokenizer is the tokenizer of model.base.
+func (t *training) baseTokenizer(ctx context.Context) (*text.Tokenizer, error) {
+	base, err := t.openBase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer base.Package.Close()
+	t.parent = base.Package.Digest
+	t.Note("base %s: %s, %s parameters, %d tokens", filepath.Base(t.config.Model.Base), base.Architecture(), size.Count(base.Params.Count()), base.Tokenizer.VocabSize())
+	return base.Tokenizer, nil
+}
+
+// adapt makes the model from model.base.
+func (t *training) adapt(ctx context.Context, labels []string) (*model.Model, error) {
+	base, err := t.openBase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer base.Package.Close()
+	c := &t.config
+	m, err := model.Adapt(base, c.Model, c.Data.Clean, labels, c.Train.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("model.base %s: %w", c.Model.Base, err)
+	}
+	c.Model = m.Config
+	return m, nil
+}
