@@ -3,6 +3,7 @@
 //
 //	go run ./bench/accuracy --data ../shared/data
 //	go run ./bench/accuracy --data ../shared/data --only sst2 --models ngram,gru+vectors --seeds 1,2
+//	go run ./bench/accuracy --only chnsenticorp --models encoder --base ../shared/models/multilingual-e5-small-zh-en --set train.epochs=2
 //
 // It uses the families' presets as they are; nothing is tuned to a set. A model named with +vectors starts from the
 // word vectors beside the sets, one with +wide (before +vectors) has a linear model over n-grams beside it; names joined by & are an ensemble of models trained alike. Sets without a split of their
@@ -60,6 +61,8 @@ var sets = []set{
 
 type options struct {
 	data, cache string
+	base        string
+	set         []string
 	sets        []string
 	models      []string
 	seeds       []uint64
@@ -73,6 +76,8 @@ func main() {
 	flag.StringVar(&only, "only", "", "sets, separated by commas; all if empty")
 	flag.StringVar(&models, "models", strings.Join(model.Families(), ","), "models, separated by commas: a family, a family+vectors, or several joined by & as an ensemble")
 	flag.StringVar(&seeds, "seeds", "1,2,3,4,5", "seeds, separated by commas")
+	flag.StringVar(&o.base, "base", "", "folder of a pretrained network; then --models encoder is what is measured")
+	flag.Func("set", "a key of the configuration and its value, key=value; may be given again", func(s string) error { o.set = append(o.set, s); return nil })
 	flag.Parse()
 	o.models = strings.Split(models, ",")
 	if only != "" {

@@ -14,6 +14,7 @@ import (
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
+	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 )
 
 // result is what one training brought, as it is kept.
@@ -53,6 +54,13 @@ func configure(o *options, s set, name string, seed uint64) (*xiaoyu.Config, err
 		c.Model.Vectors = filepath.Join(o.data, s.vectors)
 	}
 	c.Train.Seed, c.Data.Split.Near = seed, 0
+	c.Model.Base = o.base
+	for _, s := range o.set {
+		key, value, _ := strings.Cut(s, "=")
+		if err := conf.Set(c, key, value); err != nil {
+			return nil, err
+		}
+	}
 	return c, nil
 }
 
