@@ -68,7 +68,7 @@ func (x *Index) open(ctx context.Context, m *Model, o IndexOptions) (err error) 
 		return err
 	}
 	switch {
-	case x.Model != m.Package.Digest:
+	case x.About.Model != m.Package.Digest:
 		err = hint.Errorf("use that model, or make an index with this one", "the index %s was made with another model", o.Dir)
 	case x.Len() > graphRows && x.Graph == nil:
 		err = x.addGraph(ctx, o)

@@ -53,8 +53,8 @@ func (k cache) remember(revision, snapshot string) error {
 	return atomicfile.WriteFile(path, []byte(snapshot), 0o644)
 }
 
-// whole returns the snapshot of a revision if it has all that is read of a model.
-func (k cache) whole(revision string) (dir string, err error) {
+// whole returns the snapshot of a revision if it has all that is read of a model; lean leaves weights out.
+func (k cache) whole(revision string, lean bool) (dir string, err error) {
 	name := revision
 	if !k.movable && !commitHash.MatchString(revision) {
 		commit, err := os.ReadFile(filepath.Join(k.dir, "refs", filepath.FromSlash(revision)))
@@ -79,8 +79,8 @@ func (k cache) whole(revision string) (dir string, err error) {
 	if err != nil {
 		return "", k.missing()
 	}
-	if _, err := choose(files); err != nil {
-		return "", hint.Wrap(err, "load it whole: run the command where the hub can be reached, without HF_HUB_OFFLINE", "%s is in the cache in parts only", k.model)
+	if _, err := choose(files, lean); err != nil {
+		return "", hint.Errorf("load it whole: run the command where the hub can be reached, without HF_HUB_OFFLINE", "%s is in the cache in parts only: %w", k.model, err)
 	}
 	return dir, nil
 }

@@ -25,13 +25,17 @@ var (
 	shard        = regexp.MustCompile(`^(.+)-([0-9]{5})-of-([0-9]{5})(\.\w+)$`)
 )
 
-// choose picks the files that are read of a model. It fails where there are none, or some of the weights are missing.
-func choose(files []file) ([]file, error) {
+// choose picks the files that are read of a model, but for its weights if it is to be lean. It fails where there are none,
+// or some of the weights are missing.
+func choose(files []file, lean bool) ([]file, error) {
 	folders := map[string][]file{}
 	for _, f := range files {
 		folders[path.Dir(f.path)] = append(folders[path.Dir(f.path)], f)
 	}
 	root := folders["."]
+	if lean {
+		return describing(root)
+	}
 	if find(root, "manifest.json") != nil && find(root, "config.json") != nil {
 		return slices.DeleteFunc(slices.Clone(files), func(f file) bool { return strings.HasPrefix(f.path, ".git") }), nil // a package of ours lists all it has
 	}
@@ -66,6 +70,19 @@ func choose(files []file) ([]file, error) {
 		return nil, hint.Errorf("name a model with weights as safetensors, pytorch_model.bin, ONNX or GGUF", "it has no weights that can be read%s", otherWeights(files))
 	}
 	slices.SortFunc(chosen, func(a, b file) int { return strings.Compare(a.path, b.path) })
+	return chosen, nil
+}
+
+// describing picks what is read of a model before its weights.
+func describing(root []file) (chosen []file, err error) {
+	for _, f := range root {
+		if described[f.path] && !strings.HasPrefix(f.path, "adapter_model") {
+			chosen = append(chosen, f)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, hint.Errorf("check the name", "it has neither configuration nor tokenizer")
+	}
 	return chosen, nil
 }
 

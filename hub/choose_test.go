@@ -25,7 +25,7 @@ func TestOnlyWhatIsReadIsChosen(t *testing.T) {
 		for _, path := range strings.Fields(c.has) {
 			files = append(files, file{path: path})
 		}
-		chosen, err := choose(files)
+		chosen, err := choose(files, false)
 		var got []string
 		for _, f := range chosen {
 			got = append(got, f.path)
@@ -34,7 +34,7 @@ func TestOnlyWhatIsReadIsChosen(t *testing.T) {
 		if err != nil || strings.Join(got, " ") != c.want {
 			t.Errorf("%s: %s, %v", c.name, strings.Join(got, " "), err)
 		}
-		again, err := choose(chosen)
+		again, err := choose(chosen, false)
 		if err != nil || len(again) != len(chosen) {
 			t.Errorf("%s: chosen again, %d of %d files are left, %v", c.name, len(again), len(chosen), err)
 		}

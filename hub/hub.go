@@ -31,6 +31,8 @@ import (
 type Options struct {
 	// Offline uses what is in the cache and asks nobody, as the environment's HF_HUB_OFFLINE=1 does.
 	Offline bool
+	// WithoutWeights is for what reads configuration or tokenizer alone.
+	WithoutWeights bool
 	// Progress hears of bytes that are there, of all that are needed, and what is being loaded; from several goroutines,
 	// one at a time. It is not called if nothing has to be loaded.
 	Progress func(done, total int64, file string)
@@ -91,7 +93,7 @@ func Resolve(ctx context.Context, ref string, o Options) (dir string, err error)
 	if err != nil {
 		return "", err
 	}
-	before, cacheErr := cached(s, r)
+	before, cacheErr := cached(s, r, o.WithoutWeights)
 	if o.Offline || offline() {
 		return before, cacheErr
 	}
@@ -121,7 +123,7 @@ func load(ctx context.Context, c *client, s site, r reference, patience int) (di
 	if err != nil {
 		return "", err
 	}
-	if l.files, err = choose(l.files); err != nil {
+	if l.files, err = choose(l.files, c.WithoutWeights); err != nil {
 		return "", err
 	}
 	k := s.cache(r)
@@ -132,9 +134,9 @@ func load(ctx context.Context, c *client, s site, r reference, patience int) (di
 }
 
 // cached finds a model without asking anybody.
-func cached(s site, r reference) (string, error) {
+func cached(s site, r reference, lean bool) (string, error) {
 	k := s.cache(r)
-	dir, err := k.whole(r.revision)
+	dir, err := k.whole(r.revision, lean)
 	if err == nil {
 		return dir, nil
 	}

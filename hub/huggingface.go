@@ -161,7 +161,7 @@ func (h *huggingFace) list(ctx context.Context, c *client, r reference) (listing
 		return l, nil
 	}
 	// Some mirrors list names alone: sizes and digests are in the headers of each file.
-	chosen, err := choose(l.files)
+	chosen, err := choose(l.files, c.WithoutWeights)
 	if err != nil {
 		return listing{}, err
 	}

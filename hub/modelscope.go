@@ -100,7 +100,7 @@ func (m *modelScope) list(ctx context.Context, c *client, r reference) (listing,
 		}
 		l.files = append(l.files, file{path: f.Path, size: f.Size, digest: strings.ToLower(f.Sha256)})
 	}
-	chosen, err := choose(l.files)
+	chosen, err := choose(l.files, c.WithoutWeights)
 	if err != nil {
 		return listing{}, err
 	}

@@ -237,7 +237,7 @@ func readState(dir string) (state, error) {
 // Store is vectors and what they stand for, opened from a folder. It may be read by any number of goroutines.
 type Store struct {
 	*Set
-	About
+	About About
 	Graph *Graph // nil where there is none: then searches are exact
 	rows  *os.File
 	ends  []int64

@@ -68,7 +68,7 @@ func TestAStoreGoesOnWhereItWasAndIsReadBack(t *testing.T) {
 			t.Fatalf("row %d is %+v, %v", i, row, err)
 		}
 	}
-	if s.Len() != 500 || s.Prompt != "passage: " {
+	if s.Len() != 500 || s.About.Prompt != "passage: " {
 		t.Errorf("%d rows, %+v", s.Len(), s.About)
 	}
 }

@@ -135,8 +135,13 @@ func trainTokenizer(ctx context.Context, term *terminal, c *xiaoyu.Config) (*tex
 	return tok, err
 }
 
-// loadTokenizer reads a tokenizer.json, or that of a model's folder.
-func loadTokenizer(path string) (*text.Tokenizer, error) {
+// loadTokenizer reads a tokenizer.json, or that of a model, by its folder or its name on a hub.
+func loadTokenizer(ctx context.Context, term *terminal, name string) (*text.Tokenizer, error) {
+	path, err := xiaoyu.FetchTokenizer(ctx, name, term)
+	term.endStage()
+	if err != nil {
+		return nil, err
+	}
 	const way = "pass a tokenizer.json, or the folder of a model"
 	info, err := os.Stat(path)
 	if err != nil {
@@ -179,7 +184,7 @@ a tokenizer.json, or the folder of a model. With --pair, two arguments make a pa
 			if pairs && len(args) > 1 && len(args)%2 == 0 {
 				return usageError{hint.Errorf("give two texts for each pair", "--pair: there are %d texts", len(args)-1)}
 			}
-			tok, err := loadTokenizer(args[0])
+			tok, err := loadTokenizer(cmd.Context(), term, args[0])
 			if err != nil {
 				return err
 			}
@@ -289,8 +294,8 @@ func tokenizerDecode(term *terminal) *cobra.Command {
 		Use:   "decode TOKENIZER ID…",
 		Short: "The text that numbers of tokens stand for",
 		Args:  atLeast(2, "a tokenizer.json or the folder of a model, and numbers of tokens"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			tok, err := loadTokenizer(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			tok, err := loadTokenizer(cmd.Context(), term, args[0])
 			if err != nil {
 				return err
 			}
@@ -323,8 +328,8 @@ func tokenizerShow(term *terminal) *cobra.Command {
 		Use:   "show TOKENIZER",
 		Short: "What a tokenizer is made of",
 		Args:  exactly(1, "a tokenizer.json, or the folder of a model"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			tok, err := loadTokenizer(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			tok, err := loadTokenizer(cmd.Context(), term, args[0])
 			if err != nil {
 				return err
 			}
