@@ -80,7 +80,7 @@ func (k cache) whole(revision string, lean bool) (dir string, err error) {
 		return "", k.missing()
 	}
 	if _, err := choose(files, lean); err != nil {
-		return "", hint.Errorf("load it whole: run the command where the hub can be reached, without HF_HUB_OFFLINE", "%s is in the cache in parts only: %w", k.model, err)
+		return "", hint.Errorf("load it whole: run the command where the hub can be reached, without HF_HUB_OFFLINE", "%s is in the cache in parts only: %v", k.model, err)
 	}
 	return dir, nil
 }
