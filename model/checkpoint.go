@@ -105,8 +105,10 @@ func (c *Config) readHead(e *encoder.Config, config []byte) error {
 		c.Head = TokensHead
 	case encoder.Masked:
 		c.Head = MaskedHead
+	case encoder.Causal:
+		c.Head = CausalHead
 	default:
-		return hint.Errorf("`xiaoyu generate` runs language models", "the head %q predicts nothing of a text", e.Head)
+		return hint.Errorf("take one with another head", "the head %q is not supported", e.Head)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 // Config designs a network: the `model` part of xiaoyu.yaml, and of a saved model. Each family reads the keys that
 // its doc names and ignores the others; Preset gives sound values for each.
 type Config struct {
-	Family        string   `yaml:"family" json:"family" doc:"architecture: encoder (a pretrained transformer: model.base), ngram (linear over hashed n-grams), fasttext (averaged embeddings of words and n-grams), static (averaged embeddings), mlp (the same with fully connected layers), cnn (TextCNN), dwcnn (depthwise separable convolutions), rnn, lstm, gru, transformer" default:"cnn" enum:"encoder|ngram|fasttext|static|mlp|cnn|dwcnn|rnn|lstm|gru|transformer"`
+	Family        string   `yaml:"family" json:"family" doc:"architecture: encoder (a pretrained transformer: model.base), decoder (a language model that writes, in the form of Llama; see xiaoyu pretrain), ngram (linear over hashed n-grams), fasttext (averaged embeddings of words and n-grams), static (averaged embeddings), mlp (the same with fully connected layers), cnn (TextCNN), dwcnn (depthwise separable convolutions), rnn, lstm, gru, transformer" default:"cnn" enum:"encoder|decoder|ngram|fasttext|static|mlp|cnn|dwcnn|rnn|lstm|gru|transformer"`
 	Base          string   `yaml:"base" json:"base,omitempty" doc:"what the weights start from: a package, a folder in the Hugging Face layout, or a reference such as hf://owner/name; it brings the tokenizer, and decides what the network looks like" default:""`
 	MaxTokens     int      `yaml:"max_tokens" json:"max_tokens" doc:"tokens of a text that are read; the rest is cut off" default:"512" min:"1" max:"100000"`
 	EmbedDim      int      `yaml:"embed_dim" json:"embed_dim,omitempty" doc:"width of the token embeddings (all but ngram)" default:"128" min:"1" max:"8192"`
@@ -25,10 +25,11 @@ type Config struct {
 	Frozen        bool     `yaml:"frozen" json:"frozen,omitempty" doc:"leave the embeddings as they start: word vectors are not trained further" default:"false"`
 	Filters       int      `yaml:"filters" json:"filters,omitempty" doc:"filters of each width (cnn)" default:"100" min:"1" max:"8192"`
 	Widths        []int    `yaml:"widths" json:"widths,omitempty" doc:"widths of the filters in tokens (cnn: side by side; dwcnn: of one layer after another)" default:"2,3,4" min:"1" max:"64"`
-	Hidden        int      `yaml:"hidden" json:"hidden,omitempty" doc:"width of the hidden layers (mlp, dwcnn, transformer) or of each direction's state (rnn, lstm, gru)" default:"128" min:"1" max:"8192"`
-	Layers        int      `yaml:"layers" json:"layers,omitempty" doc:"number of hidden layers (mlp, dwcnn, rnn, lstm, gru, transformer; cnn for labels of tokens)" default:"1" min:"1" max:"64"`
-	Heads         int      `yaml:"heads" json:"heads,omitempty" doc:"attention heads; a divisor of hidden (transformer)" default:"4" min:"1" max:"256"`
-	FeedForward   int      `yaml:"feed_forward" json:"feed_forward,omitempty" doc:"width within the feed-forward part; 0 for four times hidden (transformer)" default:"0" min:"0" max:"65536"`
+	Hidden        int      `yaml:"hidden" json:"hidden,omitempty" doc:"width of the hidden layers (mlp, dwcnn, transformer, decoder) or of each direction's state (rnn, lstm, gru)" default:"128" min:"1" max:"8192"`
+	Layers        int      `yaml:"layers" json:"layers,omitempty" doc:"number of hidden layers (mlp, dwcnn, rnn, lstm, gru, transformer, decoder; cnn for labels of tokens)" default:"1" min:"1" max:"64"`
+	Heads         int      `yaml:"heads" json:"heads,omitempty" doc:"attention heads; a divisor of hidden (transformer, decoder)" default:"4" min:"1" max:"256"`
+	KeyHeads      int      `yaml:"key_heads" json:"key_heads,omitempty" doc:"heads of keys and values, each for several of queries; a divisor of heads; 0 for as many as there are (decoder)" default:"0" min:"0" max:"256"`
+	FeedForward   int      `yaml:"feed_forward" json:"feed_forward,omitempty" doc:"width within the feed-forward part; 0 for four times hidden, or of a decoder, which has a gate beside it, 8/3 times (transformer, decoder)" default:"0" min:"0" max:"65536"`
 	ShareLayers   bool     `yaml:"share_layers" json:"share_layers,omitempty" doc:"one set of weights for all layers (transformer)" default:"false"`
 	Bidirectional bool     `yaml:"bidirectional" json:"bidirectional,omitempty" doc:"read the text in both directions (rnn, lstm, gru)" default:"true"`
 	Activation    string   `yaml:"activation" json:"activation,omitempty" doc:"activation of hidden layers and filters (mlp, cnn, dwcnn, transformer)" default:"relu" enum:"relu|tanh|sigmoid|gelu|silu"`
@@ -112,6 +113,7 @@ var families = map[string]family{
 	"lstm":        {"long short-term memory", recurrentKeys, true, newRecurrent},
 	"gru":         {"gated recurrent units", recurrentKeys, true, newRecurrent},
 	EncoderFamily: {"pretrained transformer", []string{"base", "pooling", "dropout"}, true, newEncoder},
+	DecoderFamily: {"causal self-attention", []string{"hidden", "layers", "heads", "key_heads", "feed_forward", "dropout"}, true, newEncoder},
 	"transformer": {"self-attention", slices.Concat(inputKeys, []string{"hidden", "layers", "heads", "feed_forward", "activation", "pooling"}), true, newTransformer},
 }
 
@@ -124,11 +126,11 @@ func TokenFamilies() []string {
 // own for states of tokens.
 func Pretrains(family string) bool { return families[family].tokens && family != "cnn" }
 
-// Families returns the names of the model families that can begin with fresh weights, in alphabetical order.
+// Families returns the names of the model families that learn a task from fresh weights, in alphabetical order.
 func Families() []string {
 	var names []string
 	for name := range families {
-		if name != EncoderFamily {
+		if name != EncoderFamily && name != DecoderFamily {
 			names = append(names, name)
 		}
 	}
@@ -198,6 +200,8 @@ func (c *Config) Check() error {
 			ok, value = inRange(c.Layers, 1, 64), c.Layers
 		case "heads":
 			ok, value = inRange(c.Heads, 1, 256) && c.Hidden%max(c.Heads, 1) == 0, c.Heads
+		case "key_heads":
+			ok, value = c.KeyHeads == 0 || inRange(c.KeyHeads, 1, c.Heads) && c.Heads%c.KeyHeads == 0, c.KeyHeads
 		case "feed_forward":
 			ok, value = inRange(c.FeedForward, 0, 65536), c.FeedForward
 		case "buckets":

@@ -49,6 +49,14 @@ func (e *pretrained) Forward(t *nn.Tape, in *Input) Hidden {
 	return Hidden{Dense: t.Pool(x, in.Tokens.Offsets, e.pooling)}
 }
 
+// Transformer returns the network of a model of family encoder, nil for others.
+func (m *Model) Transformer() *encoder.Network {
+	if e, ok := m.Network.(*pretrained); ok {
+		return e.network
+	}
+	return nil
+}
+
 // wrapped tells that the tokenizer's special tokens stand around each text.
 func (e *pretrained) wrapped() {}
 
@@ -71,6 +79,8 @@ func (c *Config) setEncoder(base *Config, labels []string) error {
 	switch {
 	case c.Head == MaskedHead:
 		head = encoder.Masked
+	case c.Head == CausalHead:
+		head = encoder.Causal
 	case c.Head == TokensHead:
 		head = encoder.Tokens
 	case c.Head == EmbeddingHead:

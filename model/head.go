@@ -19,20 +19,24 @@ const (
 	TokensHead     = "tokens"     // labelled stretches of the text
 	MaskedHead     = "masked"     // the tokens that [MASK] stands for
 	ReplacedHead   = "replaced"   // tokens that do not belong in the text
+	CausalHead     = "causal"     // the token that follows the text: a language model that can write (package generate)
 	EmbeddingHead  = "embedding"  // a vector of the text
 )
 
-var heads = []string{ClassHead, MultiLabelHead, RegressionHead, TokensHead, MaskedHead, ReplacedHead, EmbeddingHead}
+var heads = []string{ClassHead, MultiLabelHead, RegressionHead, TokensHead, MaskedHead, ReplacedHead, CausalHead, EmbeddingHead}
 
 // Unlabelled tells whether a head has no labels: it is learnt from texts alone.
 func Unlabelled(head string) bool {
-	return head == MaskedHead || head == ReplacedHead || head == EmbeddingHead
+	return head == MaskedHead || head == ReplacedHead || head == CausalHead || head == EmbeddingHead
 }
 
 // OfTokens tells whether the head reads the states of tokens, and not those of whole texts.
 func (c *Config) OfTokens() bool {
-	return c.Head == TokensHead || c.Head == MaskedHead || c.Head == ReplacedHead
+	return c.Head == TokensHead || c.Head == ReplacedHead || c.ofVocabulary()
 }
+
+// ofVocabulary tells whether the head scores the vocabulary, at the tokens that are wanted.
+func (c *Config) ofVocabulary() bool { return c.Head == MaskedHead || c.Head == CausalHead }
 
 // Head maps hidden states to predictions and to a loss.
 type Head interface {
@@ -61,7 +65,7 @@ func (m *Model) newHead(in shape) Head {
 	switch c.Head {
 	case EmbeddingHead:
 		return embedding{}
-	case MaskedHead:
+	case MaskedHead, CausalHead:
 		if in.w != nil {
 			return &masked{table: in.w, bias: in.b, names: m.Tokenizer.Token}
 		}

@@ -29,6 +29,7 @@ type masked struct {
 
 func newMasked(ps *nn.Params, in shape, table *nn.Param, names func(id int32) string) *masked {
 	width := table.Width()
+	table.Factor = true
 	return &masked{
 		dense: ps.Add("head.dense.weight", nn.Xavier, width, in.width), denseBias: ps.Add("head.dense.bias", nn.Zeros, width),
 		norm: newNorm(ps, "head.norm", width), table: table, bias: ps.Add("head.out.bias", nn.Zeros, table.Shape[0]), names: names,
@@ -98,8 +99,11 @@ func highest(x []float32, n int) []int32 {
 	return places[:min(n, len(places))]
 }
 
-// want notes the masks among the tokens that were appended last, from a place on.
+// want notes the masks among the tokens that were appended last, from a place on; or of a causal model the last of them.
 func (m *Model) want(in *Input, from int) {
+	if n := in.Tokens.Tokens(); m.Config.Head == CausalHead && n > from {
+		in.Wanted = append(in.Wanted, int32(n-1))
+	}
 	if m.Config.Head != MaskedHead {
 		return
 	}
@@ -111,8 +115,8 @@ func (m *Model) want(in *Input, from int) {
 	}
 }
 
-// MaskedLoss is the mean of −log p of the tokens targets at the places in.Wanted, for models of head masked. It never
-// holds the scores of the whole vocabulary for all of them.
+// MaskedLoss is the mean of −log p of the tokens targets at the places in.Wanted, for models of head masked; of head
+// causal, of the tokens that follow these places. It never holds the scores of the whole vocabulary for all of them.
 func (m *Model) MaskedLoss(t *nn.Tape, in *Input, targets []int32) *nn.Var {
 	return m.MaskedDraws(t, in, targets, nil)
 }

@@ -82,6 +82,11 @@ type shape struct {
 // sees them, more than once if it is asked to; only families that choose their features from the data read it, others
 // take nil.
 func New(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string, seed uint64, examples iter.Seq[Example]) (*Model, error) {
+	if c.Family == DecoderFamily {
+		if err := c.setDecoder(tok, labels); err != nil {
+			return nil, err
+		}
+	}
 	m, err := assemble(c, clean, tok, labels)
 	if err != nil {
 		return nil, err
@@ -157,10 +162,10 @@ func (m *Model) declare() {
 }
 
 // Forward computes the logits of a batch: [examples, outputs], [tokens, tags] for head tokens, [tokens, 1] for head
-// replaced, and [masks, vocabulary] for head masked.
+// replaced, [masks, vocabulary] for head masked, and [texts, vocabulary] for head causal.
 func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
 	h := m.Network.Forward(t, in)
-	if m.Config.Head == MaskedHead {
+	if m.Config.ofVocabulary() {
 		h.Dense = t.Gather(h.Dense, in.Wanted)
 	}
 	if m.sequences() == 2 {

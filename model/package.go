@@ -111,6 +111,7 @@ var architectures = map[string]struct{ name, problem string }{
 	TokensHead:     {"TokenClassification", ""},
 	MaskedHead:     {"MaskedLM", ""},
 	ReplacedHead:   {"PreTraining", ""},
+	CausalHead:     {"CausalLM", ""},
 	EmbeddingHead:  {"Embedding", ""},
 }
 

@@ -344,7 +344,7 @@ func (m *Model) View(p Prediction, top int) any {
 		return tokensJSON{p.Entities}
 	case EmbeddingHead:
 		return embeddingJSON{p.Vector}
-	case MaskedHead:
+	case MaskedHead, CausalHead:
 		return maskedJSON{p.topMasks(top)}
 	}
 	return classJSON{p.Label, p.Probability, m.Top(p, top)}

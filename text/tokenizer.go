@@ -107,7 +107,8 @@ type Tokenizer struct {
 const (
 	Pad     = "[PAD]"
 	Unknown = "[UNK]"
-	Mask    = "[MASK]" // only of tokenizers for masked language models, see Tokenizer.WithSpecial
+	Mask    = "[MASK]"        // only of tokenizers for masked language models, see Tokenizer.WithSpecial
+	Ending  = "<|endoftext|>" // only of tokenizers for causal language models: it stands behind each text
 )
 
 // Encode returns the tokens of s, without special tokens.

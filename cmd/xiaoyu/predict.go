@@ -228,7 +228,7 @@ func csvHeader(m *xiaoyu.Model) []string {
 		return append(header, "score")
 	case model.TokensHead, model.ReplacedHead:
 		return append(header, "entities")
-	case model.MaskedHead:
+	case model.MaskedHead, model.CausalHead:
 		return append(header, "masks")
 	case model.MultiLabelHead:
 		header = append(header, "labels")
@@ -248,7 +248,7 @@ func csvRow(m *xiaoyu.Model, a model.Answer) []string {
 		return append(row, strconv.FormatFloat(a.Score, 'g', 6, 64))
 	case model.TokensHead, model.ReplacedHead:
 		return append(row, entityList(a.Entities, "|"))
-	case model.MaskedHead:
+	case model.MaskedHead, model.CausalHead:
 		return append(row, maskList(a.Masks, 1, "|"))
 	case model.MultiLabelHead:
 		row = append(row, strings.Join(a.Labels, "|"))
@@ -288,9 +288,9 @@ func headline(m *xiaoyu.Model, p model.Prediction, top int) string {
 	switch m.Config.Head {
 	case model.RegressionHead:
 		return strconv.FormatFloat(p.Score, 'g', 4, 64)
-	case model.MaskedHead:
+	case model.MaskedHead, model.CausalHead:
 		if len(p.Masks) == 0 {
-			return "(no [MASK] in the text)"
+			return "(no [MASK] in the text, or no text)"
 		}
 		return maskList(p.Masks, max(top, 5), "  |  ")
 	case model.TokensHead, model.ReplacedHead:

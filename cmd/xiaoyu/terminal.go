@@ -178,13 +178,22 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return usageError{hint.Errorf(way, "unknown command %q", args[0])}
 }
 
-// exactly and atLeast check the number of arguments, saying what they are.
+// exactly, atMost and atLeast check the number of arguments, saying what they are.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == n {
 			return nil
 		}
 		return usageError{hint.Errorf(fmt.Sprintf("see `%s --help`", cmd.CommandPath()), "%s takes %s, not %d arguments", cmd.CommandPath(), what, len(args))}
+	}
+}
+
+func atMost(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) <= n {
+			return nil
+		}
+		return usageError{hint.Errorf(fmt.Sprintf("see `%s --help`", cmd.CommandPath()), "%s takes %s", cmd.CommandPath(), what)}
 	}
 }
 
