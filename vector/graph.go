@@ -46,13 +46,14 @@ func (g *Graph) neighbours(row int32, layer int) []int32 {
 // searcher is the memory of one search at a time.
 type searcher struct {
 	*Graph
-	seen  []uint32 // by row: the search that saw it last
-	round uint32
-	row   []float32
+	seen   []uint32 // by row: the search that saw it last
+	round  uint32
+	row    []float32
+	chosen []float32 // vectors of the neighbours that are being chosen, [bottomLinks, dim]
 }
 
 func (g *Graph) searcher() *searcher {
-	return &searcher{Graph: g, seen: make([]uint32, g.set.Len()), row: make([]float32, g.set.dim)}
+	return &searcher{Graph: g, seen: make([]uint32, g.set.Len()), row: make([]float32, g.set.dim), chosen: make([]float32, bottomLinks*g.set.dim)}
 }
 
 // search finds the k nearest rows.
@@ -308,24 +309,24 @@ func (w *searcher) addLinks(links []link) {
 	}
 }
 
-// choose picks neighbours in different directions (algorithm 4 of the paper): one that is nearer to a neighbour chosen
-// before than to the row itself can be reached through that. Places that stay free go to the nearest of the others.
+// choose picks at most n neighbours, in different directions (algorithm 4 of the paper): one that is nearer to a neighbour
+// chosen before than to the row itself can be reached through that. Places that stay free are for rows to come.
 func (w *searcher) choose(candidates []Hit, n int) []Hit {
-	if len(candidates) <= n {
-		return candidates
-	}
-	var chosen, left []Hit
-	candidate := make([]float32, w.set.dim)
+	dim := w.set.dim
+	var chosen []Hit
 	for _, c := range candidates {
 		if len(chosen) == n {
 			break
 		}
+		candidate := w.chosen[len(chosen)*dim:][:dim]
 		w.set.Vector(candidate, c.Row)
-		if slices.ContainsFunc(chosen, func(h Hit) bool { return w.cosine(candidate, int32(h.Row)) > c.Cosine }) {
-			left = append(left, c)
-		} else {
+		near := false
+		for i := 0; i < len(chosen) && !near; i++ {
+			near = kernel.Dot(candidate, w.chosen[i*dim:][:dim]) > c.Cosine
+		}
+		if !near {
 			chosen = append(chosen, c)
 		}
 	}
-	return append(chosen, left[:min(len(left), n-len(chosen))]...)
+	return chosen
 }

@@ -45,10 +45,13 @@ func (w *Keywords) Add(cluster int32, s string) {
 	}
 }
 
+// addressWords are pieces of addresses of the web.
+var addressWords = map[string]bool{"http": true, "https": true, "www": true, "com": true, "cn": true, "html": true}
+
 // speaks tells whether a word may be a keyword.
 func (w *Keywords) speaks(word string) bool {
 	first, size := utf8.DecodeRuneInString(word)
-	return size < len(word) && !w.stop[word] && strings.ContainsFunc(word, unicode.IsLetter) && !unicode.IsNumber(first)
+	return size < len(word) && !w.stop[word] && !strings.ContainsRune(word, '.') && !addressWords[word] && strings.ContainsFunc(word, unicode.IsLetter) && !unicode.IsNumber(first)
 }
 
 // Top returns the n words that tell most of each cluster, first the one that tells most.

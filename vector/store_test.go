@@ -164,3 +164,35 @@ func TestAGraphIsReadBack(t *testing.T) {
 		}
 	}
 }
+
+// FuzzGraph reads files that are no graphs, and walks those that pass for one.
+func FuzzGraph(f *testing.F) {
+	vectors, _ := planted(40, 4, 5, 1, 3)
+	s := setOf(f, vectors)
+	g, err := BuildGraph(f.Context(), s, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	dir := f.TempDir()
+	if err := g.Write(dir); err != nil {
+		f.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(dir, graphFile))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(content)
+	f.Fuzz(func(t *testing.T, content []byte) {
+		path := filepath.Join(t.TempDir(), graphFile)
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		g, err := readGraph(path, s)
+		if err != nil {
+			return
+		}
+		if _, err := g.Search(vectors[0], 3); err != nil {
+			t.Error(err)
+		}
+	})
+}
