@@ -9,7 +9,7 @@ import (
 type Config struct {
 	corpus.Config `yaml:",inline"`
 	Out           string  `yaml:"out" json:"out,omitempty" doc:"folder of the pretrained model's package; models/NAME-pretrained if empty" default:""`
-	Objective     string  `yaml:"objective" json:"objective" doc:"what is learnt: masked (tokens that are hidden, as BERT does) or replaced (which tokens a small network has put there, as ELECTRA does)" default:"masked" enum:"masked|replaced"`
+	Objective     string  `yaml:"objective" json:"objective" doc:"what is learnt: masked (tokens that are hidden, as BERT does), replaced (which tokens a small network has put there, as ELECTRA does) or causal (the token that follows, as GPT does: family decoder)" default:"masked" enum:"masked|replaced|causal"`
 	Mask          float64 `yaml:"mask" json:"mask" doc:"share of the tokens that have to be guessed" default:"0.15" min:"0.01" max:"0.9"`
 	WholeWords    bool    `yaml:"whole_words" json:"whole_words" doc:"tokens of one word are hidden together; Chinese words are those of the segmenter" default:"true"`
 	Generator     float64 `yaml:"generator" json:"generator,omitempty" doc:"width of the network that replaces tokens, as a share of the model's (objective replaced)" default:"0.33" min:"0.01" max:"1"`
