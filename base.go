@@ -5,40 +5,11 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/xiaoyu-slm/xiaoyu/hub"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
-
-// OpenReference opens a model by name: a package, a folder in the Hugging Face layout, or a reference to one on a hub
-// (see package hub), which is loaded into the hub's cache first.
-func OpenReference(ctx context.Context, name string, o Observer) (*Model, error) {
-	m, err := openReference(ctx, name, o)
-	if err != nil {
-		return nil, err
-	}
-	return &Model{m}, nil
-}
-
-func openReference(ctx context.Context, name string, o Observer) (*model.Model, error) {
-	if o == nil {
-		o = silent{}
-	}
-	begun := false
-	dir, err := hub.Resolve(ctx, name, hub.Options{Note: o.Note, Progress: func(done, total int64, file string) {
-		if !begun {
-			o.Stage("loading "+name, total, "bytes")
-			begun = true
-		}
-		o.Progress(done, file)
-	}})
-	if err != nil {
-		return nil, err
-	}
-	return model.Open(dir)
-}
 
 // openBase opens what model.base names; it refuses what does not go with a base. The caller closes it.
 func (t *training) openBase(ctx context.Context) (*model.Model, error) {

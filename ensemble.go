@@ -61,11 +61,7 @@ func Join(ctx context.Context, names []string, o JoinOptions) (*Joined, error) {
 		}
 	}()
 	for _, name := range names {
-		dir, err := Fetch(ctx, name, o.Observer)
-		if err != nil {
-			return nil, err
-		}
-		m, err := model.Open(dir)
+		m, err := openReference(ctx, name, o.Observer)
 		if err != nil {
 			return nil, err
 		}

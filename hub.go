@@ -4,7 +4,26 @@ import (
 	"context"
 
 	"github.com/xiaoyu-slm/xiaoyu/hub"
+	"github.com/xiaoyu-slm/xiaoyu/model"
 )
+
+// OpenReference opens a model by name: a package, a folder in the Hugging Face layout, or a reference to one on a hub,
+// which is loaded first.
+func OpenReference(ctx context.Context, name string, o Observer) (*Model, error) {
+	m, err := openReference(ctx, name, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{m}, nil
+}
+
+func openReference(ctx context.Context, name string, o Observer) (*model.Model, error) {
+	dir, err := Fetch(ctx, name, o)
+	if err != nil {
+		return nil, err
+	}
+	return model.Open(dir)
+}
 
 // Fetch returns the folder of a model, which may be named by a reference (hf://owner/name or ms://owner/name, with
 // @revision): then it is looked up in the cache of models, and loaded if need be. See package hub.

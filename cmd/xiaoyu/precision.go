@@ -39,10 +39,7 @@ func (p *precision) open(ctx context.Context, term *terminal, name string) (*xia
 
 // openModel opens a model by its folder or its name on a hub.
 func openModel(ctx context.Context, term *terminal, name string) (*xiaoyu.Model, error) {
-	dir, err := xiaoyu.Fetch(ctx, name, term)
+	m, err := xiaoyu.OpenReference(ctx, name, term)
 	term.endStage()
-	if err != nil {
-		return nil, err
-	}
-	return xiaoyu.Open(dir)
+	return m, err
 }
