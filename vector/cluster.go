@@ -37,11 +37,13 @@ const (
 // candidates are the numbers of clusters that are tried.
 var candidates = []int{2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 25, 30, 35, 40, 45, 50}
 
-// Cluster parts a set by spherical k-means (Dhillon & Modha 2001), begun by k-means++ (Arthur & Vassilvitskii 2007).
+// Cluster parts a set by spherical k-means (Dhillon & Modha 2001), begun by k-means++ (Arthur & Vassilvitskii 2007). What
+// all vectors have in common is taken out first: see centred.
 func Cluster(ctx context.Context, s *Set, o ClusterOptions) (*Clustering, error) {
 	if s.Len() == 0 {
 		return &Clustering{}, nil
 	}
+	s = s.centred()
 	sample, rows := s.sample(sampleRows, o.Seed)
 	distances := sample.distances()
 	k := o.K
@@ -81,6 +83,26 @@ func Cluster(ctx context.Context, s *Set, o ClusterOptions) (*Clustering, error)
 	}
 	c.Silhouette = silhouette(distances, of, k)
 	return c, nil
+}
+
+// centred returns the vectors without their mean. Those of sentence encoders lie in a narrow cone; what they have in common
+// says nothing about a text, but makes all look alike (Mu & Viswanath 2018).
+func (s *Set) centred() *Set {
+	mean, row := make([]float32, s.dim), make([]float32, s.dim)
+	for i := range s.Len() {
+		s.Vector(row, i)
+		kernel.Axpy(1/float32(s.Len()), row, mean)
+	}
+	out := &Set{dim: s.dim, bits: make([]uint16, len(s.bits))}
+	for i := range s.Len() {
+		s.Vector(row, i)
+		kernel.Axpy(-1, mean, row)
+		if length := math.Sqrt(kernel.SumSquares(row)); length > 1e-6 {
+			kernel.Scale(float32(1/length), row)
+		}
+		kernel.ToBF16(out.row(i), row)
+	}
+	return out
 }
 
 // sample returns n rows of the set and their numbers, or all if it has no more.
