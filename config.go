@@ -28,6 +28,7 @@ type Config struct {
 	Tokenizer text.Config  `yaml:"tokenizer" json:"tokenizer" doc:"how texts become tokens"`
 	Model     model.Config `yaml:"model" json:"model" doc:"the network; each family reads the keys that name it"`
 	Train     train.Config `yaml:"train" json:"train" doc:"how the network is trained"`
+	Distill   Distill      `yaml:"distill" json:"distill,omitzero" doc:"a teacher from which the model learns beside labels, or in their place"`
 	Ensemble  Ensemble     `yaml:"ensemble" json:"ensemble,omitzero" doc:"several models instead of one, whose answers are joined"`
 	Eval      Eval         `yaml:"eval" json:"eval" doc:"how the model is judged"`
 	Tune      tune.Config  `yaml:"tune" json:"tune,omitzero" doc:"how settings are searched (xiaoyu tune)"`

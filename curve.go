@@ -185,7 +185,7 @@ func (k *curve) train(ctx context.Context, n int, seed uint64, at string) error 
 		return err
 	}
 	t.config.Eval.Bootstrap, t.config.Eval.Mistakes, t.config.Data.Slices = 0, 0, nil
-	report, err := t.judge(ctx)
+	report, _, err := t.judge(ctx)
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,7 @@ func (c *Config) member(family string, seed uint64) (*Config, error) {
 		own := *c
 		m = &own
 	}
-	m.Task, m.Data, m.Eval, m.Runs = c.Task, c.Data, c.Eval, c.Runs
+	m.Task, m.Data, m.Eval, m.Runs, m.Distill = c.Task, c.Data, c.Eval, c.Runs, c.Distill
 	m.Model.Vectors = ""
 	if model.ReadsVectors(family) {
 		m.Model.Vectors, m.Model.VectorsSkip, m.Model.Frozen = c.Model.Vectors, c.Model.VectorsSkip, c.Model.Frozen

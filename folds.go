@@ -86,7 +86,7 @@ func (t *training) fold(ctx context.Context, cv *CrossValidation, folds [][]data
 	set := *t.set
 	set.Parts[data.Test] = folds[i]
 	set.Parts[data.Train] = slices.Concat(slices.Concat(folds[:i]...), slices.Concat(folds[i+1:]...))
-	f := &training{Observer: foldObserver{t.Observer, name}, config: t.config, options: t.options, start: t.start, set: &set, record: t.record}
+	f := &training{Observer: foldObserver{t.Observer, name}, config: t.config, options: t.options, start: t.start, set: &set, record: t.record, lesson: t.lesson}
 	tok, err := f.tokenizer(ctx)
 	if err == nil {
 		err = f.build(ctx, tok)
@@ -108,7 +108,7 @@ func (t *training) fold(ctx context.Context, cv *CrossValidation, folds [][]data
 		return err
 	}
 	f.model.Params.Freeze(nn.F32)
-	report, err := f.judge(ctx)
+	report, _, err := f.judge(ctx)
 	if err != nil {
 		return err
 	}

@@ -97,8 +97,8 @@ func (c *Config) endsAtWords(rows []data.Row) bool {
 	return 100*cut <= entities
 }
 
-// encode turns rows into what the network reads.
-func (t *training) encode(rows []data.Row) *train.Set {
+// encode turns rows into what the network reads, with what the teacher says of those that are to be learnt from.
+func (t *training) encode(rows []data.Row, learnt bool) *train.Set {
 	set := &train.Set{}
 	var e model.Sample
 	types := map[string]int{}
@@ -106,8 +106,9 @@ func (t *training) encode(rows []data.Row) *train.Set {
 		types[name] = i
 	}
 	var tags []int32
-	for _, r := range rows {
-		y := &set.Targets
+	taught := learnt && slices.ContainsFunc(rows, func(r data.Row) bool { return r.Opinion != nil || r.NoTruth })
+	for i := range rows {
+		y, r := &set.Targets, &rows[i]
 		switch t.model.Config.Head {
 		case model.TokensHead:
 			t.model.EncodeAligned(&set.Input, &e, r.Text, "")
@@ -126,6 +127,9 @@ func (t *training) encode(rows []data.Row) *train.Set {
 		default:
 			t.model.Encode(&set.Input, &e, r.Text, r.Pair)
 			y.Classes = append(y.Classes, int32(r.Class))
+		}
+		if taught {
+			t.softTarget(y, r, e.Text.Spans)
 		}
 		set.Add()
 		if t.encoded++; t.encoded%256 == 0 {
@@ -173,7 +177,7 @@ func (t *training) calibrate(ctx context.Context) error {
 	}
 	t.Stage("calibrating", int64(len(rows)), "texts")
 	t.encoded = 0
-	set := t.encode(rows)
+	set := t.encode(rows, false)
 	_, predictions, err := train.Evaluate(ctx, t.model, set, nn.NewTape(nil))
 	if err != nil {
 		return err

@@ -49,6 +49,7 @@ type Result struct {
 	Run        string           // ID of its record
 	Report     *eval.Report     // on the test part, or on the validation part where there is no test part
 	Folds      *CrossValidation // with train.folds, else nil
+	Taught     *Taught          // with a teacher, else nil
 	Seconds    float64          // that all of it took
 }
 
@@ -75,7 +76,9 @@ func Train(ctx context.Context, c *Config, o TrainOptions) (*Result, error) {
 	if len(c.Ensemble.Members) > 0 {
 		return t.trainEnsemble(ctx)
 	}
-	if err := t.prepare(ctx); err != nil {
+	err := t.prepare(ctx)
+	defer t.closeTeacher()
+	if err != nil {
 		return nil, err
 	}
 	if err := t.openRun(); err != nil {
@@ -112,6 +115,7 @@ type training struct {
 	record  *track.Run
 	vectors *pretrained // nil without model.vectors
 	parent  string      // digest of model.base
+	lesson  *lesson     // nil without a teacher
 	encoded int64       // texts of this stage
 }
 
@@ -120,7 +124,13 @@ func (t *training) prepare(ctx context.Context) error {
 	if err := t.config.resolveTask(ctx); err != nil {
 		return err
 	}
+	if err := t.openTeacher(ctx); err != nil {
+		return err
+	}
 	if err := t.read(ctx); err != nil {
+		return err
+	}
+	if err := t.teach(ctx); err != nil {
 		return err
 	}
 	tok, err := t.tokenizer(ctx)
@@ -156,7 +166,7 @@ func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
 	if t.config.Model.Base != "" {
 		return t.baseTokenizer(ctx)
 	}
-	rows := t.set.Parts[data.Train]
+	rows := t.lessons()
 	c := &t.config
 	c.suitScript(rows)
 	t.Stage("tokenizer", int64(len(rows)), "texts")
@@ -200,8 +210,8 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	if err != nil {
 		return err
 	}
-	c, parts := &t.config, t.set.Parts
-	t.Stage("encoding", int64(len(parts[data.Train])+len(parts[data.Validation])), "texts")
+	c, rows, valid := &t.config, t.lessons(), t.set.Parts[data.Validation]
+	t.Stage("encoding", int64(len(rows)+len(valid)), "texts")
 	labels := t.set.Labels
 	if c.Model.Head == model.TokensHead {
 		labels = model.TagNames(labels)
@@ -209,7 +219,7 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	if c.Model.Base != "" {
 		t.model, err = t.adapt(ctx, labels)
 	} else {
-		t.model, err = model.New(c.Model, c.Data.Clean, tok, labels, c.Train.Seed, c.examples(parts[data.Train], tok))
+		t.model, err = model.New(c.Model, c.Data.Clean, tok, labels, c.Train.Seed, c.examples(rows, tok))
 	}
 	if err == nil {
 		err = t.setVectors()
@@ -218,8 +228,8 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 		return err
 	}
 	t.encoded = 0
-	trainSet := t.encode(parts[data.Train])
-	t.valid = t.encode(parts[data.Validation])
+	trainSet := t.encode(rows, true)
+	t.valid = t.encode(valid, false)
 	c.Train.Stretch(trainSet.Len())
 	if t.trainer, err = train.New(t.model, trainSet, t.valid, c.Train); err != nil {
 		return err
@@ -310,7 +320,11 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 
 // pack judges the model and writes its package and its report.
 func (t *training) pack(ctx context.Context, cv *CrossValidation) (*Result, error) {
-	report, err := t.judge(ctx)
+	report, predictions, err := t.judge(ctx)
+	if err != nil {
+		return nil, err
+	}
+	taught, err := t.taught(ctx, t.judged(), predictions)
 	if err != nil {
 		return nil, err
 	}
@@ -318,6 +332,9 @@ func (t *training) pack(ctx context.Context, cv *CrossValidation) (*Result, erro
 	p, err := t.save(report)
 	if err != nil {
 		return nil, err
+	}
+	if taught != nil {
+		taught.Bytes[1] = p.Size
 	}
 	t.record.Artefact(p.Dir, p.Digest)
 	page := filepath.Join(t.record.Dir(), "report.html")
@@ -328,6 +345,7 @@ func (t *training) pack(ctx context.Context, cv *CrossValidation) (*Result, erro
 	if cv != nil {
 		about.Facts = append(about.Facts, eval.Fact{Name: "cross-validation", NameZH: "交叉验证", Value: cv.String()})
 	}
+	about.Facts = append(about.Facts, taught.facts()...)
 	if err := writePage(page, report, about); err != nil {
 		return nil, err
 	}
@@ -336,7 +354,7 @@ func (t *training) pack(ctx context.Context, cv *CrossValidation) (*Result, erro
 	if err := os.Remove(filepath.Join(t.record.Dir(), checkpointFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	return &Result{Package: p.Dir, ReportFile: page, Digest: p.Digest, Run: t.record.ID(), Report: report, Folds: cv, Seconds: time.Since(t.start).Seconds()}, nil
+	return &Result{Package: p.Dir, ReportFile: page, Digest: p.Digest, Run: t.record.ID(), Report: report, Folds: cv, Taught: taught, Seconds: time.Since(t.start).Seconds()}, nil
 }
 
 // course is how the loop of one training is told and kept: that of the model, or of a fold.
@@ -407,14 +425,9 @@ func (t *training) loop(ctx context.Context, o course) error {
 	return nil
 }
 
-// judge evaluates on the test part, or on the next best.
-func (t *training) judge(ctx context.Context) (*eval.Report, error) {
-	rows := t.set.Parts[data.Test]
-	for _, side := range []data.Side{data.Validation, data.Train} {
-		if len(rows) == 0 {
-			rows = t.set.Parts[side]
-		}
-	}
+// judge evaluates, and returns the predictions as well.
+func (t *training) judge(ctx context.Context) (*eval.Report, []model.Prediction, error) {
+	rows := t.judged()
 	t.Stage("evaluating", int64(len(rows)), "texts")
 	queries := make([]model.Query, len(rows))
 	for i, r := range rows {
@@ -423,7 +436,7 @@ func (t *training) judge(ctx context.Context) (*eval.Report, error) {
 	var predictions []model.Prediction
 	for p, err := range t.model.PredictAll(ctx, slices.Values(queries)) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		predictions = append(predictions, p.Prediction)
 		t.Progress(int64(len(predictions)), "")
@@ -433,7 +446,18 @@ func (t *training) judge(ctx context.Context) (*eval.Report, error) {
 		main := report.Main()
 		t.Progress(int64(len(rows)), fmt.Sprintf("%s %.4f", main.Name, main.Value))
 	}
-	return report, err
+	return report, predictions, err
+}
+
+// judged are the rows that the model is judged on: those of the test part, or of the next best.
+func (t *training) judged() []data.Row {
+	rows := t.set.Parts[data.Test]
+	for _, side := range []data.Side{data.Validation, data.Train} {
+		if len(rows) == 0 {
+			rows = t.set.Parts[side]
+		}
+	}
+	return rows
 }
 
 // lineage is lineage.json: what reproduces the model.
@@ -450,6 +474,7 @@ type lineage struct {
 	Threads int               `json:"threads"`
 	System  string            `json:"system"`
 	Parent  string            `json:"parent,omitempty"`
+	Taught  *taughtBy         `json:"taught,omitempty"` // by whom
 }
 
 // threads is how many processors the training used; an ensemble's members tell theirs.
@@ -466,6 +491,7 @@ func (t *training) save(report *eval.Report) (*model.Package, error) {
 	origin, err := json.MarshalIndent(lineage{
 		Created: time.Now().UTC(), Run: t.record.ID(), Command: t.options.Command, Data: t.files(filepath.Base),
 		Vectors: t.config.Model.Vectors, Rows: rows, Config: t.config, Version: Version(), Kernel: kernel.Name(), Threads: t.threads(), System: runtime.GOOS + "/" + runtime.GOARCH, Parent: t.parent,
+		Taught: t.lesson.origin(),
 	}, "", "  ")
 	if err != nil {
 		return nil, err
@@ -500,6 +526,9 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 	m := map[string]any{"package": r.Package, "digest": r.Digest, "run": r.Run, "report": r.ReportFile, "seconds": r.Seconds, "metrics": r.Report}
 	if r.Folds != nil {
 		m["cross_validation"] = r.Folds
+	}
+	if r.Taught != nil {
+		m["taught"] = r.Taught
 	}
 	return json.Marshal(m)
 }

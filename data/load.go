@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
 // Row is a cleaned example with its label as a number.
@@ -26,7 +27,15 @@ type Row struct {
 	Entities []Entity // of task tokens
 	Line     int
 	Slices   []string // values of Columns.Slices
+	Opinion  *Opinion // of a teacher; nil for none
+	NoTruth  bool     // the label is not known; what stands in its place is the teacher's answer
 	doubles  int32    // number of the group of near doubles, from 1; 0 for none
+}
+
+// Opinion is what a teacher says of a text beside its label or in its place.
+type Opinion struct {
+	Logits []float32   // of each label; of each tag of each token for task tokens; the number itself for task regression
+	Places []text.Span // of the tokens, for task tokens, in bytes of the text
 }
 
 // Set is a data set in memory, cleaned and split.

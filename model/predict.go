@@ -211,9 +211,23 @@ type placer interface {
 
 // predictRange fills out; alone tells that no other goroutine works for the same call.
 func (m *Model) predictRange(ctx context.Context, queries []Query, out []Prediction, alone bool) error {
+	g, _ := m.Head.(placer)
+	return m.inBatches(ctx, queries, g != nil, alone, func(w *worker, logits *nn.Var, first, n int) {
+		for i := range n {
+			p := m.Head.Predict(logits, &w.batch, i)
+			if g != nil {
+				p.Entities = g.entities(&p, queries[first+i].Text, w.places[i])
+			}
+			out[first+i] = p
+		}
+	})
+}
+
+// inBatches runs queries through the model and hands out the logits of each batch, whose n examples begin with that
+// numbered first. With aligned, w has the places of their tokens.
+func (m *Model) inBatches(ctx context.Context, queries []Query, aligned, alone bool, each func(w *worker, logits *nn.Var, first, n int)) error {
 	w := m.worker()
 	defer m.release(w)
-	g, _ := m.Head.(placer)
 	for at := 0; at < len(queries); {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -222,22 +236,15 @@ func (m *Model) predictRange(ctx context.Context, queries []Query, out []Predict
 		first := at
 		for at < len(queries) && at-first < batchTexts && w.batch.Tokens.Tokens() < batchTokens {
 			q := queries[at]
-			if g == nil {
-				m.Encode(&w.batch, &w.sample, q.Text, q.Pair)
-			} else {
+			if aligned {
 				m.EncodeAligned(&w.batch, &w.sample, q.Text, "")
 				w.places[at-first] = append(w.places[at-first][:0], w.sample.Text.Spans...)
+			} else {
+				m.Encode(&w.batch, &w.sample, q.Text, q.Pair)
 			}
 			at++
 		}
-		logits := m.logits(w, alone)
-		for i := range at - first {
-			p := m.Head.Predict(logits, &w.batch, i)
-			if g != nil {
-				p.Entities = g.entities(&p, queries[first+i].Text, w.places[i])
-			}
-			out[first+i] = p
-		}
+		each(w, m.logits(w, alone), first, at-first)
 	}
 	return nil
 }

@@ -115,16 +115,19 @@ func (g *tagger) Predict(logits *nn.Var, in *Input, i int) Prediction {
 	if len(p.Tags) == 0 {
 		return p
 	}
-	var marginals []float32
-	if g.crf != nil {
-		marginals = g.crf.Marginals(rows)
-	} else {
-		marginals = softmaxRows(rows, k)
-	}
+	marginals := g.marginals(rows, k)
 	for i, tag := range p.Tags {
 		p.tagProbabilities = append(p.tagProbabilities, marginals[i*k+int(tag)])
 	}
 	return p
+}
+
+// marginals is the probability of each tag at each token of one text, [tokens, tags].
+func (g *tagger) marginals(logits []float32, k int) []float32 {
+	if g.crf != nil {
+		return g.crf.Marginals(logits)
+	}
+	return softmaxRows(logits, k)
 }
 
 // TagSpan is a run of tokens that tags make an entity.

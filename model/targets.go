@@ -1,6 +1,7 @@
 package model
 
 import (
+	"math"
 	"slices"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
@@ -104,6 +105,28 @@ func softmaxRows(rows []float32, k int) []float32 {
 	out := make([]float32, len(rows))
 	for at := 0; at < len(rows); at += k {
 		kernel.Softmax(out[at:at+k], rows[at:at+k])
+	}
+	return out
+}
+
+// leastProbability stands for all that are less: below it, a teacher's certainty tells nothing more.
+const leastProbability = 1e-6
+
+// LogProbabilities returns the logarithms of probabilities, as Targets.Soft takes them for one of several classes or tags.
+func LogProbabilities(probabilities []float32) []float32 {
+	out := make([]float32, len(probabilities))
+	for i, p := range probabilities {
+		out[i] = float32(math.Log(max(float64(p), leastProbability)))
+	}
+	return out
+}
+
+// LogOdds returns those of probabilities, as Targets.Soft takes them for labels of which any number holds.
+func LogOdds(probabilities []float32) []float32 {
+	out := make([]float32, len(probabilities))
+	for i, p := range probabilities {
+		p := min(max(float64(p), leastProbability), 1-leastProbability)
+		out[i] = float32(math.Log(p / (1 - p)))
 	}
 	return out
 }

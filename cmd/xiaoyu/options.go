@@ -73,9 +73,12 @@ type projectFlags struct {
 	set    []string
 }
 
-func (f *projectFlags) add(cmd *cobra.Command) {
+func (f *projectFlags) add(cmd *cobra.Command) { f.addAs(cmd, "model") }
+
+// addAs gives the flag of the family another name.
+func (f *projectFlags) addAs(cmd *cobra.Command, family string) {
 	cmd.Flags().StringVar(&f.file, "config", xiaoyu.ConfigFile, "configuration of the project")
-	cmd.Flags().StringVar(&f.family, "model", "", "another model family than the project's, with its preset: "+strings.Join(model.Families(), ", "))
+	cmd.Flags().StringVar(&f.family, family, "", "another model family than the project's, with its preset: "+strings.Join(model.Families(), ", "))
 	cmd.Flags().StringVar(&f.base, "base", "", "pretrained network to start from: a package, a folder in the Hugging Face layout, or hf://owner/name (model.base)")
 	cmd.Flags().StringVar(&f.task, "task", "", "what is learnt: class, multilabel, regression or tokens; otherwise as the project says")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "change a key of the configuration: --set train.epochs=3")
@@ -149,6 +152,10 @@ func resultText(term *terminal, r *xiaoyu.Result) {
 	r.Report.Text(term.out)
 	if r.Folds != nil {
 		fmt.Fprintf(term.out, "\ncross-validation  %s\n", r.Folds)
+	}
+	if r.Taught != nil {
+		fmt.Fprintln(term.out)
+		r.Taught.Text(term.out)
 	}
 	fmt.Fprintf(term.out, "\nmodel    %s\nreport   %s\nrun      %s   (%.1f s in all)\n", r.Package, r.ReportFile, r.Run, r.Seconds)
 	fmt.Fprintf(term.out, "\ntry      xiaoyu predict %s \"…\"\n         xiaoyu serve %s\n", r.Package, r.Package)

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+)
+
+func distillCommand(term *terminal) *cobra.Command {
+	var project projectFlags
+	var columns columnFlags
+	var texts []string
+	var out, resume string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "distill TEACHER…",
+		Short: "Teach a small model what larger ones know",
+		Long: `Distill trains a model of the project's family, or of --student's, on the labels of the data and on what a teacher says
+of its texts: the probabilities of all labels, which tell more than one label. The teacher is a model's folder or a
+reference (hf://owner/name); several are averaged. It also labels the texts of --texts, which need no labels; none of
+them may be a row that the student is judged on.
+
+What a teacher has said is kept, so that nothing is asked twice, and the same command goes on after Ctrl-C. How much the
+teacher counts beside labels, and the temperature, are keys of the section distill: see ` + "`xiaoyu config --explain`" + `.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{hint.Errorf("see `xiaoyu distill --help`", "distill needs a teacher")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := project.loadWithData(cmd, &columns)
+			if err != nil {
+				return err
+			}
+			c.Distill.Teacher = args
+			if len(texts) > 0 {
+				c.Distill.Texts = texts
+			}
+			if out != "" {
+				c.Out = out
+			}
+			term.quiet = asJSON && !term.live
+			result, err := xiaoyu.Train(cmd.Context(), c, xiaoyu.TrainOptions{Observer: term, Command: os.Args, Resume: resume})
+			if err != nil {
+				return err
+			}
+			term.endStage()
+			if asJSON {
+				return term.printJSON(result)
+			}
+			resultText(term, result)
+			return nil
+		},
+	}
+	project.addAs(cmd, "student")
+	columns.add(cmd, true)
+	flags := cmd.Flags()
+	flags.StringArrayVar(&texts, "texts", nil, "file of texts without labels that the teacher labels too; may be given several times")
+	flags.StringVar(&out, "out", "", "folder for the model package; models/NAME if not given")
+	flags.StringVar(&resume, "resume", "", "go on with an interrupted run: its ID, or last (the default if no ID is given)")
+	flags.Lookup("resume").NoOptDefVal = "last"
+	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	return cmd
+}

@@ -1,0 +1,238 @@
+package xiaoyu
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/distill"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/text"
+)
+
+// Distill is the `distill` part of xiaoyu.yaml.
+type Distill struct {
+	Teacher     []string `yaml:"teacher" json:"teacher,omitempty" doc:"who teaches: folders of models or references (hf://…), whose probabilities are averaged; empty for labels alone" default:""`
+	Weight      float64  `yaml:"weight" json:"weight,omitempty" doc:"share of the teacher in what a labelled text teaches; the label has the rest" default:"0.7" min:"0" max:"1"`
+	Temperature float64  `yaml:"temperature" json:"temperature,omitempty" doc:"what the logits of teacher and student are divided by before they are compared: above 1, what the teacher finds improbable counts more" default:"2" min:"0.1" max:"100"`
+	Texts       []string `yaml:"texts" json:"texts,omitempty" doc:"files of texts without labels that the teacher labels beside those of data.path: of any format that data.path may have, or plain lines as .txt" default:""`
+	Column      string   `yaml:"column" json:"column,omitempty" doc:"column of the text in distill.texts; data.text if empty" default:""`
+	MaxTexts    int      `yaml:"max_texts" json:"max_texts,omitempty" doc:"texts that are taken from distill.texts, the first ones; 0 for all" default:"0" min:"0" max:"1000000000"`
+}
+
+// lesson is what a training has from its teacher.
+type lesson struct {
+	teacher  distill.Teacher
+	transfer []data.Row // texts without a label
+}
+
+// openTeacher opens the teacher that the configuration names; nil without one.
+func (t *training) openTeacher(ctx context.Context) error {
+	c := &t.config
+	if len(c.Distill.Teacher) == 0 {
+		if len(c.Distill.Texts) > 0 {
+			return hint.Errorf("name one in distill.teacher", "distill.texts: there is no teacher to label them")
+		}
+		return nil
+	}
+	var teachers []distill.Teacher
+	closeAll := func() {
+		for _, one := range teachers {
+			one.Close()
+		}
+	}
+	for _, name := range c.Distill.Teacher {
+		one, err := t.openOne(ctx, name)
+		if err != nil {
+			closeAll()
+			return err
+		}
+		teachers = append(teachers, one)
+	}
+	teacher, err := distill.Average(teachers)
+	if err != nil {
+		closeAll()
+		return err
+	}
+	t.lesson = &lesson{teacher: teacher}
+	return nil
+}
+
+func (t *training) openOne(ctx context.Context, name string) (distill.Teacher, error) {
+	m, err := openReference(ctx, name, t)
+	if err != nil {
+		return nil, err
+	}
+	if sameFolder(m.Package.Dir, t.config.packageDir()) {
+		m.Package.Close()
+		return nil, hint.Errorf("choose another folder: --out DIR, or out in xiaoyu.yaml", "the student would take the place of its teacher %s", name)
+	}
+	one, err := distill.NewModel(m, name)
+	if err != nil {
+		m.Package.Close()
+		return nil, err
+	}
+	remembering, err := distill.Cached(one, filepath.Join(t.config.Runs, opinionsDir))
+	if err != nil {
+		one.Close()
+		return nil, err
+	}
+	return remembering, nil
+}
+
+// sameFolder tells whether two paths lead to one folder.
+func sameFolder(a, b string) bool {
+	first, err := os.Stat(a)
+	second, err2 := os.Stat(b)
+	return err == nil && err2 == nil && os.SameFile(first, second)
+}
+
+// opinionsDir is the folder, in that of the runs, of what teachers have said.
+const opinionsDir = "opinions"
+
+// closeTeacher ends the lesson, if there is one.
+func (t *training) closeTeacher() error {
+	if t.lesson == nil {
+		return nil
+	}
+	return t.lesson.teacher.Close()
+}
+
+// teach asks the teacher about the texts that the student learns from.
+func (t *training) teach(ctx context.Context) error {
+	if t.lesson == nil {
+		return nil
+	}
+	c, l := &t.config, t.lesson
+	about := l.teacher.About()
+	if err := about.Check(c.Model.Head, t.set.Labels, c.Model.Pair); err != nil {
+		return err
+	}
+	var err error
+	if l.transfer, err = t.transferTexts(ctx); err != nil {
+		return err
+	}
+	parts := []([]data.Row){t.set.Parts[data.Train], l.transfer}
+	if c.Train.Refit {
+		parts = append(parts, t.set.Parts[data.Validation])
+	}
+	var rows []*data.Row
+	for _, part := range parts {
+		for i := range part {
+			rows = append(rows, &part[i])
+		}
+	}
+	queries := make([]model.Query, len(rows))
+	for i, r := range rows {
+		queries[i] = model.Query{Text: r.Text, Pair: r.Pair}
+	}
+	opinions, err := t.ask(ctx, "teacher", queries)
+	if err != nil {
+		return err
+	}
+	for i, r := range rows {
+		if opinions[i].Logits == nil {
+			continue
+		}
+		r.Opinion = &opinions[i]
+		if r.NoTruth {
+			p := distill.Predict(about, t.set.Labels, r.Text, r.Opinion)
+			*r = t.answered(*r, &p)
+		}
+	}
+	l.transfer = slices.DeleteFunc(l.transfer, func(r data.Row) bool { return r.Opinion == nil })
+	c.Train.Temperature = c.Distill.Temperature
+	t.Note("teacher: %s, about %d texts, %d of them without a label", about.Name, len(rows), len(l.transfer))
+	return nil
+}
+
+// ask shows a stage while the teacher is asked.
+func (t *training) ask(ctx context.Context, stage string, queries []model.Query) ([]data.Opinion, error) {
+	l := t.lesson
+	t.Stage(stage, int64(len(queries)), "texts")
+	before := distill.Known(l.teacher)
+	return distill.Ask(ctx, l.teacher, t.set.Labels, queries, func(done int) {
+		detail := ""
+		if known := distill.Known(l.teacher) - before; known > 0 {
+			detail = fmt.Sprintf("%d from memory", known)
+		}
+		t.Progress(int64(done), detail)
+	})
+}
+
+// answered returns a row with a prediction in the place of the truth.
+func (t *training) answered(r data.Row, p *model.Prediction) data.Row {
+	switch t.config.Model.Head {
+	case model.RegressionHead:
+		r.Score = p.Score
+	case model.MultiLabelHead:
+		r.Labels = nil
+		for c, label := range t.set.Labels {
+			if slices.Contains(p.Labels, label) {
+				r.Labels = append(r.Labels, int32(c))
+			}
+		}
+	case model.TokensHead:
+		r.Entities = nil
+		for _, e := range p.Entities {
+			r.Entities = append(r.Entities, data.Entity{Start: e.Start, End: e.End, Label: e.Label})
+		}
+	default:
+		r.Class = p.Class
+	}
+	return r
+}
+
+// lessons are the rows to learn from: those of the training part, and those that the teacher alone has labelled.
+func (t *training) lessons() []data.Row {
+	rows := t.set.Parts[data.Train]
+	if t.lesson == nil {
+		return rows
+	}
+	return append(rows[:len(rows):len(rows)], t.lesson.transfer...)
+}
+
+// softTarget appends to a set's targets what the teacher says of a row, whose tokens lie at places, and how much truth
+// and teacher count.
+func (t *training) softTarget(y *model.Targets, r *data.Row, places []text.Span) {
+	outputs := len(t.model.Labels)
+	weight := float32(t.config.Distill.Weight)
+	switch {
+	case r.Opinion == nil:
+		weight = 0
+	case r.NoTruth:
+		weight = 1
+	}
+	y.Weights, y.SoftWeights = append(y.Weights, 1-weight), append(y.SoftWeights, weight)
+	tokens := t.model.Config.Head == model.TokensHead
+	switch {
+	case r.Opinion != nil && tokens:
+		y.Soft = append(y.Soft, model.SoftTags(r.Opinion.Logits, r.Opinion.Places, places, outputs)...)
+	case r.Opinion != nil:
+		y.Soft = append(y.Soft, r.Opinion.Logits...)
+	case tokens:
+		y.Soft = append(y.Soft, make([]float32, len(places)*outputs)...)
+	default:
+		y.Soft = append(y.Soft, make([]float32, outputs)...)
+	}
+}
+
+// origin tells lineage.json who the teacher was.
+func (l *lesson) origin() *taughtBy {
+	if l == nil {
+		return nil
+	}
+	a := l.teacher.About()
+	return &taughtBy{Teacher: a.Name, Digest: a.Digest, Texts: len(l.transfer)}
+}
+
+// taughtBy is the part of lineage.json that names the teacher.
+type taughtBy struct {
+	Teacher string `json:"teacher"`
+	Digest  string `json:"digest"`
+	Texts   int    `json:"texts_without_label"`
+}

@@ -1,0 +1,186 @@
+package xiaoyu_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
+)
+
+// taught is a project whose student has a teacher, and texts without labels: lines of dishes beside all reviews.
+func taught(t *testing.T) *xiaoyu.Config {
+	t.Helper()
+	teacher := project(t, "ngram")
+	teacher.Train.Epochs = 5
+	r, err := xiaoyu.Train(context.Background(), teacher, xiaoyu.TrainOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := project(t, "mlp")
+	c.Distill.Teacher = []string{r.Package}
+	reviews, err := os.ReadFile(c.Data.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := strings.ReplaceAll(string(reviews), "\n", "x\n") // rows of the data again, but for a letter in the last column
+	for i := range 40 {
+		texts += fmt.Sprintf("第%d道菜做得很用心但是上得太慢,positive,restaurant\n", i)
+	}
+	c.Distill.Texts = []string{filepath.Join(filepath.Dir(c.Data.Path), "texts.csv")}
+	if err := os.WriteFile(c.Distill.Texts[0], []byte(texts), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestAStudentIsComparedWithItsTeacher(t *testing.T) {
+	c := taught(t)
+	n := &notes{}
+	r, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{Observer: n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	teacher, err := xiaoyu.Open(c.Distill.Teacher[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer teacher.Close()
+	u := r.Taught
+	if u == nil || u.Digest != teacher.Package.Digest || u.Rows != r.Report.N || u.Texts != 40 {
+		t.Fatalf("%+v\n%s", u, strings.Join(n.lines, "\n"))
+	}
+	if u.Agreement <= 0 || u.Comparison.Figures[0].B != r.Report.Accuracy || u.Bytes[0] != teacher.Package.Size || u.Milli[0] <= 0 || u.Milli[1] <= 0 {
+		t.Errorf("%+v, of %+v", u, r.Report.Accuracy)
+	}
+	var origin struct {
+		Taught struct{ Teacher, Digest string } `json:"taught"`
+	}
+	content, err := os.ReadFile(filepath.Join(r.Package, "lineage.json"))
+	if err == nil {
+		err = json.Unmarshal(content, &origin)
+	}
+	if err != nil || origin.Taught.Digest != u.Digest || origin.Taught.Teacher == "" {
+		t.Errorf("%+v, %v", origin, err)
+	}
+	if page, err := os.ReadFile(r.ReportFile); err != nil || !strings.Contains(string(page), "taught by") {
+		t.Errorf("the report does not name the teacher: %v", err)
+	}
+}
+
+func TestAnInterruptedLessonGoesOnToTheSameStudent(t *testing.T) {
+	c := taught(t)
+	weights := func() string {
+		content, err := os.ReadFile(filepath.Join(c.Out, "model.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	if _, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	want := weights()
+	os.RemoveAll(c.Runs)
+	for _, stop := range []struct {
+		stage string
+		at    int64
+	}{{"teacher", 100}, {"training", 9}} {
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err := xiaoyu.Train(ctx, c, xiaoyu.TrainOptions{Observer: &interrupter{stage: stop.stage, at: stop.at, cancel: cancel}})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("%s: %v", stop.stage, err)
+		}
+	}
+	if _, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{Resume: "last"}); err != nil {
+		t.Fatal(err)
+	}
+	if weights() != want {
+		t.Error("the student differs")
+	}
+	if memory, err := filepath.Glob(filepath.Join(c.Runs, "opinions", "*.cache")); err != nil || len(memory) != 1 {
+		t.Errorf("memories %q, %v", memory, err)
+	}
+}
+
+// Whatever the task, a teacher of other tokens teaches it; here one that reads words a student that reads characters.
+func TestTeachersOfEveryTask(t *testing.T) {
+	for task, row := range map[string]func(i int) string{
+		"multilabel": func(i int) string {
+			return fmt.Sprintf(`{"text": "%s %s number %d", "label": [%s]}`, words[i%4], words[i/4%4], i, []string{`"a"`, `"a", "b"`, `"b"`, ""}[i%4])
+		},
+		"regression": func(i int) string {
+			return fmt.Sprintf(`{"text": "%s %s number %d", "label": %d}`, words[i%4], words[i/4%4], i, i%4*10)
+		},
+		"tokens": func(i int) string {
+			return fmt.Sprintf(`{"text": "%s lives in Rome, number %d", "label": [[0, %d, "PER"], [%d, %d, "LOC"]]}`, words[i%4], i, len(words[i%4]), len(words[i%4])+10, len(words[i%4])+14)
+		},
+	} {
+		t.Run(task, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "rows.jsonl")
+			var b strings.Builder
+			for i := range 160 {
+				b.WriteString(row(i) + "\n")
+			}
+			if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			set := func(tokenizer, refit string) *xiaoyu.Config {
+				c := project(t, "cnn")
+				c.Data.Path, c.Data.Split.Near = path, 0
+				for key, value := range map[string]string{"task": task, "tokenizer.kind": tokenizer, "train.epochs": "15", "train.min_steps": "0", "train.learning_rate": "0.01",
+					"model.embed_dim": "16", "model.filters": "16", "train.average": "0", "train.refit": refit} {
+					if err := conf.Set(c, key, value); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return c
+			}
+			teacher := set("word", "false")
+			r, err := xiaoyu.Train(context.Background(), teacher, xiaoyu.TrainOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			student := set("char", "true")
+			student.Distill.Teacher = []string{r.Package}
+			student.Distill.Weight, student.Distill.Temperature = 1, 1 // labels do not count
+			if r, err = xiaoyu.Train(context.Background(), student, xiaoyu.TrainOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if r.Taught.Agreement < 0.7 {
+				t.Errorf("%+v; agreement %v", r.Taught.Comparison.Figures[0], r.Taught.Agreement)
+			}
+		})
+	}
+}
+
+var words = []string{"Anna", "Bela", "Cleo", "Dora"}
+
+func TestATeacherThatCannotTeachIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(c *xiaoyu.Config)
+		want   string
+	}{
+		"no such folder":       {func(c *xiaoyu.Config) { c.Distill.Teacher = []string{"models/nobody"} }, "opening the model models/nobody"},
+		"texts without one":    {func(c *xiaoyu.Config) { c.Distill.Teacher = nil }, "there is no teacher to label them"},
+		"other labels":         {func(c *xiaoyu.Config) { c.Data.Label = "category" }, "has other labels: it lacks "},
+		"the student's folder": {func(c *xiaoyu.Config) { c.Out = c.Distill.Teacher[0] }, "would take the place of its teacher"},
+		"texts of pairs":       {func(c *xiaoyu.Config) { c.Data.Pair = "category" }, "reads single texts, the student pairs"},
+		"no such texts":        {func(c *xiaoyu.Config) { c.Distill.Texts = []string{"nothing.txt"} }, "reading the corpus nothing.txt"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := taught(t)
+			c.change(config)
+			_, err := xiaoyu.Train(context.Background(), config, xiaoyu.TrainOptions{})
+			if err == nil || !strings.Contains(err.Error(), c.want) || xiaoyu.Way(err) == "" {
+				t.Errorf("%v; %s", err, xiaoyu.Way(err))
+			}
+		})
+	}
+}

@@ -1,0 +1,88 @@
+package xiaoyu
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/data/corpus"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/text/near"
+)
+
+// transferTexts reads the texts without labels that the teacher will label. None of them is a row of the data, nor a near
+// double of one that judges: what the student is judged on stays new to it.
+func (t *training) transferTexts(ctx context.Context) ([]data.Row, error) {
+	c := &t.config
+	if len(c.Distill.Texts) == 0 {
+		return nil, nil
+	}
+	if c.Model.Pair {
+		return nil, hint.Errorf("leave distill.texts empty", "distill.texts: the task is on pairs, and a file of texts has none")
+	}
+	source := &corpus.Source{Config: corpus.Config{Texts: c.Distill.Texts, Column: c.transferColumn()}, Columns: c.Data.Columns,
+		Without: corpus.Texts{}, Progress: func(done, _ int64) { t.Progress(done, "") }}
+	if c.Task != data.Tags { // whose rows stay as they are
+		source.Clean = c.Data.Clean
+	}
+	if err := source.Check(); err != nil {
+		return nil, err
+	}
+	for _, part := range t.set.Parts {
+		for _, r := range part {
+			source.Without.Add(r.Text)
+		}
+	}
+	judged := t.judgedTexts()
+	var rows []data.Row
+	alike := 0
+	t.Stage("reading texts", 0, "bytes")
+	for s, err := range source.All(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if judged != nil {
+			if number, _ := judged.Nearest(s); number >= 0 {
+				alike++
+				continue
+			}
+		}
+		rows = append(rows, data.Row{Text: s, NoTruth: true})
+		if len(rows) == c.Distill.MaxTexts {
+			break
+		}
+	}
+	r := &source.Report
+	t.Note("%d texts without a label read, %d kept (%d doubles, %d empty, %d rows of the data, %d near doubles of rows that judge)", r.Texts, len(rows), r.Doubles, r.Short, r.Excluded, alike)
+	return rows, nil
+}
+
+// transferColumn is the column of distill.texts: "" for files of plain lines.
+func (c *Config) transferColumn() string {
+	if c.Distill.Column != "" {
+		return c.Distill.Column
+	}
+	for _, path := range c.Distill.Texts {
+		name := strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".zst")
+		if filepath.Ext(name) != ".txt" {
+			return c.Data.Text
+		}
+	}
+	return ""
+}
+
+// judgedTexts finds near doubles of the rows that judge; nil where the split does not ask for that.
+func (t *training) judgedTexts() *near.Index {
+	if t.config.Data.Split.Near == 0 {
+		return nil
+	}
+	valid, test := t.set.Parts[data.Validation], t.set.Parts[data.Test]
+	index := near.NewIndex(t.config.Data.Split.Near, len(valid)+len(test)+1)
+	for _, part := range [][]data.Row{valid, test} {
+		for _, r := range part {
+			index.Add(r.Text)
+		}
+	}
+	return index
+}
