@@ -22,11 +22,23 @@ func (n *Network) States(t *nn.Tape, in Input) *States {
 	return s
 }
 
-// run is Forward; where s is not nil, it keeps the states there, and no layer works in the memory of another.
+// run is Forward; where s is not nil, it keeps the states there.
 func (n *Network) run(t *nn.Tape, in Input, s *States) *nn.Var {
-	lowest := n.params.Lowest()
-	t.Still(lowest > 1)
+	t.Still(n.params.Lowest() > 1)
 	x, begin := n.embed(t, in)
+	x = n.Run(t, x, begin, in, s)
+	for i, c := range in.Caches {
+		c.Keep(c.Tokens() + len(in.Tokens.Sequence(i)))
+	}
+	return x
+}
+
+// Run takes x, [tokens, hidden], through the layers: the result is [tokens, hidden]. Layers below the lowest that is
+// trained run as in inference. begin is the place in memory (nn.Tape.Mark) from which on there was nothing before x was
+// made; x must not be used any more. Where s is not nil, the states are kept there, and no layer works in the memory of
+// another.
+func (n *Layers) Run(t *nn.Tape, x *nn.Var, begin tensor.Mark, in Input, s *States) *nn.Var {
+	lowest := n.params.Lowest()
 	s.keep(x)
 	for i := range n.places {
 		p := &n.places[i]
@@ -39,16 +51,11 @@ func (n *Network) run(t *nn.Tape, in Input, s *States) *nn.Var {
 		}
 		s.keep(x)
 	}
-	if x != nil && n.final.gain != nil {
+	if n.final.gain != nil {
 		x = n.final.forward(t, x)
-		if s != nil {
-			s.Layers[len(s.Layers)-1] = x
-		}
+		s.replace(x)
 	}
 	t.Still(false)
-	for i, c := range in.Caches {
-		c.Keep(c.Tokens() + len(in.Tokens.Sequence(i)))
-	}
 	return x
 }
 
@@ -71,6 +78,13 @@ func (in *Input) places(t *nn.Tape) []int32 {
 func (s *States) keep(x *nn.Var) {
 	if s != nil {
 		s.Layers = append(s.Layers, x)
+	}
+}
+
+// replace makes x the last of the states.
+func (s *States) replace(x *nn.Var) {
+	if s != nil {
+		s.Layers[len(s.Layers)-1] = x
 	}
 }
 
@@ -109,7 +123,7 @@ func (n *Network) embed(t *nn.Tape, in Input) (*nn.Var, tensor.Mark) {
 }
 
 // layer takes x, [tokens, hidden], which lies in memory from begin on, to what the layer at a place makes of it.
-func (n *Network) layer(t *nn.Tape, p *place, x *nn.Var, begin tensor.Mark, in *Input, s *States) *nn.Var {
+func (n *Layers) layer(t *nn.Tape, p *place, x *nn.Var, begin tensor.Mark, in *Input, s *States) *nn.Var {
 	if n.Config.PreNorm {
 		return n.preNorm(t, p, x, in, s)
 	}
@@ -117,7 +131,7 @@ func (n *Network) layer(t *nn.Tape, p *place, x *nn.Var, begin tensor.Mark, in *
 }
 
 // preNorm is x + part(norm(x)), twice. In inference the sums are made in x's memory.
-func (n *Network) preNorm(t *nn.Tape, l *place, x *nn.Var, in *Input, s *States) *nn.Var {
+func (n *Layers) preNorm(t *nn.Tape, l *place, x *nn.Var, in *Input, s *States) *nn.Var {
 	end := t.Mark()
 	x = n.add(t, x, n.attend(t, l, l.norm1.forward(t, x), in, s), l.out, s != nil)
 	x = n.add(t, x, n.feed(t, l, l.norm2.forward(t, x)), l.down, s != nil)
@@ -129,7 +143,7 @@ func (n *Network) preNorm(t *nn.Tape, l *place, x *nn.Var, in *Input, s *States)
 
 // postNorm is norm(x + part(x)), twice. begin is where x begins. In inference the sums are made in the memory of what
 // they add to, and the norms write to and fro: the first one's result lies behind x, the second's where x was.
-func (n *Network) postNorm(t *nn.Tape, l *place, x *nn.Var, begin tensor.Mark, in *Input, s *States) *nn.Var {
+func (n *Layers) postNorm(t *nn.Tape, l *place, x *nn.Var, begin tensor.Mark, in *Input, s *States) *nn.Var {
 	end := t.Mark()
 	x = n.add(t, x, n.attend(t, l, x, in, s), l.out, s != nil)
 	if s == nil {
@@ -144,7 +158,7 @@ func (n *Network) postNorm(t *nn.Tape, l *place, x *nn.Var, begin tensor.Mark, i
 }
 
 // add is residual + dropout(linear(x)). In inference it takes residual's memory, unless that is kept.
-func (n *Network) add(t *nn.Tape, residual, x *nn.Var, l linear, keep bool) *nn.Var {
+func (n *Layers) add(t *nn.Tape, residual, x *nn.Var, l linear, keep bool) *nn.Var {
 	if keep {
 		return t.Add(residual, t.Dropout(l.forward(t, x, nn.Identity), n.Config.Dropout))
 	}
@@ -152,7 +166,7 @@ func (n *Network) add(t *nn.Tape, residual, x *nn.Var, l linear, keep bool) *nn.
 }
 
 // attend is attention without its last layer: [tokens, heads·dim].
-func (n *Network) attend(t *nn.Tape, l *place, x *nn.Var, in *Input, s *States) *nn.Var {
+func (n *Layers) attend(t *nn.Tape, l *place, x *nn.Var, in *Input, s *States) *nn.Var {
 	c := n.Config
 	qkv := l.qkv.forward(t, x, nn.Identity)
 	if c.HeadNorm {
@@ -182,7 +196,7 @@ func (n *Network) attend(t *nn.Tape, l *place, x *nn.Var, in *Input, s *States) 
 
 // distances is the table of relative positions as queries and keys of a layer, beginning with the row of the largest
 // distance that texts so long have.
-func (n *Network) distances(t *nn.Tape, l *place, offsets []int32, a *nn.Attention) *nn.Var {
+func (n *Layers) distances(t *nn.Tape, l *place, offsets []int32, a *nn.Attention) *nn.Var {
 	longest := 1
 	for i := range max(len(offsets)-1, 0) {
 		longest = max(longest, int(offsets[i+1]-offsets[i]))
@@ -195,7 +209,7 @@ func (n *Network) distances(t *nn.Tape, l *place, offsets []int32, a *nn.Attenti
 }
 
 // feed is the feed-forward part without its last layer: [tokens, feed-forward].
-func (n *Network) feed(t *nn.Tape, l *place, x *nn.Var) *nn.Var {
+func (n *Layers) feed(t *nn.Tape, l *place, x *nn.Var) *nn.Var {
 	if n.Config.Gated {
 		return t.Gate(l.up.forward(t, x, nn.Identity), n.Config.Activation)
 	}

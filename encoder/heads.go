@@ -9,26 +9,25 @@ type headWeights struct {
 	out   linear
 }
 
-func (n *Network) declareHead() {
-	c, f := n.Config, n.Config.form
+func (d declaring) head(tokens *nn.Param) (h headWeights) {
+	c, f := d.config, d.config.form
 	if f.dense && !f.pooler {
-		n.head.dense = n.linear("head.dense", f.width, c.Hidden, f.denseBias)
+		h.dense = d.linear("head.dense", f.width, c.Hidden, f.denseBias)
 	}
 	if f.norm {
-		n.head.norm = n.norm("head.norm", f.width)
+		h.norm = d.norm("head.norm", f.width)
 	}
-	if !f.out {
-		return
-	}
-	if f.tied {
-		n.head.out.w = n.embeddings.tokens
-		n.head.out.w.Factor = true
+	switch {
+	case f.out && !f.tied:
+		h.out = d.linear("head.out", c.Outputs(), f.width, f.outBias)
+	case f.tied:
+		h.out.w = tokens
+		tokens.Factor = true
 		if f.outBias {
-			n.head.out.b = n.params.Add("head.out.bias", nn.Zeros, c.Outputs())
+			h.out.b = d.params.Add("head.out.bias", nn.Zeros, c.Outputs())
 		}
-		return
 	}
-	n.head.out = n.linear("head.out", c.Outputs(), f.width, f.outBias)
+	return h
 }
 
 // Logits makes the head's scores of the last hidden states, [tokens, hidden] packed by offsets: [texts, labels] for

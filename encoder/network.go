@@ -21,7 +21,6 @@ package encoder
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/tensor"
@@ -30,20 +29,13 @@ import (
 // Network is a transformer with its head. Its weights lie in the nn.Params that it was made in; any number of tapes may
 // run it at once.
 type Network struct {
-	Config *Config
-
-	params     *nn.Params
+	*Layers
 	embeddings embeddings
-	places     []place // one after the other
-	relative   relative
-	// How queries and keys turn, in global and in local layers.
-	global, local nn.Rotary
-	final         norm // after the last place
-	pooler        linear
-	head          headWeights
-	slots         []*slot // places of a checkpoint's tensors
-	knows         map[string]bool
-	prefix        string // of the body's tensors
+	pooler     linear
+	head       headWeights
+	slots      []*slot // places of a checkpoint's tensors
+	knows      map[string]bool
+	prefix     string // of the body's tensors
 }
 
 // Input is a batch of texts.
@@ -61,195 +53,40 @@ type embeddings struct {
 	project                         linear // [hidden, embed]
 }
 
-// relative is what the attention of all layers knows of distances; table is nil where it knows nothing.
-type relative struct {
-	table *nn.Param // [buckets, heads], or of Disentangled [2·Span, hidden]
-	norm  norm
-	rows  []int32 // 0, 1, 2 … of the table of Disentangled
-}
-
-// place is a layer where it stands: shared weights stand in several.
-type place struct {
-	*layer
-	at        int // from 0
-	attention nn.Attention
-	local     bool
-}
-
-// layer is the weights of one layer.
-type layer struct {
-	number             int    // nn.Param.Layer
-	qkv                linear // queries, keys and values side by side: [heads·dim + 2·key heads·dim, hidden]
-	out                linear // [hidden, heads·dim]
-	up                 linear // [feed-forward, hidden]; gated: the gate's rows, then the others
-	down               linear // [hidden, feed-forward]
-	norm1, norm2       norm   // before the two parts, or after them
-	queryNorm, keyNorm norm   // of each head
-}
-
-// linear is the weights of a linear layer; w is nil where there is none, b where it has no bias.
-type linear struct{ w, b *nn.Param }
-
-func (l linear) forward(t *nn.Tape, x *nn.Var, a nn.Activation) *nn.Var {
-	return t.Linear(x, l.w, l.b, a)
-}
-
-// norm is the weights of a norm; gain is nil where there is none.
-type norm struct {
-	gain, bias *nn.Param
-	epsilon    float32
-	kind       NormKind
-}
-
-func (n norm) forward(t *nn.Tape, x *nn.Var) *nn.Var {
-	switch {
-	case n.gain == nil:
-		return x
-	case n.kind == RMSNorm:
-		return t.RMSNorm(x, n.gain, n.epsilon)
-	}
-	return t.LayerNorm(x, n.gain, n.bias, n.epsilon)
-}
-
 // New declares the network's weights in ps, under names of its own ("layers.0.qkv.weight"). They get their numbers from
 // Load, or from Params.Allocate, which draws fresh ones.
 func New(c *Config, ps *nn.Params) *Network {
-	n := &Network{Config: c, params: ps, knows: map[string]bool{}}
-	n.declareEmbeddings()
-	n.declareRelative()
-	distinct, of := c.distinct()
-	own := make([]*layer, distinct)
-	for i := range own {
-		own[i] = n.declareLayer(i)
-	}
-	if c.RotaryLayout != NoRotary {
-		n.global, n.local = c.Rotary.frequencies(c.RotaryLayout, c.HeadDim), c.LocalRotary.frequencies(c.RotaryLayout, c.HeadDim)
-	}
-	for i, weights := range of {
-		n.places = append(n.places, place{layer: own[weights], at: i, attention: n.attentionOf(i), local: c.isLocal(i)})
-	}
-	if c.PreNorm {
-		n.final = n.norm("norm", c.Hidden)
-		n.number(distinct+1, "norm")
-	}
+	d := declaring{c, ps}
+	n := &Network{embeddings: d.embeddings(), Layers: NewLayers(c, ps), knows: map[string]bool{}}
 	if c.Pooler || c.form.pooler {
-		n.pooler = n.linear("pooler", c.Hidden, c.Hidden, true)
+		n.pooler = d.linear("pooler", c.Hidden, c.Hidden, true)
 	}
-	n.declareHead()
+	n.head = d.head(n.embeddings.tokens)
 	n.makeSlots()
 	n.prefix = n.defaultPrefix()
 	return n
 }
 
-func (n *Network) declareEmbeddings() {
-	c, e := n.Config, &n.embeddings
+func (d declaring) embeddings() embeddings {
+	c := d.config
 	table := func(name string, rows int) *nn.Param {
 		if rows == 0 {
 			return nil
 		}
-		return n.params.AddTable("embeddings."+name+".weight", nn.Normal(c.Deviation), rows, c.EmbedDim)
+		return d.params.AddTable("embeddings."+name+".weight", d.fresh(), rows, c.EmbedDim)
 	}
-	e.tokens, e.positions = table("tokens", c.Vocab), table("positions", c.Positions)
-	e.types, e.tasks = table("types", c.Types), table("tasks", c.Tasks)
+	e := embeddings{
+		tokens: table("tokens", c.Vocab), positions: table("positions", c.Positions),
+		types: table("types", c.Types), tasks: table("tasks", c.Tasks),
+	}
 	if c.EmbedNorm {
-		e.norm = n.norm("embeddings.norm", c.EmbedDim)
+		e.norm = d.norm("embeddings.norm", c.EmbedDim)
 	}
 	if c.EmbedDim != c.Hidden {
-		e.project = n.linear("embeddings.project", c.Hidden, c.EmbedDim, true)
+		e.project = d.linear("embeddings.project", c.Hidden, c.EmbedDim, true)
 	}
-	n.number(1, "embeddings.")
-}
-
-func (n *Network) declareRelative() {
-	c, r := n.Config, &n.relative
-	switch d := c.Disentangled; {
-	case d != nil:
-		r.table = n.params.AddTable("relative.weight", nn.Normal(c.Deviation), 2*d.Span, c.Hidden)
-		if d.Norm {
-			r.norm = n.norm("relative.norm", c.Hidden)
-		}
-		for i := range 2 * d.Span {
-			r.rows = append(r.rows, int32(i))
-		}
-	case c.RelativeBuckets > 0:
-		r.table = n.params.Add("relative.weight", nn.Normal(c.Deviation), c.RelativeBuckets, c.Heads)
-		r.table.Decay = false
-	}
-	n.number(1, "relative.")
-}
-
-// attentionOf says how the layer at place i attends.
-func (n *Network) attentionOf(i int) nn.Attention {
-	c := n.Config
-	a := nn.Attention{Heads: c.Heads, KeyHeads: c.KeyHeads, Size: c.HeadDim, Causal: c.IsCausal}
-	if c.isLocal(i) {
-		a.Window = c.Window
-	}
-	if c.RelativeBuckets > 0 {
-		a.Bias = n.relative.table
-		a.Bucket = func(distance int) int { return relativeBucket(distance, c.RelativeBuckets) }
-	}
-	if d := c.Disentangled; d != nil {
-		a.Position, a.ToKey, a.ToQuery = d.row, d.ToKey, d.ToQuery
-		terms := 1
-		for _, on := range []bool{d.ToKey, d.ToQuery} {
-			if on {
-				terms++
-			}
-		}
-		a.Scale = float32(1 / math.Sqrt(float64(c.HeadDim*terms)))
-	}
-	return a
-}
-
-func (n *Network) declareLayer(i int) *layer {
-	c := n.Config
-	prefix := fmt.Sprintf("layers.%d.", i)
-	up := c.FeedForward
-	if c.Gated {
-		up *= 2
-	}
-	l := &layer{
-		number: i + 2,
-		qkv:    n.linear(prefix+"qkv", c.QueryWidth()+2*c.KeyWidth(), c.Hidden, c.AttentionBias),
-		out:    n.linear(prefix+"out", c.Hidden, c.QueryWidth(), c.OutBias),
-		norm2:  n.norm(prefix+"norm2", c.Hidden),
-		up:     n.linear(prefix+"up", up, c.Hidden, c.FFBias),
-		down:   n.linear(prefix+"down", c.Hidden, c.FeedForward, c.FFBias),
-	}
-	if i > 0 || !c.NoFirstNorm {
-		l.norm1 = n.norm(prefix+"norm1", c.Hidden)
-	}
-	if c.HeadNorm {
-		l.queryNorm, l.keyNorm = n.norm(prefix+"query_norm", c.HeadDim), n.norm(prefix+"key_norm", c.HeadDim)
-	}
-	n.number(l.number, prefix)
-	return l
-}
-
-func (n *Network) linear(name string, out, in int, bias bool) linear {
-	l := linear{w: n.params.Add(name+".weight", nn.Normal(n.Config.Deviation), out, in)}
-	if bias {
-		l.b = n.params.Add(name+".bias", nn.Zeros, out)
-	}
-	return l
-}
-
-func (n *Network) norm(name string, dim int) norm {
-	m := norm{gain: n.params.Add(name+".weight", nn.Constant(1), dim), epsilon: n.Config.Epsilon, kind: n.Config.Norm}
-	if n.Config.Norm == LayerNorm {
-		m.bias = n.params.Add(name+".bias", nn.Zeros, dim)
-	}
-	return m
-}
-
-// number gives the weights whose names begin so their nn.Param.Layer.
-func (n *Network) number(layer int, prefix string) {
-	for _, p := range n.params.All() {
-		if len(p.Name) >= len(prefix) && p.Name[:len(prefix)] == prefix {
-			p.Layer = layer
-		}
-	}
+	d.number(1, "embeddings.")
+	return e
 }
 
 // Check reports the first token, type or length that the network has no place for: what comes from outside is checked

@@ -22,7 +22,7 @@ type tabled interface {
 // embeddings themselves as the weights of the scores (Press & Wolf 2017, "Using the Output Embedding").
 type masked struct {
 	dense, denseBias *nn.Param // [width of the embeddings, hidden]; nil where the network has this layer
-	norm             norm
+	gain, shift      *nn.Param // of the norm, [width]
 	table, bias      *nn.Param // [vocabulary, width], [vocabulary]
 	names            func(id int32) string
 }
@@ -32,7 +32,7 @@ func newMasked(ps *nn.Params, in shape, table *nn.Param, names func(id int32) st
 	table.Factor = true
 	return &masked{
 		dense: ps.Add("head.dense.weight", nn.Xavier, width, in.width), denseBias: ps.Add("head.dense.bias", nn.Zeros, width),
-		norm: newNorm(ps, "head.norm", width), table: table, bias: ps.Add("head.out.bias", nn.Zeros, table.Shape[0]), names: names,
+		gain: ps.Add("head.norm.weight", nn.Constant(1), width), shift: ps.Add("head.norm.bias", nn.Zeros, width), table: table, bias: ps.Add("head.out.bias", nn.Zeros, table.Shape[0]), names: names,
 	}
 }
 
@@ -41,7 +41,7 @@ func (h *masked) transform(t *nn.Tape, x *nn.Var) *nn.Var {
 	if h.dense == nil {
 		return x // the network has done it
 	}
-	return h.norm.forward(t, t.Linear(x, h.dense, h.denseBias, nn.GELU))
+	return t.LayerNorm(t.Linear(x, h.dense, h.denseBias, nn.GELU), h.gain, h.shift, normEpsilon)
 }
 
 // Logits is [wanted tokens, vocabulary].
