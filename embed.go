@@ -150,7 +150,7 @@ func appendEmbeddings(ctx context.Context, m *Model, o EmbedFileOptions, part st
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if rows, err = wholeLines(f); err != nil {
+	if rows, err = wholeWindows(f); err != nil {
 		return 0, err
 	}
 	r, err := data.Open(ctx, o.Path, o.Columns)
@@ -181,10 +181,11 @@ func appendEmbeddings(ctx context.Context, m *Model, o EmbedFileOptions, part st
 	return rows, f.Sync()
 }
 
-// wholeLines counts the lines of a file, cuts off what is behind the last, and goes there.
-func wholeLines(f *os.File) (lines int, err error) {
+// wholeWindows counts the lines of a file that windows were done with, cuts off what is behind them, and goes there: the
+// last digits of a vector depend on the texts that it is computed with, and so an interruption changes none.
+func wholeWindows(f *os.File) (lines int, err error) {
 	in := bufio.NewReaderSize(f, 1<<20)
-	size := int64(0)
+	size, whole := int64(0), int64(0)
 	for {
 		line, err := in.ReadBytes('\n')
 		if err == io.EOF {
@@ -194,13 +195,15 @@ func wholeLines(f *os.File) (lines int, err error) {
 			return 0, err
 		}
 		size += int64(len(line))
-		lines++
+		if lines++; lines%embedWindow == 0 {
+			whole = size
+		}
 	}
-	if err := f.Truncate(size); err != nil {
+	if err := f.Truncate(whole); err != nil {
 		return 0, err
 	}
-	_, err = f.Seek(size, io.SeekStart)
-	return lines, err
+	_, err = f.Seek(whole, io.SeekStart)
+	return lines - lines%embedWindow, err
 }
 
 // behind leaves the first n examples out.

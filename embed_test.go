@@ -81,7 +81,7 @@ func TestInterruptedEmbeddingGoesOnToTheSameFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = part.WriteString(`{"text":"a line that a kill cut o`)
+	_, err = part.WriteString("{}\n{}\n{\"text\":\"a line that a kill cut o") // a window that was not done
 	if err := errors.Join(err, part.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -98,6 +98,9 @@ func makeIndex(ctx context.Context, m *Model, o IndexOptions) error {
 		return err
 	}
 	defer w.Close()
+	if err := w.Cut(w.Rows() - w.Rows()%embedWindow); err != nil { // see wholeWindows
+		return err
+	}
 	r, err := data.Open(ctx, o.Path, o.Columns)
 	if err != nil {
 		return err

@@ -65,6 +65,9 @@ type Writer struct {
 
 // NewWriter begins a store in a folder, or goes on with one that was begun. Rows tells how many there are already.
 func NewWriter(dir string, about About) (*Writer, error) {
+	if about.Dim < 1 {
+		return nil, fmt.Errorf("making the index %s: its vectors have no numbers", dir)
+	}
 	w := &Writer{dir: dir, state: state{Format: storeFormat, About: about}}
 	old, err := readState(dir)
 	switch {
@@ -106,32 +109,45 @@ func NewWriter(dir string, about About) (*Writer, error) {
 
 // takeUp finds the rows that are whole in all files, and drops the rest.
 func (w *Writer) takeUp() error {
-	sizes := [2]int64{}
-	for i, f := range []*os.File{w.vectors, w.ends} {
+	var sizes [3]int64
+	for i, f := range []*os.File{w.vectors, w.rows, w.ends} {
 		info, err := f.Stat()
 		if err != nil {
 			return err
 		}
 		sizes[i] = info.Size()
 	}
-	rowBytes := int64(2 * max(w.state.Dim, 1))
-	n := min(sizes[0]/rowBytes, sizes[1]/8)
-	text, err := w.rows.Stat()
+	for n := int(min(sizes[0]/int64(2*w.state.Dim), sizes[2]/8)); ; n-- {
+		end, err := w.end(n)
+		if err != nil {
+			return err
+		}
+		if end <= sizes[1] {
+			return w.Cut(n)
+		}
+	}
+}
+
+// end returns where the first n rows end.
+func (w *Writer) end(n int) (int64, error) {
+	var end [8]byte
+	if n == 0 {
+		return 0, nil
+	}
+	_, err := w.ends.ReadAt(end[:], 8*int64(n-1))
+	return int64(binary.LittleEndian.Uint64(end[:])), err
+}
+
+// Cut drops all rows but the first n.
+func (w *Writer) Cut(n int) error {
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	end, err := w.end(n)
 	if err != nil {
 		return err
 	}
-	for w.at = 0; n > 0; n-- {
-		var end [8]byte
-		if _, err := w.ends.ReadAt(end[:], 8*(n-1)); err != nil {
-			return err
-		}
-		if w.at = int64(binary.LittleEndian.Uint64(end[:])); w.at <= text.Size() {
-			break
-		}
-		w.at = 0
-	}
-	w.state.Rows = int(n)
-	for f, size := range map[*os.File]int64{w.vectors: n * rowBytes, w.ends: n * 8, w.rows: w.at} {
+	for f, size := range map[*os.File]int64{w.vectors: int64(n) * int64(2*w.state.Dim), w.ends: 8 * int64(n), w.rows: end} {
 		if err := f.Truncate(size); err != nil {
 			return err
 		}
@@ -139,6 +155,7 @@ func (w *Writer) takeUp() error {
 			return err
 		}
 	}
+	w.state.Rows, w.at = n, end
 	return nil
 }
 
