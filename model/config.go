@@ -181,6 +181,9 @@ func (c *Config) Check() error {
 	if Unlabelled(c.Head) && !Pretrains(c.Family) {
 		return hint.Errorf("choose one of "+strings.Join(slices.DeleteFunc(Families(), func(f string) bool { return !Pretrains(f) }), ", "), "the family %s cannot be trained on texts without labels", c.Family)
 	}
+	if c.Head == CausalHead && c.Family != EncoderFamily && c.Family != DecoderFamily {
+		return hint.Errorf("choose the family "+DecoderFamily, "the family %s reads a text in both directions: it cannot learn to write", c.Family)
+	}
 	if c.OfTokens() && c.Pair {
 		return hint.Errorf("leave out the second text", "labels of tokens for pairs of texts")
 	}
