@@ -90,5 +90,8 @@ func (t *tokens) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Ends returns the tokens that end a text; there may be none.
+func (m *Model) Ends() []int32 { return m.enders }
+
 // ends tells whether a token ends a text.
 func (m *Model) ends(id int32) bool { return slices.Contains(m.enders, id) }
