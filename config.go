@@ -2,6 +2,7 @@ package xiaoyu
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 	"github.com/xiaoyu-slm/xiaoyu/train"
+	"github.com/xiaoyu-slm/xiaoyu/train/pretrain"
 	"github.com/xiaoyu-slm/xiaoyu/tune"
 )
 
@@ -20,20 +22,22 @@ const ConfigFile = "xiaoyu.yaml"
 // Config is a project: what xiaoyu.yaml holds. Every key is documented by its tag; `xiaoyu config --explain` prints
 // them all.
 type Config struct {
-	Name      string       `yaml:"name" json:"name" doc:"name of the project and of its model" default:"model"`
-	Out       string       `yaml:"out" json:"out" doc:"folder of the model package; models/NAME if empty" default:""`
-	Runs      string       `yaml:"runs" json:"runs" doc:"folder in which the records of trainings are kept" default:"runs"`
-	Task      string       `yaml:"task" json:"task" doc:"what is learnt: class (one label a text), multilabel (any number), regression (a number), tokens (labelled stretches of the text), or auto: tokens for files in CoNLL columns, else class" default:"auto" enum:"auto|class|multilabel|regression|tokens"`
-	Data      data.Config  `yaml:"data" json:"data" doc:"the examples: where they are, and how they are cleaned and split"`
-	Tokenizer text.Config  `yaml:"tokenizer" json:"tokenizer" doc:"how texts become tokens"`
-	Model     model.Config `yaml:"model" json:"model" doc:"the network; each family reads the keys that name it"`
-	Train     train.Config `yaml:"train" json:"train" doc:"how the network is trained"`
-	Distill   Distill      `yaml:"distill" json:"distill,omitzero" doc:"a teacher from which the model learns beside labels, or in their place"`
-	Ensemble  Ensemble     `yaml:"ensemble" json:"ensemble,omitzero" doc:"several models instead of one, whose answers are joined"`
-	Eval      Eval         `yaml:"eval" json:"eval" doc:"how the model is judged"`
-	Tune      tune.Config  `yaml:"tune" json:"tune,omitzero" doc:"how settings are searched (xiaoyu tune)"`
+	Name      string          `yaml:"name" json:"name" doc:"name of the project and of its model" default:"model"`
+	Out       string          `yaml:"out" json:"out" doc:"folder of the model package; models/NAME if empty" default:""`
+	Runs      string          `yaml:"runs" json:"runs" doc:"folder in which the records of trainings are kept" default:"runs"`
+	Task      string          `yaml:"task" json:"task" doc:"what is learnt: class (one label a text), multilabel (any number), regression (a number), tokens (labelled stretches of the text), or auto: tokens for files in CoNLL columns, else class" default:"auto" enum:"auto|class|multilabel|regression|tokens"`
+	Data      data.Config     `yaml:"data" json:"data" doc:"the examples: where they are, and how they are cleaned and split"`
+	Tokenizer text.Config     `yaml:"tokenizer" json:"tokenizer" doc:"how texts become tokens"`
+	Model     model.Config    `yaml:"model" json:"model" doc:"the network; each family reads the keys that name it"`
+	Train     train.Config    `yaml:"train" json:"train" doc:"how the network is trained"`
+	Pretrain  pretrain.Config `yaml:"pretrain" json:"pretrain,omitzero" doc:"texts without labels that the network learns from before it is trained on the examples (transformer, encoder, dwcnn, rnn, lstm, gru)"`
+	Distill   Distill         `yaml:"distill" json:"distill,omitzero" doc:"a teacher from which the model learns beside labels, or in their place"`
+	Ensemble  Ensemble        `yaml:"ensemble" json:"ensemble,omitzero" doc:"several models instead of one, whose answers are joined"`
+	Eval      Eval            `yaml:"eval" json:"eval" doc:"how the model is judged"`
+	Tune      tune.Config     `yaml:"tune" json:"tune,omitzero" doc:"how settings are searched (xiaoyu tune)"`
 
-	chosen []string // keys, see Chosen
+	chosen     []string // keys, see Chosen
+	pretrained bool     // Model.Base is what Pretrain has brought
 }
 
 // Chosen notes that a key was set by somebody: nothing that suits a task replaces it.
@@ -124,6 +128,14 @@ func ParseConfig(content []byte, file string) (*Config, error) {
 		return nil, err
 	}
 	return c, conf.Decode(content, file, c)
+}
+
+// pretrainedDir is where the model goes that has learnt from texts alone.
+func (c *Config) pretrainedDir() string {
+	if c.Pretrain.Out != "" {
+		return c.Pretrain.Out
+	}
+	return filepath.Join("models", c.Name+"-pretrained")
 }
 
 // packageDir is where the model goes.

@@ -55,6 +55,9 @@ func LearningCurve(ctx context.Context, c *Config, o CurveOptions) (*eval.Learni
 	if err := whole.read(ctx); err != nil {
 		return nil, err
 	}
+	if err := whole.learnTexts(ctx); err != nil {
+		return nil, err
+	}
 	k := &curve{whole: whole, options: o}
 	if err := k.open(); err != nil {
 		return nil, err

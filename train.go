@@ -163,6 +163,9 @@ func (t *training) read(ctx context.Context) error {
 
 // tokenizer trains the tokenizer on the training part, or takes that of model.base.
 func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
+	if err := t.learnTexts(ctx); err != nil {
+		return nil, err
+	}
 	if t.config.Model.Base != "" {
 		return t.baseTokenizer(ctx)
 	}

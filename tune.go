@@ -394,6 +394,9 @@ func suitFamilies(space tune.Space, family string) (tune.Space, error) {
 
 // read loads the data of the base configuration, which all trials share unless they change it.
 func (s *search) read(ctx context.Context, o Observer) (*data.Set, error) {
+	if len(s.base.Pretrain.Texts) > 0 {
+		return nil, hint.Errorf("run `xiaoyu pretrain` first, set model.base to what it writes, and leave out pretrain.texts", "searching: pretrain.texts would be learnt from again for each trial")
+	}
 	t := &training{Observer: o, config: *s.base}
 	return s.data.get(s.base.Data, func() (*data.Set, error) {
 		err := t.read(ctx)

@@ -7,8 +7,8 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
-// Inherit copies from another model the weights below the head: those of the same names. Both must be of one family and
-// size and read the same tokens. It is how a model for a task starts from one that has learnt from texts alone.
+// Inherit copies from another model the weights below the head, those of the same names, and those of the head where
+// both learn from texts alone. The models must be of one family and size and read the same tokens.
 func (m *Model) Inherit(from *Model) error {
 	if m.Config.Family != from.Config.Family {
 		return hint.Errorf("set model.family to "+from.Config.Family, "starting from a model of family %s: this one is of family %s", from.Config.Family, m.Config.Family)
@@ -17,17 +17,18 @@ func (m *Model) Inherit(from *Model) error {
 		return hint.Errorf("take its tokenizer", "starting from a model of %d tokens: this one has %d", b, a)
 	}
 	for _, p := range m.Params.All() {
-		if ofHead(p.Name) {
+		if ofHead(p.Name) && (m.Config.Head != from.Config.Head || !Unlabelled(m.Config.Head)) {
 			continue
 		}
 		q := from.Params.Get(p.Name)
 		if q == nil && strings.HasPrefix(p.Name, "pooler.") {
 			continue // sentence encoders come without
 		}
-		if q == nil || !slices.Equal(p.Shape, q.Shape) {
+		shorter := q != nil && p.Name == positionsName && p.Shape[0] < q.Shape[0] && p.Width() == q.Width()
+		if q == nil || !slices.Equal(p.Shape, q.Shape) && !shorter {
 			return hint.Errorf("leave the keys of model as they were for it", "starting from another model: its weight %s does not fit, %v is needed", p.Name, p.Shape)
 		}
-		copy(p.Data, q.Data)
+		copy(p.Data, q.Data) // where texts are cut shorter than the base reads them, its first positions
 	}
 	return nil
 }

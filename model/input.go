@@ -112,6 +112,27 @@ func (m *Model) wrap(e *text.Encoding, s, pair string) {
 	}
 }
 
+// Around returns the special tokens before and after the texts that the network reads, none for most families.
+func (m *Model) Around() (begin, end []int32) {
+	if !m.wrapped() {
+		return nil, nil
+	}
+	var e text.Encoding
+	m.Tokenizer.EncodeText(&e, "a", text.EncodeOptions{Special: true})
+	inside := false
+	for i, id := range e.IDs {
+		switch {
+		case !e.Special[i]:
+			inside = true
+		case inside:
+			end = append(end, id)
+		default:
+			begin = append(begin, id)
+		}
+	}
+	return begin, end
+}
+
 // EncodeAligned is Encode with e.Text.Spans counted in the original text s, before cleaning.
 func (m *Model) EncodeAligned(in *Input, e *Sample, s, pair string) {
 	e.Source = s

@@ -18,6 +18,8 @@ type transformer struct {
 	params     *nn.Params
 }
 
+const positionsName = "positions.weight"
+
 // normEpsilon is added to variances.
 const normEpsilon = 1e-5
 
@@ -33,7 +35,7 @@ func (m *transformer) declare(ps *nn.Params) shape {
 	if width := m.inputs.declare(ps); width != c.Hidden {
 		m.project = ps.Add("project.weight", nn.Xavier, c.Hidden, width)
 	}
-	m.positions = ps.AddTable("positions.weight", nn.Normal(0.05), c.MaxTokens, c.Hidden)
+	m.positions = ps.AddTable(positionsName, nn.Normal(0.05), c.MaxTokens, c.Hidden)
 	for _, p := range ps.All() {
 		p.Layer = 1
 	}

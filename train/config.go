@@ -3,7 +3,9 @@ package train
 import (
 	"math"
 
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
 // Config says how a network is trained: the `train` part of xiaoyu.yaml.
@@ -55,6 +57,14 @@ func (c *Config) Stretch(examples int) {
 		c.Patience = (c.Patience*least + c.Epochs - 1) / c.Epochs
 		c.Epochs = least
 	}
+}
+
+// Factors returns the precision of the factors of matrix products.
+func (c *Config) Factors() nn.Precision {
+	if c.Precision == "bf16" || c.Precision == "auto" && kernel.Tiles() {
+		return nn.BF16
+	}
+	return nn.F32
 }
 
 // Rate returns the learning rate of a step, counted from 0, of a training of so many steps.

@@ -127,9 +127,7 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 	tr := &Trainer{layers: layers, model: m, config: c, train: train, valid: valid, pool: parallel.New(c.Threads)}
 	tr.tape = nn.NewTape(tr.pool)
 	tr.tape.Recompute = c.Recompute
-	if c.Precision == "bf16" || c.Precision == "auto" && kernel.Tiles() {
-		tr.tape.Precision = nn.BF16
-	}
+	tr.tape.Precision = c.Factors()
 	tr.loss = c.lossOf(train, len(m.Labels))
 	m.SetScale(train.Targets.Scores)
 	if c.Optimizer == "dual" {

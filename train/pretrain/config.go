@@ -25,12 +25,12 @@ type Config struct {
 	Dropout       float64 `yaml:"dropout" json:"dropout" doc:"share of hidden numbers dropped; that of the fine-tuning is model.dropout" default:"0.1" min:"0" max:"0.95"`
 	HeldOutTokens int     `yaml:"held_out_tokens" json:"held_out_tokens" doc:"of the held-out texts, so many tokens are read for each measurement of the perplexity" default:"200000" min:"1" max:"1000000000"`
 	Seed          uint64  `yaml:"seed" json:"seed" doc:"seed of fresh weights, order of texts, hidden tokens and dropout" default:"1"`
-	Precision     string  `yaml:"precision" json:"precision,omitempty" doc:"of the factors of matrix products, see train.precision" default:"f32" enum:"f32|bf16"`
+	Precision     string  `yaml:"precision" json:"precision,omitempty" doc:"of the factors of matrix products, see train.precision" default:"auto" enum:"auto|f32|bf16"`
 	Threads       int     `yaml:"threads" json:"threads,omitempty" doc:"processors used; 0 for all" default:"0" min:"0" max:"1024"`
 	Checkpoint    int     `yaml:"checkpoint" json:"checkpoint,omitempty" doc:"seconds between checkpoints" default:"60" min:"1" max:"86400"`
 }
 
 // training is what of it package train knows.
 func (c *Config) training() train.Config {
-	return train.Config{Optimizer: "adamw", LearningRate: c.LearningRate, Schedule: c.Schedule, Warmup: c.Warmup, WeightDecay: c.WeightDecay, Clip: c.Clip}
+	return train.Config{Optimizer: "adamw", LearningRate: c.LearningRate, Schedule: c.Schedule, Warmup: c.Warmup, WeightDecay: c.WeightDecay, Clip: c.Clip, Precision: c.Precision}
 }

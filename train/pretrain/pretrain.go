@@ -104,9 +104,8 @@ func New(o Objective, store *corpus.Store, c Config) (*Trainer, error) {
 	tr := &Trainer{objective: o, config: c, store: store, pool: parallel.New(c.Threads), state: state{Valid: -1}}
 	tr.cursor = store.Train.Shuffled(c.Seed, c.Buffer)
 	tr.tape = nn.NewTape(tr.pool)
-	if c.Precision == "bf16" {
-		tr.tape.Precision = nn.BF16
-	}
+	settings := c.training()
+	tr.tape.Precision = settings.Factors()
 	sum := sha256.New()
 	for _, ps := range o.Params() {
 		ps.AllocateGradients()
@@ -114,7 +113,7 @@ func New(o Objective, store *corpus.Store, c Config) (*Trainer, error) {
 		_ = binary.Write(sum, binary.LittleEndian, ps.Values())
 	}
 	tr.start = hex.EncodeToString(sum.Sum(nil))
-	tr.updater = train.NewUpdater(c.training(), tr.pool, o.Params()...)
+	tr.updater = train.NewUpdater(settings, tr.pool, o.Params()...)
 	return tr, nil
 }
 
