@@ -34,8 +34,14 @@ func (c *Config) resolveTask(ctx context.Context) error {
 	if c.Task == data.Tags {
 		return c.suitTokens()
 	}
+	if c.Train.Freeze == "all" {
+		return c.suit(headAlone)
+	}
 	return nil
 }
+
+// headAlone holds what differs from a family's preset where the head alone learns, which costs next to nothing.
+var headAlone = map[string]string{"train.epochs": "40", "train.batch_size": "32", "train.learning_rate": "0.003", "train.patience": "8", "train.group_by_length": "false"}
 
 // taggers hold what differs from the families' presets where the task is to label tokens.
 var taggers = map[string]map[string]string{
@@ -55,12 +61,17 @@ func (c *Config) suitTokens() error {
 	if !slices.Contains(model.TokenFamilies(), c.Model.Family) {
 		return hint.Errorf("choose one of them with --model: "+strings.Join(model.TokenFamilies(), ", "), "task tokens: the family %s has no states of tokens to label", c.Model.Family)
 	}
+	return c.suit(taggers[c.Model.Family])
+}
+
+// suit sets keys to values where the configuration has those of its family's preset, and nobody chose them.
+func (c *Config) suit(values map[string]string) error {
 	usual, err := Preset(c.Model.Family)
 	if err != nil {
 		return err
 	}
 	chosen := c.chosen
-	for key, value := range taggers[c.Model.Family] {
+	for key, value := range values {
 		now, _ := conf.Get(c, key)
 		if preset, _ := conf.Get(usual, key); now != preset || slices.Contains(chosen, key) {
 			continue

@@ -22,6 +22,7 @@ type Input struct {
 	Wide       tensor.Packed // n-grams, a sequence an example; empty but for Config.Wide
 	Given      []float32     // scores in place of those of Wide, [examples, outputs], or none
 	Types      []int32       // of Tokens: which text of a pair each belongs to, where both are one sequence; empty elsewhere
+	States     []float32     // what the network makes of the examples, [examples, width], where it is known beforehand; see Model.Know
 	Wanted     []int32       // head masked: the tokens whose scores are wanted, by their place in Tokens, rising
 }
 
@@ -32,7 +33,7 @@ func (in *Input) Reset() {
 	in.Characters.Reset()
 	in.Direct.Reset()
 	in.Wide.Reset()
-	in.Given, in.Wanted, in.Types = in.Given[:0], in.Wanted[:0], in.Types[:0]
+	in.Given, in.Wanted, in.Types, in.States = in.Given[:0], in.Wanted[:0], in.Types[:0], in.States[:0]
 }
 
 // appendSequence copies sequence i of another batch.
@@ -59,6 +60,9 @@ func (m *Model) AppendExample(in, from *Input, i int) {
 	n := m.sequences()
 	for s := range n {
 		in.appendSequence(from, n*i+s)
+	}
+	if len(from.States) > 0 {
+		in.States = append(in.States, from.States[i*m.width:(i+1)*m.width]...)
 	}
 	if m.wide != nil {
 		in.Wide.Append(from.Wide.Sequence(i))

@@ -11,6 +11,7 @@
 package model
 
 import (
+	"context"
 	"fmt"
 	"iter"
 
@@ -164,7 +165,7 @@ func (m *Model) declare() {
 // Forward computes the logits of a batch: [examples, outputs], [tokens, tags] for head tokens, [tokens, 1] for head
 // replaced, [masks, vocabulary] for head masked, and [texts, vocabulary] for head causal.
 func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
-	h := m.Network.Forward(t, in)
+	h := m.hidden(t, in)
 	if m.Config.ofVocabulary() {
 		h.Dense = t.Gather(h.Dense, in.Wanted)
 	}
@@ -179,6 +180,47 @@ func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
 		logits = t.Add(logits, m.wide.logits(t, in))
 	}
 	return logits
+}
+
+// hidden is what the network makes of a batch, or what is known of it.
+func (m *Model) hidden(t *nn.Tape, in *Input) Hidden {
+	if len(in.States) > 0 {
+		return Hidden{Dense: t.Input(in.States, len(in.States)/m.width, m.width)}
+	}
+	return m.Network.Forward(t, in)
+}
+
+// HeadAlone tells that of all weights the head's alone are trained, over states of whole texts that therefore never
+// change.
+func (m *Model) HeadAlone() bool {
+	for _, p := range m.Params.All()[:m.body] {
+		if !p.Frozen {
+			return false
+		}
+	}
+	return m.body > 0 && m.width > 0 && m.sequences() == 1 && !m.Config.OfTokens()
+}
+
+// Know puts what the network makes of the examples of in into its States, so that no later pass has to. progress hears
+// how many are done. The network's weights must not change any more.
+func (m *Model) Know(ctx context.Context, in *Input, t *nn.Tape, progress func(done int)) error {
+	examples := in.Tokens.Len()
+	states := make([]float32, 0, examples*m.width)
+	var batch Input
+	for at := 0; at < examples; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		batch.Reset()
+		for first := at; at < examples && at-first < batchTexts && batch.Tokens.Tokens() < batchTokens; at++ {
+			m.AppendExample(&batch, in, at)
+		}
+		t.Begin(nn.Inference, 0, 0)
+		states = append(states, m.Network.Forward(t, &batch).Dense.Data...)
+		progress(at)
+	}
+	in.States = states
+	return nil
 }
 
 // SetPrecision chooses how exactly predictions multiply: nn.F32, which is how a model opens, nn.BF16 or nn.INT8, which

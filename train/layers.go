@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strconv"
@@ -84,4 +85,19 @@ func (l *layered) begin(step, steps int) {
 		share := float64(l.top-p.Layer+1) / float64(l.top)
 		p.Frozen = float64(step) < l.unfreeze*share*float64(steps)
 	}
+}
+
+// know computes once what the network makes of the texts, where nothing below the head learns.
+func (tr *Trainer) know(ctx context.Context) error {
+	if !tr.model.HeadAlone() || tr.layers.unfreeze > 0 {
+		return nil
+	}
+	for _, s := range []*Set{tr.train, tr.valid} {
+		if s.Len() > 0 && len(s.Input.States) == 0 {
+			if err := tr.model.Know(ctx, &s.Input, tr.tape, func(int) {}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
 // deep builds a transformer of three layers (nn.Param.Layer 2 to 4) and a training of one epoch.
@@ -218,5 +219,40 @@ func TestGradientCheckpointingChangesNoWeight(t *testing.T) {
 		if !slices.Equal(train(true, then), want) {
 			t.Errorf("gradient checkpointing, then %v: other weights", then)
 		}
+	}
+}
+
+// TestAHeadAloneLearnsFromStatesThatAreKnown compares what is kept with what the network makes, and the model that it
+// leads to with its predictions through the whole network.
+func TestAHeadAloneLearnsFromStatesThatAreKnown(t *testing.T) {
+	tr, m, err := deep(t, func(c *Config) { c.Freeze, c.Epochs, c.LearningRate = "all", 30, 0.05 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := slices.Clone(m.Params.Values())
+	best := finish(t, tr)
+	if far := moved(m, start); far[0] == 0 || len(far) != 5 || far[1]+far[2]+far[3]+far[4] != 0 {
+		t.Errorf("weights moved by layer: %v", far)
+	}
+	for _, set := range []*Set{tr.train, tr.valid} {
+		if len(set.Input.States) == 0 {
+			t.Fatal("no states are kept")
+		}
+		known := set.Input.States
+		set.Input.States = nil
+		tape := nn.NewTape(nil)
+		tape.Begin(nn.Inference, 0, 0)
+		for i, v := range m.Network.Forward(tape, &set.Input).Dense.Data {
+			if math.Abs(float64(known[i]-v)) > 1e-5 {
+				t.Fatalf("state %d is kept as %v, the network makes %v", i, known[i], v)
+			}
+		}
+	}
+	through, _, err := Evaluate(context.Background(), m, tr.valid, nn.NewTape(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if through.Main != best {
+		t.Errorf("accuracy %v through the network, %v while training", through.Main, best)
 	}
 }

@@ -172,6 +172,10 @@ func (tr *Trainer) Run(ctx context.Context) iter.Seq2[Event, error] {
 			yield(Event{}, err)
 			return
 		}
+		if err := tr.know(ctx); err != nil {
+			yield(Event{}, err)
+			return
+		}
 		for !tr.state.Done {
 			if err := ctx.Err(); err != nil {
 				yield(Event{}, err)
