@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/xiaoyu-slm/xiaoyu/internal/partition"
 	"github.com/xiaoyu-slm/xiaoyu/text/near"
 )
 
@@ -107,47 +108,21 @@ func (l *loader) doubles(ctx context.Context, texts []string, threshold float64)
 
 // joinColumn joins groups of near doubles with the rows of one value of data.group.
 func (l *loader) joinColumn(doubles [][]int32) [][]int32 {
-	parent := make([]int32, len(l.waiting))
-	for i := range parent {
-		parent[i] = int32(i)
-	}
-	root := func(i int32) int32 {
-		for parent[i] != i {
-			parent[i] = parent[parent[i]]
-			i = parent[i]
-		}
-		return i
-	}
-	join := func(a, b int32) {
-		a, b = root(a), root(b)
-		parent[max(a, b)] = min(a, b)
-	}
+	joined := partition.New(len(l.waiting))
 	first := map[string]int32{}
 	for i, w := range l.waiting {
 		if f, ok := first[w.key]; ok {
-			join(f, int32(i))
+			joined.Join(f, int32(i))
 		} else {
 			first[w.key] = int32(i)
 		}
 	}
 	for _, g := range doubles {
 		for _, i := range g[1:] {
-			join(g[0], i)
+			joined.Join(g[0], i)
 		}
 	}
-	members := map[int32][]int32{}
-	for i := range parent {
-		r := root(int32(i))
-		members[r] = append(members[r], int32(i))
-	}
-	var groups [][]int32
-	for _, g := range members {
-		if len(g) > 1 {
-			groups = append(groups, g)
-		}
-	}
-	slices.SortFunc(groups, func(a, b []int32) int { return int(a[0] - b[0]) })
-	return groups
+	return joined.Groups()
 }
 
 // maxLeakCheck bounds the text, in bytes, in which a training looks for test rows that it trains on; `xiaoyu data leak`

@@ -3,7 +3,8 @@ package vector
 import (
 	"context"
 	"runtime"
-	"slices"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/partition"
 )
 
 // exactGroups is the number of rows up to which all are compared with all.
@@ -16,7 +17,7 @@ func (s *Set) Groups(ctx context.Context, threshold float64, progress func(done,
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	joined := newPartition(s.Len())
+	joined := partition.New(s.Len())
 	var err error
 	if s.Len() <= exactGroups {
 		err = s.joinAll(ctx, float32(threshold), joined, progress)
@@ -26,11 +27,11 @@ func (s *Set) Groups(ctx context.Context, threshold float64, progress func(done,
 	if err != nil {
 		return nil, err
 	}
-	return joined.groups(), nil
+	return joined.Groups(), nil
 }
 
 // joinAll compares every row with all that come after it.
-func (s *Set) joinAll(ctx context.Context, threshold float32, joined *partition, progress func(done, total int64)) error {
+func (s *Set) joinAll(ctx context.Context, threshold float32, joined *partition.Partition, progress func(done, total int64)) error {
 	total := int64(s.Len()) * int64(s.Len()+1) / 2
 	done := int64(0)
 	pairs := make([][][2]int32, runtime.GOMAXPROCS(0))
@@ -53,7 +54,7 @@ func (s *Set) joinAll(ctx context.Context, threshold float32, joined *partition,
 		}
 		for part := range pairs {
 			for _, p := range pairs[part] {
-				joined.join(p[0], p[1])
+				joined.Join(p[0], p[1])
 			}
 			pairs[part] = pairs[part][:0]
 		}
@@ -64,7 +65,7 @@ func (s *Set) joinAll(ctx context.Context, threshold float32, joined *partition,
 }
 
 // joinNeighbours compares every row with those that a graph finds near it.
-func (s *Set) joinNeighbours(ctx context.Context, threshold float32, joined *partition, progress func(done, total int64)) error {
+func (s *Set) joinNeighbours(ctx context.Context, threshold float32, joined *partition.Partition, progress func(done, total int64)) error {
 	const neighbours = 32
 	n := int64(s.Len())
 	g, err := BuildGraph(ctx, s, func(done, _ int64) { progress(done, 2*n) })
@@ -89,52 +90,11 @@ func (s *Set) joinNeighbours(ctx context.Context, threshold float32, joined *par
 		for i, hits := range found {
 			for _, h := range hits {
 				if h.Cosine >= threshold {
-					joined.join(int32(first+i), int32(h.Row))
+					joined.Join(int32(first+i), int32(h.Row))
 				}
 			}
 		}
 		progress(n+int64(last), 2*n)
 	}
 	return nil
-}
-
-// partition is rows in groups, each known by its first row.
-type partition struct{ parent []int32 }
-
-func newPartition(n int) *partition {
-	p := &partition{make([]int32, n)}
-	for i := range p.parent {
-		p.parent[i] = int32(i)
-	}
-	return p
-}
-
-func (p *partition) first(i int32) int32 {
-	for p.parent[i] != i {
-		p.parent[i] = p.parent[p.parent[i]]
-		i = p.parent[i]
-	}
-	return i
-}
-
-func (p *partition) join(a, b int32) {
-	a, b = p.first(a), p.first(b)
-	p.parent[max(a, b)] = min(a, b)
-}
-
-// groups returns those of two rows or more.
-func (p *partition) groups() [][]int32 {
-	members := map[int32][]int32{}
-	for i := range p.parent {
-		first := p.first(int32(i))
-		members[first] = append(members[first], int32(i))
-	}
-	groups := [][]int32{}
-	for _, g := range members {
-		if len(g) > 1 {
-			groups = append(groups, g)
-		}
-	}
-	slices.SortFunc(groups, func(a, b []int32) int { return int(a[0] - b[0]) })
-	return groups
 }

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/partition"
 )
 
 // planted returns n vectors around centres, and the centre of each.
@@ -165,11 +167,11 @@ func TestAGraphFindsNearlyAllNeighboursAndIsTheSameEachTime(t *testing.T) {
 func TestGroupsByNeighboursAreThoseByComparison(t *testing.T) {
 	vectors, _ := planted(2000, 32, 900, 0.15, 9)
 	s := setOf(t, vectors)
-	all, near := newPartition(s.Len()), newPartition(s.Len())
+	all, near := partition.New(s.Len()), partition.New(s.Len())
 	if err := errors.Join(s.joinAll(t.Context(), 0.97, all, func(_, _ int64) {}), s.joinNeighbours(t.Context(), 0.97, near, func(_, _ int64) {})); err != nil {
 		t.Fatal(err)
 	}
-	want, got := all.groups(), near.groups()
+	want, got := all.Groups(), near.Groups()
 	same := 0
 	for _, g := range got {
 		if slices.ContainsFunc(want, func(w []int32) bool { return slices.Equal(w, g) }) {

@@ -64,6 +64,7 @@ func measure(index string, rows, questions int, noise float64) error {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(os.Stderr, "%d rows, exact: %.1f ms\n", set.Len(), scan)
 	start := time.Now()
 	graph, err := vector.BuildGraph(ctx, set, nil)
 	if err != nil {
