@@ -1,6 +1,10 @@
 package encoder
 
-import "github.com/xiaoyu-slm/xiaoyu/nn"
+import (
+	"fmt"
+
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+)
 
 // bert is BERT (Devlin et al. 2019).
 var bert = &architecture{
@@ -79,8 +83,8 @@ func readBERT(d *document, c *Config) {
 // setHeads splits the width evenly.
 func (c *Config) setHeads(d *document, n int) {
 	c.Heads, c.KeyHeads, c.HeadDim = n, n, c.Hidden/n
-	if c.Hidden%n != 0 && d.err == nil {
-		d.fail(errHeads(c.Hidden, n))
+	if c.Hidden%n != 0 {
+		d.fail(fmt.Errorf("hidden states of %d numbers cannot be split into %d heads", c.Hidden, n))
 	}
 }
 

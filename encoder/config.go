@@ -116,10 +116,11 @@ type Config struct {
 
 	Deviation float64 // of fresh weights
 
-	form           form // of the head
+	form           form // of the head, and what config.json says of it:
 	headActivation nn.Activation
-	headBias       bool
 	headPool       pool
+	headBias       bool // of the layer before the scores
+	decoderBias    bool // of the scores of the vocabulary
 	source         *document
 }
 
@@ -206,26 +207,21 @@ func (c *Config) distinct() (n int, of []int) {
 
 // check reports the first value that no network can be built from: a file may hold anything.
 func (c *Config) check() error {
-	bad := func(format string, args ...any) error { return fmt.Errorf(format, args...) }
 	switch {
 	case c.HeadDim < 1 || c.Heads < 1 || c.KeyHeads < 1 || c.Heads%c.KeyHeads != 0:
-		return bad("%d heads of queries, %d of keys, %d wide", c.Heads, c.KeyHeads, c.HeadDim)
+		return fmt.Errorf("%d heads of queries, %d of keys, %d wide", c.Heads, c.KeyHeads, c.HeadDim)
 	case c.RotaryLayout != NoRotary && c.HeadDim%2 != 0:
-		return bad("heads of %d numbers cannot rotate in pairs", c.HeadDim)
+		return fmt.Errorf("heads of %d numbers cannot rotate in pairs", c.HeadDim)
 	case c.MaxTokens < 1:
-		return bad("positions for %d tokens", c.MaxTokens)
+		return fmt.Errorf("positions for %d tokens", c.MaxTokens)
 	case c.Layers > maxLayers:
-		return bad("%d layers", c.Layers)
+		return fmt.Errorf("%d layers", c.Layers)
 	case c.Groups > c.Layers/max(c.Inner, 1):
-		return bad("%d groups of %d layers", c.Groups, c.Layers/max(c.Inner, 1))
+		return fmt.Errorf("%d groups of %d layers", c.Groups, c.Layers/max(c.Inner, 1))
 	case c.Local != nil && len(c.Local) != c.Layers:
-		return bad("layer_types of %d layers for %d layers", len(c.Local), c.Layers)
+		return fmt.Errorf("layer_types of %d layers for %d layers", len(c.Local), c.Layers)
 	case !(c.Epsilon > 0):
-		return bad("an epsilon of %v", c.Epsilon)
+		return fmt.Errorf("an epsilon of %v", c.Epsilon)
 	}
 	return nil
-}
-
-func errHeads(hidden, heads int) error {
-	return fmt.Errorf("hidden states of %d numbers cannot be split into %d heads", hidden, heads)
 }

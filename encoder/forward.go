@@ -102,7 +102,7 @@ func (n *Network) embed(t *nn.Tape, in Input) (*nn.Var, tensor.Mark) {
 	}
 	if e.types != nil {
 		types := in.Types
-		if types == nil {
+		if types == nil || c.Types == 1 {
 			types = t.Zeros(len(in.Tokens.IDs))
 		}
 		x = t.Add(x, t.Embedding(e.types, types))

@@ -3,6 +3,7 @@ package encoder
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
@@ -169,7 +170,7 @@ func (d declaring) fresh() nn.Init {
 // number gives the weights whose names begin so their nn.Param.Layer.
 func (d declaring) number(layer int, prefix string) {
 	for _, p := range d.params.All() {
-		if len(p.Name) >= len(prefix) && p.Name[:len(prefix)] == prefix {
+		if strings.HasPrefix(p.Name, prefix) {
 			p.Layer = layer
 		}
 	}

@@ -50,19 +50,18 @@ func (f fileWeights) Float32(name string) ([]float32, error) {
 // Fit takes from the names of a checkpoint's tensors what config.json does not tell: whether a Bare network has a
 // pooler. Call it before New.
 func (c *Config) Fit(w Weights) {
-	for _, m := range architectures[c.Architecture].body {
+	a, names := architectures[c.Architecture], w.Names()
+	for _, m := range a.body {
 		if m.param == "pooler" && c.Head == Bare {
-			c.Pooler = c.Pooler || slices.ContainsFunc(w.Names(), func(name string) bool {
-				return strings.HasSuffix(name, m.name+".weight") && !strings.Contains(name, "layer")
-			})
+			c.Pooler = slices.Contains(names, m.name+".weight") || slices.Contains(names, a.prefix+m.name+".weight")
 		}
 	}
 }
 
 // Load gives the network the weights of a checkpoint of the same architecture and head. Each tensor must have its
-// place, and each parameter its tensor; the error names what is missing, surplus or of another shape, and nothing has
-// changed then. A parameter without memory of its own (Params.Allocate) may become a view of w's, which then has to
-// stay open.
+// place, and each parameter its tensor; the error names what is missing, surplus or of another shape, and what cannot be
+// read or is not finite: the network is of no use then. A parameter without memory of its own (Params.Allocate) may
+// become a view of w's, which then has to stay open.
 func (n *Network) Load(w Weights) error {
 	_, err := n.load(w, false)
 	return err
@@ -83,19 +82,6 @@ func (n *Network) load(w Weights, bodyOnly bool) (Report, error) {
 	if err := m.err(); err != nil {
 		return m.report, err
 	}
-	fill := func() error {
-		for _, f := range m.found {
-			if err := f.fill(w); err != nil {
-				return err
-			}
-			if f.kind == turns {
-				if err := n.turnBy(w, f.found); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	}
 	if n.params.Values() == nil { // weights of an earlier file may be read-only
 		for _, f := range m.found {
 			if f.param != nil {
@@ -103,8 +89,14 @@ func (n *Network) load(w Weights, bodyOnly bool) (Report, error) {
 			}
 		}
 	}
-	if err := fill(); err != nil {
-		return m.report, hint.Wrap(err, "take the file from where it came again", "loading weights")
+	for _, f := range m.found {
+		err := f.fill(w)
+		if err == nil && f.kind == turns {
+			err = n.turnBy(w, f.found)
+		}
+		if err != nil {
+			return m.report, hint.Wrap(err, "take the file from where it came again", "loading weights")
+		}
 	}
 	n.prefix = m.prefix
 	if bodyOnly {
@@ -173,7 +165,10 @@ func (n *Network) match(w Weights, bodyOnly bool) *match {
 		}
 	}
 	for _, name := range w.Names() {
-		if names[modern(name)] == name {
+		switch left := names[modern(name)] == name; {
+		case left && bodyOnly && !strings.HasPrefix(name, m.prefix):
+			m.report.Unused = append(m.report.Unused, name)
+		case left:
 			m.faults = append(m.faults, fmt.Sprintf("tensor %q has no place in the network", name))
 		}
 	}

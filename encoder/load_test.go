@@ -198,6 +198,14 @@ func TestInputThatHasNoPlaceIsRefused(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+	for _, name := range []string{"roberta_mlm", "distilbert_mlm"} { // which know one type, and none
+		c := openCheckpoint(t, name)
+		c.input.Types = slices.Repeat([]int32{1}, c.input.Tokens.Tokens())
+		n := c.network(t)
+		tape := nn.NewTape(nil)
+		tape.Begin(nn.Inference, 0, 0)
+		c.compare(t, n, tape, n.Forward(tape, c.input))
+	}
 	if err := n.Config.CheckVocabulary(121); err == nil || hint.Way(err) == "" {
 		t.Errorf("a tokenizer with a token too many: %v", err)
 	}
@@ -262,6 +270,25 @@ func TestABodyServesUnderAnotherHead(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestHeadsThatNobodyKnowsAreLeft(t *testing.T) {
+	c := openCheckpoint(t, "bert_mlm")
+	m := inMemory(t, c.weights)
+	m["my_head.weight"] = m["cls.predictions.bias"]
+	config, err := ReadConfig(c.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ps := new(nn.Params)
+	n := New(config, ps)
+	if err := n.Load(m); err == nil || !strings.Contains(err.Error(), "my_head") {
+		t.Errorf("as the network's own: %v", err)
+	}
+	ps.Allocate(1)
+	if report, err := n.LoadBody(m); err != nil || !slices.Contains(report.Unused, "my_head.weight") {
+		t.Errorf("below another head: %v, %v", report.Unused, err)
 	}
 }
 

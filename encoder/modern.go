@@ -27,7 +27,7 @@ var modernbert = &architecture{
 		Masked: {
 			func(c *Config) form {
 				f := modernScores(false)(c)
-				f.tied, f.outBias = c.Tied, c.source.flag("decoder_bias", true)
+				f.tied, f.outBias = c.Tied, c.decoderBias
 				return f
 			},
 			append(slices.Clone(modernHead), module{name: "decoder", param: "head.out"}),
@@ -75,6 +75,7 @@ func readModernBERT(d *document, c *Config) {
 	c.HeadDropout = d.share("classifier_dropout", 0)
 	c.Deviation = d.number("initializer_range", 0.02)
 	c.headActivation, c.headBias = d.activation("classifier_activation", "gelu"), d.flag("classifier_bias", false)
+	c.decoderBias = d.flag("decoder_bias", true)
 	d.needs("classifier_pooling", `"cls"`, `"mean"`)
 	c.headPool = firstToken
 	if d.word("classifier_pooling", "cls") == "mean" {

@@ -41,7 +41,7 @@ type Network struct {
 // Input is a batch of texts.
 type Input struct {
 	Tokens *tensor.Packed
-	Types  []int32 // [tokens], which text of a pair a token belongs to; nil: all 0
+	Types  []int32 // [tokens], which text of a pair a token belongs to; nil: all 0. Networks that do not tell types pass over them
 	// Caches hold what a causal network has read of each text before; Tokens are those that follow, and are in them
 	// afterwards. For inference alone; nil where each text is whole.
 	Caches []*nn.Cache
@@ -109,7 +109,7 @@ func (n *Network) Check(in Input) error {
 		return fmt.Errorf("%d types for %d tokens", len(in.Types), in.Tokens.Tokens())
 	}
 	for i, id := range in.Types {
-		if id < 0 || int(id) >= max(c.Types, 1) {
+		if c.Types > 1 && (id < 0 || int(id) >= c.Types) {
 			return fmt.Errorf("token %d has type %d of %d", i, id, c.Types)
 		}
 	}
