@@ -71,6 +71,8 @@ var presets = map[string]map[string]string{
 	"transformer": {"train.epochs": "12", "train.learning_rate": "0.0007", "train.warmup": "0.1", "model.embed_dropout": "0.2", "model.layers": "2", "model.activation": "gelu", "model.pooling": "mean"},
 	"static":      {"train.epochs": "20", "train.learning_rate": "0.003", "model.embed_dropout": "0.3", "model.dropout": "0"},
 	"fasttext":    {"train.epochs": "15", "train.learning_rate": "0.005", "model.embed_dim": "64", "model.embed_dropout": "0.3", "model.dropout": "0", "model.ngram.chars_max": "0"},
+	"decoder": {"pretrain.objective": "causal", "pretrain.epochs": "1", "pretrain.schedule": "cosine", "pretrain.dropout": "0", "tokenizer.kind": "bpe", "tokenizer.vocab_size": "8000",
+		"tokenizer.lowercase": "false", "tokenizer.nfkc": "false", "model.max_tokens": "256", "model.hidden": "256", "model.layers": "6", "model.heads": "8", "model.key_heads": "4"},
 	"ngram": {"train.optimizer": "dual", "train.epochs": "8", "train.refit": "true",
 		"tokenizer.min_frequency": "1", "tokenizer.vocab_size": "200000", "model.max_tokens": "2000", "model.dropout": "0"},
 }

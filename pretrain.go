@@ -25,8 +25,9 @@ import (
 type Pretrained struct {
 	Package string        `json:"package"` // folder of the model
 	Digest  string        `json:"digest"`
-	Run     string        `json:"run"`    // ID of its record
-	Reused  bool          `json:"reused"` // it was there already: nothing was trained
+	Run     string        `json:"run"`              // ID of its record
+	Reused  bool          `json:"reused"`           // it was there already: nothing was trained
+	Writes  bool          `json:"writes,omitempty"` // it is a language model that writes: see package generate
 	Corpus  corpus.Report `json:"corpus"`
 	Tokens  int64         `json:"tokens"` // of the texts that were trained on
 	Steps   int           `json:"steps"`
@@ -121,6 +122,7 @@ func (p *pretraining) prepare(ctx context.Context, set *data.Set) error {
 	}
 	p.source = corpus.Source{Config: c.Pretrain.Config, Columns: c.Data.Columns, Clean: c.Data.Clean, Without: corpus.Texts{},
 		Progress: func(done, _ int64) { p.Progress(done, "") }}
+	p.source.Config.Join = p.source.Config.Join || p.writes()
 	if err := p.source.Check(); err != nil {
 		return err
 	}
@@ -210,7 +212,7 @@ func (p *pretraining) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
 		err = failed
 	}
 	if err == nil {
-		tok, err = tok.WithSpecial(text.Mask)
+		tok, err = tok.WithSpecial(p.special())
 	}
 	if err != nil {
 		return nil, err
@@ -259,9 +261,25 @@ func (p *pretraining) readCorpus(ctx context.Context) error {
 	if n := p.config.Pretrain.MaxTokens; n > 0 {
 		o.MaxTokens = min(n, o.MaxTokens)
 	}
+	if p.writes() {
+		err = p.encodeEndings(&o)
+	} else {
+		err = p.encodeWords(&o)
+	}
+	if err != nil {
+		return err
+	}
+	p.Stage("corpus", 0, "bytes")
+	p.store, err = corpus.Build(ctx, dir, &p.source, o)
+	return err
+}
+
+// encodeWords has the corpus know words, and lays the special tokens of the network around its sequences.
+func (p *pretraining) encodeWords(o *corpus.Options) error {
 	o.Begin, o.End = p.model.Around()
 	var seg text.Segmenter
 	if p.config.Pretrain.WholeWords {
+		var err error
 		if seg, err = text.NewSegmenter(); err != nil {
 			return err
 		}
@@ -271,9 +289,7 @@ func (p *pretraining) readCorpus(ctx context.Context) error {
 		e := tok.Encode(s)
 		return corpus.Words(dst, &e, s, seg)
 	}
-	p.Stage("corpus", 0, "bytes")
-	p.store, err = corpus.Build(ctx, dir, &p.source, o)
-	return err
+	return nil
 }
 
 // newTrainer prepares the training, or goes on with an earlier one.
@@ -281,9 +297,12 @@ func (p *pretraining) newTrainer() error {
 	c := &p.config.Pretrain
 	var objective pretrain.Objective
 	var err error
-	if c.Objective == model.ReplacedHead {
+	switch c.Objective {
+	case model.ReplacedHead:
 		objective, err = pretrain.NewReplaced(p.model, *c)
-	} else {
+	case model.CausalHead:
+		objective, err = pretrain.NewCausal(p.model)
+	default:
 		objective, err = pretrain.NewMasked(p.model, *c)
 	}
 	if err != nil {
@@ -348,7 +367,7 @@ func (p *pretraining) loop(ctx context.Context) error {
 func (p *pretraining) pack() (*Pretrained, error) {
 	p.Stage("packing", 0, "")
 	p.model.Params.Freeze(nn.F32)
-	r := &Pretrained{Run: p.record.ID(), Corpus: p.store.Report, Tokens: p.store.Train.Tokens(), Steps: p.trainer.Step(), Seconds: time.Since(p.start).Seconds()}
+	r := &Pretrained{Run: p.record.ID(), Writes: p.writes(), Corpus: p.store.Report, Tokens: p.store.Train.Tokens(), Steps: p.trainer.Step(), Seconds: time.Since(p.start).Seconds()}
 	if before, after := p.trainer.Perplexity(); !math.IsNaN(after) {
 		r.Before, r.After = before, after
 	}

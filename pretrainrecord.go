@@ -80,7 +80,7 @@ func (p *pretraining) earlier() *Pretrained {
 	defer m.Package.Close()
 	o := &origin.Pretraining
 	p.Note("pretrained already: %s", p.out)
-	return &Pretrained{Package: p.out, Digest: m.Package.Digest, Run: origin.Run, Reused: true, Corpus: o.Corpus, Tokens: o.Tokens, Steps: o.Steps,
+	return &Pretrained{Package: p.out, Digest: m.Package.Digest, Run: origin.Run, Reused: true, Writes: p.writes(), Corpus: o.Corpus, Tokens: o.Tokens, Steps: o.Steps,
 		Before: o.Before, After: o.After, Seconds: time.Since(p.start).Seconds()}
 }
 
@@ -141,11 +141,15 @@ func (p *pretraining) files(r *Pretrained) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{
+	files := map[string][]byte{
 		model.LineageFile: append(content, '\n'),
 		model.MetricsFile: append(metrics, '\n'),
 		model.CardFile:    []byte(p.card(r)),
-	}, nil
+	}
+	if !p.writes() {
+		return files, nil
+	}
+	return files, p.addTokenizerConfig(files)
 }
 
 // card is the model card of a pretrained model.
@@ -153,6 +157,9 @@ func (p *pretraining) card(r *Pretrained) string {
 	task, what := "fill-mask", "It guesses the tokens that [MASK] stands for."
 	if p.model.Config.Head == model.ReplacedHead {
 		task, what = "token-classification", "It tells which tokens do not belong in a text."
+	}
+	if p.writes() {
+		task, what = "text-generation", "It continues a text: `xiaoyu generate` writes with it."
 	}
 	language := "en"
 	if chineseShare(p.first) > 0.3 {

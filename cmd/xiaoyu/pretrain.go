@@ -24,6 +24,9 @@ model.base can name: what the network has learnt of the language it need not lea
 
 The section pretrain of xiaoyu.yaml says how; with --texts, it works without one (see ` + "`xiaoyu config --explain`" + `). With pretrain.texts there,
 ` + "`xiaoyu train`" + ` does it by itself first. Texts of the project's test and validation parts are left out.
+With --model decoder the result is a language model that writes (` + "`xiaoyu generate`" + `): it learns which token
+follows, of texts laid together, and other programs read its package as a Llama.
+
 How well hidden words of held-out texts are guessed is told as perplexity, before and after.
 
 Ctrl-C writes a checkpoint, and the same command goes on to the same result. What is done is not done again.`,
@@ -70,8 +73,20 @@ Ctrl-C writes a checkpoint, and the same command goes on to the same result. Wha
 // pretrainedText prints what a pretraining brought.
 func pretrainedText(term *terminal, r *xiaoyu.Pretrained) {
 	fmt.Fprintf(term.out, "\n%d texts, %s tokens, %d steps\n", r.Corpus.Kept, size.Count(int(r.Tokens)), r.Steps)
+	if r.Writes {
+		writerText(term, r)
+		return
+	}
 	if r.After > 0 {
 		fmt.Fprintf(term.out, "perplexity of hidden words of held-out texts  %.2f   (before: %.2f)\n", r.After, r.Before)
 	}
 	fmt.Fprintf(term.out, "\nmodel    %s\nrun      %s   (%.1f s in all)\n\ntry      xiaoyu train --set model.base=%s\n         xiaoyu predict %s \"…[MASK]…\"\n", r.Package, r.Run, r.Seconds, r.Package, r.Package)
+}
+
+// writerText is pretrainedText of a language model that writes.
+func writerText(term *terminal, r *xiaoyu.Pretrained) {
+	if r.After > 0 {
+		fmt.Fprintf(term.out, "perplexity of held-out texts  %.2f   (before: %.2f)\n", r.After, r.Before)
+	}
+	fmt.Fprintf(term.out, "\nmodel    %s\nrun      %s   (%.1f s in all)\n\ntry      xiaoyu generate %s \"…\"\n", r.Package, r.Run, r.Seconds, r.Package)
 }
