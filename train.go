@@ -505,11 +505,28 @@ func (t *training) save(report *eval.Report) (*model.Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.model.Save(t.config.packageDir(), map[string][]byte{
+	files := map[string][]byte{
 		model.LineageFile: append(origin, '\n'),
 		model.MetricsFile: append(metrics, '\n'),
 		model.CardFile:    []byte(card(&t.config, t.model, &public, t.set)),
-	})
+	}
+	if err := t.addAdapter(files); err != nil {
+		return nil, err
+	}
+	return t.model.Save(t.config.packageDir(), files)
+}
+
+// addAdapter adds the low-rank changes of a base, where there are any, in PEFT's layout: the package's own weights have
+// them merged.
+func (t *training) addAdapter(files map[string][]byte) error {
+	if t.trainer == nil || t.trainer.Adapter() == nil || t.config.Model.Base == "" {
+		return nil
+	}
+	parts, err := t.trainer.Adapter().Files()
+	for name, data := range parts {
+		files["adapter/"+name] = data
+	}
+	return err
 }
 
 // summary is what the list of runs shows.

@@ -16,6 +16,7 @@
 package adapter
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -222,20 +223,32 @@ func Open(dir string) (*Adapter, error) {
 	return a, nil
 }
 
-// Write writes the adapter into a folder, which is made if need be: the configuration last, so that a folder that has
-// one is whole.
-func (a *Adapter) Write(dir string) error {
+// Files returns the files of the adapter's folder by name.
+func (a *Adapter) Files() (map[string][]byte, error) {
 	c := a.Config
 	c.Inference = true
 	config, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err = os.MkdirAll(dir, 0o755); err == nil {
-		err = safetensors.WriteFile(filepath.Join(dir, WeightsFile), a.Tensors, map[string]string{"format": "pt"})
+	var weights bytes.Buffer
+	if err := safetensors.Write(&weights, a.Tensors, map[string]string{"format": "pt"}); err != nil {
+		return nil, err
 	}
+	return map[string][]byte{ConfigFile: append(config, '\n'), WeightsFile: weights.Bytes()}, nil
+}
+
+// Write writes the adapter into a folder, which is made if need be: the configuration last, so that a folder that has
+// one is whole.
+func (a *Adapter) Write(dir string) error {
+	files, err := a.Files()
 	if err == nil {
-		err = atomicfile.WriteFile(filepath.Join(dir, ConfigFile), append(config, '\n'), 0o644)
+		err = os.MkdirAll(dir, 0o755)
+	}
+	for _, name := range []string{WeightsFile, ConfigFile} {
+		if err == nil {
+			err = atomicfile.WriteFile(filepath.Join(dir, name), files[name], 0o644)
+		}
 	}
 	if err != nil {
 		return hint.Wrap(err, "check the folder and its free space", "saving the adapter %s", dir)

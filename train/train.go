@@ -23,6 +23,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/xiaoyu-slm/xiaoyu/adapter"
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
@@ -78,6 +79,8 @@ type Epoch struct {
 type Trainer struct {
 	model     *model.Model
 	layers    *layered
+	lora      *adapter.LoRA    // nil without Config.LoRA
+	adapter   *adapter.Adapter // of lora, once the training is finished
 	config    Config
 	train     *Set
 	valid     *Set
@@ -119,12 +122,16 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 			return nil, fmt.Errorf("training: %w", err)
 		}
 	}
+	lora, err := newLoRA(m, &c)
+	if err != nil {
+		return nil, err
+	}
 	layers, err := newLayered(m, &c)
 	if err != nil {
 		return nil, err
 	}
 	m.Params.AllocateGradients()
-	tr := &Trainer{layers: layers, model: m, config: c, train: train, valid: valid, pool: parallel.New(c.Threads)}
+	tr := &Trainer{layers: layers, lora: lora, model: m, config: c, train: train, valid: valid, pool: parallel.New(c.Threads)}
 	tr.tape = nn.NewTape(tr.pool)
 	tr.tape.Recompute = c.Recompute
 	tr.tape.Precision = c.Factors()
@@ -212,13 +219,17 @@ func (tr *Trainer) epochEnd() int {
 	return tr.train.Len()
 }
 
-// Finish puts the weights of the best epoch into the model and ends the workers.
+// Finish puts the weights of the best epoch into the model, low-rank changes into its matrices, and ends the workers.
 func (tr *Trainer) Finish() {
 	switch {
 	case tr.best != nil:
 		copy(tr.model.Params.Values(), tr.best)
 	case tr.average != nil:
 		copy(tr.model.Params.Values(), tr.average)
+	}
+	if tr.lora != nil {
+		tr.adapter = tr.lora.Adapter(tr.model.Learnt())
+		tr.lora.Merge()
 	}
 	tr.pool.Close()
 }
