@@ -2,6 +2,7 @@ package model
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/adapter"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
@@ -15,7 +16,7 @@ func (m *Model) Modules() []adapter.Module {
 	case *pretrained:
 		return n.network.Modules()
 	case *transformer:
-		return n.modules()
+		return n.modules(m.Params)
 	}
 	return nil
 }
@@ -49,14 +50,11 @@ func (m *Model) changes() []*nn.Param {
 }
 
 // modules are the layers' matrices under their own names.
-func (m *transformer) modules() []adapter.Module {
+func (*transformer) modules(ps *nn.Params) []adapter.Module {
 	var list []adapter.Module
-	for _, l := range m.layers {
-		for _, w := range []*nn.Param{l.qkv, l.out, l.up, l.down} {
-			module := adapter.Module{Name: w.Name[:len(w.Name)-len(".weight")], Weight: w, Rows: w.Shape[0]}
-			if !slices.ContainsFunc(list, func(other adapter.Module) bool { return other.Weight == w }) { // layers may be shared
-				list = append(list, module)
-			}
+	for _, w := range ps.All() {
+		if name, ok := strings.CutSuffix(w.Name, ".weight"); ok && strings.HasPrefix(name, "layers.") && len(w.Shape) == 2 {
+			list = append(list, adapter.Module{Name: name, Weight: w, Rows: w.Shape[0]})
 		}
 	}
 	return list
