@@ -194,7 +194,7 @@ func (m *Model) hidden(t *nn.Tape, in *Input) Hidden {
 // change.
 func (m *Model) HeadAlone() bool {
 	for _, p := range m.Params.All()[:m.body] {
-		if !p.Frozen {
+		if !p.Frozen || len(p.Changes) > 0 {
 			return false
 		}
 	}
