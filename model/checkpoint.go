@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ func openCheckpoint(dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := modelOfCheckpoint(dir, config, e, weights)
+	m, err := modelOfCheckpoint(dir, config, e, weights, weights)
 	if err != nil {
 		weights.Close()
 		return nil, err
@@ -48,7 +49,8 @@ func openCheckpoint(dir string) (*Model, error) {
 	return m, nil
 }
 
-func modelOfCheckpoint(dir string, config []byte, e *encoder.Config, weights *checkpoint.Set) (*Model, error) {
+// modelOfCheckpoint makes the model of a folder from weights that come from file.
+func modelOfCheckpoint(dir string, config []byte, e *encoder.Config, weights encoder.Weights, file io.Closer) (*Model, error) {
 	e.Fit(weights)
 	c := Config{Family: EncoderFamily, MaxTokens: e.MaxTokens, Pooling: OwnPooling, Encoder: e}
 	if err := c.readSentence(dir); err != nil {
@@ -72,7 +74,7 @@ func modelOfCheckpoint(dir string, config []byte, e *encoder.Config, weights *ch
 	if err := m.Network.(*pretrained).network.Load(weights); err != nil {
 		return nil, err
 	}
-	m.Package = &Package{Dir: dir, file: weights}
+	m.Package = &Package{Dir: dir, file: file}
 	if m.Package.Digest, m.Package.Size, err = digestFolder(dir); err != nil {
 		return nil, err
 	}
