@@ -66,7 +66,7 @@ var presets = map[string]map[string]string{
 	"gru":   {"train.epochs": "8", "train.learning_rate": "0.002", "train.refit": "true", "model.embed_dropout": "0.3"},
 	"rnn":   {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
 	"dwcnn": {"train.epochs": "12", "train.learning_rate": "0.002", "model.embed_dropout": "0.3", "model.layers": "3", "model.widths": "3"},
-	"encoder": {"train.epochs": "3", "train.batch_size": "16", "train.learning_rate": "0.00005", "train.warmup": "0.1", "train.group_by_length": "true", "train.precision": "auto",
+	"encoder": {"pretrain.learning_rate": "0.0001", "train.epochs": "3", "train.batch_size": "16", "train.learning_rate": "0.00005", "train.warmup": "0.1", "train.group_by_length": "true", "train.precision": "auto",
 		"model.dropout": "0.1", "model.pooling": "auto", "model.crf": "false", "model.max_tokens": "256"},
 	"transformer": {"train.epochs": "12", "train.learning_rate": "0.0007", "train.warmup": "0.1", "model.embed_dropout": "0.2", "model.layers": "2", "model.activation": "gelu", "model.pooling": "mean"},
 	"static":      {"train.epochs": "20", "train.learning_rate": "0.003", "model.embed_dropout": "0.3", "model.dropout": "0"},

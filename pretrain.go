@@ -144,6 +144,9 @@ func (p *pretraining) prepare(ctx context.Context, set *data.Set) error {
 		if p.base, err = openReference(ctx, c.Model.Base, p); err != nil {
 			return err
 		}
+		if p.base.Config.Family == model.EncoderFamily && c.Pretrain.Objective == model.ReplacedHead {
+			return hint.Errorf("set pretrain.objective to masked", "pretraining %s: networks of family %s learn by masked tokens alone", c.Model.Base, model.EncoderFamily)
+		}
 	}
 	p.digests = map[string]string{}
 	for _, path := range c.Pretrain.Texts {

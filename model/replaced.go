@@ -3,6 +3,7 @@ package model
 import (
 	"math"
 
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
@@ -59,7 +60,12 @@ func (m *Model) Generator(share float64, seed uint64) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.Network.(tabled).shareTable(m.Network.(tabled).tokenTable())
+	from, ok := m.Network.(tabled)
+	to, also := g.Network.(tabled)
+	if !ok || !also {
+		return nil, hint.Errorf("let it guess masked tokens", "a network that replaces tokens for one of family %s", c.Family)
+	}
+	to.shareTable(from.tokenTable())
 	g.declare()
 	g.Params.Allocate(seed)
 	return g, nil

@@ -136,7 +136,7 @@ func (s *Source) raw(ctx context.Context) iter.Seq2[string, error] {
 		for _, path := range s.Config.Texts {
 			r, err := data.Open(ctx, path, s.columnsOf(path))
 			if err != nil {
-				yield("", err)
+				yield("", ownWay(err))
 				return
 			}
 			n, going := 0, true
@@ -166,6 +166,14 @@ func (s *Source) raw(ctx context.Context) iter.Seq2[string, error] {
 			s.Progress(before, total)
 		}
 	}
+}
+
+// ownWay gives an error about the column of texts the name that the column has here.
+func ownWay(err error) error {
+	if way := hint.Way(err); strings.Contains(way, "--text ") {
+		return hint.Errorf(strings.ReplaceAll(way, "--text ", "--column "), "%s", err)
+	}
+	return err
 }
 
 // columnsOf says how a file of texts is read.
