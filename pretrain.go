@@ -98,6 +98,9 @@ func (t *training) pretrain(ctx context.Context) (*Pretrained, error) {
 	if err := p.prepare(ctx, t.set); err != nil {
 		return nil, err
 	}
+	if p.base != nil {
+		defer p.base.Package.Close()
+	}
 	if done := p.earlier(); done != nil {
 		return done, nil
 	}
