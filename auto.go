@@ -197,8 +197,11 @@ func (a *auto) look(ctx context.Context) error {
 	}
 	if a.families == nil {
 		a.families = autoFamilies
-		if c.Task == data.Tags {
+		switch c.Task {
+		case data.Tags:
 			a.families = autoTokenFamilies
+		case data.Similarity:
+			a.families = autoPairFamilies
 		}
 		if a.options.Family != "" {
 			a.families = []string{a.options.Family}
@@ -207,7 +210,7 @@ func (a *auto) look(ctx context.Context) error {
 	fit, valid := a.set.Parts[data.Train], a.set.Parts[data.Validation]
 	both := slices.Concat(fit, valid)
 	a.rows = len(valid)
-	figure := map[string]string{"micro_f1": "micro F1", "r2": "R²", "entity_f1": "entity F1"}[train.MainMetric(c.Model.Head)]
+	figure := map[string]string{"micro_f1": "micro F1", "r2": "R²", "entity_f1": "entity F1", "spearman": "Spearman's ρ", "mrr": "mean reciprocal rank"}[train.MainMetric(c.Model.Head, len(a.set.Labels) > 0)]
 	if figure == "" {
 		figure = "accuracy"
 	}

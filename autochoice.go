@@ -134,7 +134,7 @@ func (a *auto) tellOfWinner(winner *tune.Trial) {
 		}
 	}
 	gain := after - before
-	if a.base.Model.Head == model.RegressionHead { // no share of rows, of which chance could be told
+	if h := a.base.Model.Head; h == model.RegressionHead || h == model.EmbeddingHead { // no share of rows, of which chance could be told
 		a.tell("gained over %s: from %.4f to %.4f", name, before, after)
 		return
 	}

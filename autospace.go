@@ -15,6 +15,7 @@ import (
 var (
 	autoFamilies      = []string{"ngram", "mlp", "cnn", "fasttext", "gru"}
 	autoTokenFamilies = []string{"gru", "cnn", "lstm", "dwcnn"}
+	autoPairFamilies  = []string{"static", "fasttext", "cnn", "gru"}
 )
 
 // autoRanges are the keys that are searched for a family, about its preset.

@@ -58,10 +58,11 @@ func cardFacts(c *Config, m *model.Model) string {
 
 // hubMetrics are the figures of each task that stand in the front matter, under the names that the hub's metrics have.
 var hubMetrics = map[string][][2]string{ // type on the hub, key of ours
-	"":            {{"accuracy", "accuracy"}, {"f1", "macro_f1"}, {"matthews_correlation", "mcc"}, {"roc_auc", "roc_auc"}},
-	eval.Sets:     {{"f1", "micro_f1"}, {"f1", "macro_f1"}, {"accuracy", "accuracy"}, {"roc_auc", "roc_auc"}},
-	eval.Numbers:  {{"mae", "mae"}, {"mse", "mse"}, {"r_squared", "r2"}, {"pearsonr", "pearson"}, {"spearmanr", "spearman"}},
-	eval.Entities: {{"f1", "micro_f1"}, {"precision", "micro_precision"}, {"recall", "micro_recall"}},
+	"":              {{"accuracy", "accuracy"}, {"f1", "macro_f1"}, {"matthews_correlation", "mcc"}, {"roc_auc", "roc_auc"}},
+	eval.Sets:       {{"f1", "micro_f1"}, {"f1", "macro_f1"}, {"accuracy", "accuracy"}, {"roc_auc", "roc_auc"}},
+	eval.Numbers:    {{"mae", "mae"}, {"mse", "mse"}, {"r_squared", "r2"}, {"pearsonr", "pearson"}, {"spearmanr", "spearman"}},
+	eval.Similarity: {{"spearmanr", "spearman"}, {"recall_at_1", "recall_at_1"}, {"mrr", "mrr"}, {"accuracy", "pair_accuracy"}, {"f1", "pair_f1"}},
+	eval.Entities:   {{"f1", "micro_f1"}, {"precision", "micro_precision"}, {"recall", "micro_recall"}},
 }
 
 func cardFront(b *strings.Builder, c *Config, m *model.Model, r *eval.Report, set *data.Set) {
@@ -70,8 +71,11 @@ func cardFront(b *strings.Builder, c *Config, m *model.Model, r *eval.Report, se
 		language = "zh"
 	}
 	task := "text-classification" // the hub has one for numbers and for pairs as well
-	if m.Config.Head == model.TokensHead {
+	switch m.Config.Head {
+	case model.TokensHead:
 		task = "token-classification"
+	case model.EmbeddingHead:
+		task = "sentence-similarity"
 	}
 	tags := []string{"xiaoyu", c.Model.Family, task}
 	if name := taskName(m.Config.Head); name != data.Classes && m.Config.Head != model.TokensHead {
@@ -108,6 +112,8 @@ func cardSentence(c *Config, m *model.Model, set *data.Set) string {
 			low, high = min(low, row.Score), max(high, row.Score)
 		}
 		return fmt.Sprintf("A model %s. It predicts a number for %s; in the training data it lies between %g and %g.", by, reads, low, high)
+	case model.EmbeddingHead:
+		return fmt.Sprintf("A sentence encoder %s. It gives a text a vector of %d numbers and length 1; the inner product of two is how similar their texts are.", by, m.Dim())
 	case model.TokensHead:
 		return fmt.Sprintf("A tagger %s. It marks stretches of a text, of %d types: %s.", by, len(m.Types()), joinLabels(m.Types()))
 	}
@@ -158,6 +164,8 @@ func cardLimit(m *model.Model) string {
 		return "A text to which none of its labels fits may get none, or wrong ones."
 	case model.RegressionHead:
 		return "It answers with a number for every text, also for one that has nothing to do with them."
+	case model.EmbeddingHead:
+		return "It has a vector for every text, also for one that has nothing to do with them."
 	case model.TokensHead:
 		return "It knows no types but these, and finds them in any text, sensible or not."
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"time"
@@ -107,21 +108,10 @@ func (j *judgement) judge(ctx context.Context, m *model.Model, stage string) (*e
 		return nil, hint.Errorf("check --label", "evaluating: %s has no labelled row", c.Data.Path)
 	}
 	j.Stage(stage, int64(len(rows)), "texts")
-	queries := func(yield func(model.Query) bool) {
-		for _, row := range rows {
-			if !yield(model.Query{Text: row.Text, Pair: row.Pair}) {
-				return
-			}
-		}
-	}
-	var predictions []model.Prediction
 	start := time.Now()
-	for p, err := range m.PredictAll(ctx, queries) {
-		if err != nil {
-			return nil, err
-		}
-		predictions = append(predictions, p.Prediction)
-		j.Progress(int64(len(predictions)), "")
+	said, err := answer(ctx, m, rows, func(done int) { j.Progress(int64(done), "") })
+	if err != nil {
+		return nil, err
 	}
 	speed := float64(len(rows)) / max(time.Since(start).Seconds(), 1e-9)
 	j.Progress(int64(len(rows)), fmt.Sprintf("%.0f texts/s", speed))
@@ -131,7 +121,7 @@ func (j *judgement) judge(ctx context.Context, m *model.Model, stage string) (*e
 	if trainedOn(m, c.Data.Path) {
 		j.Note("note: %s was trained on rows of this very file: the figures flatter it", cmp.Or(m.Package.Dir, "the model"))
 	}
-	report, err := judge(m, rows, predictions, c.Data.Slices, j.options())
+	report, err := judge(m, rows, said, c.Data.Slices, j.options())
 	if err == nil {
 		report.Speed = speed
 	}
@@ -156,7 +146,7 @@ func trainedOn(m *model.Model, path string) bool {
 // evalRows returns the labelled examples as the model's head has them.
 func evalRows(m *model.Model, examples []data.Example, c *Config) (rows []data.Row, skipped int, err error) {
 	head := m.Config.Head
-	if model.Unlabelled(head) {
+	if model.Unlabelled(head) && head != model.EmbeddingHead {
 		return nil, 0, hint.Errorf("fine-tune it first, with model.base", "evaluating: the model has learnt from texts alone (head %s) and knows no labels", head)
 	}
 	known := m.Labels
@@ -178,8 +168,8 @@ func evalRows(m *model.Model, examples []data.Example, c *Config) (rows []data.R
 		return 0, hint.Errorf(way, "evaluating: line %d has the label %q, which the model does not know", e.Line, label)
 	}
 	for _, e := range examples {
-		row := data.Row{Text: e.Text, Pair: e.Pair, Line: e.Line, Entities: e.Entities, Slices: e.Slices}
-		if e.Label == "" && (head == model.ClassHead || head == model.RegressionHead) {
+		row := data.Row{Text: e.Text, Pair: e.Pair, Score: math.NaN(), Line: e.Line, Entities: e.Entities, Slices: e.Slices}
+		if e.Label == "" && (head == model.ClassHead || head == model.RegressionHead || head == model.EmbeddingHead && c.Data.Label != "") {
 			skipped++
 			continue
 		}
@@ -190,6 +180,14 @@ func evalRows(m *model.Model, examples []data.Example, c *Config) (rows []data.R
 					return nil, 0, err
 				}
 			}
+		case model.EmbeddingHead:
+			if e.Pair == "" {
+				return nil, 0, hint.Errorf("name the column of the second text: --pair COLUMN", "evaluating: line %d has one text, and the model compares two", e.Line)
+			}
+			if c.Data.Label == "" {
+				break
+			}
+			fallthrough
 		case model.RegressionHead:
 			if row.Score, err = data.ParseScore(e.Label); err != nil {
 				return nil, 0, hint.Wrap(err, "check --label", "evaluating: line %d", e.Line)

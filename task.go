@@ -31,8 +31,11 @@ func (c *Config) resolveTask(ctx context.Context) error {
 		c.Model.Head = model.ClassHead
 	}
 	c.Model.Pair = c.Data.Pair != ""
-	if c.Task == data.Tags {
+	switch c.Task {
+	case data.Tags:
 		return c.suitTokens()
+	case data.Similarity:
+		return c.suit(encoders[c.Model.Family])
 	}
 	if c.Train.Freeze == "all" {
 		return c.suit(headAlone)
@@ -56,7 +59,7 @@ var recurrentTagger = map[string]string{"train.epochs": "12", "train.min_steps":
 	"model.dropout": "0.5", "model.embed_dropout": "0.5", "model.word_dropout": "0.05"}
 
 // suitTokens refuses families that label no tokens, and changes what the family's preset says but a tagger does better
-// without. Keys that were set, or say something else than the preset, are the user's.
+// without.
 func (c *Config) suitTokens() error {
 	if !slices.Contains(model.TokenFamilies(), c.Model.Family) {
 		return hint.Errorf("choose one of them with --model: "+strings.Join(model.TokenFamilies(), ", "), "task tokens: the family %s has no states of tokens to label", c.Model.Family)
@@ -112,6 +115,7 @@ func (c *Config) endsAtWords(rows []data.Row) bool {
 func (t *training) encode(rows []data.Row, learnt bool) *train.Set {
 	set := &train.Set{}
 	var e model.Sample
+	means := newMeanings(rows)
 	types := map[string]int{}
 	for i, name := range t.model.Types() {
 		types[name] = i
@@ -132,6 +136,8 @@ func (t *training) encode(rows []data.Row, learnt bool) *train.Set {
 		case model.MultiLabelHead:
 			t.model.Encode(&set.Input, &e, r.Text, r.Pair)
 			y.Labels.Append(r.Labels)
+		case model.EmbeddingHead:
+			t.encodePair(set, &e, r, means)
 		case model.RegressionHead:
 			t.model.Encode(&set.Input, &e, r.Text, r.Pair)
 			y.Scores = append(y.Scores, float32(r.Score))
@@ -183,7 +189,7 @@ func (t *training) calibrate(ctx context.Context) error {
 	if !t.config.Eval.Calibrate || len(rows) < minCalibration {
 		return nil
 	}
-	if head := t.model.Config.Head; head != model.ClassHead && head != model.MultiLabelHead {
+	if head := t.model.Config.Head; head != model.ClassHead && head != model.MultiLabelHead && (head != model.EmbeddingHead || unscored(rows)) {
 		return nil
 	}
 	t.Stage("calibrating", int64(len(rows)), "texts")
@@ -192,6 +198,10 @@ func (t *training) calibrate(ctx context.Context) error {
 	_, predictions, err := train.Evaluate(ctx, t.model, set, nn.NewTape(nil))
 	if err != nil {
 		return err
+	}
+	if t.model.Config.Head == model.EmbeddingHead {
+		t.chooseThreshold(set, predictions)
+		return nil
 	}
 	probabilities := make([][]float32, len(rows))
 	for i, p := range predictions {
@@ -220,8 +230,60 @@ func (t *training) calibrate(ctx context.Context) error {
 	return nil
 }
 
-// judge compares predictions with the rows they are of, as a whole and by the values of each column of slices.
-func judge(m *model.Model, rows []data.Row, predictions []model.Prediction, columns []string, o eval.Options) (*eval.Report, error) {
+// answers are what a model says of rows.
+type answers struct {
+	predictions []model.Prediction
+	vectors     *embedded // in their place, for head embedding
+}
+
+// answer asks a model about rows.
+func answer(ctx context.Context, m *model.Model, rows []data.Row, progress func(done int)) (*answers, error) {
+	if m.Config.Head == model.EmbeddingHead {
+		vectors, err := embedRows(ctx, m, rows, progress)
+		return &answers{vectors: vectors}, err
+	}
+	queries := func(yield func(model.Query) bool) {
+		for _, row := range rows {
+			if !yield(model.Query{Text: row.Text, Pair: row.Pair}) {
+				return
+			}
+		}
+	}
+	a := &answers{}
+	for p, err := range m.PredictAll(ctx, queries) {
+		if err != nil {
+			return nil, err
+		}
+		a.predictions = append(a.predictions, p.Prediction)
+		progress(len(a.predictions))
+	}
+	return a, nil
+}
+
+// judge compares what was said with the rows that it was said of.
+func (a *answers) judge(m *model.Model, rows []data.Row, o eval.Options) (*eval.Report, error) {
+	if a.vectors != nil {
+		o.Thresholds = m.Config.Thresholds
+		return a.vectors.judge(rows, o)
+	}
+	return judgeRows(m, rows, a.predictions, o)
+}
+
+// of is what was said of some of the rows.
+func (a *answers) of(rows []int) *answers {
+	if a.vectors != nil {
+		return &answers{vectors: a.vectors.of(rows)}
+	}
+	some := &answers{}
+	for _, i := range rows {
+		some.predictions = append(some.predictions, a.predictions[i])
+	}
+	return some
+}
+
+// judge compares what a model said with the rows that it was said of, as a whole and by the values of each column of
+// slices.
+func judge(m *model.Model, rows []data.Row, said *answers, columns []string, o eval.Options) (*eval.Report, error) {
 	o.Texts = make([]string, len(rows))
 	for i, r := range rows {
 		o.Texts[i] = r.Text
@@ -229,19 +291,18 @@ func judge(m *model.Model, rows []data.Row, predictions []model.Prediction, colu
 			o.Texts[i] += " ⇄ " + r.Pair
 		}
 	}
-	report, err := judgeRows(m, rows, predictions, o)
+	report, err := said.judge(m, rows, o)
 	if err != nil {
 		return nil, err
 	}
 	o.Mistakes, o.Rounds, o.Texts = 0, min(o.Rounds, 200), nil
 	for at, column := range columns {
 		for value, members := range groups(rows, at) {
-			var r []data.Row
-			var p []model.Prediction
+			var some []data.Row
 			for _, i := range members {
-				r, p = append(r, rows[i]), append(p, predictions[i])
+				some = append(some, rows[i])
 			}
-			part, err := judgeRows(m, r, p, o)
+			part, err := said.of(members).judge(m, some, o)
 			if err != nil {
 				return nil, err
 			}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -149,7 +148,14 @@ func (t *training) read(ctx context.Context) error {
 		return err
 	}
 	r := &t.set.Report
-	t.Note("%d rows read, %d kept (%d doubles, %d empty, %d without a label); task %s, %d labels", r.In, r.Out, r.Duplicates, r.Empty, r.Unlabelled, c.Task, len(t.set.Labels))
+	known := fmt.Sprintf("%d labels", len(t.set.Labels))
+	if c.Task == data.Similarity {
+		known = "pairs with scores"
+		if c.Data.Label == "" {
+			known = "pairs that belong together"
+		}
+	}
+	t.Note("%d rows read, %d kept (%d doubles, %d empty, %d without a label); task %s, %s", r.In, r.Out, r.Duplicates, r.Empty, r.Unlabelled, c.Task, known)
 	parts := t.set.Parts
 	t.Note("split: %d for training, %d for validation, %d for the test", len(parts[data.Train]), len(parts[data.Validation]), len(parts[data.Test]))
 	for _, note := range t.set.Notes {
@@ -175,8 +181,10 @@ func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
 	t.Stage("tokenizer", int64(len(rows)), "texts")
 	texts := func(yield func(string) bool) {
 		for _, r := range rows {
-			if !yield(r.Text) {
-				return
+			for _, s := range []string{r.Text, r.Pair, r.Third} {
+				if s != "" && !yield(s) {
+					return
+				}
 			}
 		}
 	}
@@ -216,8 +224,11 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	c, rows, valid := &t.config, t.lessons(), t.set.Parts[data.Validation]
 	t.Stage("encoding", int64(len(rows)+len(valid)), "texts")
 	labels := t.set.Labels
-	if c.Model.Head == model.TokensHead {
+	switch c.Model.Head {
+	case model.TokensHead:
 		labels = model.TagNames(labels)
+	case model.EmbeddingHead:
+		labels = nil
 	}
 	if c.Model.Base != "" {
 		t.model, err = t.adapt(ctx, labels)
@@ -379,7 +390,7 @@ func (t *training) loop(ctx context.Context, o course) error {
 	c := &t.config.Train
 	t.Stage(o.name, int64(t.trainer.StepsPerEpoch()*c.Epochs), "steps")
 	saved, valid := time.Now(), ""
-	main := train.MainMetric(t.model.Config.Head)
+	main := train.MainMetric(t.model.Config.Head, len(t.set.Labels) > 0)
 	mainName := strings.ReplaceAll(main, "_", " ")
 	for event, err := range t.trainer.Run(ctx) {
 		if err != nil {
@@ -428,28 +439,20 @@ func (t *training) loop(ctx context.Context, o course) error {
 	return nil
 }
 
-// judge evaluates, and returns the predictions as well.
+// judge evaluates, and returns the predictions as well, none for head embedding.
 func (t *training) judge(ctx context.Context) (*eval.Report, []model.Prediction, error) {
 	rows := t.judged()
 	t.Stage("evaluating", int64(len(rows)), "texts")
-	queries := make([]model.Query, len(rows))
-	for i, r := range rows {
-		queries[i] = model.Query{Text: r.Text, Pair: r.Pair}
+	said, err := answer(ctx, t.model, rows, func(done int) { t.Progress(int64(done), "") })
+	if err != nil {
+		return nil, nil, err
 	}
-	var predictions []model.Prediction
-	for p, err := range t.model.PredictAll(ctx, slices.Values(queries)) {
-		if err != nil {
-			return nil, nil, err
-		}
-		predictions = append(predictions, p.Prediction)
-		t.Progress(int64(len(predictions)), "")
-	}
-	report, err := judge(t.model, rows, predictions, t.config.Data.Slices, eval.Options{Mistakes: t.config.Eval.Mistakes, Rounds: t.config.Eval.Bootstrap, Seed: t.config.Train.Seed})
+	report, err := judge(t.model, rows, said, t.config.Data.Slices, eval.Options{Mistakes: t.config.Eval.Mistakes, Rounds: t.config.Eval.Bootstrap, Seed: t.config.Train.Seed})
 	if err == nil {
 		main := report.Main()
 		t.Progress(int64(len(rows)), fmt.Sprintf("%s %.4f", main.Name, main.Value))
 	}
-	return report, predictions, err
+	return report, said.predictions, err
 }
 
 // judged are the rows that the model is judged on: those of the test part, or of the next best.

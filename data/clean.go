@@ -53,8 +53,10 @@ func (p *Pass) Clean(e *Example) (keep bool) {
 	if p.task != Tags { // the places of its entities are those in the text as it is; the model cleans for itself
 		p.cleanText(&e.Text, e.Line)
 	}
-	if e.Pair != "" {
-		p.cleanText(&e.Pair, e.Line)
+	for _, s := range []*string{&e.Pair, &e.Third} {
+		if *s != "" {
+			p.cleanText(s, e.Line)
+		}
 	}
 	count := p.fault(e, raw)
 	if count == nil {
@@ -118,7 +120,7 @@ func symbols(s string) float64 {
 func (p *Pass) double(e *Example) *int64 {
 	r := &p.Report
 	if p.rows.Duplicates {
-		switch p.seen.insert(digest64(e.Text+"\x00"+e.Pair), uint16(digest64(e.Label))) {
+		switch p.seen.insert(digest64(e.Text+"\x00"+e.Pair+e.Third), uint16(digest64(e.Label))) {
 		case differs:
 			r.Conflicts++
 			return &r.Duplicates

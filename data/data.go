@@ -21,6 +21,7 @@ import "github.com/xiaoyu-slm/xiaoyu/text"
 type Example struct {
 	Text  string
 	Pair  string // second text, of pair tasks; "" otherwise
+	Third string // text that does not belong to the first, see Columns.Negative; "" otherwise
 	Label string // "" where there is none; several are joined by Columns.Separator
 	Line  int    // of the file it came from, counted from 1; of spreadsheets and Parquet the row (see Reader.Place)
 
@@ -37,6 +38,7 @@ type Columns struct {
 	Text      string   `yaml:"text" json:"text" doc:"column of the text: a name, or a number from 1 in files without a header" default:"text"`
 	Label     string   `yaml:"label" json:"label" doc:"column of the label" default:"label"`
 	Pair      string   `yaml:"pair" json:"pair,omitempty" doc:"column of a second text, for tasks on pairs" default:""`
+	Negative  string   `yaml:"negative" json:"negative,omitempty" doc:"column of a third text, which is like the first but does not belong to it (task embedding, pairs without scores)" default:""`
 	Separator string   `yaml:"separator" json:"separator,omitempty" doc:"what stands between the labels of one text (task multilabel)" default:"|"`
 	Group     string   `yaml:"group" json:"group,omitempty" doc:"column of what must not be split, such as the author: all its rows are on one side" default:""`
 	Time      string   `yaml:"time" json:"time,omitempty" doc:"column of a date or number: with split.by time, the latest rows are the test part" default:""`
@@ -68,6 +70,7 @@ const (
 	MultiLabel = "multilabel" // any number of labels
 	Scores     = "regression" // a number
 	Tags       = "tokens"     // labelled stretches of the text
+	Similarity = "embedding"  // how similar two texts are, a number; no label where those of each row belong together
 )
 
 // Rows chooses the cleaning steps that drop examples.
@@ -88,7 +91,7 @@ type wantedColumn struct{ flag, column string }
 
 // wanted returns the columns to read; Example.wanted has their places in the same order.
 func (c *Columns) wanted() []wantedColumn {
-	list := []wantedColumn{{"text", c.Text}, {"pair", c.Pair}, {"label", c.Label}, {"group", c.Group}, {"time", c.Time}}
+	list := []wantedColumn{{"text", c.Text}, {"pair", c.Pair}, {"negative", c.Negative}, {"label", c.Label}, {"group", c.Group}, {"time", c.Time}}
 	for _, s := range c.Slices {
 		list = append(list, wantedColumn{"slices", s})
 	}
@@ -96,7 +99,7 @@ func (c *Columns) wanted() []wantedColumn {
 }
 
 func (e *Example) wanted(c *Columns) []*string {
-	list := []*string{&e.Text, &e.Pair, &e.Label, &e.Group, &e.Time}
+	list := []*string{&e.Text, &e.Pair, &e.Third, &e.Label, &e.Group, &e.Time}
 	if e.Slices == nil && len(c.Slices) > 0 {
 		e.Slices = make([]string, len(c.Slices))
 	}

@@ -21,9 +21,10 @@ import (
 type Row struct {
 	Text     string
 	Pair     string
+	Third    string   // see Columns.Negative
 	Class    int      // of task class
 	Labels   []int32  // of task multilabel, rising
-	Score    float64  // of task regression
+	Score    float64  // of task regression and embedding; of the latter NaN where pairs have no scores
 	Entities []Entity // of task tokens
 	Line     int
 	Slices   []string // values of Columns.Slices
@@ -42,7 +43,7 @@ type Opinion struct {
 type Set struct {
 	Task      string
 	Separator string   // between labels of one text
-	Labels    []string // sorted; by class number. Types of entities for task tokens, "score" for regression
+	Labels    []string // sorted; by class number. Types of entities for task tokens, "score" for regression, "similarity" or none for embedding
 	Parts     [3][]Row // by Side
 	Report    CleanReport
 	Digest    string   // of the file's content: "sha256:…"
@@ -55,7 +56,7 @@ func Load(ctx context.Context, c *Config, progress func(done, total int64)) (*Se
 	if c.Path == "" {
 		return nil, hint.Errorf("set data.path in xiaoyu.yaml or pass --data FILE", "reading the data: no file is named")
 	}
-	if c.Label == "" && c.Task != Tags {
+	if c.Label == "" && c.Task != Tags && c.Task != Similarity {
 		return nil, hint.Errorf("set data.label or pass --label COLUMN", "reading %s: no column of labels is named", c.Path)
 	}
 	pass, err := NewPass(c)
@@ -133,7 +134,7 @@ func (l *loader) read(ctx context.Context, path string, side Side) error {
 
 // row turns an example's label into numbers.
 func (l *loader) row(e *Example) (Row, error) {
-	row := Row{Text: e.Text, Pair: e.Pair, Line: e.Line, Slices: e.Slices}
+	row := Row{Text: e.Text, Pair: e.Pair, Third: e.Third, Line: e.Line, Slices: e.Slices}
 	var err error
 	switch l.set.Task {
 	case MultiLabel:
@@ -147,6 +148,12 @@ func (l *loader) row(e *Example) (Row, error) {
 	case Scores:
 		if row.Score, err = ParseScore(e.Label); err != nil {
 			return row, hint.Wrap(err, "check --label, or the task", "reading %s: line %d", l.config.Path, e.Line)
+		}
+	case Similarity:
+		if row.Score = math.NaN(); l.config.Label != "" {
+			if row.Score, err = ParseScore(e.Label); err != nil {
+				return row, hint.Wrap(err, "check --label; pass --label \"\" where the two texts of each row belong together", "reading %s: line %d", l.config.Path, e.Line)
+			}
 		}
 	case Tags:
 		row.Entities = e.Entities
@@ -208,6 +215,8 @@ func (l *loader) finish() (*Set, error) {
 	switch {
 	case s.Task == Scores:
 		s.Labels = []string{"score"}
+	case s.Task == Similarity && l.config.Label != "":
+		s.Labels = []string{"similarity"}
 	case s.Task == Tags && len(s.Labels) == 0:
 		return nil, hint.Errorf("give CoNLL columns, or JSON lines whose label is a list of [start, end, label]", "reading %s: none of the %d texts has a labelled stretch", l.config.Path, s.Report.Out)
 	case s.Task == MultiLabel && len(s.Labels) == 0:
@@ -258,7 +267,7 @@ func (l *loader) sortLabels() {
 
 // example is the inverse of loader.row.
 func (s *Set) example(r Row) Example {
-	e := Example{Text: r.Text, Pair: r.Pair, Entities: r.Entities, Line: r.Line, Slices: r.Slices}
+	e := Example{Text: r.Text, Pair: r.Pair, Third: r.Third, Entities: r.Entities, Line: r.Line, Slices: r.Slices}
 	switch s.Task {
 	case MultiLabel:
 		var labels []string
@@ -266,7 +275,10 @@ func (s *Set) example(r Row) Example {
 			labels = append(labels, s.Labels[c])
 		}
 		e.Label = strings.Join(labels, s.Separator)
-	case Scores:
+	case Scores, Similarity:
+		if len(s.Labels) == 0 {
+			break
+		}
 		e.Label = strconv.FormatFloat(r.Score, 'g', -1, 64)
 	case Classes:
 		e.Label = s.Labels[r.Class]

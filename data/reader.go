@@ -81,7 +81,7 @@ func (r *Reader) All() iter.Seq2[Example, error] {
 
 // validate checks that what was read is UTF-8, or makes it so, and finds labelled stretches in the cells of tables.
 func (r *Reader) validate(e *Example) error {
-	fields := append(make([]*string, 0, 8), &e.Text, &e.Pair, &e.Label, &e.Group, &e.Time)
+	fields := append(make([]*string, 0, 8), &e.Text, &e.Pair, &e.Third, &e.Label, &e.Group, &e.Time)
 	for i := range e.Slices {
 		fields = append(fields, &e.Slices[i])
 	}

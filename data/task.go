@@ -1,6 +1,10 @@
 package data
 
-import "context"
+import (
+	"context"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+)
 
 // Resolve sets the task, and what rows need for it. Of "auto", the first rows decide: labelled stretches without labels of
 // whole texts mean tags, all else classes. Standard input cannot be looked at and read again.
@@ -17,8 +21,15 @@ func (c *Config) Resolve(ctx context.Context, task string) error {
 			}
 		}
 	}
-	if c.Task = task; task == Tags {
+	switch c.Task = task; {
+	case task == Tags:
 		c.Rows.Duplicates = false // a sentence that occurs twice is two sentences
+	case task == Similarity && c.Pair == "":
+		return hint.Errorf("name the column of the second text: --pair COLUMN", "task embedding is learnt from pairs of texts: data.pair is not set")
+	case task == Similarity && c.Negative != "" && c.Label != "":
+		return hint.Errorf("pass --label \"\", or leave out data.negative", "task embedding: a column of texts that do not belong (data.negative) is for pairs without scores")
+	case task == Similarity && c.Label == "":
+		c.Rows.Unlabelled = false // there is nothing to lack
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ func extra(c *Columns) (names []string, values func(e *Example) []string) {
 		names, take = append(names, name), append(take, value)
 	}
 	add(c.Pair, "pair", func(e *Example) string { return e.Pair })
+	add(c.Negative, "negative", func(e *Example) string { return e.Third })
 	add(c.Group, "group", func(e *Example) string { return e.Group })
 	add(c.Time, "time", func(e *Example) string { return e.Time })
 	for i, name := range c.Slices {

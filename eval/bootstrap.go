@@ -38,6 +38,8 @@ func (r *Report) measures() []measure {
 			named("mae", true, gather(func(e errorFigures) float64 { return e.mae })),
 			named("r2", false, gather(func(e errorFigures) float64 { return e.r2 })),
 		}
+	case Similarity:
+		return r.similarityMeasures(named)
 	case Sets:
 		return []measure{named("micro_f1", false, r.microF1), named("accuracy", false, r.share)}
 	case Entities:

@@ -151,7 +151,7 @@ func (c *Comparison) Text(w io.Writer) {
 		fmt.Fprintf(w, "%s %8.4f  %8.4f  %+8.4f  %-20s %.4g\n", pad(f.Name, 18), f.A, f.B, f.Difference, fmt.Sprintf("%+.4f – %+.4f", f.Interval.Low, f.Interval.High), f.P)
 	}
 	word, test := "right", "McNemar's exact test"
-	if c.Task == Numbers {
+	if c.Task == Numbers || c.Task == Similarity {
 		word, test = "closer", "sign test"
 	}
 	fmt.Fprintf(w, "\nA alone is %s on %d, B alone on %d; %s: p = %.4g\n%s\n", word, c.OnlyA, c.OnlyB, test, c.McNemar, c.Sentence())

@@ -21,6 +21,12 @@ var names = map[string][2]string{
 	"r2":                 {"R²", "R²"},
 	"pearson":            {"Pearson's r", "皮尔逊相关系数"},
 	"spearman":           {"Spearman's ρ", "斯皮尔曼相关系数"},
+	"pair_accuracy":      {"accuracy", "准确率"},
+	"pair_f1":            {"F1", "F1"},
+	"recall_at_1":        {"recall@1", "前 1 召回率"},
+	"recall_at_5":        {"recall@5", "前 5 召回率"},
+	"recall_at_10":       {"recall@10", "前 10 召回率"},
+	"mrr":                {"mean reciprocal rank", "平均倒数排名"},
 	"explained_variance": {"explained variance", "可解释方差"},
 }
 
@@ -38,6 +44,8 @@ func (r *Report) Figures() []Figure {
 	switch r.Task {
 	case Numbers:
 		more("r2", "mae", "rmse", "mse", "pearson", "spearman", "explained_variance")
+	case Similarity:
+		more("mrr", "recall_at_1", "recall_at_5", "recall_at_10", "spearman", "pair_accuracy", "pair_f1", "roc_auc", "pr_auc", "pearson")
 	case Entities:
 		add("micro_f1", "entity F1", "实体 F1", r.MicroF1)
 		add("micro_precision", "precision", "精确率", r.MicroPrecision)

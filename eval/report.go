@@ -64,9 +64,10 @@ type outcome struct {
 
 // The tasks other than one label a text.
 const (
-	Sets     = "multilabel"
-	Numbers  = "regression"
-	Entities = "tokens"
+	Sets       = "multilabel"
+	Numbers    = "regression"
+	Entities   = "tokens"
+	Similarity = "embedding"
 )
 
 // Slice is the judgement of the examples that have one value in one column.

@@ -39,7 +39,7 @@ func (r *Report) Text(w io.Writer) {
 	}
 	if len(r.Mistakes) > 0 {
 		title := "most confident mistakes"
-		if r.Task == Numbers {
+		if r.Task == Numbers || r.Task == Similarity {
 			title = "largest errors"
 		}
 		fmt.Fprintf(w, "\n%s\n", title)

@@ -34,6 +34,7 @@ type Config struct {
 	Bidirectional bool     `yaml:"bidirectional" json:"bidirectional,omitempty" doc:"read the text in both directions (rnn, lstm, gru)" default:"true"`
 	Activation    string   `yaml:"activation" json:"activation,omitempty" doc:"activation of hidden layers and filters (mlp, cnn, dwcnn, transformer)" default:"relu" enum:"relu|tanh|sigmoid|gelu|silu"`
 	Pooling       string   `yaml:"pooling" json:"pooling,omitempty" doc:"how the states of all tokens become one: mean, max, the last, the first, root_mean (the sum over the square root of the length); own (as the checkpoint's architecture has it) or auto (as a sentence encoder says, else own) are for family encoder (dwcnn, rnn, lstm, gru, transformer, encoder)" default:"max" enum:"mean|max|last|first|root_mean|own|auto"`
+	Pairing       string   `yaml:"pair" json:"pairing,omitempty" doc:"how two texts are read: joint (as one sequence, a cross-encoder: encoder, transformer), siamese (each by itself, then their states are compared: all but ngram), or auto: joint for encoder, siamese for others; ngram sees which n-grams both have" default:"auto" enum:"auto|joint|siamese"`
 	Dropout       float64  `yaml:"dropout" json:"dropout,omitempty" doc:"share of hidden numbers dropped between layers and before the head while training; of features (ngram)" default:"0.3" min:"0" max:"0.95"`
 	CRF           bool     `yaml:"crf" json:"crf,omitempty" doc:"judge the labels of a text's tokens together, by a conditional random field (task tokens)" default:"true"`
 	Buckets       int      `yaml:"buckets" json:"buckets,omitempty" doc:"rows of the table that runs of tokens are hashed to (fasttext)" default:"200000" min:"1" max:"16000000"`
@@ -117,6 +118,9 @@ var families = map[string]family{
 	"transformer": {"self-attention", slices.Concat(inputKeys, []string{"hidden", "layers", "heads", "feed_forward", "activation", "pooling"}), true, newTransformer},
 }
 
+// jointFamilies can read two texts as one sequence, see Config.Pairing.
+var jointFamilies = []string{EncoderFamily, "transformer"}
+
 // TokenFamilies returns the names of the families that can label tokens.
 func TokenFamilies() []string {
 	return slices.DeleteFunc(Families(), func(name string) bool { return !families[name].tokens })
@@ -178,7 +182,7 @@ func (c *Config) Check() error {
 	if c.Head == TokensHead && !f.tokens {
 		return hint.Errorf("choose one of "+strings.Join(TokenFamilies(), ", "), "the family %s has no states of tokens to label", c.Family)
 	}
-	if Unlabelled(c.Head) && !Pretrains(c.Family) {
+	if Unlabelled(c.Head) && c.Head != EmbeddingHead && !Pretrains(c.Family) {
 		return hint.Errorf("choose one of "+strings.Join(slices.DeleteFunc(Families(), func(f string) bool { return !Pretrains(f) }), ", "), "the family %s cannot be trained on texts without labels", c.Family)
 	}
 	if c.Head == CausalHead && c.Family != EncoderFamily && c.Family != DecoderFamily {
@@ -186,6 +190,15 @@ func (c *Config) Check() error {
 	}
 	if c.OfTokens() && c.Pair {
 		return hint.Errorf("leave out the second text", "labels of tokens for pairs of texts")
+	}
+	if c.Head == EmbeddingHead && (c.Family == "ngram" || c.Wide) {
+		return hint.Errorf("choose another with --model, and leave out model.wide", "hashed n-grams have no embedding of a text")
+	}
+	if c.Pair && c.Pairing == "joint" && c.Head != EmbeddingHead && !slices.Contains(jointFamilies, c.Family) {
+		return hint.Errorf("choose one of "+strings.Join(jointFamilies, ", ")+", or set model.pair to siamese", "model.pair: the family %s does not read two texts as one sequence", c.Family)
+	}
+	if c.Pair && !slices.Contains([]string{"", "auto", "joint", "siamese"}, c.Pairing) {
+		return bad("pair", c.Pairing)
 	}
 	if c.Temperature < 0 || math.IsNaN(c.Temperature) || math.IsInf(c.Temperature, 0) {
 		return bad("temperature", c.Temperature)

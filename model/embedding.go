@@ -8,6 +8,7 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+	"github.com/xiaoyu-slm/xiaoyu/internal/similar"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
@@ -29,14 +30,14 @@ func (m *Model) Embed(ctx context.Context, texts []string, prompt string) ([][]f
 			w.batch.Reset()
 			first := at
 			for at < hi && at-first < batchTexts && w.batch.Tokens.Tokens() < batchTokens {
-				m.Encode(&w.batch, &w.sample, prompt+texts[at], "")
+				m.EncodeText(&w.batch, &w.sample, prompt+texts[at])
 				at++
 			}
 			x := m.run(w, alone, m.states)
 			for i := range at - first {
 				v := append([]float32(nil), x.Row(i)...)
 				if m.Config.Sentence != nil && m.Config.Sentence.Normalize {
-					normalize(v)
+					similar.Unit(v)
 				}
 				out[first+i] = v
 			}
@@ -62,31 +63,55 @@ func (m *Model) SetMaxTokens(n int) error {
 func (m *Model) states(t *nn.Tape, in *Input) *nn.Var { return m.Network.Forward(t, in).Dense }
 
 // Dim returns the width of the vectors that Embed returns, 0 if the model makes none: its features are sparse, it reads
-// pairs, labels tokens or is an ensemble.
+// pairs as one sequence, labels tokens or is an ensemble.
 func (m *Model) Dim() int {
-	if m.Ensemble != nil || m.Config.Pair || m.Config.OfTokens() {
+	if m.Ensemble != nil || m.Config.OfTokens() || m.Config.joined() {
 		return 0
 	}
 	return m.width
 }
 
-// embedding is the head of a model that says nothing of a text but its vector.
-type embedding struct{}
+// embedding is the head of a model that says nothing of a text but its vector, and of a pair their cosine: a bi-encoder
+// (Reimers & Gurevych 2019, "Sentence-BERT"). It has no weights of its own.
+type embedding struct{ config *Config }
 
-func (embedding) Logits(_ *nn.Tape, h Hidden) *nn.Var { return h.Dense }
+// Logits is [sequences, width].
+func (e *embedding) Logits(_ *nn.Tape, h Hidden) *nn.Var { return h.Dense }
 
-// Loss panics: what vectors are to say of each other is for those who train them.
-func (embedding) Loss(*nn.Tape, *nn.Var, *Input, *Targets, Loss) *nn.Var {
-	panic("model: vectors of texts have no loss of their own")
-}
-
-func (embedding) Predict(logits *nn.Var, _ *Input, i int) Prediction {
-	return Prediction{Vector: slices.Clone(logits.Row(i))}
-}
-
-// normalize scales v to length 1; zeros stay.
-func normalize(v []float32) {
-	if sum := kernel.SumSquares(v); sum > 0 {
-		kernel.Scale(float32(1/math.Sqrt(sum)), v)
+// Loss of pairs without scores is that of in-batch negatives. Scored ones are brought in order (cosent), to their score
+// (cosine), or, where they are 0 and 1, together and apart (contrastive).
+func (e *embedding) Loss(t *nn.Tape, rows *nn.Var, in *Input, y *Targets, o Loss) *nn.Var {
+	const (
+		scale  = 20 // of cosines, which are small beside usual logits
+		margin = 0.5
+	)
+	rows = t.UnitRows(rows)
+	if len(y.Scores) == 0 {
+		return t.InBatchNegatives(rows, nn.InBatch{Each: in.each(2), Scale: scale, Symmetric: true, Groups: y.Groups.IDs})
 	}
+	cosines := t.PairDot(rows)
+	switch o.Kind {
+	case "cosine":
+		return t.Regression(cosines, y.Scores, 0, given(y.Weights))
+	case "contrastive":
+		return t.ContrastivePairs(cosines, y.Scores, margin)
+	}
+	return t.CoSENT(cosines, y.Scores, scale)
+}
+
+func (e *embedding) Predict(rows *nn.Var, in *Input, i int) Prediction {
+	if !e.config.Pair {
+		return Prediction{Vector: slices.Clone(rows.Row(i))}
+	}
+	each := in.each(2)
+	return Prediction{Score: cosine(rows.Row(each*i), rows.Row(each*i+1))}
+}
+
+// cosine is 0 where either has no direction.
+func cosine(a, b []float32) float64 {
+	product := kernel.SumSquares(a) * kernel.SumSquares(b)
+	if product == 0 {
+		return 0
+	}
+	return float64(kernel.Dot(a, b)) / math.Sqrt(product)
 }

@@ -60,9 +60,6 @@ func (m *Model) Transformer() *encoder.Network {
 // wrapped tells that the tokenizer's special tokens stand around each text.
 func (e *pretrained) wrapped() {}
 
-// joint tells that the two texts of a pair are one sequence.
-func (e *pretrained) joint() {}
-
 // ownHead tells that the last layer is one of the network, under the checkpoint's name.
 func (c *Config) ownHead() bool { return c.Encoder != nil && c.Encoder.Head != encoder.Bare }
 

@@ -40,7 +40,7 @@ func (c *Config) ofVocabulary() bool { return c.Head == MaskedHead || c.Head == 
 
 // Head maps hidden states to predictions and to a loss.
 type Head interface {
-	// Logits scores each output: [examples, labels], or [tokens, tags].
+	// Logits scores each output: [examples, labels], [tokens, tags], or the vector of each sequence.
 	Logits(t *nn.Tape, h Hidden) *nn.Var
 	// Loss is the mean loss of logits against the truth.
 	Loss(t *nn.Tape, logits *nn.Var, in *Input, y *Targets, o Loss) *nn.Var
@@ -50,7 +50,7 @@ type Head interface {
 
 // Loss chooses what is minimised; each head reads what it knows.
 type Loss struct {
-	Kind      string    // cross_entropy, focal or hinge for classes; mse or huber for numbers; "" for the head's usual one
+	Kind      string    // cross_entropy, focal or hinge for classes; mse or huber for numbers; cosent, cosine or contrastive for scored pairs; "" for the head's usual one
 	Weights   []float32 // of the classes; nil for equal ones
 	Smoothing float32   // of cross_entropy
 	Focus     float32   // γ of focal
@@ -64,7 +64,7 @@ func (m *Model) newHead(in shape) Head {
 	c, ps, labels := &m.Config, m.Params, m.Labels
 	switch c.Head {
 	case EmbeddingHead:
-		return embedding{}
+		return &embedding{&m.Config}
 	case MaskedHead, CausalHead:
 		if in.w != nil {
 			return &masked{table: in.w, bias: in.b, names: m.Tokenizer.Token}

@@ -21,8 +21,8 @@ func (m *Model) Inherit(from *Model) error {
 			continue
 		}
 		q := from.Params.Get(p.Name)
-		if q == nil && strings.HasPrefix(p.Name, "pooler.") {
-			continue // sentence encoders come without
+		if q == nil && (strings.HasPrefix(p.Name, "pooler.") || p.Name == "types.weight") {
+			continue // sentence encoders come without the one, readers of single texts without the other
 		}
 		shorter := q != nil && p.Name == positionsName && p.Shape[0] < q.Shape[0] && p.Width() == q.Width()
 		if q == nil || !slices.Equal(p.Shape, q.Shape) && !shorter {

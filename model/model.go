@@ -150,7 +150,7 @@ func (m *Model) declare() {
 	if !in.sparse {
 		m.width = in.width
 	}
-	if m.sequences() == 2 {
+	if m.compares() {
 		in.width *= 4 // see nn.Tape.PairFeatures
 	}
 	m.Head = m.newHead(in)
@@ -162,14 +162,18 @@ func (m *Model) declare() {
 	}
 }
 
+// compares tells whether the head reads what two texts' hidden states have in common.
+func (m *Model) compares() bool { return m.sequences() == 2 && m.Config.Head != EmbeddingHead }
+
 // Forward computes the logits of a batch: [examples, outputs], [tokens, tags] for head tokens, [tokens, 1] for head
-// replaced, [masks, vocabulary] for head masked, and [texts, vocabulary] for head causal.
+// replaced, [masks, vocabulary] for head masked, [texts, vocabulary] for head causal, and [sequences, width] for head
+// embedding.
 func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
 	h := m.hidden(t, in)
 	if m.Config.ofVocabulary() {
 		h.Dense = t.Gather(h.Dense, in.Wanted)
 	}
-	if m.sequences() == 2 {
+	if m.compares() {
 		h.Dense = t.PairFeatures(h.Dense)
 	}
 	logits := m.Head.Logits(t, h)

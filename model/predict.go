@@ -21,7 +21,7 @@ type Prediction struct {
 	Probabilities []float32 // of all labels, by class number; they sum to 1 but for head multilabel
 
 	Labels   []string  // head multilabel: those that hold
-	Score    float64   // head regression
+	Score    float64   // head regression; of a pair, for head embedding: the cosine
 	Entities []Entity  // heads tokens and replaced, in the order of the text
 	Tags     []int32   // head tokens: the number of each token's tag
 	Vector   []float32 // head embedding
@@ -350,6 +350,9 @@ func (m *Model) View(p Prediction, top int) any {
 	case TokensHead, ReplacedHead:
 		return tokensJSON{p.Entities}
 	case EmbeddingHead:
+		if m.Config.Pair {
+			return regressionJSON{p.Score}
+		}
 		return embeddingJSON{p.Vector}
 	case MaskedHead, CausalHead:
 		return maskedJSON{p.topMasks(top)}

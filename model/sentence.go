@@ -20,6 +20,14 @@ type Sentence struct {
 	DefaultPrompt string            `json:"default_prompt,omitempty"` // name of the one that is used where none is named
 }
 
+// defaultPrompt stands before texts of which nobody says what they are for.
+func (s *Sentence) defaultPrompt() string {
+	if s == nil {
+		return ""
+	}
+	return s.Prompts[s.DefaultPrompt]
+}
+
 // Prompt returns what stands before a text: the prompt of that name, or the default one for "".
 func (m *Model) Prompt(name string) (string, error) {
 	s := m.Config.Sentence
@@ -27,7 +35,7 @@ func (m *Model) Prompt(name string) (string, error) {
 		s = &Sentence{}
 	}
 	if name == "" {
-		return s.Prompts[s.DefaultPrompt], nil
+		return s.defaultPrompt(), nil
 	}
 	prompt, ok := s.Prompts[name]
 	if !ok {

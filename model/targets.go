@@ -14,8 +14,9 @@ import (
 type Targets struct {
 	Classes []int32       // head class: one an example
 	Labels  tensor.Packed // head multilabel: the classes of each example
-	Scores  []float32     // head regression: one an example
+	Scores  []float32     // head regression, and embedding of scored pairs: one an example
 	Tags    tensor.Packed // head tokens: one a token
+	Groups  tensor.Packed // head embedding, without scores: of each sequence of an example; texts of one group mean the same
 	Weights nn.Weights    // of the truth of each example in the loss; none where each counts 1. 0 where it is not known
 
 	// Soft is what a teacher says: logits, [examples, outputs] or [tokens, tags], logarithms of probabilities being logits
@@ -29,6 +30,7 @@ func (y *Targets) Reset() {
 	y.Classes, y.Scores = y.Classes[:0], y.Scores[:0]
 	y.Labels.Reset()
 	y.Tags.Reset()
+	y.Groups.Reset()
 	y.Weights, y.Soft, y.SoftWeights = y.Weights[:0], y.Soft[:0], y.SoftWeights[:0]
 }
 
@@ -50,6 +52,9 @@ func (y *Targets) AppendExample(from *Targets, i int) {
 	if from.Tags.Len() > 0 {
 		y.Tags.Append(from.Tags.Sequence(i))
 		row, rows, all = int(from.Tags.Offsets[i]), len(from.Tags.Sequence(i)), len(from.Tags.IDs)
+	}
+	if from.Groups.Len() > 0 {
+		y.Groups.Append(from.Groups.Sequence(i))
 	}
 	if len(from.Weights) > 0 {
 		y.Weights = append(y.Weights, from.Weights[i])

@@ -14,6 +14,7 @@ type transformer struct {
 	pooling    nn.Pooling
 	project    *nn.Param // [hidden, width of the inputs], nil where they are equal
 	positions  *nn.Param // [max_tokens, hidden]
+	types      *nn.Param // [2, hidden], of the texts of a pair that is read as one sequence; nil elsewhere
 	layers     *encoder.Layers
 	params     *nn.Params
 }
@@ -36,6 +37,9 @@ func (m *transformer) declare(ps *nn.Params) shape {
 		m.project = ps.Add("project.weight", nn.Xavier, c.Hidden, width)
 	}
 	m.positions = ps.AddTable(positionsName, nn.Normal(0.05), c.MaxTokens, c.Hidden)
+	if c.joined() {
+		m.types = ps.AddTable("types.weight", nn.Normal(0.05), 2, c.Hidden)
+	}
 	for _, p := range ps.All() {
 		p.Layer = 1
 	}
@@ -69,6 +73,9 @@ func (m *transformer) Forward(t *nn.Tape, in *Input) Hidden {
 	}
 	offsets := in.Tokens.Offsets
 	x = t.Add(x, t.Embedding(m.positions, t.Positions(offsets))) // [tokens, hidden]
+	if m.types != nil {
+		x = t.Add(x, t.Embedding(m.types, in.Types))
+	}
 	x = m.layers.Run(t, x, begin, encoder.Input{Tokens: &in.Tokens}, nil)
 	if m.config.OfTokens() {
 		return Hidden{Dense: x}

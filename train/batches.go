@@ -17,6 +17,7 @@ func (tr *Trainer) fillBatch() int {
 	}
 	tr.batch.Reset()
 	tr.targets.Reset()
+	tr.batch.Each = tr.train.Input.Each
 	batch := tr.order[tr.state.Position:tr.batchEnd()]
 	passes := 1
 	if tr.config.RDrop > 0 {
@@ -25,6 +26,10 @@ func (tr *Trainer) fillBatch() int {
 	for range passes {
 		for _, i := range batch {
 			tr.model.AppendExample(&tr.batch, &tr.train.Input, int(i))
+			if tr.state.Negatives != nil {
+				tr.appendNegatives(int(i))
+				continue
+			}
 			tr.targets.AppendExample(&tr.train.Targets, int(i))
 		}
 	}

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"math"
 
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/model"
@@ -15,9 +16,18 @@ type Scores struct {
 	MacroF1 float64 // of head class, else Main
 }
 
-// MainMetric returns the name of the figure that models of a head are compared by.
-func MainMetric(head string) string {
+// evaluated is how many examples are predicted at once.
+const evaluated = 64
+
+// MainMetric returns the name of the figure that models of a head are compared by; scored tells whether pairs have
+// scores, for head embedding.
+func MainMetric(head string, scored bool) string {
 	switch head {
+	case model.EmbeddingHead:
+		if scored {
+			return "spearman"
+		}
+		return "mrr"
 	case model.MultiLabelHead:
 		return "micro_f1"
 	case model.RegressionHead:
@@ -30,18 +40,20 @@ func MainMetric(head string) string {
 
 // Evaluate predicts all of set and compares.
 func Evaluate(ctx context.Context, m *model.Model, set *Set, tape *nn.Tape) (Scores, []model.Prediction, error) {
-	const batchSize = 64
 	predictions := make([]model.Prediction, 0, set.Len())
 	var batch model.Input
 	var targets model.Targets
 	loss := 0.0
-	for from := 0; from < set.Len(); from += batchSize {
+	var vectors []float32
+	dim, ranked := 0, m.Config.Head == model.EmbeddingHead && len(set.Targets.Scores) == 0
+	for from := 0; from < set.Len(); from += evaluated {
 		if err := ctx.Err(); err != nil {
 			return Scores{}, nil, err
 		}
 		batch.Reset()
 		targets.Reset()
-		n := min(batchSize, set.Len()-from)
+		batch.Each = set.Input.Each
+		n := min(evaluated, set.Len()-from)
 		for i := range n {
 			m.AppendExample(&batch, &set.Input, from+i)
 			targets.AppendExample(&set.Targets, from+i)
@@ -52,8 +64,17 @@ func Evaluate(ctx context.Context, m *model.Model, set *Set, tape *nn.Tape) (Sco
 		for i := range n {
 			predictions = append(predictions, m.Head.Predict(logits, &batch, i))
 		}
+		if ranked {
+			vectors, dim = append(vectors, logits.Data...), logits.Cols
+		}
 	}
-	s, err := scores(m, &set.Targets, predictions)
+	var s Scores
+	var err error
+	if ranked {
+		s = ranksOf(vectors, dim, set)
+	} else {
+		s, err = scores(m, &set.Targets, predictions)
+	}
 	s.Loss = loss / float64(max(set.Len(), 1))
 	return s, predictions, err
 }
@@ -65,6 +86,8 @@ func scores(m *model.Model, y *model.Targets, predictions []model.Prediction) (S
 		main = multiLabelF1(m.Labels, y, predictions)
 	case model.RegressionHead:
 		main = r2(y.Scores, predictions)
+	case model.EmbeddingHead:
+		main = spearman(y.Scores, predictions)
 	case model.TokensHead:
 		main = entityF1(y, predictions)
 	default:
@@ -92,6 +115,29 @@ func f1(right, predicted, wanted int) float64 {
 		return 0
 	}
 	return 2 * float64(right) / float64(predicted+wanted)
+}
+
+// ranksOf tells how well the first texts of pairs find the second ones among those of the set.
+func ranksOf(vectors []float32, dim int, set *Set) Scores {
+	if set.Len() == 0 {
+		return Scores{}
+	}
+	unitRows(vectors, dim)
+	first, second := pairRows(vectors, dim, set)
+	mrr := eval.MeanReciprocalRank(eval.RanksOf(nil, first, second, dim, groupsOf(&set.Targets)))
+	return Scores{Main: mrr, MacroF1: mrr}
+}
+
+// spearman is 0 where all cosines, or all scores, are equal.
+func spearman(scores []float32, predictions []model.Prediction) float64 {
+	truth, cosines := make([]float64, len(scores)), make([]float64, len(scores))
+	for i, s := range scores {
+		truth[i], cosines[i] = float64(s), predictions[i].Score
+	}
+	if r := eval.Spearman(truth, cosines); !math.IsNaN(r) {
+		return r
+	}
+	return 0
 }
 
 func multiLabelF1(labels []string, y *model.Targets, predictions []model.Prediction) float64 {

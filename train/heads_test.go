@@ -159,7 +159,7 @@ func TestEveryHeadLearnsOnEveryFamily(t *testing.T) {
 				}
 				best := finish(t, tr)
 				if best < k.least {
-					t.Errorf("%s %.3f", MainMetric(k.head), best)
+					t.Errorf("%s %.3f", MainMetric(k.head, true), best)
 				}
 				m.Params.Freeze(nn.F32)
 				survives(t, m, queries)

@@ -109,6 +109,8 @@ type state struct {
 	BestAt   int     `json:"best_at"`  // epoch of the best weights, 0 for none
 	BestBy   float64 `json:"best_by"`  // its figure, the higher the better
 	Done     bool    `json:"done"`
+
+	Negatives []int32 `json:"negatives,omitempty"` // mined for this epoch: Config.HardNegatives examples for each example
 }
 
 // New prepares a training of m on the examples of train. valid may be empty: then all epochs run and the last
@@ -121,6 +123,9 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 		if err := s.Input.Tokens.Check(m.Vocabulary()); err != nil {
 			return nil, fmt.Errorf("training: %w", err)
 		}
+	}
+	if err := checkPairs(m, train, &c); err != nil {
+		return nil, err
 	}
 	lora, err := newLoRA(m, &c)
 	if err != nil {
@@ -189,6 +194,10 @@ func (tr *Trainer) Run(ctx context.Context) iter.Seq2[Event, error] {
 				return
 			}
 			if tr.state.Position < tr.epochEnd() {
+				if err := tr.mine(ctx); err != nil {
+					yield(Event{}, err)
+					return
+				}
 				step, err := tr.step()
 				if err != nil {
 					yield(Event{}, err)

@@ -226,6 +226,11 @@ func csvHeader(m *xiaoyu.Model) []string {
 	switch m.Config.Head {
 	case model.RegressionHead:
 		return append(header, "score")
+	case model.EmbeddingHead:
+		if m.Config.Pair {
+			return append(header, "score")
+		}
+		return append(header, "embedding")
 	case model.TokensHead, model.ReplacedHead:
 		return append(header, "entities")
 	case model.MaskedHead, model.CausalHead:
@@ -246,6 +251,11 @@ func csvRow(m *xiaoyu.Model, a model.Answer) []string {
 	switch m.Config.Head {
 	case model.RegressionHead:
 		return append(row, strconv.FormatFloat(a.Score, 'g', 6, 64))
+	case model.EmbeddingHead:
+		if m.Config.Pair {
+			return append(row, strconv.FormatFloat(a.Score, 'g', 6, 64))
+		}
+		return append(row, vectorList(a.Vector))
 	case model.TokensHead, model.ReplacedHead:
 		return append(row, entityList(a.Entities, "|"))
 	case model.MaskedHead, model.CausalHead:
@@ -259,6 +269,15 @@ func csvRow(m *xiaoyu.Model, a model.Answer) []string {
 		row = append(row, number(v))
 	}
 	return row
+}
+
+// vectorList writes numbers with spaces between them.
+func vectorList(v []float32) string {
+	list := make([]string, len(v))
+	for i, x := range v {
+		list[i] = number(x)
+	}
+	return strings.Join(list, " ")
 }
 
 func entityList(entities []model.Entity, separator string) string {
@@ -288,6 +307,11 @@ func headline(m *xiaoyu.Model, p model.Prediction, top int) string {
 	switch m.Config.Head {
 	case model.RegressionHead:
 		return strconv.FormatFloat(p.Score, 'g', 4, 64)
+	case model.EmbeddingHead:
+		if m.Config.Pair {
+			return strconv.FormatFloat(p.Score, 'g', 4, 64)
+		}
+		return fmt.Sprintf("%s … (%d numbers)", vectorList(p.Vector[:min(len(p.Vector), 4)]), len(p.Vector))
 	case model.MaskedHead, model.CausalHead:
 		if len(p.Masks) == 0 {
 			return "(no [MASK] in the text, or no text)"

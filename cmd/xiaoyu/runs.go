@@ -107,6 +107,7 @@ var taskFigures = map[string][]string{
 	data.Classes:    {"accuracy", "macro_f1"},
 	data.MultiLabel: {"micro_f1", "macro_f1"},
 	data.Scores:     {"r2", "mae"},
+	data.Similarity: {"spearman", "mrr"},
 	data.Tags:       {"micro_f1", "micro_precision", "micro_recall"},
 }
 
