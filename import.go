@@ -38,9 +38,9 @@ type Imported struct {
 	Head         string   `json:"head"`
 	Parameters   int      `json:"parameters"`
 	Labels       []string `json:"labels,omitempty"`
-	Tokens       int      `json:"tokens"`     // of the tokenizer
-	MaxTokens    int      `json:"max_tokens"` // of a text
-	Pooling      string   `json:"pooling"`
+	Tokens       int      `json:"tokens"`               // of the tokenizer
+	MaxTokens    int      `json:"max_tokens"`           // of a text
+	Pooling      string   `json:"pooling,omitempty"`    // how states become an embedding
 	Normalized   bool     `json:"normalized,omitempty"` // embeddings have length 1
 	Licence      string   `json:"licence,omitempty"`    // as the model's card says it
 	Adapter      string   `json:"adapter,omitempty"`    // that was merged
@@ -80,12 +80,15 @@ func Import(ctx context.Context, o ImportOptions) (*Imported, error) {
 	i := &Imported{
 		Package: p.Dir, Digest: p.Digest, Bytes: p.Size, Architecture: m.Architecture(), Head: cmp.Or(m.Config.Head, "class"),
 		Parameters: m.Parameters(), Labels: m.Labels, Tokens: m.Tokenizer.VocabSize(), MaxTokens: m.Config.MaxTokens,
-		Pooling: m.Config.Pooling, Licence: licence, Adapter: lora,
+		Licence: licence, Adapter: lora,
+	}
+	if m.Config.Head == model.EmbeddingHead {
+		i.Pooling = m.Config.Pooling
 	}
 	if m.Config.Encoder != nil {
 		i.Architecture = m.Config.Encoder.Architecture
 	}
-	if m.Config.Sentence != nil {
+	if m.Config.Sentence != nil && i.Pooling != "" {
 		i.Normalized = m.Config.Sentence.Normalize
 	}
 	return i, nil

@@ -62,11 +62,12 @@ func printImported(term *terminal, i *xiaoyu.Imported) {
 	}
 	row("head", "%s", head)
 	row("tokenizer", "%d tokens; texts of up to %d", i.Tokens, i.MaxTokens)
-	pooling := i.Pooling
-	if i.Normalized {
-		pooling += ", to length 1"
+	switch {
+	case i.Normalized:
+		row("pooling", "%s, to length 1", i.Pooling)
+	case i.Pooling != "":
+		row("pooling", "%s", i.Pooling)
 	}
-	row("pooling", "%s", pooling)
 	if i.Adapter != "" {
 		row("adapter", "%s, merged", i.Adapter)
 	}
