@@ -31,6 +31,7 @@ type Config struct {
 	Model     model.Config    `yaml:"model" json:"model" doc:"the network; each family reads the keys that name it"`
 	Train     train.Config    `yaml:"train" json:"train" doc:"how the network is trained"`
 	Pretrain  pretrain.Config `yaml:"pretrain" json:"pretrain,omitzero" doc:"texts without labels that the network learns from before it is trained on the examples (transformer, encoder, dwcnn, rnn, lstm, gru)"`
+	Continue  Continue        `yaml:"continue" json:"continue,omitzero" doc:"what a model keeps while it learns from new data (xiaoyu train --continue)"`
 	Distill   Distill         `yaml:"distill" json:"distill,omitzero" doc:"a teacher from which the model learns beside labels, or in their place"`
 	Ensemble  Ensemble        `yaml:"ensemble" json:"ensemble,omitzero" doc:"several models instead of one, whose answers are joined"`
 	Eval      Eval            `yaml:"eval" json:"eval" doc:"how the model is judged"`

@@ -3,9 +3,7 @@ package xiaoyu
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -48,16 +46,6 @@ func trainingOf(dir string) []eval.Series {
 		return nil
 	}
 	return trainingCurves(origin.Config.Runs, origin.Run)
-}
-
-// readLineage reads what a package says of its origin.
-func readLineage(dir string) (*lineage, error) {
-	content, err := os.ReadFile(filepath.Join(dir, model.LineageFile))
-	if err != nil {
-		return nil, err
-	}
-	var origin lineage
-	return &origin, json.Unmarshal(content, &origin)
 }
 
 // trainingCurves returns the curves of a run that a report shows.

@@ -113,20 +113,24 @@ func (c *Config) endsAtWords(rows []data.Row) bool {
 
 // encode turns rows into what the network reads, with what the teacher says of those that are to be learnt from.
 func (t *training) encode(rows []data.Row, learnt bool) *train.Set {
+	return t.encodeFor(t.model, rows, learnt)
+}
+
+func (t *training) encodeFor(m *model.Model, rows []data.Row, learnt bool) *train.Set {
 	set := &train.Set{}
 	var e model.Sample
 	means := newMeanings(rows)
 	types := map[string]int{}
-	for i, name := range t.model.Types() {
+	for i, name := range m.Types() {
 		types[name] = i
 	}
 	var tags []int32
 	taught := learnt && slices.ContainsFunc(rows, func(r data.Row) bool { return r.Opinion != nil || r.NoTruth })
 	for i := range rows {
 		y, r := &set.Targets, &rows[i]
-		switch t.model.Config.Head {
+		switch m.Config.Head {
 		case model.TokensHead:
-			t.model.EncodeAligned(&set.Input, &e, r.Text, "")
+			m.EncodeAligned(&set.Input, &e, r.Text, "")
 			spans := make([]model.TagSpan, len(r.Entities))
 			for i, s := range r.Entities {
 				spans[i] = model.TagSpan{From: s.Start, To: s.End, Type: types[s.Label]}
@@ -134,15 +138,15 @@ func (t *training) encode(rows []data.Row, learnt bool) *train.Set {
 			tags = model.TagsOf(tags[:0], e.Text.Spans, spans)
 			y.Tags.Append(tags)
 		case model.MultiLabelHead:
-			t.model.Encode(&set.Input, &e, r.Text, r.Pair)
+			m.Encode(&set.Input, &e, r.Text, r.Pair)
 			y.Labels.Append(r.Labels)
 		case model.EmbeddingHead:
 			t.encodePair(set, &e, r, means)
 		case model.RegressionHead:
-			t.model.Encode(&set.Input, &e, r.Text, r.Pair)
+			m.Encode(&set.Input, &e, r.Text, r.Pair)
 			y.Scores = append(y.Scores, float32(r.Score))
 		default:
-			t.model.Encode(&set.Input, &e, r.Text, r.Pair)
+			m.Encode(&set.Input, &e, r.Text, r.Pair)
 			y.Classes = append(y.Classes, int32(r.Class))
 		}
 		if taught {

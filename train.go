@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -49,6 +48,7 @@ type Result struct {
 	Report     *eval.Report     // on the test part, or on the validation part where there is no test part
 	Folds      *CrossValidation // with train.folds, else nil
 	Taught     *Taught          // with a teacher, else nil
+	Continued  *Continued       // with continue.model, else nil
 	Seconds    float64          // that all of it took
 }
 
@@ -71,6 +71,12 @@ func Train(ctx context.Context, c *Config, o TrainOptions) (*Result, error) {
 	t := &training{Observer: o.Observer, config: *c, options: o, start: time.Now()}
 	if err := model.Replaceable(c.packageDir()); err != nil {
 		return nil, err // before minutes are spent
+	}
+	if c.Continue.Model != "" {
+		defer func() { t.from.close() }()
+		if err := t.inherit(); err != nil {
+			return nil, err
+		}
 	}
 	if len(c.Ensemble.Members) > 0 {
 		return t.trainEnsemble(ctx)
@@ -115,6 +121,7 @@ type training struct {
 	vectors *pretrained // nil without model.vectors
 	parent  string      // digest of model.base
 	lesson  *lesson     // nil without a teacher
+	from    *further    // nil without continue.model
 	encoded int64       // texts of this stage
 }
 
@@ -126,13 +133,23 @@ func (t *training) prepare(ctx context.Context) error {
 	if err := t.openTeacher(ctx); err != nil {
 		return err
 	}
+	if t.from != nil {
+		if err := t.readOld(ctx); err != nil {
+			return err
+		}
+	}
 	if err := t.read(ctx); err != nil {
 		return err
+	}
+	if t.from != nil {
+		if err := t.joinOld(); err != nil {
+			return err
+		}
 	}
 	if err := t.teach(ctx); err != nil {
 		return err
 	}
-	tok, err := t.tokenizer(ctx)
+	tok, err := t.chooseTokenizer(ctx)
 	if err != nil {
 		return err
 	}
@@ -230,11 +247,7 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	case model.EmbeddingHead:
 		labels = nil
 	}
-	if c.Model.Base != "" {
-		t.model, err = t.adapt(ctx, labels)
-	} else {
-		t.model, err = model.New(c.Model, c.Data.Clean, tok, labels, c.Train.Seed, c.examples(rows, tok))
-	}
+	t.model, err = t.design(ctx, tok, labels, rows)
 	if err == nil {
 		err = t.setVectors()
 	}
@@ -247,6 +260,11 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	c.Train.Stretch(trainSet.Len())
 	if t.trainer, err = train.New(t.model, trainSet, t.valid, c.Train); err != nil {
 		return err
+	}
+	if t.from != nil && !t.from.anew {
+		if err := t.hold(ctx); err != nil {
+			return err
+		}
 	}
 	tokens := max(trainSet.Input.Tokens.Tokens()/trainSet.Len(), 1)
 	count := t.model.Params.Count()
@@ -342,8 +360,15 @@ func (t *training) pack(ctx context.Context, cv *CrossValidation) (*Result, erro
 	if err != nil {
 		return nil, err
 	}
+	var continued *Continued
+	if t.from != nil {
+		if continued, err = t.weighForgetting(ctx, predictions); err != nil {
+			return nil, err
+		}
+		t.from.close() // its folder may be the one that is written
+	}
 	t.Stage("packing", 0, "")
-	p, err := t.save(report)
+	p, err := t.save(report, continued)
 	if err != nil {
 		return nil, err
 	}
@@ -368,7 +393,7 @@ func (t *training) pack(ctx context.Context, cv *CrossValidation) (*Result, erro
 	if err := os.Remove(filepath.Join(t.record.Dir(), checkpointFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	return &Result{Package: p.Dir, ReportFile: page, Digest: p.Digest, Run: t.record.ID(), Report: report, Folds: cv, Taught: taught, Seconds: time.Since(t.start).Seconds()}, nil
+	return &Result{Package: p.Dir, ReportFile: page, Digest: p.Digest, Run: t.record.ID(), Report: report, Folds: cv, Taught: taught, Continued: continued, Seconds: time.Since(t.start).Seconds()}, nil
 }
 
 // course is how the loop of one training is told and kept: that of the model, or of a fold.
@@ -439,99 +464,6 @@ func (t *training) loop(ctx context.Context, o course) error {
 	return nil
 }
 
-// judge evaluates, and returns the predictions as well, none for head embedding.
-func (t *training) judge(ctx context.Context) (*eval.Report, []model.Prediction, error) {
-	rows := t.judged()
-	t.Stage("evaluating", int64(len(rows)), "texts")
-	said, err := answer(ctx, t.model, rows, func(done int) { t.Progress(int64(done), "") })
-	if err != nil {
-		return nil, nil, err
-	}
-	report, err := judge(t.model, rows, said, t.config.Data.Slices, eval.Options{Mistakes: t.config.Eval.Mistakes, Rounds: t.config.Eval.Bootstrap, Seed: t.config.Train.Seed})
-	if err == nil {
-		main := report.Main()
-		t.Progress(int64(len(rows)), fmt.Sprintf("%s %.4f", main.Name, main.Value))
-	}
-	return report, said.predictions, err
-}
-
-// judged are the rows that the model is judged on: those of the test part, or of the next best.
-func (t *training) judged() []data.Row {
-	rows := t.set.Parts[data.Test]
-	for _, side := range []data.Side{data.Validation, data.Train} {
-		if len(rows) == 0 {
-			rows = t.set.Parts[side]
-		}
-	}
-	return rows
-}
-
-// lineage is lineage.json: what reproduces the model.
-type lineage struct {
-	Created time.Time         `json:"created"`
-	Run     string            `json:"run"`
-	Command []string          `json:"command"`
-	Data    map[string]string `json:"data"`              // digests of the files read, by name
-	Vectors string            `json:"vectors,omitempty"` // the file of word vectors among them
-	Rows    data.CleanReport  `json:"rows"`
-	Config  Config            `json:"config"`
-	Version string            `json:"version"`
-	Kernel  string            `json:"kernel"`
-	Threads int               `json:"threads"`
-	System  string            `json:"system"`
-	Parent  string            `json:"parent,omitempty"`
-	Taught  *taughtBy         `json:"taught,omitempty"` // by whom
-}
-
-// threads is how many processors the training used; an ensemble's members tell theirs.
-func (t *training) threads() int {
-	if t.trainer == nil {
-		return 0
-	}
-	return t.trainer.Threads()
-}
-
-func (t *training) save(report *eval.Report) (*model.Package, error) {
-	rows := t.set.Report
-	rows.Examples = nil // texts of the user's data stay out of the package
-	origin, err := json.MarshalIndent(lineage{
-		Created: time.Now().UTC(), Run: t.record.ID(), Command: t.options.Command, Data: t.files(filepath.Base),
-		Vectors: t.config.Model.Vectors, Rows: rows, Config: t.config, Version: Version(), Kernel: kernel.Name(), Threads: t.threads(), System: runtime.GOOS + "/" + runtime.GOARCH, Parent: t.parent,
-		Taught: t.lesson.origin(),
-	}, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	public := *report
-	public.Mistakes = nil // these too
-	metrics, err := json.MarshalIndent(&public, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	files := map[string][]byte{
-		model.LineageFile: append(origin, '\n'),
-		model.MetricsFile: append(metrics, '\n'),
-		model.CardFile:    []byte(card(&t.config, t.model, &public, t.set)),
-	}
-	if err := t.addAdapter(files); err != nil {
-		return nil, err
-	}
-	return t.model.Save(t.config.packageDir(), files)
-}
-
-// addAdapter adds the low-rank changes of a base, where there are any, in PEFT's layout: the package's own weights have
-// them merged.
-func (t *training) addAdapter(files map[string][]byte) error {
-	if t.trainer == nil || t.trainer.Adapter() == nil || t.config.Model.Base == "" {
-		return nil
-	}
-	parts, err := t.trainer.Adapter().Files()
-	for name, data := range parts {
-		files["adapter/"+name] = data
-	}
-	return err
-}
-
 // summary is what the list of runs shows.
 func (r *Result) summary() map[string]float64 {
 	values := map[string]float64{"seconds": r.Seconds, "main": r.Report.Main().Value}
@@ -540,6 +472,9 @@ func (r *Result) summary() map[string]float64 {
 	}
 	if r.Folds != nil {
 		values["cv_mean"], values["cv_deviation"] = r.Folds.Mean, r.Folds.Deviation
+	}
+	if r.Continued != nil {
+		values["old_before"], values["old_after"] = r.Continued.Old.Before, r.Continued.Old.After
 	}
 	return values
 }
@@ -552,6 +487,9 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 	}
 	if r.Taught != nil {
 		m["taught"] = r.Taught
+	}
+	if r.Continued != nil {
+		m["continued"] = r.Continued
 	}
 	return json.Marshal(m)
 }

@@ -54,10 +54,12 @@ type Columns struct {
 
 // Config is the `data` part of xiaoyu.yaml.
 type Config struct {
-	Path    string `yaml:"path" json:"path" doc:"examples: CSV, TSV, JSON, JSON lines, XLSX, Parquet or CoNLL columns, also as .gz, .zst or .zip, or a folder of .txt; - for standard input" default:""`
-	Test    string `yaml:"test_path" json:"test_path,omitempty" doc:"file of test examples, where the data has a split of its own; then path is for training alone" default:""`
-	Valid   string `yaml:"validation_path" json:"validation_path,omitempty" doc:"file of validation examples, where the data has such a part; then none is taken from path" default:""`
-	Task    string `yaml:"-" json:"-"` // what the labels are, see Tasks; "" is "class"
+	Path  string `yaml:"path" json:"path" doc:"examples: CSV, TSV, JSON, JSON lines, XLSX, Parquet or CoNLL columns, also as .gz, .zst or .zip, or a folder of .txt; - for standard input" default:""`
+	Test  string `yaml:"test_path" json:"test_path,omitempty" doc:"file of test examples, where the data has a split of its own; then path is for training alone" default:""`
+	Valid string `yaml:"validation_path" json:"validation_path,omitempty" doc:"file of validation examples, where the data has such a part; then none is taken from path" default:""`
+	Task  string `yaml:"-" json:"-"` // what the labels are, see Tasks; "" is "class"
+
+	Known   []string `yaml:"-" json:"-"` // labels that have the first numbers, in this order, whether or not a row has them
 	Columns `yaml:",inline"`
 	Clean   text.CleanConfig `yaml:"clean" json:"clean" doc:"steps that change a text; the model remembers them and does the same to what it predicts"`
 	Rows    Rows             `yaml:"rows" json:"rows" doc:"steps that drop rows"`

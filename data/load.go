@@ -65,6 +65,10 @@ func Load(ctx context.Context, c *Config, progress func(done, total int64)) (*Se
 	}
 	l := loader{config: c, pass: pass, classes: map[string]int{}, progress: progress}
 	l.set.Task, l.set.Separator = cmp.Or(c.Task, Classes), cmp.Or(c.Separator, "|")
+	for i, label := range c.Known {
+		l.classes[label] = i
+	}
+	l.set.Labels = slices.Clone(c.Known)
 	if err := c.Split.check(&c.Columns); err != nil {
 		return nil, err
 	}
@@ -236,10 +240,10 @@ func (l *loader) finish() (*Set, error) {
 	return s, nil
 }
 
-// sortLabels numbers the labels in their sorted order, numbers by value.
+// sortLabels numbers the labels in their sorted order, numbers by value, after those that were known before.
 func (l *loader) sortLabels() {
 	s := &l.set
-	slices.SortFunc(s.Labels, func(a, b string) int {
+	slices.SortFunc(s.Labels[len(l.config.Known):], func(a, b string) int {
 		x, errX := strconv.ParseFloat(a, 64)
 		y, errY := strconv.ParseFloat(b, 64)
 		if errX == nil && errY == nil {

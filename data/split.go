@@ -183,6 +183,9 @@ func (d *Set) balance() (notes []string) {
 				}
 			}
 		}
+		if n[Train]+n[Validation]+n[Test] == 0 {
+			continue // known from before
+		}
 		if n[Train] == 0 {
 			for _, side := range []Side{Validation, Test} {
 				d.move(side, func(e *Row) bool {

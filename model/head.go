@@ -229,10 +229,11 @@ func newRegressor(l linear, ps *nn.Params) *regressor {
 	return r
 }
 
-// SetScale tells a model of head regression the numbers that it will learn, so that it can scale them.
+// SetScale tells a fresh model of head regression the numbers that it will learn, so that it can scale them. One that has
+// learnt keeps its scale: its weights are made for it.
 func (m *Model) SetScale(scores []float32) {
 	r, ok := m.Head.(*regressor)
-	if !ok || len(scores) == 0 {
+	if !ok || len(scores) == 0 || r.mean.Data[0] != 0 || r.deviation.Data[0] != 1 {
 		return
 	}
 	mean, square := 0.0, 0.0

@@ -109,9 +109,9 @@ func (a *attention) begin(t *Tape, qkv *Var, offsets []int32, form Attention) {
 	}
 	*a = attention{Attention: form, qkv: qkv.Data, offsets: offsets, stride: qkv.Cols, dim: form.Heads * form.Size}
 	a.keyAt, a.valueAt = a.dim, a.dim+form.KeyHeads*form.Size
-	if !t.training() {
+	if !t.drops(a.Dropout) {
 		a.Dropout = 0
-	} else if a.Dropout > 0 {
+	} else {
 		t.streams++
 		a.key = t.seed ^ mix(t.streams)
 	}

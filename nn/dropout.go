@@ -10,7 +10,7 @@ import (
 // inference it returns x. The mask is a function of the step's seed and the position alone, so the backward computes
 // it again instead of storing it, and the number of threads does not matter.
 func (t *Tape) Dropout(x *Var, p float32) *Var {
-	if !t.training() || p <= 0 {
+	if !t.drops(p) {
 		return x
 	}
 	y := t.value(x.Rows, x.Cols)
@@ -23,6 +23,9 @@ func (t *Tape) Dropout(x *Var, p float32) *Var {
 	return y
 }
 
+// drops tells whether a share p is dropped in this pass.
+func (t *Tape) drops(p float32) bool { return t.training() && !t.Whole && p > 0 }
+
 // dropoutMask returns the next mask of this step.
 func (t *Tape) dropoutMask(p float32) kernel.Dropout {
 	t.streams++
@@ -32,7 +35,7 @@ func (t *Tape) dropoutMask(p float32) kernel.Dropout {
 // Replace returns ids with each replaced by other with probability p while training (word dropout: Iyyer et al. 2015);
 // in inference, ids itself.
 func (t *Tape) Replace(ids []int32, p float32, other int32) []int32 {
-	if !t.training() || p <= 0 {
+	if !t.drops(p) {
 		return ids
 	}
 	out := t.arena.Ints(len(ids))

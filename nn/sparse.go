@@ -72,7 +72,7 @@ func sparseRows(y *Var, x *Sparse, w, b *Param, lo, hi int) {
 // SparseDropout leaves each number of x out with probability p and scales the others by 1/(1-p); in inference it
 // returns x.
 func (t *Tape) SparseDropout(x *Sparse, p float32) *Sparse {
-	if !t.training() || p <= 0 {
+	if !t.drops(p) {
 		return x
 	}
 	t.streams++

@@ -93,6 +93,8 @@ type Tape struct {
 	Precision kernel.Precision
 	// Recompute lets a training pass keep no more than the ends of the parts of a network: see Checkpoint.
 	Recompute bool
+	// Whole leaves dropout out while training: gradients are those of what the network says when it predicts.
+	Whole bool
 
 	arena     tensor.Arena
 	pool      *parallel.Pool

@@ -69,5 +69,8 @@ func (tr *Trainer) identity() string {
 			_ = binary.Write(h, binary.LittleEndian, list)
 		}
 	}
+	if tr.updater != nil && tr.updater.anchor != nil {
+		h.Write(tr.updater.anchor.digest)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -14,6 +14,7 @@ type Updater struct {
 	params     []*nn.Params
 	optimizers []Optimizer
 	gradient   pieces
+	anchor     *anchor // of the first network; nil but for Trainer.Hold
 }
 
 // NewUpdater returns an updater of parameters whose gradients are allocated.
@@ -31,6 +32,9 @@ func (u *Updater) Step(step int, rate float64, batches int) (norm float64) {
 	u.gradient.collect(u.params...)
 	if batches > 1 {
 		u.gradient.scale(u.pool, 1/float32(batches))
+	}
+	if u.anchor != nil {
+		u.anchor.pull(u.params[0], u.pool)
 	}
 	norm = u.gradient.norm(u.pool)
 	u.gradient.clip(u.pool, norm, u.clip)

@@ -14,7 +14,7 @@ import (
 
 var (
 	commandInText = regexp.MustCompile("`(xiaoyu [^`]+)`")
-	keyInText     = regexp.MustCompile("`((?:data|tokenizer|model|train|eval|tune|ensemble|distill)\\.[a-z_.]+)")
+	keyInText     = regexp.MustCompile("`((?:data|tokenizer|model|train|eval|tune|ensemble|distill|continue)\\.[a-z_.]+)")
 )
 
 // TestThePagesNameCommandsThatExist takes every command line of README and docs, in code blocks and within sentences, and

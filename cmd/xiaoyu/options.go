@@ -71,6 +71,7 @@ type projectFlags struct {
 	base   string
 	task   string
 	set    []string
+	parent string // package that is trained further
 }
 
 func (f *projectFlags) add(cmd *cobra.Command) { f.addAs(cmd, "model") }
@@ -88,7 +89,12 @@ func (f *projectFlags) addAs(cmd *cobra.Command, family string) {
 func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config, error) {
 	var c *xiaoyu.Config
 	var err error
-	if standalone && !cmd.Flags().Changed("config") {
+	switch {
+	case standalone && !cmd.Flags().Changed("config") && f.parent != "":
+		if c, err = xiaoyu.ContinueConfig(f.parent); err == nil && f.family != "" {
+			c.Model.Family = f.family
+		}
+	case standalone && !cmd.Flags().Changed("config"):
 		family := f.family
 		switch {
 		case family == "" && f.base != "":
@@ -97,7 +103,7 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 			family = "cnn"
 		}
 		c, err = xiaoyu.Preset(family)
-	} else {
+	default:
 		c, err = xiaoyu.LoadConfig(f.file)
 		if err == nil && f.family != "" && f.family != c.Model.Family {
 			c, err = c.WithFamily(f.family)
@@ -113,6 +119,9 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 			}
 		}
 		c.Model.Base = f.base
+	}
+	if f.parent != "" {
+		c.Continue.Model = f.parent
 	}
 	if f.task != "" {
 		if err := conf.Set(c, "task", f.task); err != nil {
@@ -150,6 +159,9 @@ func (f *projectFlags) loadWithData(cmd *cobra.Command, columns *columnFlags) (*
 func resultText(term *terminal, r *xiaoyu.Result) {
 	fmt.Fprintln(term.out)
 	r.Report.Text(term.out)
+	if r.Continued != nil {
+		fmt.Fprintf(term.out, "\n%s\n", r.Continued)
+	}
 	if r.Folds != nil {
 		fmt.Fprintf(term.out, "\ncross-validation  %s\n", r.Folds)
 	}

@@ -29,6 +29,11 @@ Ctrl-C writes a checkpoint; --resume goes on to the same result.
 With --curve it writes no model, but trains on parts of the training data, from a sixteenth to all of it, each several
 times, judges on the same rows, and tells what twice the labels would bring. The same command goes on after Ctrl-C.
 
+With --continue MODEL it trains a package further on data that is new to it: some of the old data is read again, weights
+that matter to the rest hold their place, labels may be new. It tells what was won on the new test part and lost on the
+old one, and refuses to write the package where the old figure falls by more than continue.max_drop. Settings are those
+that the package was trained with, unless --config names others; without --out, the package is replaced.
+
 With --auto it picks family and settings itself, within --minutes. With --find-lr it trains nothing that stays: it tells
 which learning rate suits, by a few hundred steps of rising rates.`,
 		Args: exactly(0, "no arguments"),
@@ -49,6 +54,8 @@ which learning rate suits, by a few hundred steps of rising rates.`,
 				return usageError{hint.Errorf("add --find-lr or --curve, whose plot it is", "xiaoyu train -o %s: a training draws no plot; `xiaoyu runs plot` draws its record", curve.plot)}
 			case findLR && (auto.on || curve.draw || resume != "") || auto.on && curve.draw:
 				return usageError{hint.Errorf("choose one of them", "xiaoyu train: --find-lr, --auto and --curve do different things")}
+			case project.parent != "" && (findLR || auto.on || curve.draw):
+				return usageError{hint.Errorf("choose one of them", "xiaoyu train --continue %s: --find-lr, --auto and --curve train models from nothing", project.parent)}
 			case cmd.Flags().Changed("minutes") && !auto.on:
 				return usageError{hint.Errorf("add --auto", "xiaoyu train --minutes %g: only an automatic training has a limit", auto.minutes)}
 			case curve.draw:
@@ -74,6 +81,7 @@ which learning rate suits, by a few hundred steps of rising rates.`,
 	columns.add(cmd, true)
 	curve.add(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "folder for the model package; models/NAME if not given")
+	cmd.Flags().StringVar(&project.parent, "continue", "", "folder of a package to train further on new data, without forgetting the old")
 	cmd.Flags().StringVar(&resume, "resume", "", "go on with an interrupted run: its ID, or last (the default if no ID is given)")
 	cmd.Flags().Lookup("resume").NoOptDefVal = "last"
 	cmd.Flags().BoolVar(&findLR, "find-lr", false, "suggest a learning rate by a range test, and leave the model as it is")
