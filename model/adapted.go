@@ -2,7 +2,7 @@ package model
 
 import (
 	"fmt"
-	"path/filepath"
+	"os"
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/adapter"
@@ -29,7 +29,7 @@ func openAdapted(base, dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := readSmall(filepath.Join(base, ConfigFile))
+	config, err := readSmall(os.DirFS(base), ConfigFile)
 	if err != nil {
 		return nil, err
 	}

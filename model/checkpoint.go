@@ -22,14 +22,14 @@ import (
 // we have no part.
 func isCheckpoint(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, ManifestFile))
-	config, readErr := readSmall(filepath.Join(dir, ConfigFile))
+	config, readErr := readSmall(os.DirFS(dir), ConfigFile)
 	return errors.Is(err, fs.ErrNotExist) && readErr == nil && !bytes.Contains(config, []byte(`"xiaoyu"`))
 }
 
 // openCheckpoint opens a folder in the Hugging Face layout. Its head is the one that it was saved with; without one it is
 // a sentence encoder.
 func openCheckpoint(dir string) (*Model, error) {
-	config, err := readSmall(filepath.Join(dir, ConfigFile))
+	config, err := readSmall(os.DirFS(dir), ConfigFile)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func modelOfCheckpoint(dir string, config []byte, e *encoder.Config, weights enc
 	if err := m.Network.(*pretrained).network.Load(weights); err != nil {
 		return nil, err
 	}
-	m.Package = &Package{Dir: dir, file: file}
+	m.Package = &Package{Dir: dir, files: os.DirFS(dir), file: file}
 	if m.Package.Digest, m.Package.Size, err = digestFolder(dir); err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func digestFolder(dir string) (digest string, size int64, err error) {
 		if e.IsDir() || !slices.Contains([]string{".json", ".safetensors", ".bin", ".onnx", ".gguf", ".txt"}, filepath.Ext(name)) {
 			continue
 		}
-		n, sum, err := digestFile(filepath.Join(dir, name))
+		n, sum, err := digestFile(os.DirFS(dir), name)
 		if err != nil {
 			return "", 0, err
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
@@ -153,6 +154,16 @@ func TestAnEnsembleIsAModel(t *testing.T) {
 	}
 	if err := back.Package.Close(); err != nil {
 		t.Error(err)
+	}
+	inMemory, err := OpenFS(os.DirFS(p.Dir), "memory")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := inMemory.Predict(context.Background(), texts); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read as a file system: %v\n%+v\n%+v", err, got, want)
+	}
+	if _, err := OpenFS(fstest.MapFS{}, "nothing"); err == nil || !strings.Contains(err.Error(), "nothing") {
+		t.Errorf("an empty file system: %v", err)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,8 +67,8 @@ func (e *Ensemble) write(dir string) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := verifyAlone(to)
-		if err != nil {
+		p := &Package{Dir: to, files: os.DirFS(to)}
+		if err := verifyAlone(p); err != nil {
 			return nil, err
 		}
 		digests[name] = p.Digest
@@ -76,7 +78,7 @@ func (e *Ensemble) write(dir string) (map[string]string, error) {
 
 // copyTo copies the files of a package.
 func (p *Package) copyTo(dir string) error {
-	data, err := readSmall(filepath.Join(p.Dir, ManifestFile))
+	data, err := readSmall(p.files, ManifestFile)
 	if err != nil {
 		return err
 	}
@@ -85,15 +87,15 @@ func (p *Package) copyTo(dir string) error {
 		return err
 	}
 	for name := range man.Files {
-		if err := copyFile(filepath.Join(p.Dir, name), filepath.Join(dir, name)); err != nil {
+		if err := copyFile(p.files, name, filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
 	return atomicfile.WriteFile(filepath.Join(dir, ManifestFile), data, 0o644)
 }
 
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
+func copyFile(files fs.FS, name, to string) error {
+	in, err := files.Open(name)
 	if err != nil {
 		return err
 	}
@@ -102,7 +104,7 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = out.ReadFrom(in)
+	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Sync(), out.Close())
 }
 
@@ -118,8 +120,15 @@ func (p *Package) verifyMembers(man *manifest) error {
 		if !ok || base == "" || strings.ContainsAny(base, `/\:`) || base == "." || base == ".." {
 			return hint.Errorf("do not use this package", "opening the model %s: %s names the member %q, which is outside the package", p.Dir, ManifestFile, name)
 		}
-		member, err := verifyAlone(filepath.Join(p.Dir, membersDir, base))
+		if _, err := fs.Stat(p.files, name); err != nil {
+			return hint.Wrap(err, "get the package again", "opening the model %s", p.Dir)
+		}
+		files, err := fs.Sub(p.files, name)
 		if err != nil {
+			return err
+		}
+		member := &Package{Dir: filepath.Join(p.Dir, membersDir, base), files: files, inMemory: p.inMemory}
+		if err := verifyAlone(member); err != nil {
 			return err
 		}
 		if member.Digest != man.Members[name] {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -175,7 +176,7 @@ func (c *Config) sentenceFiles() (map[string][]byte, error) {
 
 // readJSON reads a file of a model's folder, and tells whether it is there.
 func readJSON(dir, name string, into any) (bool, error) {
-	data, err := readSmall(filepath.Join(dir, filepath.FromSlash(name)))
+	data, err := readSmall(os.DirFS(dir), name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -1,0 +1,187 @@
+package model
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
+	"github.com/xiaoyu-slm/xiaoyu/text"
+)
+
+// architectures are the names that Hugging Face's config.json has for each head.
+var architectures = map[string]struct{ name, problem string }{
+	ClassHead:      {"SequenceClassification", "single_label_classification"},
+	MultiLabelHead: {"SequenceClassification", "multi_label_classification"},
+	RegressionHead: {"SequenceClassification", "regression"},
+	TokensHead:     {"TokenClassification", ""},
+	MaskedHead:     {"MaskedLM", ""},
+	ReplacedHead:   {"PreTraining", ""},
+	CausalHead:     {"CausalLM", ""},
+	EmbeddingHead:  {"Embedding", ""},
+}
+
+// Save writes the model as a package to dir. extra holds further files by name: card, metrics, lineage. The whole
+// package appears at once; an older package at dir is replaced, any other folder with something in it is refused.
+func (m *Model) Save(dir string, extra map[string][]byte) (*Package, error) {
+	if err := Replaceable(dir); err != nil {
+		return nil, err
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return nil, hint.Wrap(err, "choose another folder", "writing the package %s", dir)
+	}
+	temp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".*.xiaoyu-tmp")
+	if err != nil {
+		return nil, hint.Wrap(err, "choose a folder that you may write to", "writing the package %s", dir)
+	}
+	defer os.RemoveAll(temp)
+	if err := m.writeFiles(temp, extra); err != nil {
+		return nil, hint.Wrap(err, "free some space or choose another folder", "writing the package %s", dir)
+	}
+	if err := os.Chmod(temp, 0o755); err != nil {
+		return nil, fmt.Errorf("writing the package %s: %w", dir, err)
+	}
+	if err := swap(temp, dir); err != nil {
+		return nil, fmt.Errorf("writing the package %s: %w", dir, err)
+	}
+	return verify(dir)
+}
+
+// Replaceable tells whether a package may be written to dir: there is nothing, an empty folder, or a package.
+func Replaceable(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return hint.Wrap(err, "choose another folder", "writing the package %s", dir)
+	}
+	if _, err := os.Stat(filepath.Join(dir, ManifestFile)); err != nil {
+		return hint.Errorf("choose a new or empty folder with --out", "writing the package %s: the folder holds other files", dir)
+	}
+	return nil
+}
+
+// swap puts the folder temp in place of dir.
+func swap(temp, dir string) error {
+	old := temp + ".old"
+	err := os.Rename(dir, old)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(temp, dir); err != nil {
+		os.Rename(old, dir) // put back what was there
+		return err
+	}
+	return os.RemoveAll(old)
+}
+
+func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
+	clean, cleanFiles := m.Clean.Packed()
+	if m.Ensemble != nil {
+		clean = text.CleanConfig{} // each member has its own
+	}
+	config := configJSON{
+		Architectures: []string{"XiaoyuFor" + architectures[m.Config.Head].name},
+		ModelType:     "xiaoyu-" + m.Config.Family,
+		ProblemType:   architectures[m.Config.Head].problem,
+		DType:         "float32",
+		VocabSize:     m.Tokenizer.VocabSize(),
+		NumLabels:     len(m.Labels),
+		ID2Label:      map[string]string{},
+		Label2ID:      map[string]int{},
+		Xiaoyu:        xiaoyuConfig{Format: 1, Model: m.Config, Clean: clean},
+	}
+	var members map[string]string
+	if m.Ensemble != nil {
+		var err error
+		if members, err = m.Ensemble.write(dir); err != nil {
+			return err
+		}
+		config.Xiaoyu.Format, config.Xiaoyu.Ensemble = ensembleFormat, m.Ensemble.json()
+	}
+	for i, l := range m.Labels {
+		config.ID2Label[strconv.Itoa(i)] = l
+		config.Label2ID[l] = i
+	}
+	data, err := m.configJSON(&config)
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.WriteFile(filepath.Join(dir, ConfigFile), append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	if m.Ensemble != nil {
+		return writeRest(dir, extra, members)
+	}
+	if err := m.Tokenizer.Save(filepath.Join(dir, TokenizerFile)); err != nil {
+		return err
+	}
+	if err := safetensors.WriteFile(filepath.Join(dir, WeightsFile), m.tensors(), map[string]string{"format": "pt"}); err != nil {
+		return err
+	}
+	maps.Copy(cleanFiles, extra)
+	sentence, err := m.Config.sentenceFiles()
+	if err != nil {
+		return err
+	}
+	maps.Copy(cleanFiles, sentence)
+	return writeRest(dir, cleanFiles, nil)
+}
+
+// configJSON is the content of config.json: that of the checkpoint with our part in it, where there is one.
+func (m *Model) configJSON(config *configJSON) ([]byte, error) {
+	if m.Config.Encoder == nil {
+		return json.MarshalIndent(config, "", "  ")
+	}
+	data, err := m.Config.Encoder.JSON()
+	if err != nil {
+		return nil, err
+	}
+	var all map[string]any
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, err
+	}
+	all["xiaoyu"], all["id2label"], all["label2id"], all["num_labels"] = config.Xiaoyu, config.ID2Label, config.Label2ID, config.NumLabels
+	if config.ProblemType != "" {
+		all["problem_type"] = config.ProblemType
+	}
+	return json.MarshalIndent(all, "", "  ")
+}
+
+// writeRest writes further files and the manifest of all.
+func writeRest(dir string, files map[string][]byte, members map[string]string) error {
+	for name, data := range files {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
+			return err
+		}
+		if err := atomicfile.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	return writeManifest(dir, members)
+}
+
+// tensors returns the weights and buffers as they are saved.
+func (m *Model) tensors() []safetensors.Tensor {
+	var out []safetensors.Tensor
+	if b := m.buffered(); b != nil {
+		out = b.buffers()
+	}
+	params := m.Params.All()
+	if e, ok := m.Network.(*pretrained); ok {
+		out, params = append(out, e.network.Tensors()...), params[m.body:]
+	}
+	for _, p := range params {
+		out = append(out, safetensors.FromFloat32(p.Name, p.Shape, p.Data))
+	}
+	return out
+}
