@@ -66,11 +66,11 @@ func BenchmarkForward(b *testing.B) {
 						worker.batch.Tokens.Append(ids)
 					}
 					for range 3 {
-						m.logits(worker, false)
+						m.run(worker, false, m.Forward)
 					}
 					b.ReportAllocs()
 					for b.Loop() {
-						m.logits(worker, false)
+						m.run(worker, false, m.Forward)
 					}
 				})
 			}

@@ -3,6 +3,7 @@ package model
 import (
 	"unicode/utf8"
 
+	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
@@ -48,3 +49,5 @@ func characterIDs(dst []int32, word []byte) []int32 {
 	}
 	return append(dst, wordEnd)
 }
+
+func (c *characters) lower(t *graph.Text) *graph.Value { return t.Characters(c.table, c.conv, nn.ReLU) }

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 
+	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
@@ -52,4 +53,16 @@ func (m *cnn) Forward(t *nn.Tape, in *Input) Hidden {
 		x = t.Add(x, t.ConvSame(t.Dropout(x, float32(m.config.Dropout)), in.Tokens.Offsets, c, m.activation))
 	}
 	return Hidden{Dense: x}
+}
+
+func (m *cnn) lower(t *graph.Text) (*graph.Value, error) {
+	x := m.inputs.lower(t)
+	if m.config.Head != TokensHead {
+		return t.ConvMax(x, m.convs, m.activation), nil
+	}
+	x = t.Linear(x, m.project, nil, nn.Identity)
+	for _, c := range m.convs {
+		x = t.Add(x, t.ConvSame(x, c, m.activation))
+	}
+	return x, nil
 }

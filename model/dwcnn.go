@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 
+	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
@@ -52,4 +53,16 @@ func (m *dwcnn) Forward(t *nn.Tape, in *Input) Hidden {
 		return Hidden{Dense: x}
 	}
 	return Hidden{Dense: t.Pool(x, in.Tokens.Offsets, m.pooling)}
+}
+
+func (m *dwcnn) lower(t *graph.Text) (*graph.Value, error) {
+	x := t.Linear(m.inputs.lower(t), m.project, nil, nn.Identity)
+	for _, l := range m.layers {
+		h := t.DepthwiseConv(x, l.depth, l.depthBias)
+		x = t.Add(x, t.Linear(h, l.point, l.pointBias, m.activation))
+	}
+	if m.config.OfTokens() {
+		return x, nil
+	}
+	return t.Pool(x, m.pooling), nil
 }

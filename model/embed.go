@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
@@ -87,4 +88,15 @@ func (m *Model) SetEmbeddings(find func(token string) []float32) int {
 		kernel.Scale(factor, table.Data[id*dim:(id+1)*dim])
 	}
 	return found
+}
+
+func (in *inputs) lower(t *graph.Text) *graph.Value {
+	list := []*graph.Value{t.Embedding(in.table)}
+	if in.features != nil {
+		list = append(list, t.Bag(in.features, graph.InputFeatures, graph.Count, true))
+	}
+	if in.chars != nil {
+		list = append(list, in.chars.lower(t))
+	}
+	return t.Concat(2, list...)
 }

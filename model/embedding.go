@@ -33,7 +33,10 @@ func (m *Model) Embed(ctx context.Context, texts []string, prompt string) ([][]f
 				m.EncodeText(&w.batch, &w.sample, prompt+texts[at])
 				at++
 			}
-			x := m.run(w, alone, m.states)
+			x, err := m.vectors(w, alone)
+			if err != nil {
+				return err
+			}
 			for i := range at - first {
 				v := append([]float32(nil), x.Row(i)...)
 				if m.Config.Sentence != nil && m.Config.Sentence.Normalize {
@@ -60,12 +63,20 @@ func (m *Model) SetMaxTokens(n int) error {
 	return nil
 }
 
+// vectors are what the network makes of the batch of w.
+func (m *Model) vectors(w *worker, alone bool) (*nn.Var, error) {
+	if m.program != nil {
+		return m.logits(w, alone)
+	}
+	return m.run(w, alone, m.states), nil
+}
+
 func (m *Model) states(t *nn.Tape, in *Input) *nn.Var { return m.Network.Forward(t, in).Dense }
 
 // Dim returns the width of the vectors that Embed returns, 0 if the model makes none: its features are sparse, it reads
 // pairs as one sequence, labels tokens or is an ensemble.
 func (m *Model) Dim() int {
-	if m.Ensemble != nil || m.Config.OfTokens() || m.Config.joined() {
+	if m.Ensemble != nil || m.Config.OfTokens() || m.Config.joined() || m.program != nil && m.Config.Head != EmbeddingHead {
 		return 0
 	}
 	return m.width

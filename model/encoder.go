@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/xiaoyu-slm/xiaoyu/encoder"
+	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
@@ -105,4 +106,15 @@ type without struct {
 
 func (w without) Names() []string {
 	return slices.DeleteFunc(w.Weights.Names(), func(name string) bool { return w.ours.Get(name) != nil })
+}
+
+func (e *pretrained) lower(t *graph.Text) (*graph.Value, error) {
+	x, err := e.network.Lower(t)
+	switch {
+	case err != nil:
+		return nil, err
+	case e.config.ownHead():
+		return e.network.LowerFeatures(t, x), nil
+	}
+	return t.Pool(x, e.pooling), nil
 }

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
@@ -45,4 +46,9 @@ func (m *fastText) Features(dst []int32, e, _ *text.Encoding) []int32 {
 func (m *fastText) Forward(t *nn.Tape, in *Input) Hidden {
 	x := t.Dropout(t.Embedding(m.table, in.Tokens.IDs), float32(m.config.EmbedDropout))
 	return Hidden{Dense: t.Pool(x, in.Tokens.Offsets, nn.MeanPool)}
+}
+
+// lower reads tokens and the buckets of their runs as if all were tokens.
+func (m *fastText) lower(t *graph.Text) (*graph.Value, error) {
+	return t.Pool(t.Embedding(m.table), nn.MeanPool), nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
@@ -44,6 +45,8 @@ type Head interface {
 	Logits(t *nn.Tape, h Hidden) *nn.Var
 	// Loss is the mean loss of logits against the truth.
 	Loss(t *nn.Tape, logits *nn.Var, in *Input, y *Targets, o Loss) *nn.Var
+	// lower is Logits in a graph.
+	lower(t *graph.Text, x *graph.Value) *graph.Value
 	// Predict reads the logits of example i.
 	Predict(logits *nn.Var, in *Input, i int) Prediction
 }

@@ -143,7 +143,10 @@ func (m *Model) MaskScores(s string, candidates []int32) ([][]float32, error) {
 	defer m.release(w)
 	w.batch.Reset()
 	m.Encode(&w.batch, &w.sample, s, "")
-	logits := m.logits(w, true)
+	logits, err := m.logits(w, true)
+	if err != nil {
+		return nil, err
+	}
 	var all [][]float32
 	for row := range w.batch.Wanted {
 		scores := slices.Clone(logits.Row(row))

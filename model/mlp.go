@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 
+	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
@@ -38,4 +39,12 @@ func (m *mlp) Forward(t *nn.Tape, in *Input) Hidden {
 		h = t.Linear(h, w, m.biases[i], m.activation) // [sequences, hidden]
 	}
 	return Hidden{Dense: h}
+}
+
+func (m *mlp) lower(t *graph.Text) (*graph.Value, error) {
+	h := t.Pool(m.inputs.lower(t), nn.MeanPool)
+	for i, w := range m.weights {
+		h = t.Linear(h, w, m.biases[i], m.activation)
+	}
+	return h, nil
 }

@@ -38,7 +38,8 @@ type Model struct {
 	body    int       // how many of Params are the network's
 	width   int       // of its dense states
 	cleaner *text.Cleaner
-	idle    idle // workers of predictions
+	idle    idle    // workers of predictions
+	program Program // in place of the network's weights, for a model that was exported; nil for all others
 }
 
 // Network maps a packed batch of ids to hidden states.

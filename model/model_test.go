@@ -350,13 +350,13 @@ func TestALargePassOnAllProcessors(t *testing.T) {
 		for i := 0; w.batch.Tokens.Tokens()*m.Params.Dense() < wideWork; i++ {
 			m.Encode(&w.batch, &w.sample, texts[i%len(texts)], "")
 		}
-		want := slices.Clone(m.logits(w, false).Data)
+		want := slices.Clone(m.run(w, false, m.Forward).Data)
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
 				own := m.worker()
 				own.batch = w.batch
-				for i, v := range m.logits(own, true).Data {
+				for i, v := range m.run(own, true, m.Forward).Data {
 					if d := v - want[i]; d > 1e-5 || d < -1e-5 {
 						t.Errorf("%s: logit %d is %v, want %v", family, i, v, want[i])
 						return
@@ -381,9 +381,9 @@ func TestForwardAllocatesNothing(t *testing.T) {
 			m.Encode(&w.batch, &w.sample, s, "")
 		}
 		for range 3 {
-			m.logits(w, false)
+			m.run(w, false, m.Forward)
 		}
-		if n := testing.AllocsPerRun(20, func() { m.logits(w, false) }); n != 0 {
+		if n := testing.AllocsPerRun(20, func() { m.run(w, false, m.Forward) }); n != 0 {
 			t.Errorf("%s: %v allocations a pass", family, n)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
@@ -365,4 +366,23 @@ func (m *ngram) setBuffers(get func(name string) (safetensors.Tensor, bool)) err
 		return fmt.Errorf("ngram.table has no free slot")
 	}
 	return nil
+}
+
+// scores makes the values of features from how often a text has them, as Forward does, and scores them: the graph knows
+// features by their numbers.
+func (m *ngram) scores(g *graph.Graph, w, b *nn.Param) *graph.Value {
+	ids := g.Input(graph.InputNGrams, graph.Int, graph.Batch, graph.Count)
+	counts := g.Input(graph.InputCounts, graph.Float, graph.Batch, graph.Count)
+	one := g.Number(1)
+	v := g.Min(counts, one) // 0 for padding
+	if m.config.Weighting != "binary" {
+		v = g.Mul(v, g.Add(g.Log(g.Max(counts, one)), one))
+	}
+	if m.weighted() {
+		v = g.Mul(v, g.Gather(g.Param(m.idfParam), ids))
+	}
+	length := g.Sqrt(g.Max(g.Sum(g.Mul(v, v), 1), g.Number(1e-12)))
+	v = g.Div(v, length) // [batch, features]
+	rows := g.Mul(g.Gather(g.Param(w), ids), g.Reshape(v, graph.Batch, graph.Count, 1))
+	return g.Add(g.Reshape(g.Sum(rows, 1), graph.Batch, w.Width()), g.Param(b))
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/parallel"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/text"
@@ -244,7 +245,11 @@ func (m *Model) inBatches(ctx context.Context, queries []Query, aligned, alone b
 			}
 			at++
 		}
-		each(w, m.logits(w, alone), first, at-first)
+		logits, err := m.logits(w, alone)
+		if err != nil {
+			return err
+		}
+		each(w, logits, first, at-first)
 	}
 	return nil
 }
@@ -260,7 +265,13 @@ var everyone struct {
 const wideWork = 1 << 26
 
 // logits runs the batch of w; alone tells that it may have all processors.
-func (m *Model) logits(w *worker, alone bool) *nn.Var { return m.run(w, alone, m.Forward) }
+func (m *Model) logits(w *worker, alone bool) (*nn.Var, error) {
+	if m.program != nil {
+		w.tape.Begin(nn.Inference, 0, 0)
+		return m.runProgram(w.tape, &w.batch)
+	}
+	return m.run(w, alone, m.Forward), nil
+}
 
 // run is logits for any part of the way.
 func (m *Model) run(w *worker, alone bool, forward func(t *nn.Tape, in *Input) *nn.Var) *nn.Var {
@@ -306,7 +317,10 @@ func (m *Model) PredictTokens(ctx context.Context, samples []*Sample) ([]Predict
 			for _, e := range samples[first:last] {
 				m.Append(&w.batch, e)
 			}
-			logits := m.logits(w, alone)
+			logits, err := m.logits(w, alone)
+			if err != nil {
+				return err
+			}
 			for i := range last - first {
 				out[first+i] = m.Head.Predict(logits, &w.batch, i)
 			}
@@ -358,4 +372,38 @@ func (m *Model) View(p Prediction, top int) any {
 		return maskedJSON{p.topMasks(top)}
 	}
 	return classJSON{p.Label, p.Probability, m.Top(p, top)}
+}
+
+// Logits returns what the head makes of each query before it is read: [labels] numbers, [tokens, tags] of head tokens,
+// [masks, vocabulary] of head masked, [tokens, 1] of head replaced, the embedding, or of a pair both, of head embedding.
+func (m *Model) Logits(ctx context.Context, queries []Query) ([][]float32, error) {
+	if m.Ensemble != nil {
+		return nil, hint.Errorf("ask its members", "an ensemble has no logits of its own")
+	}
+	out := make([][]float32, len(queries))
+	return out, inParts(len(queries), func(lo, hi int, alone bool) error {
+		return m.inBatches(ctx, queries[lo:hi], false, alone, func(w *worker, logits *nn.Var, first, n int) {
+			for i := range n {
+				from, to := m.rowsOf(&w.batch, i)
+				out[lo+first+i] = slices.Clone(logits.Data[from*logits.Cols : to*logits.Cols])
+			}
+		})
+	})
+}
+
+// rowsOf returns the rows [from, to) that Forward makes of an example.
+func (m *Model) rowsOf(in *Input, i int) (from, to int) {
+	each := m.sequences()
+	begin, end := in.Tokens.Offsets[each*i], in.Tokens.Offsets[each*(i+1)]
+	switch {
+	case m.Config.ofVocabulary():
+		from, _ = slices.BinarySearch(in.Wanted, begin)
+		to, _ = slices.BinarySearch(in.Wanted, end)
+		return from, to
+	case m.Config.OfTokens():
+		return int(begin), int(end)
+	case m.Config.Head == EmbeddingHead:
+		return each * i, each * (i + 1)
+	}
+	return i, i + 1
 }

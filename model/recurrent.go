@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 
+	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
@@ -54,4 +55,19 @@ func (m *recurrent) Forward(t *nn.Tape, in *Input) Hidden {
 		return Hidden{Dense: final}
 	}
 	return Hidden{Dense: t.Pool(x, offsets, m.pooling)}
+}
+
+func (m *recurrent) lower(t *graph.Text) (*graph.Value, error) {
+	x := m.inputs.lower(t)
+	var final *graph.Value
+	for _, layer := range m.layers {
+		x, final = t.Recurrent(m.cell, x, layer)
+	}
+	switch {
+	case m.config.OfTokens():
+		return x, nil
+	case m.pooling == nn.LastPool:
+		return final, nil
+	}
+	return t.Pool(x, m.pooling), nil
 }

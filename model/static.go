@@ -1,6 +1,7 @@
 package model
 
 import (
+	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
@@ -14,4 +15,8 @@ func (m *static) declare(ps *nn.Params) shape { return shape{width: m.inputs.dec
 
 func (m *static) Forward(t *nn.Tape, in *Input) Hidden {
 	return Hidden{Dense: t.Pool(m.forward(t, in), in.Tokens.Offsets, nn.MeanPool)}
+}
+
+func (m *static) lower(t *graph.Text) (*graph.Value, error) {
+	return t.Pool(m.inputs.lower(t), nn.MeanPool), nil
 }

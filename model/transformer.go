@@ -2,6 +2,7 @@ package model
 
 import (
 	"github.com/xiaoyu-slm/xiaoyu/encoder"
+	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
@@ -81,4 +82,20 @@ func (m *transformer) Forward(t *nn.Tape, in *Input) Hidden {
 		return Hidden{Dense: x}
 	}
 	return Hidden{Dense: t.Pool(x, offsets, m.pooling)}
+}
+
+func (m *transformer) lower(t *graph.Text) (*graph.Value, error) {
+	x := m.inputs.lower(t)
+	if m.project != nil {
+		x = t.Linear(x, m.project, nil, nn.Identity)
+	}
+	x = t.Add(x, t.Rows(m.positions, t.Positions(0)))
+	if m.types != nil {
+		x = t.Add(x, t.Rows(m.types, t.Types()))
+	}
+	x, err := m.layers.Lower(t, x)
+	if err != nil || m.config.OfTokens() {
+		return x, err
+	}
+	return t.Pool(x, m.pooling), nil
 }

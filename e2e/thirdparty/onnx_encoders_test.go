@@ -1,0 +1,141 @@
+package thirdparty
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/xiaoyu-slm/xiaoyu/encoder"
+	"github.com/xiaoyu-slm/xiaoyu/export"
+	"github.com/xiaoyu-slm/xiaoyu/graph"
+	"github.com/xiaoyu-slm/xiaoyu/internal/golden"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+	"github.com/xiaoyu-slm/xiaoyu/tensor/checkpoint"
+	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
+)
+
+// TestONNXRuntimeRunsEveryArchitecture exports every architecture of checkpoints, and compares ONNX Runtime with what the
+// reference library has recorded.
+func TestONNXRuntimeRunsEveryArchitecture(t *testing.T) {
+	root := golden.Path(t, "golden", "hf")
+	folders, err := filepath.Glob(filepath.Join(root, "*", "config.json"))
+	if err != nil || len(folders) == 0 {
+		t.Fatal("no cases", err)
+	}
+	dir := t.TempDir()
+	for _, path := range folders {
+		from := filepath.Dir(path)
+		writeArchitecture(t, from, filepath.Join(dir, filepath.Base(from)))
+	}
+	t.Log(python(t, "onnx_check.py", dir))
+}
+
+func writeArchitecture(t *testing.T, from, to string) {
+	t.Helper()
+	config, err := os.ReadFile(filepath.Join(from, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := encoder.ReadConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights, err := checkpoint.Open(filepath.Join(from, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer weights.Close()
+	c.Fit(weights)
+	n := encoder.New(c, new(nn.Params))
+	if err := n.Load(weights); err != nil {
+		t.Fatal(from, err)
+	}
+	g := graph.New()
+	x := g.Text("")
+	y, err := n.Lower(x)
+	if err != nil {
+		t.Fatal(from, err)
+	}
+	names := []string{"out.last_hidden_state"}
+	if c.Head != encoder.Bare {
+		w, b := n.Decoder()
+		y = x.Linear(n.LowerFeatures(x, y), w, b, nn.Identity)
+		names = []string{"out.logits", "out.start_logits"}
+	}
+	g.Output("logits", y)
+	g.Prune()
+	file, err := export.ONNX(g, export.F32, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeRecorded(t, filepath.Join(from, "golden.safetensors"), names, to, g, file.Marshal())
+}
+
+// writeRecorded writes a case of recorded inputs and outputs.
+func writeRecorded(t *testing.T, path string, names []string, to string, g *graph.Graph, model []byte) {
+	t.Helper()
+	recorded, err := safetensors.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer recorded.Close()
+	c := graphCase{Inputs: map[string]caseTensor{}}
+	ids, _ := recorded.Tensor("in.input_ids")
+	mask := wholes(recorded, "in.attention_mask", ids.Shape)
+	for _, v := range g.Inputs {
+		c.Inputs[v.Name] = caseTensor{"int64", ids.Shape, wholes(recorded, "in."+v.Name, ids.Shape)}
+	}
+	for _, name := range names {
+		x, ok := recorded.Tensor(name)
+		if !ok {
+			continue
+		}
+		values, err := x.Float32()
+		if err != nil {
+			t.Fatal(err)
+		}
+		perText := len(x.Shape) == 2 && x.Shape[1] != ids.Shape[1]
+		rows := ids.Shape[0] * ids.Shape[1]
+		if perText {
+			rows = ids.Shape[0]
+		}
+		width := len(values) / rows
+		for r := range rows {
+			if perText || mask[r] == 1 {
+				c.Rows, c.Expected = append(c.Rows, r), append(c.Expected, values[r*width:(r+1)*width])
+			}
+		}
+		break
+	}
+	if len(c.Rows) == 0 {
+		t.Fatalf("%s has none of %v", path, names)
+	}
+	data, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"model.onnx": model, "case.json": data} {
+		if err := os.WriteFile(filepath.Join(to, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// wholes reads whole numbers, zeros where there are none.
+func wholes(f *safetensors.File, name string, shape []int) []int64 {
+	list := make([]int64, shape[0]*shape[1])
+	x, ok := f.Tensor(name)
+	if !ok {
+		return list
+	}
+	width := len(x.Data) / len(list)
+	for i := range list {
+		list[i] = int64(int32(binary.LittleEndian.Uint32(x.Data[i*width:])))
+	}
+	return list
+}
