@@ -26,10 +26,12 @@ type Example struct {
 	Line  int    // of the file it came from, counted from 1; of spreadsheets and Parquet the row (see Reader.Place)
 
 	Entities []Entity // labelled stretches of Text, where the file has them
-	Group    string   // what must stay on one side of the split
-	Time     string   // when it was written
-	Slices   []string // values of Columns.Slices
-	spans    string   // entities as a cell of a table has them, until they are checked
+
+	Probabilities map[string]float64 // soft labels, see soft.go; nil for none
+	Group         string             // what must stay on one side of the split
+	Time          string             // when it was written
+	Slices        []string           // values of Columns.Slices
+	spans         string             // entities as a cell of a table has them, until they are checked
 }
 
 // Columns says where in a record text and label are: by name, by number from 1, or in JSON by a path such as
@@ -59,6 +61,7 @@ type Config struct {
 	Valid string `yaml:"validation_path" json:"validation_path,omitempty" doc:"file of validation examples, where the data has such a part; then none is taken from path" default:""`
 	Task  string `yaml:"-" json:"-"` // what the labels are, see Tasks; "" is "class"
 
+	Soft    bool     `yaml:"soft" json:"soft,omitempty" doc:"learn the probabilities that rows of JSON lines have (key probabilities, as xiaoyu data label writes them) in the place of their labels (tasks class and multilabel)" default:"false"`
 	Known   []string `yaml:"-" json:"-"` // labels that have the first numbers, in this order, whether or not a row has them
 	Columns `yaml:",inline"`
 	Clean   text.CleanConfig `yaml:"clean" json:"clean" doc:"steps that change a text; the model remembers them and does the same to what it predicts"`

@@ -53,7 +53,8 @@ func (j *jsonFields) example(raw []byte, place int, way string) (Example, error)
 		}
 		raw, ok := aliased(fields, want)
 		if !ok {
-			if first && !j.occurs(want.column) {
+			_, soft := fields["probabilities"]
+			if first && !j.occurs(want.column) && (want.flag != "label" || !soft) {
 				names := slices.Sorted(maps.Keys(fields))
 				return Example{}, j.r.missingColumn(want.flag, want.column, names, conf.Nearest(want.column, names))
 			}
@@ -61,6 +62,12 @@ func (j *jsonFields) example(raw []byte, place int, way string) (Example, error)
 		}
 		if err := j.set(&e, to, want, raw); err != nil {
 			return Example{}, hint.Wrap(err, "name a column of text, numbers or truth values", "%s: %s", where(), want.column)
+		}
+	}
+	if soft, ok := fields["probabilities"]; ok && soft[0] == '{' {
+		var err error
+		if e.Probabilities, err = parseProbabilities(soft); err != nil {
+			return Example{}, hint.Wrap(err, wayToSoft, "%s: probabilities", where())
 		}
 	}
 	// Rasa NLU and our own files have a label of the whole and labelled stretches beside it.

@@ -30,7 +30,8 @@ type Row struct {
 	Slices   []string // values of Columns.Slices
 	Opinion  *Opinion // of a teacher; nil for none
 	NoTruth  bool     // the label is not known; what stands in its place is the teacher's answer
-	doubles  int32    // number of the group of near doubles, from 1; 0 for none
+	soft     map[string]float64
+	doubles  int32 // number of the group of near doubles, from 1; 0 for none
 }
 
 // Opinion is what a teacher says of a text beside its label or in its place.
@@ -117,10 +118,16 @@ func (l *loader) read(ctx context.Context, path string, side Side) error {
 		if n++; n%512 == 0 && l.progress != nil {
 			l.progress(r.Progress())
 		}
+		if l.config.Soft && e.Probabilities != nil {
+			e.settle(l.config)
+		}
 		if !l.pass.Clean(&e) {
 			continue
 		}
 		row, err := l.row(&e)
+		if err == nil {
+			err = l.soften(&row, &e)
+		}
 		if err != nil {
 			return err
 		}
@@ -265,6 +272,7 @@ func (l *loader) sortLabels() {
 				row.Labels[j] = int32(renumber[c])
 			}
 			slices.Sort(row.Labels)
+			s.opine(row)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func extra(c *Columns) (names []string, values func(e *Example) []string) {
 		if wanted == "" {
 			return
 		}
-		for slices.Contains(names, name) || name == "text" || name == "label" || name == "entities" {
+		for slices.Contains(names, name) || slices.Contains([]string{"text", "label", "entities", "probabilities"}, name) {
 			name += "_"
 		}
 		names, take = append(names, name), append(take, value)
@@ -96,6 +96,9 @@ func (j *jsonWriter) write(e *Example) error {
 	}
 	if err == nil && e.Label != "" && len(e.Entities) > 0 {
 		err = value(`,"entities":`, characterSpans(e))
+	}
+	if err == nil && len(e.Probabilities) > 0 {
+		err = value(`,"probabilities":`, e.Probabilities)
 	}
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ func dataCommand(term *terminal) *cobra.Command {
 	}
 	cmd.AddCommand(dataShow(term), dataClean(term), dataSpell(term), dataSplit(term))
 	cmd.AddCommand(dataStats(term), dataDedup(term), dataLeak(term), dataDoubtful(term))
-	cmd.AddCommand(dataConvert(term), dataFetch(term), dataWords(term))
+	cmd.AddCommand(dataConvert(term), dataFetch(term), dataWords(term), dataLabel(term))
 	return cmd
 }
 
