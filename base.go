@@ -28,7 +28,12 @@ func (t *training) openBase(ctx context.Context) (*model.Model, error) {
 		base.Package.Close()
 		return nil, hint.Errorf("set model.family to "+family, "model.base: %s is of family %s, model.family says %s", c.Base, family, c.Family)
 	}
-	return base, nil
+	thin, err := t.thinned(base)
+	if err != nil {
+		base.Package.Close()
+		return nil, err
+	}
+	return thin, nil
 }
 
 // baseTokenizer is the tokenizer of model.base.
@@ -54,6 +59,9 @@ func (t *training) adapt(ctx context.Context, labels []string) (*model.Model, er
 	m, err := model.Adapt(base, c.Model, c.Data.Clean, labels, c.Train.Seed)
 	if err != nil {
 		return nil, fmt.Errorf("model.base %s: %w", c.Model.Base, err)
+	}
+	if t.lesson != nil && c.Distill.Init == InitLayers {
+		m.InheritHead(base)
 	}
 	c.Model = m.Config
 	return m, nil

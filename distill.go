@@ -16,18 +16,28 @@ import (
 
 // Distill is the `distill` part of xiaoyu.yaml.
 type Distill struct {
-	Teacher     []string `yaml:"teacher" json:"teacher,omitempty" doc:"who teaches: folders of models or references (hf://…), whose probabilities are averaged; empty for labels alone" default:""`
-	Weight      float64  `yaml:"weight" json:"weight,omitempty" doc:"share of the teacher in what a labelled text teaches; the label has the rest" default:"0.7" min:"0" max:"1"`
-	Temperature float64  `yaml:"temperature" json:"temperature,omitempty" doc:"what the logits of teacher and student are divided by before they are compared: above 1, what the teacher finds improbable counts more" default:"2" min:"0.1" max:"100"`
-	Texts       []string `yaml:"texts" json:"texts,omitempty" doc:"files of texts without labels that the teacher labels beside those of data.path: of any format that data.path may have, or plain lines as .txt" default:""`
-	Column      string   `yaml:"column" json:"column,omitempty" doc:"column of the text in distill.texts; data.text if empty" default:""`
-	MaxTexts    int      `yaml:"max_texts" json:"max_texts,omitempty" doc:"texts that are taken from distill.texts, the first ones; 0 for all" default:"0" min:"0" max:"1000000000"`
+	Teacher       []string `yaml:"teacher" json:"teacher,omitempty" doc:"who teaches: folders of models or references (hf://…), whose probabilities are averaged; empty for labels alone" default:""`
+	Weight        float64  `yaml:"weight" json:"weight,omitempty" doc:"share of the teacher in what a labelled text teaches; the label has the rest" default:"0.7" min:"0" max:"1"`
+	Temperature   float64  `yaml:"temperature" json:"temperature,omitempty" doc:"what the logits of teacher and student are divided by before they are compared: above 1, what the teacher finds improbable counts more" default:"2" min:"0.1" max:"100"`
+	Texts         []string `yaml:"texts" json:"texts,omitempty" doc:"files of texts without labels that the teacher labels beside those of data.path: of any format that data.path may have, or plain lines as .txt" default:""`
+	Column        string   `yaml:"column" json:"column,omitempty" doc:"column of the text in distill.texts; data.text if empty" default:""`
+	Init          string   `yaml:"init" json:"init,omitempty" doc:"what the student begins with: fresh weights and tokens of its own; tokenizer (fresh weights, but it reads its teacher's tokens); or layers (those of the teacher that distill.every or distill.layers choose, its embeddings and its head; model.family is the teacher's then)" default:"fresh" enum:"fresh|tokenizer|layers"`
+	Every         int      `yaml:"every" json:"every,omitempty" doc:"distill.init layers: every so manieth layer of the teacher, counted from the last" default:"2" min:"1" max:"1000"`
+	Layers        []int    `yaml:"layers" json:"layers,omitempty" doc:"these layers of the teacher instead, numbers from 1, rising; distill.hidden compares the student's with them, one by one" default:"" min:"1" max:"1000"`
+	Relations     float64  `yaml:"relations" json:"relations,omitempty" doc:"weight of how tokens relate to each other in the last layers' queries, keys and values of teacher and student (MiniLM), which may differ in width and heads but must read the same tokens; 0 for off (encoder, transformer)" default:"0" min:"0" max:"1000000"`
+	RelationHeads int      `yaml:"relation_heads" json:"relation_heads,omitempty" doc:"parts in which relations are compared, which divide the widths of both; 0 for as many as the teacher has heads, or fewer that do" default:"0" min:"0" max:"4096"`
+	Hidden        float64  `yaml:"hidden" json:"hidden,omitempty" doc:"weight of the distance of all layers' states from those of the teacher's layers, through a projection that is learnt where widths differ (TinyBERT); 0 for off (encoder, transformer)" default:"0" min:"0" max:"1000000"`
+	Embedding     float64  `yaml:"embedding" json:"embedding,omitempty" doc:"weight of the distance of the state that the head reads from the teacher's, through a projection that is learnt where widths differ; the teacher may read other tokens; 0 for off (all but ngram)" default:"0" min:"0" max:"1000000"`
+	Distance      string   `yaml:"distance" json:"distance,omitempty" doc:"what distill.embedding makes small: cosine (one less the cosine) or mse (the mean square)" default:"cosine" enum:"cosine|mse"`
+	MaxTexts      int      `yaml:"max_texts" json:"max_texts,omitempty" doc:"texts that are taken from distill.texts, the first ones; 0 for all" default:"0" min:"0" max:"1000000000"`
 }
 
 // lesson is what a training has from its teacher.
 type lesson struct {
 	teacher  distill.Teacher
-	transfer []data.Row // texts without a label
+	transfer []data.Row   // texts without a label
+	inside   *model.Model // of the first teacher, where that is one model
+	vectors  int          // width of data.Row.Vector; 0 where there are none
 }
 
 // openTeacher opens the teacher that the configuration names; nil without one.
@@ -40,16 +50,20 @@ func (t *training) openTeacher(ctx context.Context) error {
 		return nil
 	}
 	var teachers []distill.Teacher
+	l := &lesson{}
 	closeAll := func() {
 		for _, one := range teachers {
 			one.Close()
 		}
 	}
-	for _, name := range c.Distill.Teacher {
-		one, err := t.openOne(ctx, name)
+	for i, name := range c.Distill.Teacher {
+		one, m, err := t.openOne(ctx, name)
 		if err != nil {
 			closeAll()
 			return err
+		}
+		if i == 0 && m != nil && m.Ensemble == nil {
+			l.inside = m
 		}
 		teachers = append(teachers, one)
 	}
@@ -58,30 +72,31 @@ func (t *training) openTeacher(ctx context.Context) error {
 		closeAll()
 		return err
 	}
-	t.lesson = &lesson{teacher: teacher}
+	l.teacher, t.lesson = teacher, l
 	return nil
 }
 
-func (t *training) openOne(ctx context.Context, name string) (distill.Teacher, error) {
+// openOne opens a teacher by its name, with the model that it is.
+func (t *training) openOne(ctx context.Context, name string) (distill.Teacher, *model.Model, error) {
 	m, err := openReference(ctx, name, t)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if sameFolder(m.Package.Dir, t.config.packageDir()) {
 		m.Package.Close()
-		return nil, hint.Errorf("choose another folder: --out DIR, or out in xiaoyu.yaml", "the student would take the place of its teacher %s", name)
+		return nil, nil, hint.Errorf("choose another folder: --out DIR, or out in xiaoyu.yaml", "the student would take the place of its teacher %s", name)
 	}
 	one, err := distill.NewModel(m, name)
 	if err != nil {
 		m.Package.Close()
-		return nil, err
+		return nil, nil, err
 	}
 	remembering, err := distill.Cached(one, filepath.Join(t.config.Runs, opinionsDir))
 	if err != nil {
 		one.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return remembering, nil
+	return remembering, m, nil
 }
 
 // sameFolder tells whether two paths lead to one folder.
@@ -143,6 +158,9 @@ func (t *training) teach(ctx context.Context) error {
 			p := distill.Predict(about, t.set.Labels, r.Text, r.Opinion)
 			*r = t.answered(*r, &p)
 		}
+	}
+	if err := t.imitate(ctx, rows); err != nil {
+		return err
 	}
 	l.transfer = slices.DeleteFunc(l.transfer, func(r data.Row) bool { return r.Opinion == nil })
 	c.Train.Temperature = c.Distill.Temperature
@@ -206,6 +224,13 @@ func (t *training) softTarget(y *model.Targets, r *data.Row, places []text.Span)
 		weight = 0
 	case r.NoTruth:
 		weight = 1
+	}
+	if t.lesson != nil && t.lesson.vectors > 0 {
+		n := t.lesson.vectors
+		y.Vectors = append(y.Vectors, r.Vector...)
+		if r.Vector == nil {
+			y.Vectors = append(y.Vectors, make([]float32, n)...)
+		}
 	}
 	y.Weights, y.SoftWeights = append(y.Weights, 1-weight), append(y.SoftWeights, weight)
 	tokens := t.model.Config.Head == model.TokensHead

@@ -184,3 +184,65 @@ func TestATeacherThatCannotTeachIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// A teacher of transformer layers gives its student tokens, layers to begin with, and what is inside it.
+func TestAStudentTakesOverWhatIsInsideItsTeacher(t *testing.T) {
+	teacher := project(t, "transformer")
+	set := func(c *xiaoyu.Config, values map[string]string) {
+		for key, value := range values {
+			if err := conf.Set(c, key, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	small := map[string]string{"train.epochs": "1", "train.min_steps": "0", "model.hidden": "16", "model.heads": "4", "model.layers": "3", "model.embed_dim": "16", "model.max_tokens": "32", "train.threads": "1", "train.refit": "false"}
+	set(teacher, small)
+	r, err := xiaoyu.Train(context.Background(), teacher, xiaoyu.TrainOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		family string
+		set    map[string]string
+		layers int
+	}{
+		"layers":    {"transformer", map[string]string{"distill.init": "layers", "distill.layers": "1,3", "distill.hidden": "1", "distill.relations": "1"}, 2},
+		"every":     {"transformer", map[string]string{"distill.init": "layers", "distill.every": "2"}, 2},
+		"tokenizer": {"transformer", map[string]string{"distill.init": "tokenizer", "model.hidden": "8", "model.heads": "2", "model.layers": "1", "distill.relations": "1", "distill.embedding": "1", "distill.hidden": "0.5"}, 1},
+		"vectors":   {"cnn", map[string]string{"distill.embedding": "1", "distill.distance": "mse"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			student := project(t, c.family)
+			set(student, small)
+			set(student, c.set)
+			student.Distill.Teacher = []string{r.Package}
+			n := &notes{}
+			taught, err := xiaoyu.Train(context.Background(), student, xiaoyu.TrainOptions{Observer: n})
+			if err != nil {
+				t.Fatalf("%v\n%s", err, strings.Join(n.lines, "\n"))
+			}
+			m, err := xiaoyu.Open(taught.Package)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			if c.layers > 0 && m.Config.Layers != c.layers {
+				t.Errorf("%d layers, want %d", m.Config.Layers, c.layers)
+			}
+		})
+	}
+	for want, values := range map[string]map[string]string{
+		"rising":                    {"distill.init": "layers", "distill.layers": "3,1"},
+		"does not read the tokens":  {"distill.relations": "1", "tokenizer.min_frequency": "3"},
+		"set model.family to trans": {"model.family": "cnn", "distill.init": "layers"},
+	} {
+		student := project(t, "transformer")
+		set(student, small)
+		set(student, values)
+		student.Distill.Teacher = []string{r.Package}
+		_, err := xiaoyu.Train(context.Background(), student, xiaoyu.TrainOptions{})
+		if err == nil || !strings.Contains(err.Error()+"; "+xiaoyu.Way(err), want) {
+			t.Errorf("%s: %v; %s", want, err, xiaoyu.Way(err))
+		}
+	}
+}

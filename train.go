@@ -130,9 +130,6 @@ func (t *training) prepare(ctx context.Context) error {
 	if err := t.config.resolveTask(ctx); err != nil {
 		return err
 	}
-	if err := t.openTeacher(ctx); err != nil {
-		return err
-	}
 	if t.from != nil {
 		if err := t.readOld(ctx); err != nil {
 			return err
@@ -145,6 +142,9 @@ func (t *training) prepare(ctx context.Context) error {
 		if err := t.joinOld(); err != nil {
 			return err
 		}
+	}
+	if err := t.openTeacher(ctx); err != nil {
+		return err
 	}
 	if err := t.teach(ctx); err != nil {
 		return err
@@ -191,6 +191,9 @@ func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
 	}
 	if t.config.Model.Base != "" {
 		return t.baseTokenizer(ctx)
+	}
+	if t.lesson != nil && t.config.Distill.Init == InitTokenizer {
+		return t.lesson.inside.Tokenizer, nil
 	}
 	rows := t.lessons()
 	c := &t.config

@@ -27,9 +27,10 @@ type Row struct {
 	Score    float64  // of task regression and embedding; of the latter NaN where pairs have no scores
 	Entities []Entity // of task tokens
 	Line     int
-	Slices   []string // values of Columns.Slices
-	Opinion  *Opinion // of a teacher; nil for none
-	NoTruth  bool     // the label is not known; what stands in its place is the teacher's answer
+	Slices   []string  // values of Columns.Slices
+	Opinion  *Opinion  // of a teacher; nil for none
+	Vector   []float32 // of the text, in a teacher; nil for none
+	NoTruth  bool      // the label is not known; what stands in its place is the teacher's answer
 	soft     map[string]float64
 	doubles  int32 // number of the group of near doubles, from 1; 0 for none
 }

@@ -7,7 +7,7 @@ import (
 
 // Forward returns the last hidden states, [tokens, hidden]. In inference it allocates nothing once the tape is warm.
 // Layers below the lowest that is trained run as in inference.
-func (n *Network) Forward(t *nn.Tape, in Input) *nn.Var { return n.run(t, in, nil) }
+func (n *Network) Forward(t *nn.Tape, in Input) *nn.Var { return n.Keep(t, in, nil) }
 
 // States are what a pass made on its way, which distillation compares.
 type States struct {
@@ -18,12 +18,12 @@ type States struct {
 // States runs the network as Forward does and keeps the states of all layers, which takes their memory.
 func (n *Network) States(t *nn.Tape, in Input) *States {
 	s := new(States)
-	n.run(t, in, s)
+	n.Keep(t, in, s)
 	return s
 }
 
-// run is Forward; where s is not nil, it keeps the states there.
-func (n *Network) run(t *nn.Tape, in Input, s *States) *nn.Var {
+// Keep is Forward; where s is not nil, it keeps the states there.
+func (n *Network) Keep(t *nn.Tape, in Input, s *States) *nn.Var {
 	t.Still(n.params.Lowest() > 1)
 	x, begin := n.embed(t, in)
 	x = n.Run(t, x, begin, in, s)

@@ -43,7 +43,7 @@ func (e *pretrained) declare(ps *nn.Params) shape {
 }
 
 func (e *pretrained) Forward(t *nn.Tape, in *Input) Hidden {
-	x := e.network.Forward(t, encoder.Input{Tokens: &in.Tokens, Types: in.Types}) // [tokens, hidden]
+	x := e.network.Keep(t, encoder.Input{Tokens: &in.Tokens, Types: in.Types}, in.Keep.states()) // [tokens, hidden]
 	if e.config.ownHead() {
 		return Hidden{Dense: e.network.Features(t, x, in.Tokens.Offsets)}
 	}
@@ -98,14 +98,15 @@ func (c *Config) setEncoder(base *Config, labels []string) error {
 	return nil
 }
 
-// without hides from the weights of a package those that are not the network's but another part's, under names of ours.
+// without hides from the weights of a package those that are not the network's but another part's, under names of ours. Names
+// of the network's own parameters may be the checkpoint's as well.
 type without struct {
 	encoder.Weights
-	ours *nn.Params
+	ours map[string]bool
 }
 
 func (w without) Names() []string {
-	return slices.DeleteFunc(w.Weights.Names(), func(name string) bool { return w.ours.Get(name) != nil })
+	return slices.DeleteFunc(w.Weights.Names(), func(name string) bool { return w.ours[name] })
 }
 
 func (e *pretrained) lower(t *graph.Text) (*graph.Value, error) {

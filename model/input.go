@@ -24,6 +24,7 @@ type Input struct {
 	Types      []int32       // of Tokens: which text of a pair each belongs to, where both are one sequence; empty elsewhere
 	States     []float32     // what the network makes of the examples, [examples, width], where it is known beforehand; see Model.Know
 	Wanted     []int32       // head masked: the tokens whose scores are wanted, by their place in Tokens, rising
+	Keep       *Kept         // where a pass leaves what it made on its way; nil where nobody looks
 	Each       int           // sequences of an example, where it is not what the model says: pairs that bring negatives; 0 else
 }
 

@@ -170,7 +170,9 @@ func (m *Model) compares() bool { return m.sequences() == 2 && m.Config.Head != 
 // replaced, [masks, vocabulary] for head masked, [texts, vocabulary] for head causal, and [sequences, width] for head
 // embedding.
 func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
+	in.Keep.begin()
 	h := m.hidden(t, in)
+	in.Keep.note(h)
 	if m.Config.ofVocabulary() {
 		h.Dense = t.Gather(h.Dense, in.Wanted)
 	}

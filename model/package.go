@@ -240,12 +240,16 @@ func (m *Model) bind(file *safetensors.File) error {
 	m.declare()
 	params := m.Params.All()
 	if e, ok := m.Network.(*pretrained); ok {
-		if err := e.network.Load(without{encoder.FromFile(file), m.Params}); err != nil {
+		params = params[m.body:]
+		ours := map[string]bool{}
+		for _, p := range params {
+			ours[p.Name] = true
+		}
+		if err := e.network.Load(without{encoder.FromFile(file), ours}); err != nil {
 			return fmt.Errorf("%s: %w", WeightsFile, err)
 		}
-		params = params[m.body:]
 		for _, name := range file.Names() {
-			used[name] = used[name] || m.Params.Get(name) == nil
+			used[name] = used[name] || !ours[name]
 		}
 	}
 	for _, p := range params {

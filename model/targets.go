@@ -23,6 +23,7 @@ type Targets struct {
 	// too; for head regression the number itself. Empty where there is no teacher.
 	Soft        []float32
 	SoftWeights nn.Weights // of what it says of each example; none where each counts 1
+	Vectors     []float32  // of each example, in a teacher: [examples, width]; zeros where there is none. Empty without such a teacher
 }
 
 // Reset empties the targets and keeps their memory.
@@ -31,7 +32,7 @@ func (y *Targets) Reset() {
 	y.Labels.Reset()
 	y.Tags.Reset()
 	y.Groups.Reset()
-	y.Weights, y.Soft, y.SoftWeights = y.Weights[:0], y.Soft[:0], y.SoftWeights[:0]
+	y.Weights, y.Soft, y.SoftWeights, y.Vectors = y.Weights[:0], y.Soft[:0], y.SoftWeights[:0], y.Vectors[:0]
 }
 
 // AppendExample copies the truth of example i.
@@ -65,6 +66,10 @@ func (y *Targets) AppendExample(from *Targets, i int) {
 	}
 	if len(from.SoftWeights) > 0 {
 		y.SoftWeights = append(y.SoftWeights, from.SoftWeights[i])
+	}
+	if len(from.Vectors) > 0 && len(from.Weights) > 0 {
+		k := len(from.Vectors) / len(from.Weights)
+		y.Vectors = append(y.Vectors, from.Vectors[i*k:(i+1)*k]...)
 	}
 }
 

@@ -77,7 +77,7 @@ func (m *transformer) Forward(t *nn.Tape, in *Input) Hidden {
 	if m.types != nil {
 		x = t.Add(x, t.Embedding(m.types, in.Types))
 	}
-	x = m.layers.Run(t, x, begin, encoder.Input{Tokens: &in.Tokens}, nil)
+	x = m.layers.Run(t, x, begin, encoder.Input{Tokens: &in.Tokens}, in.Keep.states())
 	if m.config.OfTokens() {
 		return Hidden{Dense: x}
 	}

@@ -295,6 +295,13 @@ func TestLossGradientsMatchFiniteDifferences(t *testing.T) {
 		"distill":        func(t *Tape, x *Var) *Var { return t.DistillLoss(x, scores, Distill{Temperature: 2, Rows: examples}) },
 		"distill binary": func(t *Tape, x *Var) *Var { return t.DistillLoss(x, scores, Distill{Temperature: 3, Binary: true}) },
 		"cosine":         func(t *Tape, x *Var) *Var { return t.CosineDistance(x, scores) },
+		"relations": func(t *Tape, x *Var) *Var {
+			return t.RelationLoss(x, scores, []int32{0, 3, 3, 4}, Relation{Heads: 1, Width: 3, Of: 1, OfWidth: 2, TeacherColumn: 3})
+		},
+		"relations of parts": func(t *Tape, x *Var) *Var {
+			teacher := append(append([]float32{}, scores...), scores[:4]...)
+			return t.RelationLoss(x, teacher, []int32{0, 4}, Relation{Heads: 2, From: 1, Width: 2, OfWidth: 4, TeacherColumn: 4})
+		},
 	}
 	for name, loss := range losses {
 		t.Run(name, func(t *testing.T) {

@@ -65,7 +65,7 @@ func (tr *Trainer) identity() string {
 		for _, list := range [][]int32{set.Input.Tokens.IDs, set.Input.Tokens.Offsets, set.Input.Features.IDs, set.Input.Characters.IDs, set.Input.Direct.IDs, set.Input.Wide.IDs, y.Classes, y.Labels.IDs, y.Labels.Offsets, y.Tags.IDs, y.Groups.IDs} {
 			_ = binary.Write(h, binary.LittleEndian, list)
 		}
-		for _, list := range [][]float32{y.Scores, y.Weights, y.Soft, y.SoftWeights} {
+		for _, list := range [][]float32{y.Scores, y.Weights, y.Soft, y.SoftWeights, y.Vectors} {
 			_ = binary.Write(h, binary.LittleEndian, list)
 		}
 	}

@@ -89,7 +89,7 @@ func (l *layered) begin(step, steps int) {
 
 // know computes once what the network makes of the texts, where nothing below the head learns.
 func (tr *Trainer) know(ctx context.Context) error {
-	if !tr.model.HeadAlone() || tr.layers.unfreeze > 0 {
+	if !tr.model.HeadAlone() || tr.layers.unfreeze > 0 || tr.imitates != nil {
 		return nil
 	}
 	for _, s := range []*Set{tr.train, tr.valid} {

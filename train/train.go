@@ -81,6 +81,7 @@ type Trainer struct {
 	layers    *layered
 	lora      *adapter.LoRA    // nil without Config.LoRA
 	adapter   *adapter.Adapter // of lora, once the training is finished
+	imitates  *imitating       // nil without Config.Imitation
 	config    Config
 	train     *Set
 	valid     *Set
@@ -135,9 +136,14 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
+	imitates, err := newImitating(m, train, &c)
+	if err != nil {
+		return nil, err
+	}
 	m.Params.AllocateGradients()
-	tr := &Trainer{layers: layers, lora: lora, model: m, config: c, train: train, valid: valid, pool: parallel.New(c.Threads)}
+	tr := &Trainer{layers: layers, lora: lora, imitates: imitates, model: m, config: c, train: train, valid: valid, pool: parallel.New(c.Threads)}
 	tr.tape = nn.NewTape(tr.pool)
+	tr.imitates.begin(tr)
 	tr.tape.Recompute = c.Recompute
 	tr.tape.Precision = c.Factors()
 	tr.loss = c.lossOf(train, len(m.Labels))
@@ -236,6 +242,7 @@ func (tr *Trainer) Finish() {
 	case tr.average != nil:
 		copy(tr.model.Params.Values(), tr.average)
 	}
+	tr.imitates.end(tr)
 	if tr.lora != nil {
 		tr.adapter = tr.lora.Adapter(tr.model.Learnt())
 		tr.lora.Merge()
@@ -296,6 +303,7 @@ func (tr *Trainer) follow(decay float32) {
 
 // gradients adds those of the current batch and returns its loss.
 func (tr *Trainer) gradients() (float64, error) {
+	tr.imitates.look(&tr.batch)
 	value, err := tr.pass()
 	if err != nil || tr.config.Adversarial == 0 {
 		return value, err
@@ -315,6 +323,7 @@ func (tr *Trainer) pass() (float64, error) {
 	if tr.config.RDrop > 0 && m.Config.Head != model.RegressionHead {
 		loss = tr.tape.Sum(loss, tr.tape.Divergence(logits, m.Config.Head == model.MultiLabelHead), float32(tr.config.RDrop))
 	}
+	loss = tr.imitates.add(tr.tape, loss, &tr.batch, &tr.targets)
 	value := float64(loss.Data[0])
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return 0, hint.Wrap(ErrDiverged, "lower train.learning_rate or set train.clip", "training: step %d", tr.state.Step+1)
