@@ -159,7 +159,7 @@ func (k *curve) train(ctx context.Context, n int, seed uint64, at string) error 
 	if slices.ContainsFunc(k.state.Points, func(p eval.CurvePoint) bool { return p.N == n && p.Seed == seed }) {
 		return nil
 	}
-	t := &training{Observer: silent{}, config: k.whole.config}
+	t := &training{Observer: silent{}, config: k.whole.config, states: k.whole.states}
 	t.config.Train.Seed = seed
 	set := *k.whole.set
 	set.Parts[data.Train] = subset(set.Parts[data.Train], n, seed)
@@ -171,6 +171,7 @@ func (k *curve) train(ctx context.Context, n int, seed uint64, at string) error 
 	if err := t.build(ctx, tok); err != nil {
 		return err
 	}
+	k.whole.states = t.states
 	checkpoint := filepath.Join(k.dir, fmt.Sprintf("%d-%d.safetensors", n, seed))
 	if _, err := os.Stat(checkpoint); err == nil {
 		if err := t.trainer.Restore(checkpoint); err != nil {

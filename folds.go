@@ -86,7 +86,7 @@ func (t *training) fold(ctx context.Context, cv *CrossValidation, folds [][]data
 	set := *t.set
 	set.Parts[data.Test] = folds[i]
 	set.Parts[data.Train] = slices.Concat(slices.Concat(folds[:i]...), slices.Concat(folds[i+1:]...))
-	f := &training{Observer: foldObserver{t.Observer, name}, config: t.config, options: t.options, start: t.start, set: &set, record: t.record, lesson: t.lesson}
+	f := &training{Observer: foldObserver{t.Observer, name}, config: t.config, options: t.options, start: t.start, set: &set, record: t.record, lesson: t.lesson, states: t.states}
 	tok, err := f.tokenizer(ctx)
 	if err == nil {
 		err = f.build(ctx, tok)

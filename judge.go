@@ -24,7 +24,7 @@ func (t *training) judged() []data.Row {
 // embedding.
 func (t *training) judge(ctx context.Context) (*eval.Report, []model.Prediction, error) {
 	rows := t.judged()
-	said, err := t.answer(ctx, t.model, "evaluating", rows)
+	said, err := t.recall(ctx, "evaluating", rows)
 	if err != nil {
 		return nil, nil, err
 	}

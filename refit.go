@@ -42,6 +42,7 @@ func (t *training) refit(ctx context.Context) error {
 			t.Progress(int64(s.Step), fmt.Sprintf("epoch %d/%d  loss %.3f", s.Epoch, epochs, s.Loss))
 		}
 	}
+	t.noteCrossValidation()
 	t.trainer.Finish()
 	t.model.Params.Freeze(nn.F32)
 	t.model.Config.Temperature, t.model.Config.Thresholds = chosen.Temperature, chosen.Thresholds

@@ -37,13 +37,32 @@ func (c *Config) resolveTask(ctx context.Context) error {
 	case data.Similarity:
 		return c.suit(encoders[c.Model.Family])
 	}
-	if c.Train.Freeze == "all" {
-		return c.suit(headAlone)
-	}
 	return nil
 }
 
-// headAlone holds what differs from a family's preset where the head alone learns, which costs next to nothing.
+// suitHead changes what the family's preset says but a head that learns alone does better without: where it is one layer
+// over states that stay what they are, its weights are solved.
+func (c *Config) suitHead(m *model.Model) error {
+	if c.Train.Freeze != "all" {
+		return nil
+	}
+	if len(c.Distill.Teacher) > 0 || c.Train.Unfreeze > 0 || !m.HeadApart() {
+		return c.suit(headAlone)
+	}
+	if m.Config.Sentence != nil && m.Config.Sentence.Normalize && m.Config.Pooling != model.OwnPooling {
+		if err := c.suit(map[string]string{"model.normalize": "true"}); err != nil {
+			return err
+		}
+		m.Config.Normalize = c.Model.Normalize
+	}
+	return c.suit(headSolved)
+}
+
+// headSolved holds what differs from a family's preset where the head's weights are solved.
+var headSolved = map[string]string{"train.optimizer": "lbfgs", "train.epochs": "1", "train.refit": "true"}
+
+// headAlone holds what differs from a family's preset where the head alone learns by gradients, which costs next to
+// nothing.
 var headAlone = map[string]string{"train.epochs": "40", "train.batch_size": "32", "train.learning_rate": "0.003", "train.patience": "8", "train.group_by_length": "false"}
 
 // taggers hold what differs from the families' presets where the task is to label tokens.
@@ -199,6 +218,9 @@ func (t *training) calibrate(ctx context.Context) error {
 	t.Stage("calibrating", int64(len(rows)), "texts")
 	t.encoded = 0
 	set := t.encode(rows, false)
+	if err := t.know(ctx, set); err != nil {
+		return err
+	}
 	_, predictions, err := train.Evaluate(ctx, t.model, set, nn.NewTape(nil))
 	if err != nil {
 		return err

@@ -122,6 +122,7 @@ type training struct {
 	parent  string      // digest of model.base
 	lesson  *lesson     // nil without a teacher
 	from    *further    // nil without continue.model
+	states  *states     // nil but where a head learns alone
 	encoded int64       // texts of this stage
 }
 
@@ -257,9 +258,17 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	if err != nil {
 		return err
 	}
+	if err := c.suitHead(t.model); err != nil {
+		return err
+	}
 	t.encoded = 0
 	trainSet := t.encode(rows, true)
 	t.valid = t.encode(valid, false)
+	for _, set := range []*train.Set{trainSet, t.valid} {
+		if err := t.know(ctx, set); err != nil {
+			return err
+		}
+	}
 	c.Train.Stretch(trainSet.Len())
 	if t.trainer, err = train.New(t.model, trainSet, t.valid, c.Train); err != nil {
 		return err
@@ -342,6 +351,7 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 	if err := t.loop(ctx, course{name: "training", checkpoint: filepath.Join(t.record.Dir(), checkpointFile), log: true}); err != nil {
 		return nil, err
 	}
+	t.noteCrossValidation()
 	t.trainer.Finish()
 	t.model.Params.Freeze(nn.F32)
 	if err := t.calibrate(ctx); err != nil {

@@ -34,6 +34,8 @@ type Config struct {
 	Bidirectional bool     `yaml:"bidirectional" json:"bidirectional,omitempty" doc:"read the text in both directions (rnn, lstm, gru)" default:"true"`
 	Activation    string   `yaml:"activation" json:"activation,omitempty" doc:"activation of hidden layers and filters (mlp, cnn, dwcnn, transformer)" default:"relu" enum:"relu|tanh|sigmoid|gelu|silu"`
 	Pooling       string   `yaml:"pooling" json:"pooling,omitempty" doc:"how the states of all tokens become one: mean, max, the last, the first, root_mean (the sum over the square root of the length); own (as the checkpoint's architecture has it) or auto (as a sentence encoder says, else own) are for family encoder (dwcnn, rnn, lstm, gru, transformer, encoder)" default:"max" enum:"mean|max|last|first|root_mean|own|auto"`
+	Normalize     bool     `yaml:"normalize" json:"normalize,omitempty" doc:"the head reads states of length 1, as sentence encoders compare them (encoder, with a pooling of ours)" default:"false"`
+	Prompt        string   `yaml:"prompt" json:"prompt,omitempty" doc:"what stands before each text that is judged as a whole: auto (what the folder of a sentence encoder names as its default prompt, else its query), none, the name of one of the folder's prompts, or words; with {text} in them they stand around it (encoder)" default:"auto"`
 	Pairing       string   `yaml:"pair" json:"pairing,omitempty" doc:"how two texts are read: joint (as one sequence, a cross-encoder: encoder, transformer), siamese (each by itself, then their states are compared: all but ngram), or auto: joint for encoder, siamese for others; ngram sees which n-grams both have" default:"auto" enum:"auto|joint|siamese"`
 	Dropout       float64  `yaml:"dropout" json:"dropout,omitempty" doc:"share of hidden numbers dropped between layers and before the head while training; of features (ngram)" default:"0.3" min:"0" max:"0.95"`
 	CRF           bool     `yaml:"crf" json:"crf,omitempty" doc:"judge the labels of a text's tokens together, by a conditional random field (task tokens)" default:"true"`
@@ -113,7 +115,7 @@ var families = map[string]family{
 	"rnn":         {"recurrent units", recurrentKeys, true, newRecurrent},
 	"lstm":        {"long short-term memory", recurrentKeys, true, newRecurrent},
 	"gru":         {"gated recurrent units", recurrentKeys, true, newRecurrent},
-	EncoderFamily: {"pretrained transformer", []string{"base", "pooling", "dropout"}, true, newEncoder},
+	EncoderFamily: {"pretrained transformer", []string{"base", "pooling", "prompt", "normalize", "dropout"}, true, newEncoder},
 	DecoderFamily: {"causal self-attention", []string{"hidden", "layers", "heads", "key_heads", "feed_forward", "dropout"}, true, newEncoder},
 	"transformer": {"self-attention", slices.Concat(inputKeys, []string{"hidden", "layers", "heads", "feed_forward", "activation", "pooling"}), true, newTransformer},
 }

@@ -23,11 +23,15 @@ func (m *Model) sequences() int {
 func (m *Model) Encode(in *Input, e *Sample, s, pair string) {
 	if m.Config.Head == EmbeddingHead && m.Config.Pair {
 		prompt := m.Config.Sentence.defaultPrompt()
+		if m.Config.Prompt != "" {
+			prompt, _ = m.Config.around()
+		}
 		m.EncodeText(in, e, prompt+s)
 		m.EncodeText(in, e, prompt+pair)
 		return
 	}
 	e.Source, _ = m.cleaner.Clean(s)
+	e.Source = m.prompted(e.Source)
 	second := ""
 	if m.Config.Pair {
 		second, _ = m.cleaner.Clean(pair)
@@ -37,7 +41,7 @@ func (m *Model) Encode(in *Input, e *Sample, s, pair string) {
 	} else {
 		m.read(&e.Text, e.Source)
 		if m.Config.Pair {
-			m.read(&e.Pair, second)
+			m.read(&e.Pair, m.prompted(second))
 		}
 	}
 	m.Append(in, e)
@@ -125,7 +129,8 @@ func (m *Model) alignWrapped(e *text.Encoding, s, pair string) {
 		m.cleaner.CleanAligned(second)
 		m.join(e, first.Text, second.Text)
 	} else {
-		m.read(e, first.Text)
+		m.read(e, m.prompted(first.Text))
+		m.unprompt(e, len(first.Text))
 	}
 	for i := range e.Spans {
 		switch {

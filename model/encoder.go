@@ -47,7 +47,11 @@ func (e *pretrained) Forward(t *nn.Tape, in *Input) Hidden {
 	if e.config.ownHead() {
 		return Hidden{Dense: e.network.Features(t, x, in.Tokens.Offsets)}
 	}
-	return Hidden{Dense: t.Pool(x, in.Tokens.Offsets, e.pooling)}
+	x = t.Pool(x, in.Tokens.Offsets, e.pooling)
+	if e.config.Normalize {
+		x = t.UnitRows(x)
+	}
+	return Hidden{Dense: x}
 }
 
 // Transformer returns the network of a model of family encoder, nil for others.
@@ -95,7 +99,10 @@ func (c *Config) setEncoder(base *Config, labels []string) error {
 	c.MaxTokens = min(c.MaxTokens, e.MaxTokens)
 	e.Dropout, e.AttentionDropout, e.HeadDropout = float32(c.Dropout), float32(c.Dropout), float32(c.Dropout)
 	c.Encoder, c.Sentence = &e, base.Sentence
-	return nil
+	if c.Head == EmbeddingHead && c.Prompt == AutoPrompt {
+		c.Prompt = "" // Encode takes the default one, and others may ask for another
+	}
+	return c.setPrompt(base.Sentence)
 }
 
 // without hides from the weights of a package those that are not the network's but another part's, under names of ours. Names

@@ -249,6 +249,19 @@ func (m *Model) SetScale(scores []float32) {
 	r.mean.Data[0], r.deviation.Data[0] = float32(mean), float32(max(math.Sqrt(square), 1e-6))
 }
 
+// Scaled returns numbers as the head's layer knows them.
+func (m *Model) Scaled(scores []float32) []float32 {
+	r, ok := m.Head.(*regressor)
+	if !ok {
+		return scores
+	}
+	out := make([]float32, len(scores))
+	for i, s := range scores {
+		out[i] = (s - r.mean.Data[0]) / r.deviation.Data[0]
+	}
+	return out
+}
+
 func (r *regressor) Loss(t *nn.Tape, logits *nn.Var, _ *Input, y *Targets, o Loss) *nn.Var {
 	delta := float32(0)
 	if o.Kind == "huber" {

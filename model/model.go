@@ -84,6 +84,7 @@ type shape struct {
 // sees them, more than once if it is asked to; only families that choose their features from the data read it, others
 // take nil.
 func New(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string, seed uint64, examples iter.Seq[Example]) (*Model, error) {
+	c.Prompt = "" // of pretrained networks
 	if c.Family == DecoderFamily {
 		if err := c.setDecoder(tok, labels); err != nil {
 			return nil, err
@@ -207,6 +208,19 @@ func (m *Model) HeadAlone() bool {
 	}
 	return m.body > 0 && m.width > 0 && m.sequences() == 1 && !m.Config.OfTokens()
 }
+
+// HeadApart tells that the head is one linear layer over states of whole texts, which stay what they are while it alone
+// is trained (HeadAlone).
+func (m *Model) HeadApart() bool {
+	w, _ := m.Classifier()
+	return w != nil && m.body > 0 && m.sequences() == 1 && !m.Config.OfTokens()
+}
+
+// Body returns the weights of the network, without the head's.
+func (m *Model) Body() []*nn.Param { return m.Params.All()[:m.body] }
+
+// Width is that of the states that the head reads; 0 where they are sparse.
+func (m *Model) Width() int { return m.width }
 
 // Know puts what the network makes of the examples of in into its States, so that no later pass has to. progress hears
 // how many are done. The network's weights must not change any more.

@@ -56,6 +56,16 @@ func (m *Model) Linear() *Linear {
 	}}
 }
 
+// Classifier returns the weights of the head's linear layer over dense states, [outputs, width] and [outputs]; nil where
+// the head has none, or where it is the network's own.
+func (m *Model) Classifier() (w, b *nn.Param) {
+	w, b = m.Params.Get("classifier.weight"), m.Params.Get("classifier.bias")
+	if m.width == 0 || m.Config.ownHead() {
+		return nil, nil
+	}
+	return w, b
+}
+
 // WideOf returns the linear part beside a network as it would be if of all texts of in only the given ones had a known
 // class: n-grams are weighted by what they tell of these. Its weights are of its own, and zero.
 func (m *Model) WideOf(in *Input, classes, known []int32) *Linear {

@@ -37,7 +37,7 @@ func (tr *Trainer) arrays() map[string][]float32 {
 	arrays := map[string][]float32{}
 	if tr.dual != nil {
 		arrays["dual.beta"] = tr.dual.beta
-	} else {
+	} else if tr.updater != nil {
 		maps.Copy(arrays, tr.updater.State())
 	}
 	arrays["weights"] = tr.model.Params.Values()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
@@ -254,5 +255,62 @@ func TestAHeadAloneLearnsFromStatesThatAreKnown(t *testing.T) {
 	}
 	if through.Main != best {
 		t.Errorf("accuracy %v through the network, %v while training", through.Main, best)
+	}
+}
+
+// TestAHeadAloneIsSolved has the solver find weights that gradients cannot better, and a checkpoint in the middle lead to
+// the same ones.
+func TestAHeadAloneIsSolved(t *testing.T) {
+	for _, optimizer := range []string{"lbfgs", "prototype"} {
+		set := func(c *Config) { c.Freeze, c.Optimizer, c.Epochs = "all", optimizer, 7 }
+		tr, m, err := deep(t, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := weights(m)
+		best := finish(t, tr)
+		if far := moved(m, start); far[0] == 0 || far[1]+far[2]+far[3]+far[4] != 0 {
+			t.Errorf("%s: weights moved by layer: %v", optimizer, far)
+		}
+		if best < 0.4 { // of three even classes, by a network that nobody trained: chance is 0.33
+			t.Errorf("%s: accuracy %v", optimizer, best)
+		}
+		accuracy, n := tr.CrossValidated()
+		if optimizer == "lbfgs" && (n != tr.train.Len() || accuracy < 0.5) {
+			t.Errorf("accuracy %v on %d examples held back", accuracy, n)
+		}
+		want := weights(m)
+		tr, m, err = deep(t, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "checkpoint")
+		for e, err := range tr.Run(context.Background()) {
+			if err != nil || e.Step == nil || e.Step.Step == max(tr.StepsPerEpoch()/2, 1) {
+				break
+			}
+		}
+		if err := tr.Save(path); err != nil {
+			t.Fatal(err)
+		}
+		if tr, m, err = deep(t, set); err == nil {
+			err = tr.Restore(path)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		finish(t, tr)
+		if !slices.Equal(weights(m), want) {
+			t.Errorf("%s: other weights after an interruption", optimizer)
+		}
+	}
+	for _, wrong := range []func(c *Config){
+		func(c *Config) { c.Optimizer = "lbfgs" },
+		func(c *Config) { c.Optimizer, c.Freeze, c.Unfreeze = "lbfgs", "all", 0.5 },
+		func(c *Config) { c.Optimizer, c.Freeze, c.Loss = "lbfgs", "all", "focal" },
+	} {
+		if _, _, err := deep(t, wrong); err == nil || hint.Way(err) == "" {
+			t.Errorf("a training that no solver can do: %v", err)
+		}
 	}
 }

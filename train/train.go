@@ -87,7 +87,8 @@ type Trainer struct {
 	valid     *Set
 	loss      model.Loss
 	updater   *Updater
-	dual      *dual // in place of the updater; nil but for optimizer dual
+	dual      *dual   // in place of the updater; nil but for optimizer dual
+	solver    *solver // the same for optimizers lbfgs and prototype, from the first step on
 	pool      *parallel.Pool
 	tape      *nn.Tape
 	batch     model.Input
@@ -110,6 +111,10 @@ type state struct {
 	BestAt   int     `json:"best_at"`  // epoch of the best weights, 0 for none
 	BestBy   float64 `json:"best_by"`  // its figure, the higher the better
 	Done     bool    `json:"done"`
+
+	Held   []float64 `json:"held,omitempty"`   // optimizer lbfgs: by strength, the loss of examples held back
+	Right  []int     `json:"right,omitempty"`  // how many of these were right
+	Judged int       `json:"judged,omitempty"` // how many there were, over all strengths
 
 	Negatives []int32 `json:"negatives,omitempty"` // mined for this epoch: Config.HardNegatives examples for each example
 }
@@ -157,6 +162,10 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 		}
 		return tr, nil
 	}
+	if solves(c.Optimizer) {
+		tr.config.Epochs = 1
+		return tr, tr.checkSolver()
+	}
 	tr.updater = NewUpdater(c, tr.pool, m.Params)
 	if c.Average > 0 {
 		tr.average = slices.Clone(m.Params.Values())
@@ -169,8 +178,11 @@ func (tr *Trainer) BestEpoch() int { return tr.state.BestAt }
 
 // StepsPerEpoch returns the number of steps of one epoch.
 func (tr *Trainer) StepsPerEpoch() int {
-	if tr.dual != nil {
+	switch {
+	case tr.dual != nil:
 		return passes
+	case solves(tr.config.Optimizer):
+		return tr.solverSteps()
 	}
 	per := tr.config.BatchSize * max(tr.config.Accumulate, 1)
 	return (tr.train.Len() + per - 1) / per
@@ -193,6 +205,9 @@ func (tr *Trainer) Run(ctx context.Context) iter.Seq2[Event, error] {
 		if err := tr.know(ctx); err != nil {
 			yield(Event{}, err)
 			return
+		}
+		if solves(tr.config.Optimizer) && tr.solver == nil {
+			tr.prepareSolver()
 		}
 		for !tr.state.Done {
 			if err := ctx.Err(); err != nil {
@@ -226,10 +241,13 @@ func (tr *Trainer) Run(ctx context.Context) iter.Seq2[Event, error] {
 	}
 }
 
-// epochEnd is the position at which an epoch ends: examples, or passes of optimizer dual.
+// epochEnd is the position at which an epoch ends: examples, or passes of optimizer dual, folds of a solved head.
 func (tr *Trainer) epochEnd() int {
-	if tr.dual != nil {
+	switch {
+	case tr.dual != nil:
 		return passes
+	case solves(tr.config.Optimizer):
+		return tr.solverSteps()
 	}
 	return tr.train.Len()
 }
@@ -253,6 +271,9 @@ func (tr *Trainer) Finish() {
 func (tr *Trainer) step() (*Step, error) {
 	if tr.dual != nil {
 		return tr.dualStep(), nil
+	}
+	if tr.solver != nil {
+		return tr.solveStep(), nil
 	}
 	m, s := tr.model, &tr.state
 	steps := tr.StepsPerEpoch() * tr.config.Epochs

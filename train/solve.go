@@ -1,0 +1,242 @@
+package train
+
+import (
+	"math"
+	"slices"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
+)
+
+// solver finds the head's weights where all below it is frozen: the best ones there are (optimizer lbfgs), or a prototype
+// a class (optimizer prototype). It is one epoch. Each of its steps but the last holds a fold of the examples back and
+// judges strengths of regularisation on it; the last one learns from all examples, with the strength of the least loss.
+type solver struct {
+	*logistic
+	head, bias *nn.Param
+	folds      [][]int
+	theta      []float64
+}
+
+const (
+	// solverFolds are those of the cross-validation.
+	solverFolds = 5
+	// judgedAtLeast is how many examples held back suffice: of many examples, not every fold is needed.
+	judgedAtLeast = 2000
+	// usualStrength is taken where too few examples are there to choose by.
+	usualStrength = 1e-3
+)
+
+// strengths of regularisation, of rows whose mean square length is 1, each solved from the one before.
+var strengths = []float64{1, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5}
+
+// solves tells whether an optimizer solves a head alone.
+func solves(optimizer string) bool { return optimizer == "lbfgs" || optimizer == "prototype" }
+
+// checkSolver tells why a head cannot be solved.
+func (tr *Trainer) checkSolver() error {
+	const way = "set train.optimizer to adamw"
+	c, head := &tr.config, tr.model.Config.Head
+	switch {
+	case !tr.model.HeadAlone() || c.Unfreeze > 0:
+		return hint.Errorf("set train.freeze to all, or train.optimizer to adamw", "training: optimizer %s is for a head alone, over a network that does not learn", c.Optimizer)
+	case head == model.EmbeddingHead || c.Optimizer == "prototype" && head != model.ClassHead:
+		return hint.Errorf(way, "training: optimizer %s does not know this task", c.Optimizer)
+	case tr.loss.Kind != "" && tr.loss.Kind != "cross_entropy" && tr.loss.Kind != "mse":
+		return hint.Errorf("set train.loss to auto", "training: optimizer %s knows no loss %s", c.Optimizer, tr.loss.Kind)
+	case len(tr.train.Targets.Soft) > 0:
+		return hint.Errorf(way, "training: optimizer %s learns from labels, and not from a teacher", c.Optimizer)
+	}
+	return nil
+}
+
+// prepareSolver takes the states that are known now.
+func (tr *Trainer) prepareSolver() {
+	set, m := tr.train, tr.model
+	s := &solver{}
+	s.head, s.bias = m.Classifier()
+	targets, weights := tr.solverTargets()
+	loss := map[string]rowLoss{model.MultiLabelHead: sigmoidLoss, model.RegressionHead: squareLoss}[m.Config.Head]
+	s.logistic = newLogistic(tr.pool, loss, set.Input.States, s.head.Width(), targets, weights)
+	s.theta = make([]float64, s.size())
+	s.folds = foldsOf(targets, s.k, tr.config.Seed)
+	if tr.config.Optimizer == "prototype" {
+		s.folds = nil
+	}
+	tr.solver = s
+}
+
+// solverTargets are the truths of the training set as rows of probabilities or numbers, and how much each row counts.
+func (tr *Trainer) solverTargets() (targets []float32, weights []float64) {
+	y, m, k := &tr.train.Targets, tr.model, len(tr.model.Labels)
+	n := tr.train.Len()
+	switch m.Config.Head {
+	case model.RegressionHead:
+		return m.Scaled(y.Scores), nil
+	case model.MultiLabelHead:
+		targets = make([]float32, n*k)
+		for i := range n {
+			for _, c := range y.Labels.Sequence(i) {
+				targets[i*k+int(c)] = 1
+			}
+		}
+		return targets, nil
+	}
+	targets = slices.Repeat([]float32{tr.loss.Smoothing / float32(k)}, n*k)
+	for i, c := range y.Classes {
+		targets[i*k+int(c)] += 1 - tr.loss.Smoothing
+	}
+	if tr.loss.Weights == nil && len(y.Weights) == 0 {
+		return targets, nil
+	}
+	weights = make([]float64, n)
+	for i, c := range y.Classes {
+		weights[i] = 1
+		if tr.loss.Weights != nil {
+			weights[i] = float64(tr.loss.Weights[c])
+		}
+		if len(y.Weights) > 0 {
+			weights[i] *= float64(y.Weights[i])
+		}
+	}
+	return targets, weights
+}
+
+// foldsOf deals the rows out to folds, so that each has its share of every class; nil where some class has one row, or
+// there are too few at all.
+func foldsOf(targets []float32, k int, seed uint64) [][]int {
+	n := len(targets) / k
+	class := make([]int, n)
+	counts := map[int]int{}
+	for i := range n {
+		row := targets[i*k : (i+1)*k]
+		for c, v := range row {
+			if v > row[class[i]] {
+				class[i] = c
+			}
+		}
+		counts[class[i]]++
+	}
+	for _, c := range counts {
+		if c < 2 && k > 1 {
+			return nil
+		}
+	}
+	if n < 2*solverFolds {
+		return nil
+	}
+	order := permutation(nil, n, seed, 0)
+	slices.SortStableFunc(order, func(a, b int32) int { return class[a] - class[b] })
+	folds := make([][]int, solverFolds)
+	for at, i := range order {
+		folds[at%solverFolds] = append(folds[at%solverFolds], int(i))
+	}
+	judged := 0
+	for f, fold := range folds {
+		if judged += len(fold); judged >= judgedAtLeast {
+			return folds[:f+1]
+		}
+	}
+	return folds
+}
+
+// solverSteps is how many steps there are: the folds are known once the targets are.
+func (tr *Trainer) solverSteps() int {
+	if tr.config.Optimizer == "prototype" {
+		return 1
+	}
+	targets, _ := tr.solverTargets()
+	return len(foldsOf(targets, len(tr.model.Labels), tr.config.Seed)) + 1
+}
+
+// solveStep is a step of the trainer: a fold, or the head itself.
+func (tr *Trainer) solveStep() *Step {
+	s, v := &tr.state, tr.solver
+	v.tally(s)
+	step := &Step{Step: s.Position + 1, Steps: len(v.folds) + 1, Epoch: 1, Tokens: tr.train.Input.Tokens.Tokens()}
+	switch {
+	case s.Position < len(v.folds):
+		step.Loss = v.holdBack(s, s.Position)
+	case tr.config.Optimizer == "prototype":
+		step.Loss = v.prototypes(v.theta)
+	default:
+		step.Loss = v.solve(s.strength())
+	}
+	if s.Position == len(v.folds) {
+		v.write(v.theta, v.head.Data, v.bias.Data)
+		s.LossSum = step.Loss * float64(step.Steps)
+	}
+	s.Position++
+	s.Step = s.Position
+	return step
+}
+
+// tally makes room for what the folds tell.
+func (v *solver) tally(s *state) {
+	if s.Held == nil {
+		s.Held, s.Right = make([]float64, len(strengths)), make([]int, len(strengths))
+	}
+}
+
+// holdBack learns without a fold and judges on it, with each strength. It returns the least loss.
+func (v *solver) holdBack(s *state, fold int) float64 {
+	held := map[int]bool{}
+	for _, i := range v.folds[fold] {
+		held[i] = true
+	}
+	var rest []int
+	for i := range len(v.rows) / v.dim {
+		if !held[i] {
+			rest = append(rest, i)
+		}
+	}
+	v.choose(rest)
+	clear(v.theta)
+	least := math.Inf(1)
+	for i, strength := range strengths {
+		v.fit(v.theta, strength)
+		loss, right := v.judge(v.folds[fold], v.theta)
+		s.Held[i] += loss * float64(len(v.folds[fold]))
+		s.Right[i] += right
+		s.Judged += len(v.folds[fold])
+		least = min(least, loss)
+	}
+	return least
+}
+
+// strength is that of the least loss.
+func (s *state) strength() float64 {
+	best := slices.Index(s.Held, slices.Min(s.Held))
+	if s.Judged == 0 {
+		return usualStrength
+	}
+	return strengths[best]
+}
+
+// solve learns from all examples, by way of stronger regularisation, and returns the loss.
+func (v *solver) solve(strength float64) (loss float64) {
+	all := make([]int, len(v.rows)/v.dim)
+	for i := range all {
+		all[i] = i
+	}
+	v.choose(all)
+	clear(v.theta)
+	for _, s := range strengths {
+		if s >= strength {
+			loss = v.fit(v.theta, s)
+		}
+	}
+	return loss
+}
+
+// CrossValidated tells how well the solved head did on examples that were held back: the share that was right, and of how
+// many; n is 0 where nothing was held back.
+func (tr *Trainer) CrossValidated() (accuracy float64, n int) {
+	s := &tr.state
+	if tr.solver == nil || s.Judged == 0 {
+		return 0, 0
+	}
+	n = s.Judged / len(strengths)
+	return float64(s.Right[slices.Index(s.Held, slices.Min(s.Held))]) / float64(n), n
+}
