@@ -41,6 +41,9 @@ const (
 // newLogistic takes rows, [n, dim], and targets, [n, k]. weights may be nil for equal ones.
 func newLogistic(pool *parallel.Pool, loss rowLoss, rows []float32, dim int, targets []float32, weights []float64) *logistic {
 	n := len(rows) / dim
+	if len(targets)*dim < smallWork {
+		pool = nil
+	}
 	l := &logistic{pool: pool, loss: loss, dim: dim, k: len(targets) / n, targets: targets, weights: weights, mean: make([]float32, dim)}
 	if weights == nil {
 		l.weights = make([]float64, n)
@@ -76,6 +79,9 @@ func newLogistic(pool *parallel.Pool, loss rowLoss, rows []float32, dim int, tar
 
 // row is a row as it is learnt from.
 func (l *logistic) row(i int) []float32 { return l.rows[i*l.dim : (i+1)*l.dim] }
+
+// smallWork is how many multiplications of a product are not worth waking other processors for.
+const smallWork = 1 << 25
 
 // choose says which rows are learnt from.
 func (l *logistic) choose(rows []int) {
@@ -170,7 +176,7 @@ func (l *logistic) rowLoss(slope, z, target []float32, share float64) (loss floa
 
 // fit minimises from theta on and returns the value.
 func (l *logistic) fit(theta []float64, strength float64) float64 {
-	o := lbfgs{f: l.objective(strength), memory: 10, most: 500, tolerance: 1e-4}
+	o := lbfgs{f: l.objective(strength), memory: 10, most: 200, tolerance: 1e-3}
 	value, _ := o.minimise(theta)
 	return value
 }

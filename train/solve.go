@@ -24,6 +24,8 @@ const (
 	solverFolds = 5
 	// judgedAtLeast is how many examples held back suffice: of many examples, not every fold is needed.
 	judgedAtLeast = 2000
+	// worthTrying is how far above the least loss weaker regularisation is still tried.
+	worthTrying = 1.3
 	// usualStrength is taken where too few examples are there to choose by.
 	usualStrength = 1e-3
 )
@@ -200,6 +202,13 @@ func (v *solver) holdBack(s *state, fold int) float64 {
 		s.Held[i] += loss * float64(len(v.folds[fold]))
 		s.Right[i] += right
 		s.Judged += len(v.folds[fold])
+		if loss > worthTrying*least {
+			for j := i + 1; j < len(strengths); j++ { // weaker ones fit the rest of the examples better still
+				s.Held[j] += loss * float64(len(v.folds[fold]))
+				s.Judged += len(v.folds[fold])
+			}
+			break
+		}
 		least = min(least, loss)
 	}
 	return least
