@@ -42,11 +42,12 @@ func (c *Config) resolveTask(ctx context.Context) error {
 
 // suitHead changes what the family's preset says but a head that learns alone does better without: where it is one layer
 // over states that stay what they are, its weights are solved.
-func (c *Config) suitHead(m *model.Model) error {
+func (c *Config) suitHead(m *model.Model, rows []data.Row) error {
 	if c.Train.Freeze != "all" {
 		return nil
 	}
-	if len(c.Distill.Teacher) > 0 || c.Train.Unfreeze > 0 || !m.HeadApart() {
+	taught := slices.ContainsFunc(rows, func(r data.Row) bool { return r.Opinion != nil || r.NoTruth })
+	if taught || c.Train.Unfreeze > 0 || !m.HeadApart() {
 		return c.suit(headAlone)
 	}
 	if m.Config.Sentence != nil && m.Config.Sentence.Normalize && m.Config.Pooling != model.OwnPooling {

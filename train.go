@@ -258,7 +258,7 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	if err != nil {
 		return err
 	}
-	if err := c.suitHead(t.model); err != nil {
+	if err := c.suitHead(t.model, rows); err != nil {
 		return err
 	}
 	t.encoded = 0

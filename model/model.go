@@ -219,9 +219,6 @@ func (m *Model) HeadApart() bool {
 // Body returns the weights of the network, without the head's.
 func (m *Model) Body() []*nn.Param { return m.Params.All()[:m.body] }
 
-// Width is that of the states that the head reads; 0 where they are sparse.
-func (m *Model) Width() int { return m.width }
-
 // Know puts what the network makes of the examples of in into its States, so that no later pass has to. progress hears
 // how many are done. The network's weights must not change any more.
 func (m *Model) Know(ctx context.Context, in *Input, t *nn.Tape, progress func(done int)) error {

@@ -174,9 +174,9 @@ func (l *logistic) rowLoss(slope, z, target []float32, share float64) (loss floa
 	return loss
 }
 
-// fit minimises from theta on and returns the value.
-func (l *logistic) fit(theta []float64, strength float64) float64 {
-	o := lbfgs{f: l.objective(strength), memory: 10, most: 200, tolerance: 1e-3}
+// fit minimises from theta on, to a gradient of tolerance times its first length, and returns the value.
+func (l *logistic) fit(theta []float64, strength, tolerance float64) float64 {
+	o := lbfgs{f: l.objective(strength), memory: 10, most: 500, tolerance: tolerance}
 	value, _ := o.minimise(theta)
 	return value
 }

@@ -97,7 +97,7 @@ func TestASolvedHeadIsTheMinimum(t *testing.T) {
 	rows, class := blobs(n, dim, k, 3)
 	l := newLogistic(nil, softmaxLoss, rows, dim, oneHot(class, k), nil)
 	theta, unused := make([]float64, l.size()), make([]float64, l.size())
-	least := l.fit(theta, strength)
+	least := l.fit(theta, strength, 1e-5)
 	f := l.objective(strength)
 	r := rand.New(rand.NewPCG(9, 9))
 	for range 50 {
@@ -138,7 +138,7 @@ func TestRidgeIsWhatTheNormalEquationsSay(t *testing.T) {
 	const strength = 0.1
 	l := newLogistic(nil, squareLoss, rows, 1, y, nil)
 	theta := make([]float64, 2)
-	l.fit(theta, strength)
+	l.fit(theta, strength, 1e-5)
 	xy, my := 0.0, 0.0
 	for i, v := range y {
 		xy += float64(l.rows[i]) * float64(v) / 6 // rows have mean 0 and mean square 1

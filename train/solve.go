@@ -26,6 +26,8 @@ const (
 	judgedAtLeast = 2000
 	// worthTrying is how far above the least loss weaker regularisation is still tried.
 	worthTrying = 1.3
+	// roughly suffices to compare strengths, exactly is for the head that is kept: see logistic.fit.
+	roughly, exactly = 1e-2, 1e-4
 	// usualStrength is taken where too few examples are there to choose by.
 	usualStrength = 1e-3
 )
@@ -197,7 +199,7 @@ func (v *solver) holdBack(s *state, fold int) float64 {
 	clear(v.theta)
 	least := math.Inf(1)
 	for i, strength := range strengths {
-		v.fit(v.theta, strength)
+		v.fit(v.theta, strength, roughly)
 		loss, right := v.judge(v.folds[fold], v.theta)
 		s.Held[i] += loss * float64(len(v.folds[fold]))
 		s.Right[i] += right
@@ -224,7 +226,7 @@ func (s *state) strength() float64 {
 }
 
 // solve learns from all examples, by way of stronger regularisation, and returns the loss.
-func (v *solver) solve(strength float64) (loss float64) {
+func (v *solver) solve(strength float64) float64 {
 	all := make([]int, len(v.rows)/v.dim)
 	for i := range all {
 		all[i] = i
@@ -233,10 +235,10 @@ func (v *solver) solve(strength float64) (loss float64) {
 	clear(v.theta)
 	for _, s := range strengths {
 		if s >= strength {
-			loss = v.fit(v.theta, s)
+			v.fit(v.theta, s, roughly)
 		}
 	}
-	return loss
+	return v.fit(v.theta, strength, exactly)
 }
 
 // CrossValidated tells how well the solved head did on examples that were held back: the share that was right, and of how
