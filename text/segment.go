@@ -5,9 +5,6 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
-	_ "unsafe" // for go:linkname
-
-	_ "github.com/go-ego/gse" // the dictionary
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
@@ -118,17 +115,14 @@ func loadDictionary(rare func(word string) float64) (*lexicon, error) {
 			}
 		}
 	})
+	if simplifiedDictionary == "" {
+		return nil, hint.Errorf("use the program xiaoyu for this", "loading the dictionary of Chinese words: this program carries none")
+	}
 	if len(l.nodes) < 100_000 {
 		return nil, hint.Errorf("report this as a defect", "loading the dictionary of Chinese words: %d characters", len(l.nodes))
 	}
 	return l, nil
 }
-
-// simplifiedDictionary is gse's dictionary of simplified Chinese. gse hands it out only through a method that names
-// its Japanese and traditional dictionaries as well, which would put 33 MB more into every binary.
-//
-//go:linkname simplifiedDictionary github.com/go-ego/gse.zhS
-var simplifiedDictionary string
 
 // dictionaryEntry is what the dictionary says of a word.
 type dictionaryEntry struct {
