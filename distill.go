@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/distill"
@@ -16,20 +17,21 @@ import (
 
 // Distill is the `distill` part of xiaoyu.yaml.
 type Distill struct {
-	Teacher       []string `yaml:"teacher" json:"teacher,omitempty" doc:"who teaches: folders of models or references (hf://…), whose probabilities are averaged; empty for labels alone" default:""`
-	Weight        float64  `yaml:"weight" json:"weight,omitempty" doc:"share of the teacher in what a labelled text teaches; the label has the rest" default:"0.7" min:"0" max:"1"`
-	Temperature   float64  `yaml:"temperature" json:"temperature,omitempty" doc:"what the logits of teacher and student are divided by before they are compared: above 1, what the teacher finds improbable counts more" default:"2" min:"0.1" max:"100"`
-	Texts         []string `yaml:"texts" json:"texts,omitempty" doc:"files of texts without labels that the teacher labels beside those of data.path: of any format that data.path may have, or plain lines as .txt" default:""`
-	Column        string   `yaml:"column" json:"column,omitempty" doc:"column of the text in distill.texts; data.text if empty" default:""`
-	Init          string   `yaml:"init" json:"init,omitempty" doc:"what the student begins with: fresh weights and tokens of its own; tokenizer (fresh weights, but it reads its teacher's tokens); or layers (those of the teacher that distill.every or distill.layers choose, its embeddings and its head; model.family is the teacher's then)" default:"fresh" enum:"fresh|tokenizer|layers"`
-	Every         int      `yaml:"every" json:"every,omitempty" doc:"distill.init layers: every so manieth layer of the teacher, counted from the last" default:"2" min:"1" max:"1000"`
-	Layers        []int    `yaml:"layers" json:"layers,omitempty" doc:"these layers of the teacher instead, numbers from 1, rising; distill.hidden compares the student's with them, one by one" default:"" min:"1" max:"1000"`
-	Relations     float64  `yaml:"relations" json:"relations,omitempty" doc:"weight of how tokens relate to each other in the last layers' queries, keys and values of teacher and student (MiniLM), which may differ in width and heads but must read the same tokens; 0 for off (encoder, transformer)" default:"0" min:"0" max:"1000000"`
-	RelationHeads int      `yaml:"relation_heads" json:"relation_heads,omitempty" doc:"parts in which relations are compared, which divide the widths of both; 0 for as many as the teacher has heads, or fewer that do" default:"0" min:"0" max:"4096"`
-	Hidden        float64  `yaml:"hidden" json:"hidden,omitempty" doc:"weight of the distance of all layers' states from those of the teacher's layers, through a projection that is learnt where widths differ (TinyBERT); 0 for off (encoder, transformer)" default:"0" min:"0" max:"1000000"`
-	Embedding     float64  `yaml:"embedding" json:"embedding,omitempty" doc:"weight of the distance of the state that the head reads from the teacher's, through a projection that is learnt where widths differ; the teacher may read other tokens; 0 for off (all but ngram)" default:"0" min:"0" max:"1000000"`
-	Distance      string   `yaml:"distance" json:"distance,omitempty" doc:"what distill.embedding makes small: cosine (one less the cosine) or mse (the mean square)" default:"cosine" enum:"cosine|mse"`
-	MaxTexts      int      `yaml:"max_texts" json:"max_texts,omitempty" doc:"texts that are taken from distill.texts, the first ones; 0 for all" default:"0" min:"0" max:"1000000000"`
+	Teacher       []string        `yaml:"teacher" json:"teacher,omitempty" doc:"who teaches: folders of models or references (hf://…), files of soft labels (JSON lines with text and probabilities), or addresses of services with an OpenAI-style chat API (https://…/v1: distill.service); the probabilities of several are averaged; empty for labels alone" default:""`
+	Weight        float64         `yaml:"weight" json:"weight,omitempty" doc:"share of the teacher in what a labelled text teaches; the label has the rest" default:"0.7" min:"0" max:"1"`
+	Temperature   float64         `yaml:"temperature" json:"temperature,omitempty" doc:"what the logits of teacher and student are divided by before they are compared: above 1, what the teacher finds improbable counts more" default:"2" min:"0.1" max:"100"`
+	Texts         []string        `yaml:"texts" json:"texts,omitempty" doc:"files of texts without labels that the teacher labels beside those of data.path: of any format that data.path may have, or plain lines as .txt" default:""`
+	Column        string          `yaml:"column" json:"column,omitempty" doc:"column of the text in distill.texts; data.text if empty" default:""`
+	Init          string          `yaml:"init" json:"init,omitempty" doc:"what the student begins with: fresh weights and tokens of its own; tokenizer (fresh weights, but it reads its teacher's tokens); or layers (those of the teacher that distill.every or distill.layers choose, its embeddings and its head; model.family is the teacher's then)" default:"fresh" enum:"fresh|tokenizer|layers"`
+	Every         int             `yaml:"every" json:"every,omitempty" doc:"distill.init layers: every so manieth layer of the teacher, counted from the last" default:"2" min:"1" max:"1000"`
+	Layers        []int           `yaml:"layers" json:"layers,omitempty" doc:"these layers of the teacher instead, numbers from 1, rising; distill.hidden compares the student's with them, one by one" default:"" min:"1" max:"1000"`
+	Relations     float64         `yaml:"relations" json:"relations,omitempty" doc:"weight of how tokens relate to each other in the last layers' queries, keys and values of teacher and student (MiniLM), which may differ in width and heads but must read the same tokens; 0 for off (encoder, transformer)" default:"0" min:"0" max:"1000000"`
+	RelationHeads int             `yaml:"relation_heads" json:"relation_heads,omitempty" doc:"parts in which relations are compared, which divide the widths of both; 0 for as many as the teacher has heads, or fewer that do" default:"0" min:"0" max:"4096"`
+	Hidden        float64         `yaml:"hidden" json:"hidden,omitempty" doc:"weight of the distance of all layers' states from those of the teacher's layers, through a projection that is learnt where widths differ (TinyBERT); 0 for off (encoder, transformer)" default:"0" min:"0" max:"1000000"`
+	Embedding     float64         `yaml:"embedding" json:"embedding,omitempty" doc:"weight of the distance of the state that the head reads from the teacher's, through a projection that is learnt where widths differ; the teacher may read other tokens; 0 for off (all but ngram)" default:"0" min:"0" max:"1000000"`
+	Distance      string          `yaml:"distance" json:"distance,omitempty" doc:"what distill.embedding makes small: cosine (one less the cosine) or mse (the mean square)" default:"cosine" enum:"cosine|mse"`
+	Service       distill.Service `yaml:"service" json:"service,omitzero" doc:"how a service is asked, where distill.teacher names one"`
+	MaxTexts      int             `yaml:"max_texts" json:"max_texts,omitempty" doc:"texts that are taken from distill.texts, the first ones; 0 for all" default:"0" min:"0" max:"1000000000"`
 }
 
 // lesson is what a training has from its teacher.
@@ -76,8 +78,25 @@ func (t *training) openTeacher(ctx context.Context) error {
 	return nil
 }
 
-// openOne opens a teacher by its name, with the model that it is.
+// openOne opens a teacher by its name, with the model that it is, if it is one.
 func (t *training) openOne(ctx context.Context, name string) (distill.Teacher, *model.Model, error) {
+	c := &t.config
+	if strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://") {
+		one, err := distill.NewService(name, c.Distill.Service, c.Model.Head, t.set.Labels, c.Model.Pair)
+		if err != nil {
+			return nil, nil, err
+		}
+		return t.remembering(one, nil)
+	}
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+		t.Stage("soft labels", 0, "lines")
+		o := distill.FileOptions{Head: c.Model.Head, Pair: c.Model.Pair, Text: c.Data.Text, Other: c.Data.Pair}
+		if c.Task != data.Tags { // whose rows stay as they are
+			o.Clean = &c.Data.Clean
+		}
+		one, err := distill.NewFile(ctx, name, o, func(lines int) { t.Progress(int64(lines), "") })
+		return one, nil, err
+	}
 	m, err := openReference(ctx, name, t)
 	if err != nil {
 		return nil, nil, err
@@ -91,12 +110,17 @@ func (t *training) openOne(ctx context.Context, name string) (distill.Teacher, *
 		m.Package.Close()
 		return nil, nil, err
 	}
-	remembering, err := distill.Cached(one, filepath.Join(t.config.Runs, opinionsDir))
+	return t.remembering(one, m)
+}
+
+// remembering gives a teacher its memory.
+func (t *training) remembering(one distill.Teacher, m *model.Model) (distill.Teacher, *model.Model, error) {
+	c, err := distill.Cached(one, filepath.Join(t.config.Runs, opinionsDir))
 	if err != nil {
 		one.Close()
 		return nil, nil, err
 	}
-	return remembering, m, nil
+	return c, m, nil
 }
 
 // sameFolder tells whether two paths lead to one folder.
@@ -165,7 +189,21 @@ func (t *training) teach(ctx context.Context) error {
 	l.transfer = slices.DeleteFunc(l.transfer, func(r data.Row) bool { return r.Opinion == nil })
 	c.Train.Temperature = c.Distill.Temperature
 	t.Note("teacher: %s, about %d texts, %d of them without a label", about.Name, len(rows), len(l.transfer))
+	t.noteBill()
 	return nil
+}
+
+// noteBill tells what services have cost.
+func (t *training) noteBill() {
+	bill, ok := distill.Bill(t.lesson.teacher)
+	if !ok || bill.Requests == 0 {
+		return
+	}
+	cost := ""
+	if bill.Cost > 0 {
+		cost = fmt.Sprintf(", which cost %.4g by distill.service", bill.Cost)
+	}
+	t.Note("asked of the service: %d questions, %d tokens, %d of answers%s; %d answers were unclear", bill.Requests, bill.TokensIn, bill.TokensOut, cost, bill.Unclear)
 }
 
 // ask shows a stage while the teacher is asked.

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
@@ -244,5 +247,91 @@ func TestAStudentTakesOverWhatIsInsideItsTeacher(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error()+"; "+xiaoyu.Way(err), want) {
 			t.Errorf("%s: %v; %s", want, err, xiaoyu.Way(err))
 		}
+	}
+}
+
+// oracle is a chat API that finds those reviews good that a model finds so, but for a few that it does not understand.
+func oracle(t *testing.T, asked *atomic.Int32) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var chat struct {
+			Model    string
+			Messages []struct{ Content string }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&chat); err != nil || chat.Model != "large" || r.Header.Get("Authorization") != "Bearer k" {
+			http.Error(w, "what?", http.StatusBadRequest)
+			return
+		}
+		_, text, _ := strings.Cut(chat.Messages[0].Content, "Text:\n")
+		label := "B"
+		if len(text)%2 == 0 {
+			label = "A"
+		}
+		if asked.Add(1)%10 == 0 {
+			label = "neither"
+		}
+		fmt.Fprintf(w, `{"choices": [{"message": {"content": %q}}], "usage": {"prompt_tokens": 30, "completion_tokens": 1}}`, label)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL + "/v1"
+}
+
+func TestServicesAndFilesTeach(t *testing.T) {
+	t.Setenv("ORACLE", "k")
+	var asked atomic.Int32
+	set := func(c *xiaoyu.Config) *xiaoyu.Config {
+		c.Train.Epochs, c.Train.MinSteps, c.Train.Threads, c.Train.Refit = 1, 0, 1, false
+		c.Distill.Service.Model, c.Distill.Service.Key, c.Distill.Service.PriceIn = "large", "ORACLE", 3
+		return c
+	}
+	c := set(project(t, "mlp"))
+	c.Distill.Teacher = []string{oracle(t, &asked)}
+	n := &notes{}
+	r, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{Observer: n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := strings.Join(n.lines, "\n")
+	if r.Taught == nil || r.Taught.Rows == 0 || r.Taught.Parameters[0] != 0 || r.Taught.Milli[0] != 0 || !strings.Contains(told, "teacher: large at http://") ||
+		!strings.Contains(told, "asked of the service:") || !strings.Contains(told, "which cost") {
+		t.Errorf("%+v\n%s", r.Taught, told)
+	}
+	before := asked.Load()
+	if _, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{}); err != nil || asked.Load() != before {
+		t.Errorf("asked %d times, then %d (%v)", before, asked.Load(), err)
+	}
+
+	rows, err := os.ReadFile(c.Data.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var soft strings.Builder
+	for i, line := range strings.Split(strings.TrimSpace(string(rows)), "\n")[1:] {
+		if text, _, ok := strings.Cut(line, ","); ok && i%3 > 0 && !strings.Contains(text, `"`) {
+			fmt.Fprintf(&soft, `{"text": %q, "probabilities": {"positive": 0.7, "neutral": 0.1, "negative": 0.2}}`+"\n", text)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "soft.jsonl")
+	if err := os.WriteFile(path, []byte(soft.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c = set(project(t, "mlp"))
+	c.Distill.Teacher = []string{path}
+	n = &notes{}
+	if r, err = xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{Observer: n}); err != nil {
+		t.Fatal(err)
+	}
+	if r.Taught == nil || r.Taught.Rows == 0 || r.Taught.Rows == r.Report.N {
+		t.Errorf("%+v of %d rows\n%s", r.Taught, r.Report.N, strings.Join(n.lines, "\n"))
+	}
+	if err := os.WriteFile(path, []byte(`{"text": "x", "probabilities": {"good": 0.8, "neutral": 0.1, "negative": 0.1}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{}); err == nil || !strings.Contains(err.Error(), "has other labels: it lacks positive; it alone has good") {
+		t.Error(err)
+	}
+	c.Distill.Relations = 1
+	if _, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{}); err == nil || xiaoyu.Way(err) == "" {
+		t.Error(err)
 	}
 }

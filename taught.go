@@ -92,7 +92,7 @@ func (t *training) timeBoth(ctx context.Context, out *Taught, queries []model.Qu
 		func(q []model.Query) error { _, err := t.model.PredictQueries(ctx, q); return err },
 	}
 	for i, ask := range asked {
-		if i == 0 && t.lesson.teacher.About().Slow {
+		if i == 0 && (t.lesson.teacher.About().Slow || t.lesson.teacher.About().Parameters == 0) { // no model
 			continue
 		}
 		var times []float64

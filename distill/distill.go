@@ -100,15 +100,23 @@ func listed(words string, labels []string) string {
 }
 
 // askedAtOnce is how many queries a teacher gets in one call: enough for all processors, few enough to see progress.
-const askedAtOnce = 64
+// Where each takes long, fewer are lost when one of them fails.
+const (
+	askedAtOnce     = 64
+	askedAtOnceSlow = 16
+)
 
 // Ask returns a teacher's opinions with the logits in the order of labels, those that Check has found to be the
 // teacher's. progress, which may be nil, is told how many are done.
 func Ask(ctx context.Context, t Teacher, labels []string, queries []model.Query, progress func(done int)) ([]data.Opinion, error) {
 	order := orderOf(t.About(), labels)
 	out := make([]data.Opinion, 0, len(queries))
+	each := askedAtOnce
+	if t.About().Slow {
+		each = askedAtOnceSlow
+	}
 	for len(out) < len(queries) {
-		said, err := t.Opinions(ctx, queries[len(out):min(len(out)+askedAtOnce, len(queries))])
+		said, err := t.Opinions(ctx, queries[len(out):min(len(out)+each, len(queries))])
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +146,7 @@ func orderOf(a *About, labels []string) []int {
 
 // reorder returns rows of logits with that of output i at place order[i].
 func reorder(logits []float32, order []int) []float32 {
-	if len(order) == 0 || slices.IsSorted(order) {
+	if len(logits) == 0 || len(order) == 0 || slices.IsSorted(order) {
 		return logits
 	}
 	out := make([]float32, len(logits))

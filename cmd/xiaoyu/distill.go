@@ -20,7 +20,8 @@ func distillCommand(term *terminal) *cobra.Command {
 		Short: "Teach a small model what larger ones know",
 		Long: `Distill trains a model of the project's family, or of --student's, on the labels of the data and on what a teacher says
 of its texts: the probabilities of all labels, which tell more than one label. The teacher is a model's folder or a
-reference (hf://owner/name); several are averaged. It also labels the texts of --texts, which need no labels; none of
+reference (hf://owner/name), a file of soft labels (JSON lines with text and probabilities), or the address of a service
+with an OpenAI-style chat API (https://…/v1; section distill.service); several are averaged. It also labels the texts of --texts, which need no labels; none of
 them may be a row that the student is judged on.
 
 What a teacher has said is kept, so that nothing is asked twice, and the same command goes on after Ctrl-C. How much the
