@@ -112,7 +112,7 @@ func (d declaring) relative() (r relative) {
 		}
 	case c.RelativeBuckets > 0:
 		r.table = d.params.Add("relative.weight", d.fresh(), c.RelativeBuckets, c.Heads)
-		r.table.Decay = false
+		r.table.Decay, r.table.Plain = false, true
 	}
 	d.number(1, "relative.")
 	return r

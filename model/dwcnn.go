@@ -38,6 +38,7 @@ func (m *dwcnn) declare(ps *nn.Params) shape {
 			point:     ps.Add(name("point.weight"), nn.Kaiming(1.4), c.Hidden, c.Hidden),
 			pointBias: ps.Add(name("point.bias"), nn.Zeros, c.Hidden),
 		}
+		l.depth.Plain = true
 		m.layers = append(m.layers, l)
 	}
 	return shape{width: c.Hidden}

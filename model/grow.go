@@ -34,7 +34,7 @@ func (m *Model) Grow(tok *text.Tokenizer, labels []string, seed uint64) (*Model,
 	if err != nil {
 		return nil, err
 	}
-	if b := m.buffered(); b != nil {
+	if m.buffered() != nil {
 		if err := g.buffered().setBuffers(m.copied); err != nil {
 			return nil, err
 		}
@@ -43,7 +43,7 @@ func (m *Model) Grow(tok *text.Tokenizer, labels []string, seed uint64) (*Model,
 	g.Params.Allocate(seed)
 	for _, p := range g.Params.All() {
 		old := m.Params.Get(p.Name)
-		nn.Graft(p.Data, p.Shape, old.Data, old.Shape)
+		nn.Graft(p.Data, p.Shape, old.Floats(), old.Shape)
 	}
 	return g, nil
 }
@@ -57,11 +57,7 @@ func (m *Model) LearnsTokens() bool {
 
 // copied returns a tensor as it is saved, in memory of its own.
 func (m *Model) copied(name string) (safetensors.Tensor, bool) {
-	for _, t := range m.tensors() {
-		if t.Name == name {
-			t.Data = slices.Clone(t.Data)
-			return t, true
-		}
-	}
-	return safetensors.Tensor{}, false
+	t, ok := m.bufferNamed(name)
+	t.Data = slices.Clone(t.Data)
+	return t, ok
 }

@@ -28,7 +28,7 @@ func (m *Model) Inherit(from *Model) error {
 		if q == nil || !slices.Equal(p.Shape, q.Shape) && !shorter {
 			return hint.Errorf("leave the keys of model as they were for it", "starting from another model: its weight %s does not fit, %v is needed", p.Name, p.Shape)
 		}
-		copy(p.Data, q.Data) // where texts are cut shorter than the base reads them, its first positions
+		copy(p.Data, q.Floats()) // where texts are cut shorter than the base reads them, its first positions
 	}
 	return nil
 }

@@ -155,6 +155,9 @@ func (p *Package) verifyFiles() (*manifest, error) {
 		p.Size += size
 	}
 	needed := []string{ConfigFile, WeightsFile, TokenizerFile}
+	if _, p.packedTokenizer = man.Files[packedTokenizer]; p.packedTokenizer {
+		needed[2] = packedTokenizer
+	}
 	if len(man.Members) > 0 {
 		needed = needed[:1]
 	}

@@ -33,6 +33,8 @@ type Model struct {
 	Ensemble  *Ensemble // in place of network and head, for family ensemble; nil for all others
 	Package   *Package  // where it was loaded from; nil for a new model
 
+	Compression Compression // how its package keeps weights; Weights are those of the package it came from
+
 	direct  *nn.Param // [features.buckets, tags] scores of token features, nil for none
 	wide    *wide     // nil but for Config.Wide
 	body    int       // how many of Params are the network's

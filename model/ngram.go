@@ -30,7 +30,7 @@ type ngram struct {
 	dropout  float32
 	pair     bool
 	features int
-	table    []byte // slots of 8 bytes, a power of two of them; see slot
+	table    gramTable
 	idf      []float32
 	idfParam *nn.Param
 }
@@ -87,7 +87,7 @@ func (m *ngram) Vocabulary() int { return m.features }
 // Features appends the numbers of the known features of an encoded text, or of a pair of texts.
 func (m *ngram) Features(dst []int32, e, pair *text.Encoding) []int32 {
 	m.all(e, pair, func(h uint64) {
-		if f := m.lookup(h); f >= 0 {
+		if f := m.table.find(h); f >= 0 {
 			dst = append(dst, f)
 		}
 	})
@@ -191,34 +191,6 @@ func finish(h uint64) uint64 {
 	return h ^ h>>29
 }
 
-// A slot holds the upper 40 bits of the hash and, in the lower 24, the feature's number + 1; 0 is a free slot.
-const featureBits = 24
-
-func (m *ngram) lookup(h uint64) int32 {
-	slots := uint64(len(m.table) / 8)
-	if slots == 0 {
-		return -1
-	}
-	for at := h >> featureBits & (slots - 1); ; at = (at + 1) & (slots - 1) {
-		slot := binary.LittleEndian.Uint64(m.table[8*at:])
-		if slot == 0 {
-			return -1
-		}
-		if (slot^h)>>featureBits == 0 {
-			return int32(slot&(1<<featureBits-1)) - 1
-		}
-	}
-}
-
-func (m *ngram) insert(h uint64, feature int) {
-	slots := uint64(len(m.table) / 8)
-	at := h >> featureBits & (slots - 1)
-	for binary.LittleEndian.Uint64(m.table[8*at:]) != 0 {
-		at = (at + 1) & (slots - 1)
-	}
-	binary.LittleEndian.PutUint64(m.table[8*at:], h>>featureBits<<featureBits|uint64(feature+1))
-}
-
 // maxCandidates bounds the n-grams that are counted at once: beyond it, those seen in one text so far are forgotten,
 // which can only lose features that are rare for their first appearance (lossy counting, Manku & Motwani 2002).
 const maxCandidates = 6 << 20
@@ -265,10 +237,11 @@ func (m *ngram) Fit(examples iter.Seq[Example]) error {
 	})
 	kept = kept[:min(len(kept), m.config.MaxFeatures, 1<<featureBits-2)]
 	m.features = len(kept)
-	m.table = make([]byte, 8<<bits.Len(uint(2*len(kept))))
+	table := make(slots, 8<<bits.Len(uint(2*len(kept))))
+	m.table = table
 	m.idf = make([]float32, len(kept))
 	for i, f := range kept {
-		m.insert(f.hash, i)
+		table.insert(f.hash, i)
 		m.idf[i] = inverse(texts, f.texts)
 	}
 	if m.favours(labels) {
@@ -338,34 +311,18 @@ func (m *ngram) countByLabel(examples iter.Seq[Example], labels int) []int32 {
 func (m *ngram) weighted() bool { return m.config.Weighting == "tfidf" || m.config.Weighting == "nb" }
 
 // buffers are what a network keeps beside its weights, in the same file.
-func (m *ngram) buffers() []safetensors.Tensor {
-	return []safetensors.Tensor{{Name: "ngram.table", DType: safetensors.I64, Shape: []int{len(m.table) / 8}, Data: m.table}}
-}
+func (m *ngram) buffers() []safetensors.Tensor { return m.table.tensors() }
 
-// setBuffers takes back what buffers gave, and refuses what would send lookup out of bounds or around forever.
+// setBuffers takes back what buffers gave, and refuses what would send lookups out of bounds or around forever.
 func (m *ngram) setBuffers(get func(name string) (safetensors.Tensor, bool)) error {
-	table, ok := get("ngram.table")
-	idf, ok2 := get("ngram.idf")
-	if !ok || !ok2 || table.DType != safetensors.I64 || len(table.Shape) != 1 || len(idf.Shape) != 1 {
-		return fmt.Errorf("the table of n-grams (ngram.table, ngram.idf) is missing or malformed")
+	idf, ok := get("ngram.idf")
+	if !ok || len(idf.Shape) < 1 {
+		return fmt.Errorf("the weights of n-grams (ngram.idf) are missing or malformed")
 	}
-	m.table, m.features = table.Data, idf.Shape[0]
-	slots, free := len(m.table)/8, 0
-	if bits.OnesCount(uint(slots)) != 1 {
-		return fmt.Errorf("ngram.table has %d slots, not a power of two", slots)
-	}
-	for i := range slots {
-		slot := binary.LittleEndian.Uint64(m.table[8*i:])
-		if slot == 0 {
-			free++
-		} else if f := int(slot & (1<<featureBits - 1)); f < 1 || f > m.features {
-			return fmt.Errorf("ngram.table names feature %d of %d", f, m.features)
-		}
-	}
-	if free == 0 {
-		return fmt.Errorf("ngram.table has no free slot")
-	}
-	return nil
+	m.features = idf.Shape[0]
+	var err error
+	m.table, err = readTable(get, m.features)
+	return err
 }
 
 // scores makes the values of features from how often a text has them, as Forward does, and scores them: the graph knows

@@ -13,14 +13,14 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/encoder"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
-	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
 // Format is the newest version of the package layout that this code knows; it reads this one and all before it. A
-// model is written in the oldest version that can hold it: 1, 2 for ensembles, 3 where files lie in folders of their own.
-const Format = 3
+// model is written in the oldest version that can hold it: 1, 2 for ensembles, 3 where files lie in folders of their own,
+// 4 where weights are kept in fewer bits.
+const Format = 4
 
 // The files of a package, in the Hugging Face layout.
 const (
@@ -44,6 +44,8 @@ type Package struct {
 
 	files    fs.FS
 	inMemory bool // files are no folder on disk: Dir is but a name
+
+	packedTokenizer bool // see Compression.Packed
 
 	file    io.Closer           // the weights; nil for an ensemble
 	members map[string]*Package // of an ensemble, by folder
@@ -79,7 +81,8 @@ type xiaoyuConfig struct {
 	Model  Config           `json:"model"`
 	Clean  text.CleanConfig `json:"clean"`
 
-	Ensemble *ensembleJSON `json:"ensemble,omitempty"`
+	Ensemble    *ensembleJSON `json:"ensemble,omitempty"`
+	Compression *Compression  `json:"compression,omitempty"`
 }
 
 // buffered is a network that keeps tables beside its weights.
@@ -134,6 +137,9 @@ func (p *Package) open() (*Model, error) {
 
 // tokenizer reads the package's tokenizer.
 func (p *Package) tokenizer() (*text.Tokenizer, error) {
+	if p.packedTokenizer {
+		return unpackTokenizer(p.files)
+	}
 	if !p.inMemory {
 		return text.Load(filepath.Join(p.Dir, TokenizerFile))
 	}
@@ -177,7 +183,7 @@ func load(p *Package) (*Model, error) {
 		return nil, err
 	}
 	p.file, m.Package = file, p
-	m.Params.Freeze(nn.F32)
+	m.Params.Freeze(m.precision())
 	return m, nil
 }
 
@@ -200,7 +206,11 @@ func modelOf(data []byte, read func(name string) ([]byte, error), tokenizer func
 			return nil, err
 		}
 	}
-	return assemble(c.Xiaoyu.Model, c.Xiaoyu.Clean, tok, labels)
+	m, err := assemble(c.Xiaoyu.Model, c.Xiaoyu.Clean, tok, labels)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.setCompression(c.Xiaoyu.Compression)
 }
 
 // readConfig reads config.json, and the labels in it by class number.
@@ -238,6 +248,12 @@ func (m *Model) bind(file *safetensors.File) error {
 		}
 	}
 	m.declare()
+	if len(m.Compression.Weights) > 0 {
+		if err := m.bindStored(file, used); err != nil {
+			return err
+		}
+		return checkUsed(file, used)
+	}
 	params := m.Params.All()
 	if e, ok := m.Network.(*pretrained); ok {
 		params = params[m.body:]
@@ -253,22 +269,16 @@ func (m *Model) bind(file *safetensors.File) error {
 		}
 	}
 	for _, p := range params {
-		t, ok := file.Tensor(p.Name)
-		if !ok {
-			return fmt.Errorf("%s: weight %q is missing", WeightsFile, p.Name)
-		}
-		data, err := t.Float32()
-		if err != nil {
-			return fmt.Errorf("%s: %w", WeightsFile, err)
-		}
-		if err := m.Params.Bind(p.Name, t.Shape, data); err != nil {
-			return fmt.Errorf("%s: %w", WeightsFile, err)
-		}
-		if err := t.CheckFinite(); err != nil {
-			return fmt.Errorf("%s: %w", WeightsFile, err)
+		if err := m.bindFloats(file, p); err != nil {
+			return err
 		}
 		used[p.Name] = true
 	}
+	return checkUsed(file, used)
+}
+
+// checkUsed refuses a file with tensors that nothing uses.
+func checkUsed(file *safetensors.File, used map[string]bool) error {
 	for _, name := range file.Names() {
 		if !used[name] {
 			return fmt.Errorf("%s: tensor %q belongs to no part of the network", WeightsFile, name)

@@ -108,6 +108,9 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 		}
 		config.Xiaoyu.Format, config.Xiaoyu.Ensemble = ensembleFormat, m.Ensemble.json()
 	}
+	if config.Xiaoyu.Compression = m.compression(); config.Xiaoyu.Compression != nil {
+		config.Xiaoyu.Format = compressedFormat
+	}
 	for i, l := range m.Labels {
 		config.ID2Label[strconv.Itoa(i)] = l
 		config.Label2ID[l] = i
@@ -122,7 +125,7 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 	if m.Ensemble != nil {
 		return writeRest(dir, extra, members)
 	}
-	if err := m.Tokenizer.Save(filepath.Join(dir, TokenizerFile)); err != nil {
+	if err := m.saveTokenizer(dir); err != nil {
 		return err
 	}
 	if err := safetensors.WriteFile(filepath.Join(dir, WeightsFile), m.tensors(), map[string]string{"format": "pt"}); err != nil {
@@ -175,6 +178,9 @@ func (m *Model) tensors() []safetensors.Tensor {
 	var out []safetensors.Tensor
 	if b := m.buffered(); b != nil {
 		out = b.buffers()
+	}
+	if c := m.compression(); c != nil && len(c.Weights) > 0 {
+		return append(out, m.storedTensors()...)
 	}
 	params := m.Params.All()
 	if e, ok := m.Network.(*pretrained); ok {

@@ -40,10 +40,11 @@ func (t *Tape) bag(table *Param, bags *tensor.Packed, ids []int32, scale func(n 
 		}
 	}
 	t.pool.For(n, grain(8*dim), func(lo, hi int) {
+		of := table.rows()
 		for i := lo; i < hi; i++ {
 			row := y.Row(i)
 			clear(row)
-			each(i, func(id int, f float32) { kernel.Axpy(f, table.Data[id*dim:(id+1)*dim], row) })
+			each(i, func(id int, f float32) { kernel.Axpy(f, of.row(id), row) })
 		}
 	})
 	if t.training() && !table.Frozen {

@@ -21,7 +21,7 @@ func NewCRF(ps *Params, prefix string, tags int) CRF {
 		Start:       ps.Add(prefix+".start_transitions", Uniform(0.1), tags),
 		End:         ps.Add(prefix+".end_transitions", Uniform(0.1), tags),
 	}
-	c.Transitions.Decay = false
+	c.Transitions.Decay, c.Transitions.Plain = false, true
 	return c
 }
 

@@ -37,6 +37,12 @@ func (t *Tape) Embedding(table *Param, ids []int32) *Var {
 // lookUp fills the rows [lo, hi) of y.
 func lookUp(y *Var, table *Param, ids []int32, lo, hi int) {
 	dim := y.Cols
+	if table.Data == nil {
+		for i := lo; i < hi; i++ {
+			table.Stored.Row(y.Data[i*dim:(i+1)*dim], int(ids[i]))
+		}
+		return
+	}
 	for i := lo; i < hi; i++ {
 		row := int(ids[i]) * dim
 		copy(y.Data[i*dim:(i+1)*dim], table.Data[row:row+dim])

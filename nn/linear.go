@@ -111,6 +111,12 @@ func dataOf(p *Param) []float32 {
 // multiplyT computes y = x·wᵀ with an epilogue. The next product packs its weights into the same memory.
 func (t *Tape) multiplyT(x *Var, w *Param, y []float32, e kernel.Epilogue) {
 	packs := t.packs.used
+	if w.inner != nil {
+		thin := t.arena.Raw(x.Rows * w.inner.Cols())
+		t.multiply(x.Data, x.Rows, w.inner, thin, kernel.Epilogue{})
+		t.multiply(thin, x.Rows, w.packed, y, e)
+		return
+	}
 	t.multiply(x.Data, x.Rows, t.packedT(w), y, e)
 	t.packs.used = packs
 }
@@ -163,15 +169,15 @@ func (t *Tape) weightGradient(dw []float32, ldw int, d []float32, out int, x []f
 
 // packedT returns w, seen as [out, in], packed for products with its transpose.
 func (t *Tape) packedT(w *Param) *kernel.PackedB {
-	if w.packed != nil {
+	if w.packed != nil && w.inner == nil {
 		return w.packed
 	}
-	p := t.packs.next()
+	p, weights := t.packs.next(), w.Floats()
 	p.Reserve(t.Precision, w.Width(), w.Shape[0])
 	if t.serial() {
-		p.FillT(0, p.Parts(), w.Data, w.Width())
+		p.FillT(0, p.Parts(), weights, w.Width())
 	} else {
-		t.pool.For(p.Parts(), 1, func(lo, hi int) { p.FillT(lo, hi, w.Data, w.Width()) })
+		t.pool.For(p.Parts(), 1, func(lo, hi int) { p.FillT(lo, hi, weights, w.Width()) })
 	}
 	return p
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+	"github.com/xiaoyu-slm/xiaoyu/internal/quant"
 )
 
 // Param is a named weight array and its gradient.
@@ -24,10 +25,14 @@ type Param struct {
 
 	Changes []*LowRank // of a matrix that a linear layer multiplies with: added to it
 
+	Stored quant.Matrix // in fewer bits, for predictions; Data may be nil then: see stored.go
+	Plain  bool         // read number by number, not by rows or as a factor of a product
+
 	init   Init
 	sparse bool
 	unset  bool            // nothing has flowed into Grad since ZeroGradients, which has not cleared it either; see Gradient
 	packed *kernel.PackedB // transposed, for inference; see Params.Freeze
+	inner  *kernel.PackedB // before it, where Stored is a product of two
 }
 
 // Gradient returns the gradient to add to, which is zero until something flows into it.
@@ -184,6 +189,7 @@ func (ps *Params) Bind(name string, shape []int, data []float32) error {
 // AllocateGradients prepares for training. Frozen weights of layers stay where they are, in a mapped file if they were
 // bound to one, and get no gradients; all others lie in memory of their own from now on.
 func (ps *Params) AllocateGradients() {
+	ps.Widen()
 	n := 0
 	for _, p := range ps.list {
 		if p.trainable() {
@@ -197,7 +203,7 @@ func (ps *Params) AllocateGradients() {
 	ps.grad = make([]float32, n)
 	at := 0
 	for _, p := range ps.list {
-		p.packed = nil
+		p.packed, p.inner, p.Stored = nil, nil, nil
 		if !p.trainable() {
 			p.Grad, p.Rows = nil, nil
 			continue
@@ -284,8 +290,7 @@ func (ps *Params) Freeze(precision Precision) {
 		if p.Shape[0] < smallest || p.Width() < smallest {
 			use = F32
 		}
-		p.packed = new(kernel.PackedB)
-		p.packed.PackT(use, p.Width(), p.Shape[0], p.Data, p.Width())
+		p.pack(use)
 	}
 }
 

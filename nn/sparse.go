@@ -59,12 +59,12 @@ func (t *Tape) SparseLinear(x *Sparse, w, b *Param) *Var {
 
 // sparseRows computes the rows [lo, hi) of y = x·w + b.
 func sparseRows(y *Var, x *Sparse, w, b *Param, lo, hi int) {
-	out := y.Cols
+	of := w.rows()
 	for r := lo; r < hi; r++ {
 		row := y.Row(r)
 		copy(row, b.Data)
 		for j := x.Offsets[r]; j < x.Offsets[r+1]; j++ {
-			kernel.ShortAxpy(x.Value[j], w.Data[int(x.Index[j])*out:int(x.Index[j]+1)*out], row)
+			kernel.ShortAxpy(x.Value[j], of.row(int(x.Index[j])), row)
 		}
 	}
 }

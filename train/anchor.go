@@ -117,7 +117,7 @@ func (tr *Trainer) Hold(from *model.Model, importance map[string][]float32, stre
 		}
 		old := from.Params.Get(p.Name)
 		held := place{make([]float32, p.Size()), make([]float32, p.Size())}
-		nn.Graft(held.weights, p.Shape, old.Data, old.Shape)
+		nn.Graft(held.weights, p.Shape, old.Floats(), old.Shape)
 		nn.Graft(held.firmness, p.Shape, matters, old.Shape)
 		kernel.Scale(float32(strength), held.firmness)
 		for _, values := range [][]float32{held.weights, held.firmness} {
