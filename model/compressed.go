@@ -22,8 +22,8 @@ type Compression struct {
 // compressedFormat is the version of packages since which weights may be kept in fewer bits.
 const compressedFormat = 4
 
-// precision is that of predictions, unless SetPrecision says otherwise.
-func (m *Model) precision() nn.Precision {
+// Precision is that of predictions, unless SetPrecision says otherwise.
+func (m *Model) Precision() nn.Precision {
 	p, _ := nn.ParsePrecision(m.Compression.Precision)
 	return p
 }
@@ -37,7 +37,7 @@ func (m *Model) compression() *Compression {
 			c.Weights[p.Name] = p.Stored.Kind()
 		}
 	}
-	if len(c.Weights) == 0 && !c.Packed && m.precision() == nn.F32 {
+	if len(c.Weights) == 0 && !c.Packed && m.Precision() == nn.F32 {
 		return nil
 	}
 	return &c
@@ -151,7 +151,7 @@ func (m *Model) remake(c Config, tok *text.Tokenizer, buffers func(string) (safe
 		}
 	}
 	g.Compression = m.Compression
-	g.Params.Freeze(g.precision())
+	g.Params.Freeze(g.Precision())
 	return g, nil
 }
 
@@ -277,4 +277,25 @@ func (m *Model) KeepGrams(features []int32, bits int) (*Model, error) {
 		}
 		return out, nil
 	})
+}
+
+// Memory is about how many bytes predictions keep in memory for the weights and tables of a model, those of a mapped file
+// included.
+func (m *Model) Memory() int64 {
+	n := int64(0)
+	if m.Ensemble != nil {
+		for _, member := range m.Ensemble.Members {
+			n += member.Memory()
+		}
+		return n
+	}
+	if b := m.buffered(); b != nil {
+		for _, t := range b.buffers() {
+			n += int64(len(t.Data))
+		}
+	}
+	for _, p := range m.Params.All() {
+		n += p.Memory()
+	}
+	return n
 }

@@ -183,7 +183,7 @@ func load(p *Package) (*Model, error) {
 		return nil, err
 	}
 	p.file, m.Package = file, p
-	m.Params.Freeze(m.precision())
+	m.Params.Freeze(m.Precision())
 	return m, nil
 }
 

@@ -78,3 +78,15 @@ func (r rowReader) row(i int) []float32 {
 	r.table.Stored.Row(r.scratch, i)
 	return r.scratch
 }
+
+// Memory is how many bytes predictions keep for the weights. What is packed for products is read in place of what it was
+// packed from.
+func (p *Param) Memory() int64 {
+	switch {
+	case p.packed != nil && !p.sparse:
+		return p.packed.Memory() + p.inner.Memory()
+	case p.Data == nil && p.Stored != nil:
+		return quant.Bytes(p.Stored) + p.packed.Memory()
+	}
+	return 4*int64(len(p.Data)) + p.packed.Memory()
+}

@@ -73,7 +73,7 @@ With your own file:  xiaoyu quickstart --data reviews.csv --text review --label 
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		quickstartCommand(term), newCommand(term), dataCommand(term), trainCommand(term), pretrainCommand(term), distillCommand(term), ensembleCommand(term), tuneCommand(term), evalCommand(term),
+		quickstartCommand(term), newCommand(term), dataCommand(term), trainCommand(term), pretrainCommand(term), distillCommand(term), compressCommand(term), ensembleCommand(term), tuneCommand(term), evalCommand(term),
 		predictCommand(term), generateCommand(term), importCommand(term), embedCommand(term), findCommand(term), clusterCommand(term), segmentCommand(term), vectorsCommand(term), serveCommand(term), runsCommand(term), tokenizerCommand(term), configCommand(term), versionCommand(term),
 	)
 	return root

@@ -21,6 +21,14 @@ type PackedB struct {
 func (p *PackedB) Rows() int { return p.k }
 func (p *PackedB) Cols() int { return p.n }
 
+// Memory is how many bytes a packed B takes, 0 for nil.
+func (p *PackedB) Memory() int64 {
+	if p == nil {
+		return 0
+	}
+	return int64(4*len(p.data) + len(p.ints) + 4*len(p.scales) + len(p.tiles))
+}
+
 // Pack takes B of [k, n]; the memory of an earlier one is reused.
 func (p *PackedB) Pack(prec Precision, k, n int, b []float32, ldb int) {
 	p.Reserve(prec, k, n)

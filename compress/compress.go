@@ -1,0 +1,140 @@
+// Package compress makes smaller models of models. A [Move] takes a model and returns one that keeps less: fewer bits of
+// each weight, fewer n-grams, fewer tokens, fewer heads, neurons, filters, units or layers. What it returns is an ordinary
+// model, which is saved, opened, trained and compressed like any other; the first one stays as it is.
+//
+//	moves, err := compress.Parse("grams=40000,int8")
+//	for _, move := range moves {
+//		m, err = move.Apply(ctx, m, work)
+//	}
+//	m.Save(dir, nil)
+//
+// The package does not judge what a move costs, nor read files: the root package does, with a user's data.
+package compress
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/quant"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/train"
+)
+
+// Move makes a smaller model of a model.
+type Move interface {
+	// String is the move as Parse reads it.
+	String() string
+	// Apply returns the smaller model. It may use the memory of m, which stays as it is and has to stay open.
+	Apply(ctx context.Context, m *model.Model, w *Work) (*model.Model, error)
+}
+
+// Work is what moves may need beside the model. What is nil is not known; a move that cannot do without it says so.
+type Work struct {
+	Texts []string // of the kind that the model will read, such as those it was trained on
+	// Set returns labelled examples as m reads them.
+	Set func(m *model.Model) *train.Set
+	// Heal trains m further for so many epochs on labelled examples, so that it makes up for what it lost; of a linear
+	// model it solves the weights anew.
+	Heal func(ctx context.Context, m *model.Model, epochs float64) error
+}
+
+// kindOfMove is a row of the table of moves.
+type kindOfMove struct {
+	doc   string
+	value string // what stands behind the =: "number", "share" of (0, 1), or "" for nothing
+	build func(v float64) Move
+}
+
+var kinds = map[string]kindOfMove{
+	"grams":  {"keep so many n-gram features, known by fingerprints of 16 bits", "number", func(v float64) Move { return grams{int(v), 16} }},
+	"grams8": {"the same with fingerprints of 8 bits", "number", func(v float64) Move { return grams{int(v), 8} }},
+	"heal":   {"train further for so many epochs", "number", func(v float64) Move { return heal(v) }},
+	"pack":   {"keep the tokenizer as a gzip file", "", func(float64) Move { return pack{} }},
+	"f16":    {"weights in 16 bits", "", func(float64) Move { return weights(quant.F16) }},
+	"bf16":   {"weights in the upper 16 bits of float32", "", func(float64) Move { return weights(quant.BF16) }},
+	"int8":   {"weights in whole numbers of 8 bits, multiplied so", "", func(float64) Move { return weights(quant.Int8) }},
+	"int4":   {"weights in whole numbers of 4 bits, multiplied in 8", "", func(float64) Move { return weights(quant.Int4) }},
+}
+
+// Moves describes the moves that Parse knows, one a line.
+func Moves() []string {
+	var out []string
+	for name, k := range kinds {
+		if k.value != "" {
+			name += "=" + strings.ToUpper(k.value)
+		}
+		out = append(out, fmt.Sprintf("%-20s %s", name, k.doc))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Parse reads moves in their order, with commas between: "grams=40000,heal=1,int8".
+func Parse(list string) ([]Move, error) {
+	var moves []Move
+	for part := range strings.SplitSeq(list, ",") {
+		name, value, given := strings.Cut(strings.TrimSpace(part), "=")
+		k, ok := kinds[name]
+		if !ok {
+			var names []string
+			for n := range kinds {
+				names = append(names, n)
+			}
+			slices.Sort(names)
+			way := "there are " + strings.Join(names, ", ")
+			if near := conf.Nearest(name, names); near != "" {
+				way = fmt.Sprintf("did you mean %s? %s", near, way)
+			}
+			return nil, hint.Errorf(way, "unknown move %q", name)
+		}
+		v, err := strconv.ParseFloat(value, 64)
+		switch {
+		case k.value == "" && given:
+			return nil, hint.Errorf("write "+name, "the move %q takes no number", part)
+		case k.value == "number" && (err != nil || !(v > 0) || v > 1e9):
+			return nil, hint.Errorf(fmt.Sprintf("write %s=NUMBER, a number above 0", name), "the move %q", part)
+		case k.value == "share" && (err != nil || !(v > 0) || v >= 1):
+			return nil, hint.Errorf(fmt.Sprintf("write %s=SHARE, such as %s=0.5", name, name), "the move %q: a share is between 0 and 1", part)
+		}
+		moves = append(moves, k.build(v))
+	}
+	return moves, nil
+}
+
+// heal trains further.
+type heal float64
+
+func (h heal) String() string { return "heal=" + strconv.FormatFloat(float64(h), 'g', -1, 64) }
+
+func (h heal) Apply(ctx context.Context, m *model.Model, w *Work) (*model.Model, error) {
+	if w.Heal == nil {
+		return nil, needsData("heal")
+	}
+	g, err := m.Remake(m.Config, m.Tokenizer, nil)
+	if err != nil {
+		return nil, err
+	}
+	return g, w.Heal(ctx, g, float64(h))
+}
+
+func needsData(name string) error {
+	return hint.Errorf("pass --data FILE, with its columns", "the move %s needs examples", name)
+}
+
+// pack keeps the tokenizer packed.
+type pack struct{}
+
+func (pack) String() string { return "pack" }
+
+func (pack) Apply(_ context.Context, m *model.Model, _ *Work) (*model.Model, error) {
+	g, err := copyOf(m)
+	if err == nil {
+		g.Compression.Packed = true
+	}
+	return g, err
+}
