@@ -30,6 +30,7 @@ type Distill struct {
 	Hidden        float64         `yaml:"hidden" json:"hidden,omitempty" doc:"weight of the distance of all layers' states from those of the teacher's layers, through a projection that is learnt where widths differ (TinyBERT); 0 for off (encoder, transformer)" default:"0" min:"0" max:"1000000"`
 	Embedding     float64         `yaml:"embedding" json:"embedding,omitempty" doc:"weight of the distance of the state that the head reads from the teacher's, through a projection that is learnt where widths differ; the teacher may read other tokens; 0 for off (all but ngram)" default:"0" min:"0" max:"1000000"`
 	Distance      string          `yaml:"distance" json:"distance,omitempty" doc:"what distill.embedding makes small: cosine (one less the cosine) or mse (the mean square)" default:"cosine" enum:"cosine|mse"`
+	Augment       distill.Augment `yaml:"augment" json:"augment,omitzero" doc:"texts that are made of those of the training part, for the teacher to label"`
 	Service       distill.Service `yaml:"service" json:"service,omitzero" doc:"how a service is asked, where distill.teacher names one"`
 	MaxTexts      int             `yaml:"max_texts" json:"max_texts,omitempty" doc:"texts that are taken from distill.texts, the first ones; 0 for all" default:"0" min:"0" max:"1000000000"`
 }
@@ -155,6 +156,11 @@ func (t *training) teach(ctx context.Context) error {
 	if l.transfer, err = t.transferTexts(ctx); err != nil {
 		return err
 	}
+	made, err := t.augmented(ctx)
+	if err != nil {
+		return err
+	}
+	l.transfer = append(l.transfer, made...)
 	parts := []([]data.Row){t.set.Parts[data.Train], l.transfer}
 	if c.Train.Refit {
 		parts = append(parts, t.set.Parts[data.Validation])

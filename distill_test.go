@@ -15,6 +15,8 @@ import (
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
 	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
 // taught is a project whose student has a teacher, and texts without labels: lines of dishes beside all reviews.
@@ -262,9 +264,9 @@ func oracle(t *testing.T, asked *atomic.Int32) string {
 			http.Error(w, "what?", http.StatusBadRequest)
 			return
 		}
-		_, text, _ := strings.Cut(chat.Messages[0].Content, "Text:\n")
+		_, question, _ := strings.Cut(chat.Messages[0].Content, "Text:\n")
 		label := "B"
-		if len(text)%2 == 0 {
+		if len(question)%2 == 0 {
 			label = "A"
 		}
 		if asked.Add(1)%10 == 0 {
@@ -307,8 +309,8 @@ func TestServicesAndFilesTeach(t *testing.T) {
 	}
 	var soft strings.Builder
 	for i, line := range strings.Split(strings.TrimSpace(string(rows)), "\n")[1:] {
-		if text, _, ok := strings.Cut(line, ","); ok && i%3 > 0 && !strings.Contains(text, `"`) {
-			fmt.Fprintf(&soft, `{"text": %q, "probabilities": {"positive": 0.7, "neutral": 0.1, "negative": 0.2}}`+"\n", text)
+		if review, _, ok := strings.Cut(line, ","); ok && i%3 > 0 && !strings.Contains(review, `"`) {
+			fmt.Fprintf(&soft, `{"text": %q, "probabilities": {"positive": 0.7, "neutral": 0.1, "negative": 0.2}}`+"\n", review)
 		}
 	}
 	path := filepath.Join(t.TempDir(), "soft.jsonl")
@@ -333,5 +335,77 @@ func TestServicesAndFilesTeach(t *testing.T) {
 	c.Distill.Relations = 1
 	if _, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{}); err == nil || xiaoyu.Way(err) == "" {
 		t.Error(err)
+	}
+}
+
+// Texts that are made of the training part are labelled by the teacher, and none of them is a row of the data.
+func TestTextsAreMadeOfTheTrainingPart(t *testing.T) {
+	teacher := project(t, "mlp")
+	small := func(c *xiaoyu.Config, values ...string) *xiaoyu.Config {
+		for _, v := range append([]string{"train.epochs=1", "train.min_steps=0", "train.threads=1", "train.refit=false"}, values...) {
+			key, value, _ := strings.Cut(v, "=")
+			if err := conf.Set(c, key, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return c
+	}
+	r, err := xiaoyu.Train(context.Background(), small(teacher), xiaoyu.TrainOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reviews, err := os.ReadFile(teacher.Data.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := text.Train(context.Background(), strings.SplitSeq(string(reviews), "\n"), text.Config{Kind: "char", MinFrequency: 1, VocabSize: 3000}, nil)
+	if err == nil {
+		tok, err = tok.WithSpecial(text.Mask)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	guesses, err := model.New(model.Config{Family: "transformer", Head: model.MaskedHead, MaxTokens: 64, EmbedDim: 8, Hidden: 8, Layers: 1, Heads: 2, Activation: "gelu", Pooling: "mean"}, text.CleanConfig{}, tok, nil, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	masked := filepath.Join(t.TempDir(), "masked")
+	if _, err := guesses.Save(masked, nil); err != nil {
+		t.Fatal(err)
+	}
+	n := &notes{}
+	c := small(project(t, "mlp"), "distill.augment.words=2", "distill.augment.masked=1", "distill.augment.model="+masked)
+	c.Distill.Teacher = []string{r.Package}
+	taught, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{Observer: n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made, rows int
+	for _, line := range n.lines {
+		fmt.Sscanf(line, "%d texts made of the %d of the training part", &made, &rows)
+	}
+	if made < 2*rows || made > 3*rows || rows == 0 || taught.Taught.Texts != made {
+		t.Errorf("%d texts of %d; %+v", made, rows, taught.Taught)
+	}
+	for want, values := range map[string][]string{
+		"distill.augment.model":   {"distill.augment.masked=1"},
+		"is no masked language":   {"distill.augment.masked=1", "distill.augment.model=" + r.Package},
+		"the task is on pairs":    {"distill.augment.words=1", "data.pair=category"},
+		"reading the word vector": {"distill.augment.words=1", "distill.augment.vectors=nothing.txt"},
+	} {
+		c := small(project(t, "mlp"), values...)
+		c.Distill.Teacher = []string{r.Package}
+		if c.Data.Pair != "" {
+			pairs := small(project(t, "mlp"), "data.pair=category")
+			p, err := xiaoyu.Train(context.Background(), pairs, xiaoyu.TrainOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Distill.Teacher = []string{p.Package}
+		}
+		_, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{})
+		if err == nil || !strings.Contains(err.Error()+"; "+xiaoyu.Way(err), want) || xiaoyu.Way(err) == "" {
+			t.Errorf("%s: %v; %s", want, err, xiaoyu.Way(err))
+		}
 	}
 }

@@ -100,3 +100,14 @@ func (in *inputs) lower(t *graph.Text) *graph.Value {
 	}
 	return t.Concat(2, list...)
 }
+
+// TokenEmbeddings returns the network's embeddings of tokens, [vocabulary, width], which must not be changed; nil for
+// networks without such.
+func (m *Model) TokenEmbeddings() (table []float32, width int) {
+	for _, name := range []string{embeddingName, "embeddings.tokens.weight"} {
+		if p := m.Params.Get(name); p != nil && p.Shape[0] >= m.Tokenizer.VocabSize() {
+			return p.Data, p.Width()
+		}
+	}
+	return nil, 0
+}
