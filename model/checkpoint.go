@@ -18,17 +18,41 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
-// isCheckpoint tells whether a folder is a checkpoint of others: it has no manifest of ours, but a config.json in which
-// we have no part.
+// isCheckpoint tells whether a folder is a checkpoint of others: it has no manifest of ours, but a config.json of an
+// architecture that is not one of our names, or modules of sentence-transformers. Our part may stand in it: other tools
+// keep keys that they do not know when they write a model again.
 func isCheckpoint(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, ManifestFile))
 	config, readErr := readSmall(os.DirFS(dir), ConfigFile)
-	return errors.Is(err, fs.ErrNotExist) && readErr == nil && !bytes.Contains(config, []byte(`"xiaoyu"`))
+	if errors.Is(readErr, fs.ErrNotExist) {
+		config, readErr = readSmall(os.DirFS(dir), modulesFile)
+	}
+	return errors.Is(err, fs.ErrNotExist) && readErr == nil && !bytes.Contains(config, []byte(`"`+ourModelType))
+}
+
+// FamilyOf returns the family of the model in a folder as far as its files say it without being read whole: that of a
+// package, static for static embeddings, and else that of checkpoints.
+func FamilyOf(dir string) string {
+	if _, _, static, err := readStatic(dir); static && err == nil {
+		return "static"
+	}
+	if data, err := readSmall(os.DirFS(dir), ConfigFile); err == nil {
+		if c, _, err := readConfig(data); err == nil && families[c.Xiaoyu.Model.Family].build != nil {
+			return c.Xiaoyu.Model.Family
+		}
+	}
+	return EncoderFamily
 }
 
 // openCheckpoint opens a folder in the Hugging Face layout. Its head is the one that it was saved with; without one it is
 // a sentence encoder.
 func openCheckpoint(dir string) (*Model, error) {
+	if c, path, ok, err := readStatic(dir); ok || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return openStatic(dir, c, path)
+	}
 	config, err := readSmall(os.DirFS(dir), ConfigFile)
 	if err != nil {
 		return nil, err

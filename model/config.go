@@ -50,6 +50,7 @@ type Config struct {
 	Temperature float64         `yaml:"-" json:"temperature,omitempty"` // logits are divided by it; 0 is 1
 	Thresholds  []float64       `yaml:"-" json:"thresholds,omitempty"`  // of each label, head multilabel; 0.5 where there are none
 	Sentence    *Sentence       `yaml:"-" json:"sentence,omitempty"`    // of a sentence encoder
+	Layout      string          `yaml:"-" json:"layout,omitempty"`      // of files: Model2Vec, family static; "" is ours
 	Encoder     *encoder.Config `yaml:"-" json:"-"`                     // of family encoder: the rest of config.json
 }
 
@@ -83,6 +84,9 @@ func (n *NGrams) Resolve(tokenizer string, chinese bool) {
 		n.CharsMax = chars
 	}
 }
+
+// maxTokensLimit bounds MaxTokens.
+const maxTokensLimit = 100_000
 
 func inRange(v, lo, hi int) bool { return v >= lo && v <= hi }
 
@@ -175,7 +179,7 @@ func (c *Config) Check() error {
 	bad := func(key string, value any) error {
 		return hint.Errorf("see `xiaoyu config --explain`", "model.%s: %v is out of range", key, value)
 	}
-	if !inRange(c.MaxTokens, 1, 100_000) {
+	if !inRange(c.MaxTokens, 1, maxTokensLimit) {
 		return bad("max_tokens", c.MaxTokens)
 	}
 	if !slices.Contains(heads, c.Head) {
@@ -201,6 +205,9 @@ func (c *Config) Check() error {
 	}
 	if c.Pair && !slices.Contains([]string{"", "auto", "joint", "siamese"}, c.Pairing) {
 		return bad("pair", c.Pairing)
+	}
+	if c.Layout != "" && (c.Layout != Model2Vec || c.Family != "static" || c.Features.Dim+c.Features.Chars > 0) {
+		return hint.Errorf("leave out model.features", "the layout %q is for static embeddings alone", c.Layout)
 	}
 	if c.Temperature < 0 || math.IsNaN(c.Temperature) || math.IsInf(c.Temperature, 0) {
 		return bad("temperature", c.Temperature)

@@ -16,11 +16,21 @@ import (
 // so. prompt is put before each text; Prompt knows those of the model. Any number of goroutines may call it at once; a
 // call with many texts spreads over the processors by itself.
 func (m *Model) Embed(ctx context.Context, texts []string, prompt string) ([][]float32, error) {
+	return m.embed(ctx, len(texts), func(in *Input, e *Sample, i int) { m.EncodeText(in, e, prompt+texts[i]) })
+}
+
+// EmbedTokens is Embed for texts that are tokens already, special ones included. Nothing is cut.
+func (m *Model) EmbedTokens(ctx context.Context, sequences [][]int32) ([][]float32, error) {
+	return m.embed(ctx, len(sequences), func(in *Input, _ *Sample, i int) { in.Tokens.Append(sequences[i]) })
+}
+
+// embed returns the vectors of n sequences, which encode appends to a batch.
+func (m *Model) embed(ctx context.Context, n int, encode func(in *Input, e *Sample, i int)) ([][]float32, error) {
 	if m.Dim() == 0 {
 		return nil, hint.Errorf("take a model of another family", "a model of family %s has no vectors of texts", m.Config.Family)
 	}
-	out := make([][]float32, len(texts))
-	return out, inParts(len(texts), func(lo, hi int, alone bool) error {
+	out := make([][]float32, n)
+	return out, inParts(n, func(lo, hi int, alone bool) error {
 		w := m.worker()
 		defer m.release(w)
 		for at := lo; at < hi; {
@@ -30,7 +40,7 @@ func (m *Model) Embed(ctx context.Context, texts []string, prompt string) ([][]f
 			w.batch.Reset()
 			first := at
 			for at < hi && at-first < batchTexts && w.batch.Tokens.Tokens() < batchTokens {
-				m.EncodeText(&w.batch, &w.sample, prompt+texts[at])
+				encode(&w.batch, &w.sample, at)
 				at++
 			}
 			x, err := m.vectors(w, alone)

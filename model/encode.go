@@ -179,6 +179,11 @@ func (m *Model) Append(in *Input, e *Sample) {
 }
 
 func (m *Model) appendTokens(in *Input, enc *text.Encoding, e *Sample) {
+	if s, ok := m.Network.(*model2vec); ok {
+		e.ids = s.known(e.ids[:0], enc.IDs)
+		in.Tokens.Append(e.ids)
+		return
+	}
 	in.Tokens.Append(enc.IDs)
 	c := &m.Config.Features
 	if c.Dim == 0 && c.Chars == 0 && m.direct == nil {

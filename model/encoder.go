@@ -7,6 +7,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
+	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
 )
 
 // EncoderFamily is the family of networks that come from a checkpoint of others: its architecture is what the
@@ -53,6 +54,9 @@ func (e *pretrained) Forward(t *nn.Tape, in *Input) Hidden {
 	}
 	return Hidden{Dense: x}
 }
+
+func (e *pretrained) load(w encoder.Weights) error  { return e.network.Load(w) }
+func (e *pretrained) tensors() []safetensors.Tensor { return e.network.Tensors() }
 
 // Transformer returns the network of a model of family encoder, nil for others.
 func (m *Model) Transformer() *encoder.Network {
@@ -110,6 +114,16 @@ func (c *Config) setEncoder(base *Config, labels []string) error {
 type without struct {
 	encoder.Weights
 	ours map[string]bool
+}
+
+// Tensor is that of the weights within, where they know how theirs are stored.
+func (w without) Tensor(name string) (safetensors.Tensor, error) {
+	if s, ok := w.Weights.(tensorSource); ok {
+		return s.Tensor(name)
+	}
+	data, err := w.Float32(name)
+	shape, _ := w.Shape(name)
+	return safetensors.FromFloat32(name, shape, data), err
 }
 
 func (w without) Names() []string {

@@ -30,6 +30,9 @@ func (m *Model) Inherit(from *Model) error {
 		}
 		copy(p.Data, q.Floats()) // where texts are cut shorter than the base reads them, its first positions
 	}
+	if s, ok := m.Network.(*model2vec); ok {
+		s.inherit(from.Network.(*model2vec))
+	}
 	return nil
 }
 

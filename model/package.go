@@ -100,6 +100,15 @@ func (m *Model) buffered() buffered {
 	return b
 }
 
+// ourModelType begins the model_type of architectures that are ours.
+const ourModelType = "xiaoyu-"
+
+// storedAsFound is a network whose weights stand in files as the tools have them that it came from.
+type storedAsFound interface {
+	load(w encoder.Weights) error
+	tensors() []safetensors.Tensor
+}
+
 // Open verifies and loads the package in dir, or opens the checkpoint of others in it (a folder in the Hugging Face
 // layout). The weights stay in the file, mapped into memory.
 func Open(dir string) (*Model, error) {
@@ -255,13 +264,13 @@ func (m *Model) bind(file *safetensors.File) error {
 		return checkUsed(file, used)
 	}
 	params := m.Params.All()
-	if e, ok := m.Network.(*pretrained); ok {
+	if e, ok := m.Network.(storedAsFound); ok {
 		params = params[m.body:]
 		ours := map[string]bool{}
 		for _, p := range params {
 			ours[p.Name] = true
 		}
-		if err := e.network.Load(without{encoder.FromFile(file), ours}); err != nil {
+		if err := e.load(without{encoder.FromFile(file), ours}); err != nil {
 			return fmt.Errorf("%s: %w", WeightsFile, err)
 		}
 		for _, name := range file.Names() {

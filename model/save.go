@@ -91,7 +91,7 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 	}
 	config := configJSON{
 		Architectures: []string{"XiaoyuFor" + architectures[m.Config.Head].name},
-		ModelType:     "xiaoyu-" + m.Config.Family,
+		ModelType:     ourModelType + m.Config.Family,
 		ProblemType:   architectures[m.Config.Head].problem,
 		DType:         "float32",
 		VocabSize:     m.Tokenizer.VocabSize(),
@@ -142,16 +142,19 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 
 // configJSON is the content of config.json: that of the checkpoint with our part in it, where there is one.
 func (m *Model) configJSON(config *configJSON) ([]byte, error) {
-	if m.Config.Encoder == nil {
-		return json.MarshalIndent(config, "", "  ")
+	data, err := json.MarshalIndent(config, "", "  ")
+	if m.Config.Encoder != nil {
+		data, err = m.Config.Encoder.JSON()
 	}
-	data, err := m.Config.Encoder.JSON()
-	if err != nil {
-		return nil, err
+	if err != nil || m.Config.Encoder == nil && m.Config.Layout == "" {
+		return data, err
 	}
 	var all map[string]any
 	if err := json.Unmarshal(data, &all); err != nil {
 		return nil, err
+	}
+	if m.Config.Layout == Model2Vec {
+		m.model2vecKeys(all)
 	}
 	all["xiaoyu"], all["id2label"], all["label2id"], all["num_labels"] = config.Xiaoyu, config.ID2Label, config.Label2ID, config.NumLabels
 	if config.ProblemType != "" {
@@ -183,8 +186,8 @@ func (m *Model) tensors() []safetensors.Tensor {
 		return append(out, m.storedTensors()...)
 	}
 	params := m.Params.All()
-	if e, ok := m.Network.(*pretrained); ok {
-		out, params = append(out, e.network.Tensors()...), params[m.body:]
+	if s, ok := m.Network.(storedAsFound); ok {
+		out, params = append(out, s.tensors()...), params[m.body:]
 	}
 	for _, p := range params {
 		out = append(out, safetensors.FromFloat32(p.Name, p.Shape, p.Data))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
@@ -62,6 +63,11 @@ type module struct {
 	Type string `json:"type"`
 }
 
+// kind is the type without the place of its code.
+func (m *module) kind() string { return m.Type[strings.LastIndex(m.Type, ".")+1:] }
+
+const normalizeModule = "Normalize"
+
 // readSentence puts what a sentence-transformers folder says into c; any other folder changes nothing.
 func (c *Config) readSentence(dir string) error {
 	var modules []module
@@ -70,7 +76,7 @@ func (c *Config) readSentence(dir string) error {
 	}
 	c.Sentence = &Sentence{}
 	for _, m := range modules {
-		switch kind := m.Type[strings.LastIndex(m.Type, ".")+1:]; kind {
+		switch kind := m.kind(); kind {
 		case "Transformer":
 			if err := c.readMaxTokens(filepath.Join(dir, m.Path)); err != nil {
 				return err
@@ -79,12 +85,16 @@ func (c *Config) readSentence(dir string) error {
 			if err := c.readPooling(dir, m.Path); err != nil {
 				return err
 			}
-		case "Normalize":
+		case normalizeModule:
 			c.Sentence.Normalize = true
 		default:
 			return hint.Errorf("take a model of the modules Transformer, Pooling and Normalize", "%s: the module %s is not supported", modulesFile, kind)
 		}
 	}
+	return c.readPrompts(dir)
+}
+
+func (c *Config) readPrompts(dir string) error {
 	var prompts struct {
 		Prompts map[string]string `json:"prompts"`
 		Default string            `json:"default_prompt_name"`
@@ -142,12 +152,12 @@ func (c *Config) sentenceFiles() (map[string][]byte, error) {
 	if c.Sentence == nil {
 		return nil, nil
 	}
-	modules := []map[string]any{
-		{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
-		{"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+	if c.Layout == Model2Vec {
+		return c.staticFiles()
 	}
+	modules := moduleList("Transformer", "Pooling")
 	if c.Sentence.Normalize {
-		modules = append(modules, map[string]any{"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"})
+		modules = moduleList("Transformer", "Pooling", normalizeModule)
 	}
 	pooling := map[string]any{"word_embedding_dimension": c.Encoder.Hidden, "include_prompt": true}
 	for key, name := range pooledBy {
@@ -160,11 +170,39 @@ func (c *Config) sentenceFiles() (map[string][]byte, error) {
 	if c.Sentence.Prompts == nil {
 		prompts["prompts"] = map[string]string{}
 	}
-	files := map[string][]byte{}
-	for name, value := range map[string]any{
+	return jsonFiles(map[string]any{
 		modulesFile: modules, "1_Pooling/" + ConfigFile: pooling, sentenceConfigFile: prompts,
 		sentenceBERTFile: map[string]any{"max_seq_length": c.MaxTokens, "do_lower_case": false},
-	} {
+	})
+}
+
+// staticFiles are those of static embeddings.
+func (c *Config) staticFiles() (map[string][]byte, error) {
+	modules := moduleList(staticModule)
+	if c.Sentence.Normalize {
+		modules = moduleList(staticModule, normalizeModule)
+	}
+	return jsonFiles(map[string]any{modulesFile: modules})
+}
+
+// moduleList is the content of modules.json for modules in the order in which a text passes them. The first one's files
+// are those of the folder itself.
+func moduleList(kinds ...string) []map[string]any {
+	var list []map[string]any
+	for i, kind := range kinds {
+		path := ""
+		if i > 0 {
+			path = fmt.Sprintf("%d_%s", i, kind)
+		}
+		list = append(list, map[string]any{"idx": i, "name": strconv.Itoa(i), "path": path, "type": "sentence_transformers.models." + kind})
+	}
+	return list
+}
+
+// jsonFiles are files of JSON by their names.
+func jsonFiles(values map[string]any) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for name, value := range values {
 		data, err := json.MarshalIndent(value, "", "  ")
 		if err != nil {
 			return nil, err

@@ -9,7 +9,12 @@ import (
 // embeddings, frozen or trained, and nothing lies between them and the head.
 type static struct{ inputs }
 
-func newStatic(_ *Config, in inputs) Network { return &static{in} }
+func newStatic(c *Config, in inputs) Network {
+	if c.Layout == Model2Vec {
+		return &model2vec{static: static{in}}
+	}
+	return &static{in}
+}
 
 func (m *static) declare(ps *nn.Params) shape { return shape{width: m.inputs.declare(ps)} }
 

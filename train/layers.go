@@ -31,6 +31,11 @@ func newLayered(m *model.Model, c *Config) (*layered, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l.top == 0 && c.Freeze == "all" {
+		for _, p := range m.Body() {
+			p.Frozen = true
+		}
+	}
 	if l.top == 0 && (decay != 1 || c.Unfreeze > 0 || c.Reinit > 0) {
 		return nil, hint.Errorf("leave out train.layer_decay, train.unfreeze and train.reinit", "training: the family %s has no layers", m.Config.Family)
 	}

@@ -14,6 +14,7 @@ func distillCommand(term *terminal) *cobra.Command {
 	var columns columnFlags
 	var texts []string
 	var out, resume string
+	var static staticFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "distill TEACHER…",
@@ -25,7 +26,14 @@ with an OpenAI-style chat API (https://…/v1; section distill.service); several
 them may be a row that the student is judged on.
 
 What a teacher has said is kept, so that nothing is asked twice, and the same command goes on after Ctrl-C. How much the
-teacher counts beside labels, and the temperature, are keys of the section distill: see ` + "`xiaoyu config --explain`" + `.`,
+teacher counts beside labels, and the temperature, are keys of the section distill: see ` + "`xiaoyu config --explain`" + `.
+
+With --static it makes a table of a sentence encoder instead, which needs no labels: what the encoder says of each token
+alone, in --dim directions, weighted by frequency. The vector of a text is the mean of its tokens', hundreds of times
+faster than the encoder and less exact. --data names texts of the kind that it is for: they tell the frequencies, and
+with --fit the table is brought near to what the encoder says of whole texts. model2vec reads the package as well.`,
+		Example: `  xiaoyu distill models/large --data reviews.csv --text review --label stars --student ngram --out models/small
+  xiaoyu distill --static hf://intfloat/multilingual-e5-small --data texts.csv --text text --vocabulary --fit 5000 --out models/table`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError{hint.Errorf("see `xiaoyu distill --help`", "distill needs a teacher")}
@@ -33,6 +41,14 @@ teacher counts beside labels, and the temperature, are keys of the section disti
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if static.on {
+				return static.run(cmd, term, args, &columns, out, asJSON)
+			}
+			for _, flag := range staticAlone {
+				if cmd.Flags().Changed(flag) {
+					return usageError{hint.Errorf("pass --static too, or leave it out", "--%s is for static embeddings", flag)}
+				}
+			}
 			c, err := project.loadWithData(cmd, &columns)
 			if err != nil {
 				return err
@@ -59,6 +75,7 @@ teacher counts beside labels, and the temperature, are keys of the section disti
 	}
 	project.addAs(cmd, "student")
 	columns.add(cmd, true)
+	static.add(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&texts, "texts", nil, "file of texts without labels that the teacher labels too; may be given several times")
 	flags.StringVar(&out, "out", "", "folder for the model package; models/NAME if not given")

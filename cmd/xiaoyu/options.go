@@ -98,7 +98,7 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 		family := f.family
 		switch {
 		case family == "" && f.base != "":
-			family = model.EncoderFamily
+			family = model.FamilyOf(f.base)
 		case family == "":
 			family = "cnn"
 		}
@@ -113,8 +113,8 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 		return nil, err
 	}
 	if f.base != "" {
-		if f.family == "" && c.Model.Base == "" && c.Model.Family != model.EncoderFamily {
-			if c, err = c.WithFamily(model.EncoderFamily); err != nil {
+		if family := model.FamilyOf(f.base); f.family == "" && c.Model.Base == "" && c.Model.Family != family {
+			if c, err = c.WithFamily(family); err != nil {
 				return nil, err
 			}
 		}

@@ -1,9 +1,7 @@
 package checkpoint
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 
 	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
 )
@@ -92,22 +90,7 @@ func (t *tensor) plain(name string) safetensors.Tensor {
 
 // float32 returns the numbers in row-major order.
 func (t *tensor) float32(name string) ([]float32, error) {
-	p := t.plain(name)
-	switch p.DType {
-	case safetensors.F64:
-		out := make([]float32, len(p.Data)/8)
-		for i := range out {
-			out[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(p.Data[8*i:])))
-		}
-		return out, nil
-	case safetensors.I8:
-		out := make([]float32, len(p.Data))
-		for i, b := range p.Data {
-			out[i] = float32(int8(b))
-		}
-		return out, nil
-	}
-	return p.Float32()
+	return t.plain(name).Numbers()
 }
 
 // product is the number of elements of a shape that has been checked.

@@ -278,6 +278,42 @@ func (t Tensor) Float32() ([]float32, error) {
 	return nil, fmt.Errorf("tensor %q holds %s, not floating-point numbers of 16 or 32 bits", t.Name, t.DType)
 }
 
+// Numbers is Float32 for F64, rounded, and for I8 too, as they stand.
+func (t Tensor) Numbers() ([]float32, error) {
+	switch t.DType {
+	case F64:
+		out := make([]float32, len(t.Data)/8)
+		for i := range out {
+			out[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(t.Data[8*i:])))
+		}
+		return out, nil
+	case I8:
+		out := make([]float32, len(t.Data))
+		for i, b := range t.Data {
+			out[i] = float32(int8(b))
+		}
+		return out, nil
+	}
+	return t.Float32()
+}
+
+// Integers returns the numbers of an I32 or I64 tensor.
+func (t Tensor) Integers() ([]int64, error) {
+	if t.DType != I32 && t.DType != I64 {
+		return nil, fmt.Errorf("tensor %q holds %s, not whole numbers of 32 or 64 bits", t.Name, t.DType)
+	}
+	size := t.DType.Size()
+	out := make([]int64, len(t.Data)/size)
+	for i := range out {
+		if size == 4 {
+			out[i] = int64(int32(binary.LittleEndian.Uint32(t.Data[4*i:])))
+		} else {
+			out[i] = int64(binary.LittleEndian.Uint64(t.Data[8*i:]))
+		}
+	}
+	return out, nil
+}
+
 // words returns the data in words of 16 bits: a view where it lies aligned in memory, else a copy.
 func (t Tensor) words() []uint16 {
 	n := len(t.Data) / 2
@@ -341,11 +377,22 @@ func Narrow(to DType, name string, shape []int, values []float32) (Tensor, bool)
 			return Tensor{}, false
 		}
 	}
-	t := Tensor{Name: name, DType: to, Shape: shape, Data: make([]byte, 0, 2*len(words))}
+	return fromWords(to, name, shape, words), true
+}
+
+// ToF16 returns a tensor of type F16 with the numbers nearest to values.
+func ToF16(name string, shape []int, values []float32) Tensor {
+	words := make([]uint16, len(values))
+	kernel.ToF16(words, values)
+	return fromWords(F16, name, shape, words)
+}
+
+func fromWords(dtype DType, name string, shape []int, words []uint16) Tensor {
+	t := Tensor{Name: name, DType: dtype, Shape: shape, Data: make([]byte, 0, 2*len(words))}
 	for _, w := range words {
 		t.Data = binary.LittleEndian.AppendUint16(t.Data, w)
 	}
-	return t, true
+	return t
 }
 
 // Write writes tensors, in their order, and metadata. The same content gives the same bytes.
