@@ -44,6 +44,8 @@ func (t *training) baseTokenizer(ctx context.Context) (*text.Tokenizer, error) {
 	}
 	defer base.Package.Close()
 	t.parent = base.Package.Digest
+	shape := base.Config
+	t.base = &shape
 	t.Note("base %s: %s, %s parameters, %d tokens", filepath.Base(t.config.Model.Base), base.Architecture(), size.Count(base.Params.Count()), base.Tokenizer.VocabSize())
 	return base.Tokenizer, nil
 }

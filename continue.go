@@ -36,6 +36,16 @@ func ContinueConfig(dir string) (*Config, error) {
 	conf.Defaults(&c.Continue)
 	c.Continue.Model, c.Continue.Old = dir, origin.Config.Continue.Old
 	c.Out, c.Train.Folds, c.Model.Base = dir, 0, ""
+	if c.Train.Recipe != "" {
+		c.Train.Recipe, c.Train.Descriptions = fullRecipe, nil
+	}
+	if c.Train.Optimizer == "lbfgs" || c.Train.Optimizer == "prototype" { // weights that were solved are gone on from by gradients
+		c.Train.Optimizer = "adamw"
+		c.chosen = nil
+		if err := c.suit(headAlone); err != nil {
+			return nil, err
+		}
+	}
 	c.Distill, c.Pretrain.Texts = Distill{}, nil // a teacher and texts of that training, not of this
 	c.Data.Path, c.Data.Test, c.Data.Valid = "", "", ""
 	c.chosen = conf.Keys(&c) // what suited the task is in it already

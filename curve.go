@@ -197,7 +197,7 @@ func (k *curve) train(ctx context.Context, n int, seed uint64, at string) error 
 	if f.Key == "mae" {
 		return hint.Errorf("judge on rows whose numbers differ", "drawing the learning curve: R² does not exist where all test rows have the same number")
 	}
-	return errors.Join(k.keep(n, seed, f, report.N), removeIfThere(checkpoint))
+	return errors.Join(k.keep(n, seed, f, report.N), removeIfThere(checkpoint), removeIfThere(contrastFile(checkpoint)))
 }
 
 // keep writes down a point that is done.

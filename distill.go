@@ -47,7 +47,7 @@ type lesson struct {
 func (t *training) openTeacher(ctx context.Context) error {
 	c := &t.config
 	if len(c.Distill.Teacher) == 0 {
-		if len(c.Distill.Texts) > 0 {
+		if len(c.Distill.Texts) > 0 && c.Model.Base == "" { // else a recipe may do without
 			return hint.Errorf("name one in distill.teacher", "distill.texts: there is no teacher to label them")
 		}
 		return nil

@@ -116,10 +116,7 @@ func (t *training) fold(ctx context.Context, cv *CrossValidation, folds [][]data
 	cv.Metric = main.Name
 	cv.add(main.Value, report.N)
 	t.Note("  %s  %s %.4f on %d rows", name, main.Name, main.Value, report.N)
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
+	return errors.Join(removeIfThere(path), removeIfThere(contrastFile(path)))
 }
 
 func (c *CrossValidation) add(value float64, rows int) {

@@ -122,7 +122,7 @@ func keyOf(in *model.Input, i int) stateKey {
 
 // know puts the states of a set's examples into it, where a head learns alone over a network that stays what it is.
 func (t *training) know(ctx context.Context, set *train.Set) error {
-	if t.config.Train.Freeze != "all" || t.config.Train.Unfreeze > 0 || !t.model.HeadApart() || set.Len() == 0 {
+	if t.config.Train.Recipe == setfitRecipe || t.config.Train.Freeze != "all" || t.config.Train.Unfreeze > 0 || !t.model.HeadApart() || set.Len() == 0 {
 		return nil
 	}
 	if t.states == nil {
@@ -184,16 +184,25 @@ func (t *training) compute(ctx context.Context, in *model.Input, keys []stateKey
 	return nil
 }
 
+// embedSet runs a set's texts through the network, whose states are remembered nowhere.
+func (t *training) embedSet(ctx context.Context, set *train.Set) error {
+	pool := parallel.New(t.config.Train.Threads)
+	defer pool.Close()
+	t.Stage("encoder", int64(set.Len()), "texts")
+	return t.model.Know(ctx, &set.Input, nn.NewTape(pool), func(done int) { t.Progress(int64(done), "") })
+}
+
 // recall is answer for the model that was trained: from states where these are remembered.
 func (t *training) recall(ctx context.Context, stage string, rows []data.Row) (*answers, error) {
 	if t.states == nil {
 		return t.answer(ctx, t.model, stage, rows)
 	}
+	t.Stage(stage, int64(len(rows)), "texts")
+	t.encoded = 0
 	set := t.encode(rows, false)
 	if err := t.know(ctx, set); err != nil {
 		return nil, err
 	}
-	t.Stage(stage, int64(len(rows)), "texts")
 	_, predictions, err := train.Evaluate(ctx, t.model, set, nn.NewTape(nil))
 	return &answers{predictions: predictions}, err
 }

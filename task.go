@@ -60,7 +60,7 @@ func (c *Config) suitHead(m *model.Model, rows []data.Row) error {
 }
 
 // headSolved holds what differs from a family's preset where the head's weights are solved.
-var headSolved = map[string]string{"train.optimizer": "lbfgs", "train.epochs": "1", "train.refit": "true"}
+var headSolved = map[string]string{"train.optimizer": "lbfgs", "train.epochs": "1"}
 
 // headAlone holds what differs from a family's preset where the head alone learns by gradients, which costs next to
 // nothing.

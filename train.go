@@ -2,10 +2,8 @@ package xiaoyu
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -37,19 +35,6 @@ type TrainOptions struct {
 	Observer Observer // nil for silence
 	Command  []string // recorded in the run
 	Resume   string   // ID of the run to go on with, or "last"; "" to start anew
-}
-
-// Result is what a training brought.
-type Result struct {
-	Package    string           // folder of the model
-	ReportFile string           // the report as a web page
-	Digest     string           // of the package
-	Run        string           // ID of its record
-	Report     *eval.Report     // on the test part, or on the validation part where there is no test part
-	Folds      *CrossValidation // with train.folds, else nil
-	Taught     *Taught          // with a teacher, else nil
-	Continued  *Continued       // with continue.model, else nil
-	Seconds    float64          // that all of it took
 }
 
 // silent is the observer of those who want none.
@@ -110,20 +95,24 @@ func (t *training) finish(result *Result, err error) (*Result, error) {
 // training is the state of one call of Train.
 type training struct {
 	Observer
-	config  Config
-	options TrainOptions
-	start   time.Time
-	set     *data.Set
-	model   *model.Model
-	trainer *train.Trainer
-	valid   *train.Set
-	record  *track.Run
-	vectors *pretrained // nil without model.vectors
-	parent  string      // digest of model.base
-	lesson  *lesson     // nil without a teacher
-	from    *further    // nil without continue.model
-	states  *states     // nil but where a head learns alone
-	encoded int64       // texts of this stage
+	config     Config
+	options    TrainOptions
+	start      time.Time
+	set        *data.Set
+	model      *model.Model
+	trainer    *train.Trainer
+	valid      *train.Set
+	record     *track.Run
+	vectors    *pretrained   // nil without model.vectors
+	parent     string        // digest of model.base
+	lesson     *lesson       // nil without a teacher
+	from       *further      // nil without continue.model
+	states     *states       // nil but where a head learns alone
+	base       *model.Config // of model.base, nil without
+	sets       []*train.Set  // of the trainer
+	unlabelled []data.Row    // texts that the model may label itself
+	described  bool          // descriptions of labels are among the examples
+	encoded    int64         // texts of this stage
 }
 
 // prepare builds everything up to the first step; it depends on the configuration and the data alone.
@@ -242,6 +231,9 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	if err != nil {
 		return err
 	}
+	if err := t.chooseRecipe(ctx); err != nil {
+		return err
+	}
 	c, rows, valid := &t.config, t.lessons(), t.set.Parts[data.Validation]
 	t.Stage("encoding", int64(len(rows)+len(valid)), "texts")
 	labels := t.set.Labels
@@ -258,13 +250,20 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	if err != nil {
 		return err
 	}
+	if err := t.verbalize(); err != nil {
+		return err
+	}
 	if err := c.suitHead(t.model, rows); err != nil {
 		return err
 	}
 	t.encoded = 0
 	trainSet := t.encode(rows, true)
 	t.valid = t.encode(valid, false)
-	for _, set := range []*train.Set{trainSet, t.valid} {
+	t.sets = []*train.Set{trainSet, t.valid}
+	if len(t.unlabelled) > 0 {
+		t.sets = append(t.sets, t.encode(t.unlabelled, false))
+	}
+	for _, set := range t.sets {
 		if err := t.know(ctx, set); err != nil {
 			return err
 		}
@@ -272,6 +271,9 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	c.Train.Stretch(trainSet.Len())
 	if t.trainer, err = train.New(t.model, trainSet, t.valid, c.Train); err != nil {
 		return err
+	}
+	if len(t.unlabelled) > 0 {
+		t.trainer.Unlabelled(t.sets[2])
 	}
 	if t.from != nil && !t.from.anew {
 		if err := t.hold(ctx); err != nil {
@@ -283,34 +285,6 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	t.Note("%s: %s parameters, %s, about %v for one text of %d tokens on one core", c.Model.Family, size.Count(count), size.Bytes(4*int64(count)),
 		train.Latency(t.model, trainSet).Round(time.Microsecond), tokens)
 	return nil
-}
-
-// suitScript replaces what the configuration leaves to the script that texts are written in. Families that see
-// characters beside tokens take words in any script.
-func (c *Config) suitScript(rows []data.Row) {
-	chinese := chineseShare(rows) > 0.3
-	if c.Tokenizer.Kind == "auto" {
-		switch {
-		case chinese && c.Model.Family != "ngram":
-			c.Tokenizer.Kind = "char"
-		case c.Task == data.Tags && c.endsAtWords(rows):
-			c.Tokenizer.Kind = "whole"
-		default:
-			c.Tokenizer.Kind = "word"
-		}
-	}
-	c.Model.Features.Resolve(c.Model.Head, c.Tokenizer.Kind)
-	c.Model.NGram.Resolve(c.Tokenizer.Kind, chinese)
-}
-
-// chineseShare is the share of Chinese characters among those of the first texts.
-func chineseShare(rows []data.Row) float64 {
-	chinese, all := 0, 0
-	for _, r := range rows[:min(len(rows), 1000)] {
-		c, n := text.CountChinese(r.Text)
-		chinese, all = chinese+c, all+n
-	}
-	return float64(chinese) / float64(max(all, 1))
 }
 
 // openRun starts the record, or goes on with an earlier one.
@@ -352,6 +326,9 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	t.noteCrossValidation()
+	if err := t.noteMoreLabels(ctx); err != nil {
+		return nil, err
+	}
 	t.trainer.Finish()
 	t.model.Params.Freeze(nn.F32)
 	if err := t.calibrate(ctx); err != nil {
@@ -403,10 +380,11 @@ func (t *training) pack(ctx context.Context, cv *CrossValidation) (*Result, erro
 	}
 	t.Progress(0, fmt.Sprintf("%s, %s", p.Dir, size.Bytes(p.Size)))
 	// The checkpoint has served its purpose; the package holds the weights.
-	if err := os.Remove(filepath.Join(t.record.Dir(), checkpointFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	path := filepath.Join(t.record.Dir(), checkpointFile)
+	if err := errors.Join(removeIfThere(path), removeIfThere(contrastFile(path))); err != nil {
 		return nil, err
 	}
-	return &Result{Package: p.Dir, ReportFile: page, Digest: p.Digest, Run: t.record.ID(), Report: report, Folds: cv, Taught: taught, Continued: continued, Seconds: time.Since(t.start).Seconds()}, nil
+	return &Result{Package: p.Dir, ReportFile: page, Digest: p.Digest, Run: t.record.ID(), Report: report, Folds: cv, Taught: taught, Continued: continued, Recipe: t.config.Train.Recipe, Seconds: time.Since(t.start).Seconds()}, nil
 }
 
 // course is how the loop of one training is told and kept: that of the model, or of a fold.
@@ -426,6 +404,9 @@ func (o course) write(r *track.Run, step, epoch int, values map[string]float64) 
 // loop consumes the events of the training: shows, logs, and saves checkpoints.
 func (t *training) loop(ctx context.Context, o course) error {
 	c := &t.config.Train
+	if err := t.contrast(ctx, o.checkpoint); err != nil {
+		return err
+	}
 	t.Stage(o.name, int64(t.trainer.StepsPerEpoch()*c.Epochs), "steps")
 	saved, valid := time.Now(), ""
 	main := train.MainMetric(t.model.Config.Head, len(t.set.Labels) > 0)
@@ -475,34 +456,4 @@ func (t *training) loop(ctx context.Context, o course) error {
 		}
 	}
 	return nil
-}
-
-// summary is what the list of runs shows.
-func (r *Result) summary() map[string]float64 {
-	values := map[string]float64{"seconds": r.Seconds, "main": r.Report.Main().Value}
-	for _, f := range r.Report.Figures() {
-		values[f.Key] = f.Value
-	}
-	if r.Folds != nil {
-		values["cv_mean"], values["cv_deviation"] = r.Folds.Mean, r.Folds.Deviation
-	}
-	if r.Continued != nil {
-		values["old_before"], values["old_after"] = r.Continued.Old.Before, r.Continued.Old.After
-	}
-	return values
-}
-
-// MarshalJSON writes the result for programs.
-func (r *Result) MarshalJSON() ([]byte, error) {
-	m := map[string]any{"package": r.Package, "digest": r.Digest, "run": r.Run, "report": r.ReportFile, "seconds": r.Seconds, "metrics": r.Report}
-	if r.Folds != nil {
-		m["cross_validation"] = r.Folds
-	}
-	if r.Taught != nil {
-		m["taught"] = r.Taught
-	}
-	if r.Continued != nil {
-		m["continued"] = r.Continued
-	}
-	return json.Marshal(m)
 }

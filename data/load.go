@@ -43,14 +43,15 @@ type Opinion struct {
 
 // Set is a data set in memory, cleaned and split.
 type Set struct {
-	Task      string
-	Separator string   // between labels of one text
-	Labels    []string // sorted; by class number. Types of entities for task tokens, "score" for regression, "similarity" or none for embedding
-	Parts     [3][]Row // by Side
-	Report    CleanReport
-	Digest    string   // of the file's content: "sha256:…"
-	Notes     []string // what the user should know about the data
-	Together  Together // near doubles that the split keeps on one side
+	Task       string
+	Separator  string   // between labels of one text
+	Labels     []string // sorted; by class number. Types of entities for task tokens, "score" for regression, "similarity" or none for embedding
+	Parts      [3][]Row // by Side
+	Report     CleanReport
+	Digest     string   // of the file's content: "sha256:…"
+	Notes      []string // what the user should know about the data
+	Unlabelled []Row    // rows of Config.Path without a label, of task class
+	Together   Together // near doubles that the split keeps on one side
 }
 
 // Load reads, cleans and splits the files of c. progress, which may be nil, is told of bytes read.
@@ -123,6 +124,9 @@ func (l *loader) read(ctx context.Context, path string, side Side) error {
 			e.settle(l.config)
 		}
 		if !l.pass.Clean(&e) {
+			if side == Train && l.set.Task == Classes && e.Label == "" && e.Text != "" {
+				l.set.Unlabelled = append(l.set.Unlabelled, Row{Text: e.Text, Pair: e.Pair, Line: e.Line, NoTruth: true})
+			}
 			continue
 		}
 		row, err := l.row(&e)

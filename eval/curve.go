@@ -22,6 +22,9 @@ type LearningCurve struct {
 	Fit      *PowerLaw    `json:"fit,omitempty"`      // nil where the points allow none
 	Twice    *Forecast    `json:"twice,omitempty"`    // with twice the labels that there are
 	Backtest *Backtest    `json:"backtest,omitempty"` // how well the same forecast would have done
+	Next     *Gain        `json:"next,omitempty"`     // by half as many labels again
+
+	laws []PowerLaw // of resamples
 }
 
 // CurvePoint is one training.
@@ -128,10 +131,12 @@ func (c *LearningCurve) forecast() {
 			}
 		}
 		if law, ok := fitPowerLaw(drawn, own, rng.IntN(2) == 0); ok {
+			c.laws = append(c.laws, law)
 			values = append(values, law.At(float64(next))+spread*rng.NormFloat64())
 		}
 	}
 	if len(values) < 100 {
+		c.laws = nil
 		return
 	}
 	range95 := middle(values)
@@ -143,6 +148,7 @@ func (c *LearningCurve) forecast() {
 		c.Twice.Low, c.Twice.High = min(c.Twice.Low, c.Twice.Mean-miss), max(c.Twice.High, c.Twice.Mean+miss)
 	}
 	c.Twice.High = min(c.Twice.High, 1)
+	c.Next = c.More(last.N, round2(0.5*float64(last.N)))
 }
 
 // unknownSpread is taken where every size was trained once.
@@ -221,6 +227,9 @@ func (c *LearningCurve) Sentence() string {
 	s := fmt.Sprintf("twice the labels (%d) would bring %s %.4f, 95 %% between %.4f and %.4f; now it is %.4f.", c.Twice.N, c.Name, c.Twice.Mean, c.Twice.Low, c.Twice.High, now)
 	if c.Twice.Low <= now {
 		s += " More labels of this kind might not be felt."
+	}
+	if g := c.Next; g != nil {
+		s += fmt.Sprintf(" %d more would bring %+.1f points, between %+.1f and %+.1f.", g.More, 100*g.Mean, 100*g.Low, 100*g.High)
 	}
 	if b := c.Backtest; b != nil {
 		s += fmt.Sprintf(" Without the trainings on %d labels the same forecast for them would have been %.4f; it came to %.4f.", b.N, b.Forecast, b.Mean)

@@ -81,3 +81,34 @@ func TestCurvesThatAllowNoForecast(t *testing.T) {
 		t.Error(b.String())
 	}
 }
+
+// TestMoreLabelsBringWhatTheLawSays compares forecasts of gains with laws that are known.
+func TestMoreLabelsBringWhatTheLawSays(t *testing.T) {
+	law := PowerLaw{2, .3, .02}
+	c := curve(law, 0.002, 5)
+	for _, more := range []int{2000, 8000, 24000} {
+		g := c.More(8000, more)
+		if g == nil {
+			t.Fatal("no forecast")
+		}
+		want := law.At(float64(8000+more)) - law.At(8000)
+		if math.Abs(g.Mean-want) > 0.01 || g.Low > want || g.High < want || g.Low > g.Mean || g.High < g.Mean {
+			t.Errorf("%d more: %+v, the law says %v", more, g, want)
+		}
+	}
+	if s := c.Advice(8000); !strings.Contains(s, "more labels would bring about +") {
+		t.Error(s)
+	}
+	flat := curve(PowerLaw{0.001, .3, .1}, 0, 1)
+	if s := flat.Advice(8000); !strings.Contains(s, "not worth many labels") {
+		t.Error(s)
+	}
+	if s := NewLearningCurve(Figure{Key: "accuracy", Name: "accuracy"}, 10, nil).Advice(10); !strings.Contains(s, "cannot be told") {
+		t.Error(s)
+	}
+	for x, want := range map[float64]int{0.3: 1, 7: 7, 123: 120, 4567: 4600} {
+		if got := round2(x); got != want {
+			t.Errorf("%v is rounded to %d, want %d", x, got, want)
+		}
+	}
+}

@@ -12,6 +12,9 @@ func Adapt(base *Model, c Config, clean text.CleanConfig, labels []string, seed 
 	if base.Ensemble != nil {
 		return nil, hint.Errorf("name one of its members", "model.base: an ensemble has no network of its own")
 	}
+	if err := c.setMask(base.Tokenizer); err != nil {
+		return nil, err
+	}
 	if err := c.takeShape(&base.Config, labels); err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ type Config struct {
 	ShareLayers   bool     `yaml:"share_layers" json:"share_layers,omitempty" doc:"one set of weights for all layers (transformer)" default:"false"`
 	Bidirectional bool     `yaml:"bidirectional" json:"bidirectional,omitempty" doc:"read the text in both directions (rnn, lstm, gru)" default:"true"`
 	Activation    string   `yaml:"activation" json:"activation,omitempty" doc:"activation of hidden layers and filters (mlp, cnn, dwcnn, transformer)" default:"relu" enum:"relu|tanh|sigmoid|gelu|silu"`
-	Pooling       string   `yaml:"pooling" json:"pooling,omitempty" doc:"how the states of all tokens become one: mean, max, the last, the first, root_mean (the sum over the square root of the length); own (as the checkpoint's architecture has it) or auto (as a sentence encoder says, else own) are for family encoder (dwcnn, rnn, lstm, gru, transformer, encoder)" default:"max" enum:"mean|max|last|first|root_mean|own|auto"`
+	Pooling       string   `yaml:"pooling" json:"pooling,omitempty" doc:"how the states of all tokens become one: mean, max, the last, the first, root_mean (the sum over the square root of the length); own (as the checkpoint's architecture has it), mask (the gap of model.prompt, as train.recipe: prompt sets it) or auto (as a sentence encoder says, else own) are for family encoder (dwcnn, rnn, lstm, gru, transformer, encoder)" default:"max" enum:"mean|max|last|first|root_mean|own|auto"`
 	Normalize     bool     `yaml:"normalize" json:"normalize,omitempty" doc:"the head reads states of length 1, as sentence encoders compare them (encoder, with a pooling of ours)" default:"false"`
 	Prompt        string   `yaml:"prompt" json:"prompt,omitempty" doc:"what stands before each text that is judged as a whole: auto (what the folder of a sentence encoder names as its default prompt, else its query), none, the name of one of the folder's prompts, or words; with {text} in them they stand around it (encoder)" default:"auto"`
 	Pairing       string   `yaml:"pair" json:"pairing,omitempty" doc:"how two texts are read: joint (as one sequence, a cross-encoder: encoder, transformer), siamese (each by itself, then their states are compared: all but ngram), or auto: joint for encoder, siamese for others; ngram sees which n-grams both have" default:"auto" enum:"auto|joint|siamese"`
@@ -249,7 +249,7 @@ func (c *Config) Check() error {
 			ok, value = err == nil, c.Activation
 		case "pooling":
 			_, err := nn.ParsePooling(c.Pooling)
-			ok, value = err == nil || c.Family == EncoderFamily && c.Pooling == OwnPooling, c.Pooling
+			ok, value = err == nil || c.Family == EncoderFamily && (c.Pooling == OwnPooling || c.Pooling == MaskPooling && c.Head == ClassHead && !c.Pair), c.Pooling
 		case "base":
 			if c.Encoder == nil {
 				return hint.Errorf("set model.base to a folder or to a reference such as hf://owner/name", "a model of family %s begins with a checkpoint", c.Family)

@@ -11,12 +11,14 @@ import (
 
 // inputs is what all neural families begin with: the embeddings of tokens, and of their features.
 type inputs struct {
-	config   *Config
-	vocab    int
-	unknown  int32
-	table    *nn.Param   // [vocabulary, embed_dim]
-	features *nn.Param   // [buckets, features.dim], nil for none
-	chars    *characters // nil for none
+	config    *Config
+	vocab     int
+	unknown   int32
+	mask      int32 // -1 for none
+	maskToken string
+	table     *nn.Param   // [vocabulary, embed_dim]
+	features  *nn.Param   // [buckets, features.dim], nil for none
+	chars     *characters // nil for none
 }
 
 const embeddingName = "embeddings.weight"

@@ -24,19 +24,25 @@ const (
 
 // pretrained is a network of package encoder.
 type pretrained struct {
-	config  *Config
-	network *encoder.Network
-	pooling nn.Pooling
+	config    *Config
+	network   *encoder.Network
+	pooling   nn.Pooling
+	mask      int32 // of the tokenizer, for MaskPooling
+	maskToken string
 }
 
-func newEncoder(c *Config, _ inputs) Network {
-	how, _ := nn.ParsePooling(c.Pooling) // OwnPooling asks for none
-	return &pretrained{config: c, pooling: how}
+func newEncoder(c *Config, in inputs) Network {
+	how, _ := nn.ParsePooling(c.Pooling) // OwnPooling and MaskPooling ask for none
+	return &pretrained{config: c, pooling: how, mask: in.mask, maskToken: in.maskToken}
 }
 
 func (e *pretrained) declare(ps *nn.Params) shape {
 	e.network = encoder.New(e.config.Encoder, ps)
 	s := shape{width: e.config.Encoder.Hidden}
+	if e.config.Pooling == MaskPooling {
+		table, _ := e.network.Decoder()
+		s.width = table.Width()
+	}
 	if e.config.ownHead() {
 		s.w, s.b = e.network.Decoder()
 	}
@@ -47,6 +53,9 @@ func (e *pretrained) Forward(t *nn.Tape, in *Input) Hidden {
 	x := e.network.Keep(t, encoder.Input{Tokens: &in.Tokens, Types: in.Types}, in.Keep.states()) // [tokens, hidden]
 	if e.config.ownHead() {
 		return Hidden{Dense: e.network.Features(t, x, in.Tokens.Offsets)}
+	}
+	if e.config.Pooling == MaskPooling {
+		return Hidden{Dense: e.maskStates(t, x, in)}
 	}
 	x = t.Pool(x, in.Tokens.Offsets, e.pooling)
 	if e.config.Normalize {
@@ -70,7 +79,9 @@ func (m *Model) Transformer() *encoder.Network {
 func (e *pretrained) wrapped() {}
 
 // ownHead tells that the last layer is one of the network, under the checkpoint's name.
-func (c *Config) ownHead() bool { return c.Encoder != nil && c.Encoder.Head != encoder.Bare }
+func (c *Config) ownHead() bool {
+	return c.Encoder != nil && c.Encoder.Head != encoder.Bare && c.Pooling != MaskPooling
+}
 
 // setEncoder takes the network of a base, with the head that c asks for and within the limits of the network.
 func (c *Config) setEncoder(base *Config, labels []string) error {
@@ -82,8 +93,11 @@ func (c *Config) setEncoder(base *Config, labels []string) error {
 		}
 	}
 	head := encoder.Bare
+	if c.Pooling == MaskPooling && base.Encoder.Head != encoder.Masked {
+		return hint.Errorf("take a base with a masked head, such as BERT, or another train.recipe", "model.pooling: mask: the base has no masked head, but %q", base.Encoder.Head)
+	}
 	switch {
-	case c.Head == MaskedHead:
+	case c.Head == MaskedHead || c.Pooling == MaskPooling && c.Head == ClassHead:
 		head = encoder.Masked
 	case c.Head == CausalHead:
 		head = encoder.Causal
@@ -135,8 +149,14 @@ func (e *pretrained) lower(t *graph.Text) (*graph.Value, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case e.config.Pooling == MaskPooling:
+		return nil, hint.Errorf("train it with another recipe", "a model that is judged by the gap of its prompt (train.recipe: prompt) does not become a graph")
 	case e.config.ownHead():
 		return e.network.LowerFeatures(t, x), nil
 	}
-	return t.Pool(x, e.pooling), nil
+	x = t.Pool(x, e.pooling)
+	if e.config.Normalize {
+		x = lowerUnit(t.Graph(), x)
+	}
+	return x, nil
 }

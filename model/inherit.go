@@ -17,7 +17,8 @@ func (m *Model) Inherit(from *Model) error {
 		return hint.Errorf("take its tokenizer", "starting from a model of %d tokens: this one has %d", b, a)
 	}
 	for _, p := range m.Params.All() {
-		if ofHead(p.Name) && (m.Config.Head != from.Config.Head || !Unlabelled(m.Config.Head)) {
+		filled := m.Config.Pooling == MaskPooling && strings.HasPrefix(p.Name, "head.") // the masked head is part of the way
+		if ofHead(p.Name) && !filled && (m.Config.Head != from.Config.Head || !Unlabelled(m.Config.Head)) {
 			continue
 		}
 		q := from.Params.Get(p.Name)

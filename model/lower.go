@@ -69,6 +69,11 @@ type lowerer interface {
 	lower(t *graph.Text) (*graph.Value, error)
 }
 
+// lowerUnit scales rows to length 1.
+func lowerUnit(g *graph.Graph, x *graph.Value) *graph.Value {
+	return g.Div(x, g.Sqrt(g.Max(g.Sum(g.Mul(x, x), 1), g.Number(1e-24))))
+}
+
 func (m *Model) lowerOutputs(g *graph.Graph, x *graph.Value) {
 	scaled := func() *graph.Value {
 		if t := m.Config.Temperature; t > 0 && t != 1 {
@@ -78,7 +83,7 @@ func (m *Model) lowerOutputs(g *graph.Graph, x *graph.Value) {
 	}
 	if m.Config.Head == EmbeddingHead {
 		if m.Config.Sentence != nil && m.Config.Sentence.Normalize {
-			x = g.Div(x, g.Sqrt(g.Max(g.Sum(g.Mul(x, x), 1), g.Number(1e-24))))
+			x = lowerUnit(g, x)
 		}
 		g.Output(OutputEmbedding, x)
 		return

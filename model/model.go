@@ -136,11 +136,15 @@ func assemble(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []st
 		}
 		seen[l] = true
 	}
-	if _, ok := tok.MaskID(); ok && c.Head != MaskedHead {
+	if _, ok := tok.MaskID(); ok && c.Head != MaskedHead && c.Pooling != MaskPooling {
 		tok = tok.Literal() // only to a model that fills it a gap is more than text
 	}
 	m := &Model{Config: c, Clean: clean, Tokenizer: tok, Labels: labels, Params: new(nn.Params), cleaner: text.NewCleaner(clean)}
-	m.Network = families[c.Family].build(&m.Config, inputs{config: &m.Config, vocab: tok.VocabSize(), unknown: tok.UnkID()})
+	in := inputs{config: &m.Config, vocab: tok.VocabSize(), unknown: tok.UnkID(), mask: -1}
+	if id, ok := tok.MaskID(); ok {
+		in.mask, in.maskToken = id, tok.Token(id)
+	}
+	m.Network = families[c.Family].build(&m.Config, in)
 	if c.Wide {
 		m.wide = newWide(&m.Config)
 	}

@@ -69,6 +69,9 @@ func (tr *Trainer) identity() string {
 			_ = binary.Write(h, binary.LittleEndian, list)
 		}
 	}
+	if tr.unlabelled != nil {
+		_ = binary.Write(h, binary.LittleEndian, tr.unlabelled.Input.Tokens.IDs)
+	}
 	if tr.updater != nil && tr.updater.anchor != nil {
 		h.Write(tr.updater.anchor.digest)
 	}

@@ -97,8 +97,8 @@ func (tr *Trainer) know(ctx context.Context) error {
 	if !tr.model.HeadAlone() || tr.layers.unfreeze > 0 || tr.imitates != nil {
 		return nil
 	}
-	for _, s := range []*Set{tr.train, tr.valid} {
-		if s.Len() > 0 && len(s.Input.States) == 0 {
+	for _, s := range []*Set{tr.train, tr.valid, tr.unlabelled} {
+		if s != nil && s.Len() > 0 && len(s.Input.States) == 0 {
 			if err := tr.model.Know(ctx, &s.Input, tr.tape, func(int) {}); err != nil {
 				return err
 			}

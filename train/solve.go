@@ -17,6 +17,7 @@ type solver struct {
 	head, bias *nn.Param
 	folds      [][]int
 	theta      []float64
+	graph      *graph // of labelled and unlabelled rows; nil without the latter
 }
 
 const (
@@ -49,6 +50,8 @@ func (tr *Trainer) checkSolver() error {
 		return hint.Errorf(way, "training: optimizer %s does not know this task", c.Optimizer)
 	case tr.loss.Kind != "" && tr.loss.Kind != "cross_entropy" && tr.loss.Kind != "mse":
 		return hint.Errorf("set train.loss to auto", "training: optimizer %s knows no loss %s", c.Optimizer, tr.loss.Kind)
+	case tr.unlabelled != nil && (c.Optimizer != "lbfgs" || head != model.ClassHead):
+		return hint.Errorf("set train.recipe to selftrain", "training: texts without labels are for optimizer lbfgs and task class")
 	case len(tr.train.Targets.Soft) > 0:
 		return hint.Errorf(way, "training: optimizer %s learns from labels, and not from a teacher", c.Optimizer)
 	}
@@ -62,9 +65,21 @@ func (tr *Trainer) prepareSolver() {
 	s.head, s.bias = m.Classifier()
 	targets, weights := tr.solverTargets()
 	loss := map[string]rowLoss{model.MultiLabelHead: sigmoidLoss, model.RegressionHead: squareLoss}[m.Config.Head]
-	s.logistic = newLogistic(tr.pool, loss, set.Input.States, s.head.Width(), targets, weights)
+	width, states := s.head.Width(), set.Input.States
+	s.folds = foldsOf(targets, len(m.Labels), tr.config.Seed)
+	if tr.unlabelled != nil {
+		states = slices.Concat(states, tr.unlabelled.Input.States)
+		targets = append(targets, make([]float32, tr.unlabelled.Len()*len(m.Labels))...)
+		if weights == nil {
+			weights = slices.Repeat([]float64{1}, set.Len())
+		}
+		weights = append(weights, make([]float64, tr.unlabelled.Len())...)
+		rows := slices.Clone(states)
+		unitRows(rows, width)
+		s.graph = newGraph(tr.pool, rows, width)
+	}
+	s.logistic = newLogistic(tr.pool, loss, states, width, targets, weights)
 	s.theta = make([]float64, s.size())
-	s.folds = foldsOf(targets, s.k, tr.config.Seed)
 	if tr.config.Optimizer == "prototype" {
 		s.folds = nil
 	}
@@ -151,23 +166,31 @@ func (tr *Trainer) solverSteps() int {
 		return 1
 	}
 	targets, _ := tr.solverTargets()
-	return len(foldsOf(targets, len(tr.model.Labels), tr.config.Seed)) + 1
+	steps := len(foldsOf(targets, len(tr.model.Labels), tr.config.Seed)) + 1
+	if tr.unlabelled != nil {
+		steps++
+	}
+	return steps
 }
 
 // solveStep is a step of the trainer: a fold, or the head itself.
 func (tr *Trainer) solveStep() *Step {
 	s, v := &tr.state, tr.solver
 	v.tally(s)
-	step := &Step{Step: s.Position + 1, Steps: len(v.folds) + 1, Epoch: 1, Tokens: tr.train.Input.Tokens.Tokens()}
+	labelled := tr.train.Len()
+	step := &Step{Step: s.Position + 1, Steps: tr.solverSteps(), Epoch: 1, Tokens: tr.train.Input.Tokens.Tokens()}
 	switch {
 	case s.Position < len(v.folds):
-		step.Loss = v.holdBack(s, s.Position)
+		step.Loss = v.holdBack(s, s.Position, labelled)
 	case tr.config.Optimizer == "prototype":
 		step.Loss = v.prototypes(v.theta)
 	default:
-		step.Loss = v.solve(s.strength())
+		step.Loss = v.solve(s.strength(), labelled)
+		if s.Position > len(v.folds) {
+			step.Loss = v.selfTrain(labelled, tr.config.Confidence, s.strength())
+		}
 	}
-	if s.Position == len(v.folds) {
+	if s.Position >= len(v.folds) {
 		v.write(v.theta, v.head.Data, v.bias.Data)
 		s.LossSum = step.Loss * float64(step.Steps)
 	}
@@ -184,13 +207,13 @@ func (v *solver) tally(s *state) {
 }
 
 // holdBack learns without a fold and judges on it, with each strength. It returns the least loss.
-func (v *solver) holdBack(s *state, fold int) float64 {
+func (v *solver) holdBack(s *state, fold, labelled int) float64 {
 	held := map[int]bool{}
 	for _, i := range v.folds[fold] {
 		held[i] = true
 	}
 	var rest []int
-	for i := range len(v.rows) / v.dim {
+	for i := range labelled {
 		if !held[i] {
 			rest = append(rest, i)
 		}
@@ -226,8 +249,8 @@ func (s *state) strength() float64 {
 }
 
 // solve learns from all examples, by way of stronger regularisation, and returns the loss.
-func (v *solver) solve(strength float64) float64 {
-	all := make([]int, len(v.rows)/v.dim)
+func (v *solver) solve(strength float64, labelled int) float64 {
+	all := make([]int, labelled)
 	for i := range all {
 		all[i] = i
 	}

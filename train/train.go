@@ -77,29 +77,30 @@ type Epoch struct {
 
 // Trainer is a training in progress.
 type Trainer struct {
-	model     *model.Model
-	layers    *layered
-	lora      *adapter.LoRA    // nil without Config.LoRA
-	adapter   *adapter.Adapter // of lora, once the training is finished
-	imitates  *imitating       // nil without Config.Imitation
-	config    Config
-	train     *Set
-	valid     *Set
-	loss      model.Loss
-	updater   *Updater
-	dual      *dual   // in place of the updater; nil but for optimizer dual
-	solver    *solver // the same for optimizers lbfgs and prototype, from the first step on
-	pool      *parallel.Pool
-	tape      *nn.Tape
-	batch     model.Input
-	targets   model.Targets
-	order     []int32 // of the current epoch
-	ends      []int   // of its batches, in order, where texts are grouped by length
-	state     state
-	best      []float32 // weights of the best epoch; nil before the first
-	average   []float32 // moving average of the weights; nil without Config.Average
-	fixedRate float64   // instead of the schedule's, while rates are tested; 0 for none
-	saved     []float32 // scratch: what adversarial noise has changed, or the weights while their average is judged
+	model      *model.Model
+	layers     *layered
+	lora       *adapter.LoRA    // nil without Config.LoRA
+	adapter    *adapter.Adapter // of lora, once the training is finished
+	imitates   *imitating       // nil without Config.Imitation
+	config     Config
+	train      *Set
+	valid      *Set
+	loss       model.Loss
+	updater    *Updater
+	dual       *dual   // in place of the updater; nil but for optimizer dual
+	unlabelled *Set    // texts that the solver may label; nil for none
+	solver     *solver // the same for optimizers lbfgs and prototype, from the first step on
+	pool       *parallel.Pool
+	tape       *nn.Tape
+	batch      model.Input
+	targets    model.Targets
+	order      []int32 // of the current epoch
+	ends       []int   // of its batches, in order, where texts are grouped by length
+	state      state
+	best       []float32 // weights of the best epoch; nil before the first
+	average    []float32 // moving average of the weights; nil without Config.Average
+	fixedRate  float64   // instead of the schedule's, while rates are tested; 0 for none
+	saved      []float32 // scratch: what adversarial noise has changed, or the weights while their average is judged
 }
 
 // state is what a checkpoint holds beside arrays.
@@ -447,6 +448,7 @@ func Latency(m *model.Model, set *Set) time.Duration {
 	}
 	var batch model.Input
 	m.AppendExample(&batch, in, usual)
+	batch.States = nil // what is known beforehand is not at hand in a prediction
 	tape := nn.NewTape(nil)
 	least := time.Duration(math.MaxInt64)
 	for range 5 {
