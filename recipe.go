@@ -81,6 +81,9 @@ func (t *training) chooseRecipe(ctx context.Context) error {
 // preparePrompt has a masked language model answer by the gap of a prompt (PET; Schick & Schütze 2021).
 func (t *training) preparePrompt() error {
 	c := &t.config
+	if t.base == nil || t.base.Family != model.EncoderFamily {
+		return hint.Errorf("name one with --base, such as a BERT, or choose another recipe", "train.recipe: prompt needs a pretrained network with a masked head")
+	}
 	c.Model.Pooling = model.MaskPooling
 	if c.Model.Prompt == model.AutoPrompt {
 		c.Model.Prompt = usualPattern
