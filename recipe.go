@@ -259,7 +259,7 @@ const mostForCurve = 2000
 // the labels are judged on the others.
 func (t *training) noteMoreLabels(ctx context.Context) error {
 	n := len(t.set.Parts[data.Train])
-	if !slices.Contains([]string{headRecipe, setfitRecipe, selftrainRecipe}, t.config.Train.Recipe) || t.config.Model.Head != model.ClassHead || n > mostForCurve || t.labelsPerClass() >= fewLabels {
+	if !slices.Contains([]string{headRecipe, selftrainRecipe}, t.config.Train.Recipe) || t.config.Model.Head != model.ClassHead || n > mostForCurve || t.labelsPerClass() >= fewLabels {
 		return nil
 	}
 	points, err := t.trainer.Curve(ctx)

@@ -175,7 +175,7 @@ func TestFoldsHoldEveryClass(t *testing.T) {
 		class[i] = i % 4
 	}
 	folds := foldsOf(oneHot(class, 4), 4, 1)
-	if len(folds) != solverFolds {
+	if len(folds) != foldCount {
 		t.Fatalf("%d folds", len(folds))
 	}
 	seen := map[int]int{}

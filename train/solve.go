@@ -21,8 +21,8 @@ type solver struct {
 }
 
 const (
-	// solverFolds are those of the cross-validation.
-	solverFolds = 5
+	// foldCount is that of the cross-validation.
+	foldCount = 5
 	// judgedAtLeast is how many examples held back suffice: of many examples, not every fold is needed.
 	judgedAtLeast = 2000
 	// worthTrying is how far above the least loss weaker regularisation is still tried.
@@ -66,7 +66,7 @@ func (tr *Trainer) prepareSolver() {
 	targets, weights := tr.solverTargets()
 	loss := map[string]rowLoss{model.MultiLabelHead: sigmoidLoss, model.RegressionHead: squareLoss}[m.Config.Head]
 	width, states := s.head.Width(), set.Input.States
-	s.folds = foldsOf(targets, len(m.Labels), tr.config.Seed)
+	s.folds = tr.solverFolds(targets)
 	if tr.unlabelled != nil {
 		states = slices.Concat(states, tr.unlabelled.Input.States)
 		targets = append(targets, make([]float32, tr.unlabelled.Len()*len(m.Labels))...)
@@ -80,9 +80,7 @@ func (tr *Trainer) prepareSolver() {
 	}
 	s.logistic = newLogistic(tr.pool, loss, states, width, targets, weights)
 	s.theta = make([]float64, s.size())
-	if tr.config.Optimizer == "prototype" {
-		s.folds = nil
-	}
+
 	tr.solver = s
 }
 
@@ -142,14 +140,14 @@ func foldsOf(targets []float32, k int, seed uint64) [][]int {
 			return nil
 		}
 	}
-	if n < 2*solverFolds {
+	if n < 2*foldCount {
 		return nil
 	}
 	order := permutation(nil, n, seed, 0)
 	slices.SortStableFunc(order, func(a, b int32) int { return class[a] - class[b] })
-	folds := make([][]int, solverFolds)
+	folds := make([][]int, foldCount)
 	for at, i := range order {
-		folds[at%solverFolds] = append(folds[at%solverFolds], int(i))
+		folds[at%foldCount] = append(folds[at%foldCount], int(i))
 	}
 	judged := 0
 	for f, fold := range folds {
@@ -160,13 +158,19 @@ func foldsOf(targets []float32, k int, seed uint64) [][]int {
 	return folds
 }
 
+// solverFolds are what strengths are judged on; none where nothing is chosen, or where the encoder has seen the labels: what
+// it knows already tells nothing of others.
+func (tr *Trainer) solverFolds(targets []float32) [][]int {
+	if tr.config.Optimizer == "prototype" || tr.config.Recipe == "setfit" {
+		return nil
+	}
+	return foldsOf(targets, len(tr.model.Labels), tr.config.Seed)
+}
+
 // solverSteps is how many steps there are: the folds are known once the targets are.
 func (tr *Trainer) solverSteps() int {
-	if tr.config.Optimizer == "prototype" {
-		return 1
-	}
 	targets, _ := tr.solverTargets()
-	steps := len(foldsOf(targets, len(tr.model.Labels), tr.config.Seed)) + 1
+	steps := len(tr.solverFolds(targets)) + 1
 	if tr.unlabelled != nil {
 		steps++
 	}

@@ -25,7 +25,7 @@ func TestHeadsLearnMoreFromMoreLabels(t *testing.T) {
 	}
 	n, mean := tr.train.Len(), map[int]float64{}
 	for _, p := range points {
-		if p.N > n-n/solverFolds+1 || p.Value < 0 || p.Value > 1 {
+		if p.N > n-n/foldCount+1 || p.Value < 0 || p.Value > 1 {
 			t.Errorf("%+v of %d labels", p, n)
 		}
 		mean[p.N] += p.Value / curveDraws
