@@ -169,9 +169,9 @@ func (n *Layers) reach() int { return n.Config.MaxTokens - 1 }
 // lowerBias is what the distance from query to key adds to a head's scores: [1, heads, queries, keys].
 func (n *Layers) lowerBias(t *graph.Text, bias *nn.Param, bucket func(int) int) *graph.Value {
 	g, heads, reach := t.Graph(), n.Config.Heads, n.reach()
-	table := make([]float32, 0, (2*reach+1)*heads)
+	table, data := make([]float32, 0, (2*reach+1)*heads), bias.Floats()
 	for d := -reach; d <= reach; d++ {
-		table = append(table, bias.Data[bucket(d)*heads:][:heads]...)
+		table = append(table, data[bucket(d)*heads:][:heads]...)
 	}
 	rows := g.Gather(g.Weights(bias.Name+" by distance", table, 2*reach+1, heads), t.Distances(reach)) // [queries, keys, heads]
 	return g.Transpose(g.Reshape(rows, 1, graph.Length, graph.Length, heads), 0, 3, 1, 2)

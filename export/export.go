@@ -1,6 +1,6 @@
 // Package export turns models into files that other programs execute.
 //
-//	e, err := export.Write(m, "exports/reviews", export.Options{Format: "onnx", Precision: export.F32})
+//	p, err := export.Write(m, "exports/reviews", export.Options{Format: "onnx", Precision: export.F32})
 //
 // A model is lowered once, to a graph (package graph), and each format is a function of that graph. Beside the file that
 // computes, an export has all that its user needs: the tokenizer, the configuration and the labels, a card that shows how
@@ -9,11 +9,14 @@ package export
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
 // Precision is how weights are stored, and what is multiplied.
@@ -50,16 +53,19 @@ func unsupported(format string, op graph.Op) error {
 type Format struct {
 	Name       string
 	Doc        string
+	File       string // that holds the network
 	Precisions []Precision
 	holds      func(op graph.Op) bool
+	write      func(g *graph.Graph, o *Options) (map[string][]byte, error)
+	use        func(b *strings.Builder, m *model.Model, g *graph.Graph) // the card's part on how it is called
 }
 
 var formats []Format
 
 func init() {
 	formats = []Format{
-		{"onnx", "ONNX: ONNX Runtime, and what builds on it", []Precision{F32, F16, Int8, Int8QDQ, Int8Weights},
-			func(op graph.Op) bool { _, ok := onnxOps[op]; return ok }},
+		{"onnx", "ONNX Runtime and what builds on it, on servers, phones and in browsers", ONNXFile, []Precision{F32, F16, Int8, Int8QDQ, Int8Weights},
+			func(op graph.Op) bool { _, ok := onnxOps[op]; return ok }, writeONNX, useONNX},
 	}
 }
 
@@ -83,5 +89,105 @@ func (f *Format) check(p Precision) error {
 	if slices.Contains(f.Precisions, p) {
 		return nil
 	}
-	return hint.Errorf(fmt.Sprintf("choose %v", f.Precisions), "the format %s has no precision %q", f.Name, p)
+	var names []string
+	for _, p := range f.Precisions {
+		names = append(names, string(p))
+	}
+	return hint.Errorf("choose "+strings.Join(names, ", "), "the format %s has no precision %q", f.Name, p)
+}
+
+// Options say what a model is exported to.
+type Options struct {
+	Format    string
+	Precision Precision         // "" for F32
+	Ranges    Ranges            // for Int8QDQ: see Calibrate
+	Files     map[string][]byte // that go beside: licence, lineage
+	Front     string            // front matter of the card, as the model's own card has it; "" for none
+}
+
+// Write exports a model to a folder, which appears as a whole or not at all.
+func Write(m *model.Model, dir string, o Options) (*model.Package, error) {
+	f, err := FormatOf(o.Format)
+	if err != nil {
+		return nil, err
+	}
+	if o.Precision == "" {
+		o.Precision = F32
+	}
+	if err := f.check(o.Precision); err != nil {
+		return nil, err
+	}
+	g, err := m.Graph()
+	if err != nil {
+		return nil, err
+	}
+	files, err := f.write(g, &o)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(files, o.Files)
+	files[model.CardFile] = []byte(card(m, g, &f, &o))
+	return m.SaveExport(dir, files)
+}
+
+// Cost is what an export takes.
+type Cost struct {
+	Format    string    `json:"format"`
+	Precision Precision `json:"precision,omitempty"`
+	Bytes     int64     `json:"bytes,omitempty"`  // of the file that holds the network
+	Reason    string    `json:"reason,omitempty"` // why the model cannot be exported so
+}
+
+// Costs tells what a model can become, and what each costs.
+func Costs(m *model.Model) ([]Cost, error) {
+	g, err := m.Graph()
+	if err != nil {
+		return nil, err
+	}
+	var list []Cost
+	for _, f := range formats {
+		for _, p := range f.Precisions {
+			c := Cost{Format: f.Name, Precision: p}
+			files, err := f.write(g, &Options{Precision: p, Ranges: Ranges{}})
+			if err != nil {
+				list = append(list, Cost{Format: f.Name, Reason: err.Error()})
+				break
+			}
+			for _, data := range files {
+				c.Bytes += int64(len(data))
+			}
+			list = append(list, c)
+		}
+	}
+	return list, nil
+}
+
+// Outside tells what callers of an exported graph do themselves.
+func Outside(m *model.Model) []string {
+	var list []string
+	if m.Clean != (text.CleanConfig{}) {
+		list = append(list, "cleaning: as config.json says under xiaoyu.clean")
+	}
+	list = append(list, "tokens: tokenizer.json, at most "+fmt.Sprint(m.Config.MaxTokens)+" of a text")
+	if m.Config.Family == "ngram" || m.Config.Wide {
+		list = append(list, "n-grams: hashed, and found in a table of outside.safetensors")
+	}
+	if m.Config.Family == "fasttext" {
+		list = append(list, "runs of tokens: hashed to numbers behind those of tokens")
+	}
+	if f := m.Config.Features; f.Dim > 0 || f.Chars > 0 || f.Direct == "yes" {
+		list = append(list, "features of tokens: hashed; train with model.features.dim, model.features.chars 0 and model.features.direct no for a graph without")
+	}
+	switch m.Config.Head {
+	case model.TokensHead:
+		if m.Config.CRF {
+			list = append(list, "tags: the best path through the logits by the transitions in outside.safetensors (a conditional random field)")
+		}
+	case model.MultiLabelHead:
+		list = append(list, "labels: those whose probability reaches their threshold")
+	}
+	if m.Config.Pair && m.Config.Head == model.EmbeddingHead {
+		list = append(list, "pairs: the cosine of two embeddings")
+	}
+	return list
 }

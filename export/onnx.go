@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/xiaoyu-slm/xiaoyu/graph"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/onnx"
 )
@@ -16,6 +17,20 @@ const (
 	onnxIR    = 8
 	onnxOpset = 17
 )
+
+// ONNXFile is the file of an export to ONNX.
+const ONNXFile = "model.onnx"
+
+func writeONNX(g *graph.Graph, o *Options) (map[string][]byte, error) {
+	if o.Precision == Int8QDQ && o.Ranges == nil {
+		return nil, hint.Errorf("name texts with --data and --text, or choose int8", "exporting as int8-qdq: ranges of numbers are found on texts, and none are named")
+	}
+	m, err := ONNX(g, o.Precision, o.Ranges)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{ONNXFile: m.Marshal()}, nil
+}
 
 // ONNX turns a graph into a model of that format. ranges are those that static quantisation knows of the inputs of
 // linear layers; nil for other precisions.

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -166,22 +167,61 @@ func transpose(v *graph.Value) (data []float32, in, out int) {
 
 // linear8 multiplies with int8 weights.
 func (w *onnxWriter) linear8(out, x string, v *graph.Value) string {
-	name, scales := w.columns8(v)
+	if w.precision == Int8Weights {
+		name, scales := w.columns8(v)
+		weights := w.node("", "DequantizeLinear", attrs{"axis": onnx.IntAttr(1)}, name, scales)
+		return w.node(out, "MatMul", nil, x, weights)
+	}
+	name, scales := w.unsigned8(v)
 	switch w.precision {
 	case Int8:
 		// Each row of x has a scale of its own, as in the runtime of this project: DynamicQuantizeLinear would have one
 		// for the batch, and a text's answer would depend on what stands beside it, padding included.
 		most := w.node("", "ReduceMax", attrs{"axes": onnx.IntsAttr(-1), "keepdims": onnx.IntAttr(1)}, w.node("", "Abs", nil, x))
 		scale := w.node("", "Div", nil, w.node("", "Max", nil, most, w.number(1e-30)), w.number(127))
-		rounded := w.node("", "Round", nil, w.node("", "Div", nil, x, scale))
-		q := w.node("", "Cast", attrs{"to": onnx.IntAttr(int64(onnx.Int8))}, rounded)
-		y := w.node("", "Cast", attrs{"to": onnx.IntAttr(int64(onnx.Float))}, w.node("", "MatMulInteger", nil, q, name))
+		rounded := w.node("", "Add", nil, w.node("", "Round", nil, w.node("", "Div", nil, x, scale)), w.number(middle))
+		q := w.node("", "Cast", attrs{"to": onnx.IntAttr(int64(onnx.Uint8))}, rounded)
+		product := w.node("", "MatMulInteger", nil, q, name, w.middle(), w.middle())
+		y := w.node("", "Cast", attrs{"to": onnx.IntAttr(int64(onnx.Float))}, product)
 		return w.node(out, "Mul", nil, w.node("", "Mul", nil, y, scale), scales)
-	case Int8QDQ:
-		x = w.static8(x)
+	default:
+		zeros := w.weight(v.Name+" zero points", onnx.Uint8, bytes.Repeat([]byte{middle}, v.Shape[0]), v.Shape[0])
+		weights := w.node("", "DequantizeLinear", attrs{"axis": onnx.IntAttr(1)}, name, scales, zeros)
+		return w.node(out, "MatMul", nil, w.static8(x), weights)
 	}
-	weights := w.node("", "DequantizeLinear", attrs{"axis": onnx.IntAttr(1)}, name, scales)
-	return w.node(out, "MatMul", nil, x, weights)
+}
+
+// middle is what stands for 0 where numbers from -127 to 127 are kept without sign. Products of unsigned numbers with
+// signed ones saturate on processors without VNNI (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html);
+// those of two unsigned ones do not.
+const middle = 128
+
+func (w *onnxWriter) middle() string { return w.weight("zero point", onnx.Uint8, []byte{middle}) }
+
+// unsigned8 stores weights [in, out] without sign, with a scale for each column.
+func (w *onnxWriter) unsigned8(v *graph.Value) (name, scales string) {
+	if w.gathered[v] { // the table's own numbers are signed
+		rows, scales := w.columns8(v)
+		key := v.Name + " unsigned"
+		if w.stored[key] == "" {
+			cast := func(x string, to onnx.DType) string {
+				return w.node("", "Cast", attrs{"to": onnx.IntAttr(int64(to))}, x)
+			}
+			w.stored[key] = cast(w.node("", "Add", nil, cast(rows, onnx.Int64), w.whole(middle)), onnx.Uint8)
+		}
+		return w.stored[key], scales
+	}
+	name, scales = v.Name+" unsigned", v.Name+" scales"
+	if w.stored[name] == "" {
+		data, in, out := transpose(v)
+		q, s := quantize(data, 1, []int{in, out})
+		for i := range q {
+			q[i] += middle
+		}
+		w.weight(name, onnx.Uint8, q, in, out)
+		w.weight(scales, onnx.Float, floatBytes(s), out)
+	}
+	return name, scales
 }
 
 // columns8 stores weights [in, out] as int8 with a scale for each column.

@@ -9,7 +9,7 @@ func (t *Text) Graph() *Graph { return t.g }
 
 // First is the first row of a table, for all tokens: [1, 1, dim].
 func (t *Text) First(table *nn.Param) *Value {
-	return t.g.Weights(table.Name+" 0", table.Data[:table.Width()], 1, 1, table.Width())
+	return t.g.Weights(table.Name+" 0", table.Floats()[:table.Width()], 1, 1, table.Width())
 }
 
 // Absent is far below all scores for keys that are padding, and 0 for others: [batch, 1, 1, length].

@@ -190,7 +190,10 @@ func (g *Graph) Param(p *nn.Param) *Value {
 	if p == nil {
 		return nil
 	}
-	return g.Weights(p.Name, p.Data, p.Shape...)
+	if v := g.constants[p.Name]; v != nil {
+		return v
+	}
+	return g.Weights(p.Name, p.Floats(), p.Shape...)
 }
 
 // Weights is a constant; asked for again under the same name, it is the same.

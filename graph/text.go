@@ -125,10 +125,11 @@ func (t *Text) ConvSame(x *Value, c nn.Conv, a nn.Activation) *Value {
 // DepthwiseConv is nn.Tape.DepthwiseConv: one filter a column.
 func (t *Text) DepthwiseConv(x *Value, w, b *nn.Param) *Value {
 	g, width, dim := t.g, w.Shape[0], w.Shape[1]
-	turned := make([]float32, len(w.Data)) // [dim, width, 1]
+	data := w.Floats()
+	turned := make([]float32, len(data)) // [dim, width, 1]
 	for i := range width {
 		for j := range dim {
-			turned[j*width+i] = w.Data[i*dim+j]
+			turned[j*width+i] = data[i*dim+j]
 		}
 	}
 	return g.Conv(t.Clear(x), g.Weights(w.Name, turned, dim, width, 1), g.Param(b), around(width), dim)

@@ -122,7 +122,11 @@ func (e *embedding) Loss(t *nn.Tape, rows *nn.Var, in *Input, y *Targets, o Loss
 
 func (e *embedding) Predict(rows *nn.Var, in *Input, i int) Prediction {
 	if !e.config.Pair {
-		return Prediction{Vector: slices.Clone(rows.Row(i))}
+		v := slices.Clone(rows.Row(i))
+		if e.config.Sentence != nil && e.config.Sentence.Normalize {
+			similar.Unit(v)
+		}
+		return Prediction{Vector: v}
 	}
 	each := in.each(2)
 	return Prediction{Score: cosine(rows.Row(each*i), rows.Row(each*i+1))}

@@ -69,7 +69,7 @@ func (e *pretrained) tensors() []safetensors.Tensor { return e.network.Tensors()
 
 // Transformer returns the network of a model of family encoder, nil for others.
 func (m *Model) Transformer() *encoder.Network {
-	if e, ok := m.Network.(*pretrained); ok {
+	if e, ok := m.Network.(*pretrained); ok && m.program == nil {
 		return e.network
 	}
 	return nil

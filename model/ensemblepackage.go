@@ -62,7 +62,7 @@ func (e *Ensemble) write(dir string) (map[string]string, error) {
 		if m.Package != nil {
 			err = m.Package.copyTo(to)
 		} else {
-			err = m.writeFiles(to, nil)
+			err = m.writePackage(to, nil)
 		}
 		if err != nil {
 			return nil, err

@@ -154,7 +154,10 @@ func (p *Package) verifyFiles() (*manifest, error) {
 		}
 		p.Size += size
 	}
-	needed := []string{ConfigFile, WeightsFile, TokenizerFile}
+	if _, ok := man.Files[OutsideFile]; ok && !p.export {
+		return nil, hint.Errorf("name the package that it was made from, or use it with `xiaoyu predict`, `xiaoyu eval` or `xiaoyu serve`", "opening the model %s: the folder holds an export, which has no weights of its own", dir)
+	}
+	needed := []string{ConfigFile, p.weightsFile(), TokenizerFile}
 	if _, p.packedTokenizer = man.Files[packedTokenizer]; p.packedTokenizer {
 		needed[2] = packedTokenizer
 	}

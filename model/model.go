@@ -248,8 +248,12 @@ func (m *Model) Know(ctx context.Context, in *Input, t *nn.Tape, progress func(d
 }
 
 // SetPrecision chooses how exactly predictions multiply: nn.F32, which is how a model opens, nn.BF16 or nn.INT8, which
-// are faster where the processor has instructions for them. No prediction may be under way.
+// are faster where the processor has instructions for them. No prediction may be under way. A model that was exported
+// computes in the precision of its file.
 func (m *Model) SetPrecision(p nn.Precision) {
+	if m.program != nil {
+		return
+	}
 	if m.Ensemble != nil {
 		for _, member := range m.Ensemble.Members {
 			member.SetPrecision(p)

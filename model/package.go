@@ -44,6 +44,7 @@ type Package struct {
 
 	files    fs.FS
 	inMemory bool // files are no folder on disk: Dir is but a name
+	export   bool // a graph has the place of weights: see OpenExport
 
 	packedTokenizer bool // see Compression.Packed
 
@@ -159,12 +160,20 @@ func (p *Package) tokenizer() (*text.Tokenizer, error) {
 	return text.Read(data)
 }
 
+// weightsFile is the name of the file of weights.
+func (p *Package) weightsFile() string {
+	if p.export {
+		return OutsideFile
+	}
+	return WeightsFile
+}
+
 // weights opens the file of weights.
 func (p *Package) weights() (*safetensors.File, error) {
 	if !p.inMemory {
-		return safetensors.Open(filepath.Join(p.Dir, WeightsFile))
+		return safetensors.Open(filepath.Join(p.Dir, p.weightsFile()))
 	}
-	data, err := fs.ReadFile(p.files, WeightsFile)
+	data, err := fs.ReadFile(p.files, p.weightsFile())
 	if err != nil {
 		return nil, err
 	}

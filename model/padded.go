@@ -186,25 +186,45 @@ func (m *Model) packed(t *nn.Tape, in *Input, x graph.Tensor) (*nn.Var, error) {
 	if len(m.Labels) > 0 && width != len(m.Labels) {
 		return nil, wrong()
 	}
+	if m.Config.Head == EmbeddingHead && len(x.Shape) == 3 { // states of tokens, of models that others exported
+		all, err := unpadded(t, in, x)
+		if err != nil {
+			return nil, wrong()
+		}
+		how, err := nn.ParsePooling(m.Config.Pooling)
+		if err != nil {
+			return nil, err
+		}
+		return t.Pool(all, in.Tokens.Offsets, how), nil
+	}
 	if !m.Config.OfTokens() {
 		rows := in.Tokens.Len() / m.rowSequences()
-		if len(x.Shape) != 2 || x.Shape[0] != rows {
+		if len(x.Shape) != 2 || x.Shape[0] != rows || x.Floats == nil {
 			return nil, wrong()
 		}
 		return t.Input(x.Floats, rows, width), nil
 	}
-	p := padding{in: in, step: 1}
-	p.measure()
-	if len(x.Shape) != 3 || x.Shape[0] != p.texts || x.Shape[1] != p.length {
+	all, err := unpadded(t, in, x)
+	if err != nil {
 		return nil, wrong()
 	}
-	rows := make([]float32, in.Tokens.Tokens()*width)
-	p.each(func(to, from int) { copy(rows[from*width:(from+1)*width], x.Floats[to*width:]) })
-	all := t.Input(rows, in.Tokens.Tokens(), width)
 	if m.Config.ofVocabulary() {
 		return t.Gather(all, in.Wanted), nil
 	}
 	return all, nil
+}
+
+// unpadded are the rows of tokens of x, [texts, length, width].
+func unpadded(t *nn.Tape, in *Input, x graph.Tensor) (*nn.Var, error) {
+	p := padding{in: in, step: 1}
+	p.measure()
+	if len(x.Shape) != 3 || x.Shape[0] != p.texts || x.Shape[1] != p.length || x.Floats == nil {
+		return nil, fmt.Errorf("shape %v", x.Shape)
+	}
+	width := x.Shape[2]
+	rows := make([]float32, in.Tokens.Tokens()*width)
+	p.each(func(to, from int) { copy(rows[from*width:(from+1)*width], x.Floats[to*width:]) })
+	return t.Input(rows, in.Tokens.Tokens(), width), nil
 }
 
 // rowSequences is of how many sequences a graph makes one row.

@@ -31,28 +31,36 @@ var architectures = map[string]struct{ name, problem string }{
 // Save writes the model as a package to dir. extra holds further files by name: card, metrics, lineage. The whole
 // package appears at once; an older package at dir is replaced, any other folder with something in it is refused.
 func (m *Model) Save(dir string, extra map[string][]byte) (*Package, error) {
-	if err := Replaceable(dir); err != nil {
+	if err := replaceFolder(dir, func(temp string) error { return m.writePackage(temp, extra) }); err != nil {
 		return nil, err
+	}
+	return verify(dir)
+}
+
+// replaceFolder puts a folder that fill writes in place of dir, as a whole.
+func replaceFolder(dir string, fill func(temp string) error) error {
+	if err := Replaceable(dir); err != nil {
+		return err
 	}
 	parent := filepath.Dir(filepath.Clean(dir))
 	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return nil, hint.Wrap(err, "choose another folder", "writing the package %s", dir)
+		return hint.Wrap(err, "choose another folder", "writing the package %s", dir)
 	}
 	temp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".*.xiaoyu-tmp")
 	if err != nil {
-		return nil, hint.Wrap(err, "choose a folder that you may write to", "writing the package %s", dir)
+		return hint.Wrap(err, "choose a folder that you may write to", "writing the package %s", dir)
 	}
 	defer os.RemoveAll(temp)
-	if err := m.writeFiles(temp, extra); err != nil {
-		return nil, hint.Wrap(err, "free some space or choose another folder", "writing the package %s", dir)
+	if err := fill(temp); err != nil {
+		return hint.Wrap(err, "free some space or choose another folder", "writing the package %s", dir)
 	}
 	if err := os.Chmod(temp, 0o755); err != nil {
-		return nil, fmt.Errorf("writing the package %s: %w", dir, err)
+		return fmt.Errorf("writing the package %s: %w", dir, err)
 	}
 	if err := swap(temp, dir); err != nil {
-		return nil, fmt.Errorf("writing the package %s: %w", dir, err)
+		return fmt.Errorf("writing the package %s: %w", dir, err)
 	}
-	return verify(dir)
+	return nil
 }
 
 // Replaceable tells whether a package may be written to dir: there is nothing, an empty folder, or a package.
@@ -84,7 +92,12 @@ func swap(temp, dir string) error {
 	return os.RemoveAll(old)
 }
 
-func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
+func (m *Model) writePackage(dir string, extra map[string][]byte) error {
+	return m.writeFiles(dir, WeightsFile, m.tensors, extra)
+}
+
+// writeFiles writes all files of a package; weights go to the file of that name.
+func (m *Model) writeFiles(dir, weights string, tensors func() []safetensors.Tensor, extra map[string][]byte) error {
 	clean, cleanFiles := m.Clean.Packed()
 	if m.Ensemble != nil {
 		clean = text.CleanConfig{} // each member has its own
@@ -108,7 +121,10 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 		}
 		config.Xiaoyu.Format, config.Xiaoyu.Ensemble = ensembleFormat, m.Ensemble.json()
 	}
-	if config.Xiaoyu.Compression = m.compression(); config.Xiaoyu.Compression != nil {
+	export := weights == OutsideFile // whose weights are stored as its format has them
+	if config.Xiaoyu.Compression = m.compression(); export {
+		config.Xiaoyu.Compression = nil
+	} else if config.Xiaoyu.Compression != nil {
 		config.Xiaoyu.Format = compressedFormat
 	}
 	for i, l := range m.Labels {
@@ -125,10 +141,14 @@ func (m *Model) writeFiles(dir string, extra map[string][]byte) error {
 	if m.Ensemble != nil {
 		return writeRest(dir, extra, members)
 	}
-	if err := m.saveTokenizer(dir); err != nil {
+	save := m.saveTokenizer
+	if export {
+		save = func(dir string) error { return m.Tokenizer.Save(filepath.Join(dir, TokenizerFile)) }
+	}
+	if err := save(dir); err != nil {
 		return err
 	}
-	if err := safetensors.WriteFile(filepath.Join(dir, WeightsFile), m.tensors(), map[string]string{"format": "pt"}); err != nil {
+	if err := safetensors.WriteFile(filepath.Join(dir, weights), tensors(), map[string]string{"format": "pt"}); err != nil {
 		return err
 	}
 	maps.Copy(cleanFiles, extra)

@@ -117,15 +117,21 @@ type Tensor struct {
 
 // elements returns how many numbers a tensor's dimensions make, at most limit.
 func elements(dims []int64, limit int) (int, error) {
-	n := int64(1)
+	n, empty := int64(1), false
 	for _, d := range dims {
 		if d < 0 || d > math.MaxInt32 {
 			return 0, malformed("a dimension of %d", d)
 		}
-		if d > 0 && n > int64(limit)/d {
+		if d == 0 { // the others must not be beyond all measure for that
+			empty, d = true, 1
+		}
+		if n > int64(max(limit, 1))/d {
 			return 0, malformed("dimensions %v are more than there is", dims)
 		}
 		n *= d
+	}
+	if empty {
+		return 0, nil
 	}
 	return int(n), nil
 }

@@ -2,7 +2,6 @@ package thirdparty
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -112,18 +111,7 @@ func writeRecorded(t *testing.T, path string, names []string, to string, g *grap
 	if len(c.Rows) == 0 {
 		t.Fatalf("%s has none of %v", path, names)
 	}
-	data, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(to, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string][]byte{"model.onnx": model, "case.json": data} {
-		if err := os.WriteFile(filepath.Join(to, name), content, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeFiles(t, to, model, &c)
 }
 
 // wholes reads whole numbers, zeros where there are none.

@@ -1,0 +1,102 @@
+package export
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/graph"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+)
+
+// precisionDoc says what each precision does.
+var precisionDoc = map[Precision]string{
+	F32:         "float32",
+	F16:         "weights as float16, computed in float32",
+	Int8:        "weights as int8 with a scale for each channel, inputs of linear layers rounded to int8 row by row; convolutions and recurrent layers compute in float32",
+	Int8QDQ:     "weights as int8 with a scale for each channel, inputs of linear layers rounded within ranges found on texts; convolutions and recurrent layers compute in float32",
+	Int8Weights: "weights as int8 with a scale for each channel, computed in float32",
+}
+
+// card tells how an export is used.
+func card(m *model.Model, g *graph.Graph, f *Format, o *Options) string {
+	var b strings.Builder
+	b.WriteString(o.Front)
+	fmt.Fprintf(&b, "# %s, exported to %s\n\n", cmp.Or(m.Architecture(), "A model"), f.Name)
+	fmt.Fprintf(&b, "`%s` computes the network: %s.\n\n", f.File, precisionDoc[o.Precision])
+	table := func(title string, values []*graph.Value) {
+		fmt.Fprintf(&b, "| %s | numbers | shape |\n|---|---|---|\n", title)
+		for _, v := range values {
+			kind := "float32"
+			if v.Type == graph.Int {
+				kind = "int64"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, kind, shapeText(v.Shape))
+		}
+		b.WriteString("\n")
+	}
+	table("input", g.Inputs)
+	table("output", g.Outputs)
+	b.WriteString("Batch and length are open. Texts are padded on the right; `attention_mask` is 1 for tokens and 0 for padding, and a text's result is the same whatever stands beside it. A batch has one token at least.\n\n")
+	if len(m.Labels) > 0 {
+		fmt.Fprintf(&b, "Labels, in the order of the outputs: %s.\n\n", strings.Join(quoted(m.Labels), ", "))
+	}
+	b.WriteString("What the caller does:\n")
+	for _, s := range Outside(m) {
+		fmt.Fprintf(&b, "- %s\n", s)
+	}
+	b.WriteString("\n## Use\n\n")
+	f.use(&b, m, g)
+	b.WriteString("\nWhat the model comes from stands in `lineage.json`, digests of all files in `manifest.json`.\n")
+	return b.String()
+}
+
+func quoted(list []string) []string {
+	out := make([]string, 0, len(list))
+	for i, s := range list {
+		if i == 64 {
+			return append(out, fmt.Sprintf("… (%d, all in `config.json`)", len(list)))
+		}
+		out = append(out, fmt.Sprintf("`%s`", s))
+	}
+	return out
+}
+
+func shapeText(shape []int) string {
+	var list []string
+	for _, d := range shape {
+		if d < 0 {
+			list = append(list, graph.DimNames[d])
+		} else {
+			list = append(list, fmt.Sprint(d))
+		}
+	}
+	return "[" + strings.Join(list, ", ") + "]"
+}
+
+// useONNX shows a call, where tokens are all that the graph reads.
+func useONNX(b *strings.Builder, m *model.Model, g *graph.Graph) {
+	b.WriteString("```sh\nxiaoyu predict . \"…\"\n```\n")
+	for _, v := range g.Inputs {
+		switch v.Name {
+		case graph.InputIDs, graph.InputMask, graph.InputTypes:
+		default:
+			return
+		}
+	}
+	if m.Config.Family == "fasttext" {
+		return
+	}
+	special := "False"
+	if m.Config.Family == model.EncoderFamily || m.Config.Pair {
+		special = "True"
+	}
+	b.WriteString("\n```python\nimport numpy, onnxruntime, tokenizers\n\n")
+	fmt.Fprintf(b, "tokenizer = tokenizers.Tokenizer.from_file(\"tokenizer.json\")\ntokenizer.enable_truncation(%d)\ntokenizer.enable_padding()\n", m.Config.MaxTokens)
+	fmt.Fprintf(b, "encoded = tokenizer.encode_batch([\"…\"], add_special_tokens=%s)\nsession = onnxruntime.InferenceSession(%q)\nfeeds = {\n", special, ONNXFile)
+	for _, v := range g.Inputs {
+		field := map[string]string{graph.InputIDs: "ids", graph.InputMask: "attention_mask", graph.InputTypes: "type_ids"}[v.Name]
+		fmt.Fprintf(b, "    %q: numpy.array([e.%s for e in encoded], dtype=numpy.int64),\n", v.Name, field)
+	}
+	fmt.Fprintf(b, "}\nprint(session.run([%q], feeds)[0])\n```\n", g.Outputs[len(g.Outputs)-1].Name)
+}
