@@ -210,7 +210,7 @@ func (a *auto) look(ctx context.Context) error {
 	fit, valid := a.set.Parts[data.Train], a.set.Parts[data.Validation]
 	both := slices.Concat(fit, valid)
 	a.rows = len(valid)
-	figure := map[string]string{"micro_f1": "micro F1", "r2": "R²", "entity_f1": "entity F1", "spearman": "Spearman's ρ", "mrr": "mean reciprocal rank"}[train.MainMetric(c.Model.Head, len(a.set.Labels) > 0)]
+	figure := map[string]string{"micro_f1": "micro F1", "r2": "R²", "entity_f1": "entity F1", "answer_f1": "F1 of answers", "spearman": "Spearman's ρ", "mrr": "mean reciprocal rank"}[train.MainMetric(c.Model.Head, len(a.set.Labels) > 0)]
 	if figure == "" {
 		figure = "accuracy"
 	}

@@ -62,6 +62,7 @@ var hubMetrics = map[string][][2]string{ // type on the hub, key of ours
 	eval.Sets:       {{"f1", "micro_f1"}, {"f1", "macro_f1"}, {"accuracy", "accuracy"}, {"roc_auc", "roc_auc"}},
 	eval.Numbers:    {{"mae", "mae"}, {"mse", "mse"}, {"r_squared", "r2"}, {"pearsonr", "pearson"}, {"spearmanr", "spearman"}},
 	eval.Similarity: {{"spearmanr", "spearman"}, {"recall_at_1", "recall_at_1"}, {"mrr", "mrr"}, {"accuracy", "pair_accuracy"}, {"f1", "pair_f1"}},
+	eval.Answered:   {{"f1", "answer_f1"}, {"exact_match", "exact_match"}},
 	eval.Entities:   {{"f1", "micro_f1"}, {"precision", "micro_precision"}, {"recall", "micro_recall"}},
 }
 
@@ -76,6 +77,8 @@ func cardFront(b *strings.Builder, c *Config, m *model.Model, r *eval.Report, se
 		task = "token-classification"
 	case model.EmbeddingHead:
 		task = "sentence-similarity"
+	case model.AnswerHead:
+		task = "question-answering"
 	}
 	tags := []string{"xiaoyu", c.Model.Family, task}
 	if name := taskName(m.Config.Head); name != data.Classes && m.Config.Head != model.TokensHead {
@@ -114,6 +117,8 @@ func cardSentence(c *Config, m *model.Model, set *data.Set) string {
 		return fmt.Sprintf("A model %s. It predicts a number for %s; in the training data it lies between %g and %g.", by, reads, low, high)
 	case model.EmbeddingHead:
 		return fmt.Sprintf("A sentence encoder %s. It gives a text a vector of %d numbers and length 1; the inner product of two is how similar their texts are.", by, m.Dim())
+	case model.AnswerHead:
+		return fmt.Sprintf("A reader %s. It answers a question about a text by a stretch of the text%s.", by, map[bool]string{true: ", or says that there is no answer"}[len(m.Config.Thresholds) > 0])
 	case model.TokensHead:
 		return fmt.Sprintf("A tagger %s. It marks stretches of a text, of %d types: %s.", by, len(m.Types()), joinLabels(m.Types()))
 	}
@@ -166,6 +171,8 @@ func cardLimit(m *model.Model) string {
 		return "It answers with a number for every text, also for one that has nothing to do with them."
 	case model.EmbeddingHead:
 		return "It has a vector for every text, also for one that has nothing to do with them."
+	case model.AnswerHead:
+		return "Its answers are stretches of the given text, whether or not what stands there is true."
 	case model.TokensHead:
 		return "It knows no types but these, and finds them in any text, sensible or not."
 	}

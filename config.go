@@ -25,7 +25,7 @@ type Config struct {
 	Name      string          `yaml:"name" json:"name" doc:"name of the project and of its model" default:"model"`
 	Out       string          `yaml:"out" json:"out" doc:"folder of the model package; models/NAME if empty" default:""`
 	Runs      string          `yaml:"runs" json:"runs" doc:"folder in which the records of trainings are kept" default:"runs"`
-	Task      string          `yaml:"task" json:"task" doc:"what is learnt: class (one label a text), multilabel (any number), regression (a number), tokens (labelled stretches of the text), embedding (vectors of texts, from pairs with a score, or pairs that belong together), or auto: tokens for files in CoNLL columns, else class" default:"auto" enum:"auto|class|multilabel|regression|tokens|embedding"`
+	Task      string          `yaml:"task" json:"task" doc:"what is learnt: class (one label a text), multilabel (any number), regression (a number), tokens (labelled stretches of the text), embedding (vectors of texts, from pairs with a score, or pairs that belong together), qa (the stretch of a text that answers a question about it), or auto: tokens for files in CoNLL columns, qa for those of questions with answers about texts, else class" default:"auto" enum:"auto|class|multilabel|regression|tokens|embedding|qa"`
 	Data      data.Config     `yaml:"data" json:"data" doc:"the examples: where they are, and how they are cleaned and split"`
 	Tokenizer text.Config     `yaml:"tokenizer" json:"tokenizer" doc:"how texts become tokens"`
 	Model     model.Config    `yaml:"model" json:"model" doc:"the network; each family reads the keys that name it"`

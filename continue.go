@@ -102,7 +102,7 @@ func (t *training) inherit() error {
 	t.from.sources = append(slices.Clone(origin.Earlier), learntFrom{origin.Config.Data, origin.Data})
 	t.from.anew = c.Train.Optimizer == "dual"
 	switch {
-	case model.Unlabelled(m.Config.Head):
+	case model.Unlabelled(m.Config.Head) || m.Config.Head == model.AnswerHead:
 		return hint.Errorf("name it in model.base, from which a training begins", "training %s further: its task is %s; labels, numbers and stretches can be learnt further", c.Continue.Model, m.Config.Head)
 	case c.Model.Family != m.Config.Family:
 		return hint.Errorf("leave the family as it is, or begin anew without continue.model", "training %s further: it is of the family %s, not %s", c.Continue.Model, m.Config.Family, c.Model.Family)

@@ -114,7 +114,7 @@ func (j *Joined) card(name string) string {
 // weighOn chooses the members' weights on the labelled rows of a file.
 func weighOn(ctx context.Context, m *model.Model, c *Config, o Observer) error {
 	j := &judgement{Observer: o, config: c}
-	if err := j.read(ctx); err != nil {
+	if err := j.read(ctx, m.Config.Head); err != nil {
 		return err
 	}
 	rows, _, err := evalRows(m, j.examples, c)

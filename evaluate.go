@@ -20,7 +20,7 @@ import (
 // without a label: the texts are what the model will meet. A label that the model does not know is an error.
 func Evaluate(ctx context.Context, m *Model, c *Config, o Observer) (*eval.Report, error) {
 	j := judgement{Observer: cmp.Or[Observer](o, silent{}), config: c}
-	if err := j.read(ctx); err != nil {
+	if err := j.read(ctx, m.Config.Head); err != nil {
 		return nil, err
 	}
 	return j.judge(ctx, m.Model, "evaluating")
@@ -32,7 +32,7 @@ func Compare(ctx context.Context, a, b *Model, c *Config, o Observer) (*eval.Rep
 		return nil, nil, hint.Errorf("compare models of one task", "comparing a model of task %s with one of task %s", taskName(a.Config.Head), taskName(b.Config.Head))
 	}
 	j := judgement{Observer: cmp.Or[Observer](o, silent{}), config: c}
-	if err := j.read(ctx); err != nil {
+	if err := j.read(ctx, a.Config.Head); err != nil {
 		return nil, nil, err
 	}
 	first, err := j.judge(ctx, a.Model, "evaluating A")
@@ -69,8 +69,11 @@ type judgement struct {
 	examples []data.Example
 }
 
-func (j *judgement) read(ctx context.Context) error {
+func (j *judgement) read(ctx context.Context, head string) error {
 	c := &j.config.Data
+	if head == model.AnswerHead {
+		c.SuitQuestions()
+	}
 	if c.Path == "" {
 		return hint.Errorf("pass --data FILE", "evaluating: no file of examples is named")
 	}
@@ -174,6 +177,11 @@ func evalRows(m *model.Model, examples []data.Example, c *Config) (rows []data.R
 			continue
 		}
 		switch head {
+		case model.AnswerHead:
+			if e.Pair == "" {
+				return nil, 0, hint.Errorf("name their column: --pair COLUMN", "evaluating: line %d has no question", e.Line)
+			}
+			row = data.QuestionOf(&e)
 		case model.TokensHead:
 			for _, s := range e.Entities {
 				if _, err := class(&e, s.Label); err != nil {

@@ -34,6 +34,8 @@ func (c *Config) resolveTask(ctx context.Context) error {
 	switch c.Task {
 	case data.Tags:
 		return c.suitTokens()
+	case data.Answers:
+		return c.suitAnswers()
 	case data.Similarity:
 		return c.suit(encoders[c.Model.Family])
 	}
@@ -148,6 +150,13 @@ func (t *training) encodeFor(m *model.Model, rows []data.Row, learnt bool) *trai
 	taught := learnt && slices.ContainsFunc(rows, func(r data.Row) bool { return r.Opinion != nil || r.NoTruth })
 	for i := range rows {
 		y, r := &set.Targets, &rows[i]
+		if m.Config.Head == model.AnswerHead {
+			t.encodeWindows(set, m, i, r, answerTarget(r))
+			if t.encoded++; t.encoded%256 == 0 {
+				t.Progress(t.encoded, "")
+			}
+			continue
+		}
 		switch m.Config.Head {
 		case model.TokensHead:
 			m.EncodeAligned(&set.Input, &e, r.Text, "")
@@ -212,6 +221,9 @@ func (t *training) calibrate(ctx context.Context) error {
 	rows := t.set.Parts[data.Validation]
 	if !t.config.Eval.Calibrate || len(rows) < minCalibration {
 		return nil
+	}
+	if t.model.Config.Head == model.AnswerHead {
+		return t.chooseDoubt(ctx, rows)
 	}
 	if head := t.model.Config.Head; head != model.ClassHead && head != model.MultiLabelHead && (head != model.EmbeddingHead || unscored(rows)) {
 		return nil
@@ -313,8 +325,10 @@ func (a *answers) of(rows []int) *answers {
 func judge(m *model.Model, rows []data.Row, said *answers, columns []string, o eval.Options) (*eval.Report, error) {
 	o.Texts = make([]string, len(rows))
 	for i, r := range rows {
-		o.Texts[i] = r.Text
-		if r.Pair != "" {
+		switch o.Texts[i] = r.Text; {
+		case m.Config.Head == model.AnswerHead:
+			o.Texts[i] = r.Pair + " ⇄ " + r.Text
+		case r.Pair != "":
 			o.Texts[i] += " ⇄ " + r.Pair
 		}
 	}
@@ -384,6 +398,8 @@ func judgeRows(m *model.Model, rows []data.Row, predictions []model.Prediction, 
 			targets[i], scores[i] = r.Score, predictions[i].Score
 		}
 		return eval.JudgeNumbers(targets, scores, o)
+	case model.AnswerHead:
+		return eval.JudgeAnswers(askedOf(rows, predictions), o)
 	case model.TokensHead:
 		targets, found := make([][]eval.Span, len(rows)), make([][]eval.Span, len(rows))
 		for i, r := range rows {

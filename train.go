@@ -156,6 +156,9 @@ func (t *training) read(ctx context.Context) error {
 	}
 	r := &t.set.Report
 	known := fmt.Sprintf("%d labels", len(t.set.Labels))
+	if c.Task == data.Answers {
+		known = "questions about texts"
+	}
 	if c.Task == data.Similarity {
 		known = "pairs with scores"
 		if c.Data.Label == "" {
@@ -240,11 +243,12 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	switch c.Model.Head {
 	case model.TokensHead:
 		labels = model.TagNames(labels)
-	case model.EmbeddingHead:
+	case model.EmbeddingHead, model.AnswerHead:
 		labels = nil
 	}
 	t.model, err = t.design(ctx, tok, labels, rows)
 	if err == nil {
+		expectSilence(t.model, rows)
 		err = t.setVectors()
 	}
 	if err != nil {

@@ -50,7 +50,7 @@ func (r *Rows) check() error {
 func (p *Pass) Clean(e *Example) (keep bool) {
 	p.Report.In++
 	raw := e.Text
-	if p.task != Tags { // the places of its entities are those in the text as it is; the model cleans for itself
+	if p.task != Tags && p.task != Answers { // the places of its entities are those in the text as it is; the model cleans for itself
 		p.cleanText(&e.Text, e.Line)
 	}
 	for _, s := range []*string{&e.Pair, &e.Third} {

@@ -26,6 +26,7 @@ type Example struct {
 	Line  int    // of the file it came from, counted from 1; of spreadsheets and Parquet the row (see Reader.Place)
 
 	Entities []Entity // labelled stretches of Text, where the file has them
+	Answers  []string // what answers the question Pair about Text, where the file has such; Entities are their places
 
 	Probabilities map[string]float64 // soft labels, see soft.go; nil for none
 	Group         string             // what must stay on one side of the split
@@ -76,6 +77,7 @@ const (
 	Scores     = "regression" // a number
 	Tags       = "tokens"     // labelled stretches of the text
 	Similarity = "embedding"  // how similar two texts are, a number; no label where those of each row belong together
+	Answers    = "qa"         // the stretch of the text that answers a question about it, the second text; or that there is none
 )
 
 // Rows chooses the cleaning steps that drop examples.

@@ -108,7 +108,7 @@ func (d *document) try(path string) (found bool, err error) {
 	if first[0] == '{' && json.Unmarshal(first, &fields) == nil {
 		_, hasText := aliased(fields, wantedColumn{"text", d.r.columns.Text})
 		part := d.r.columns.Part
-		if part == path && part != "" || part == "" && (hasText || path == "" || isLabelStudio(fields)) {
+		if part == path && part != "" || part == "" && (hasText || path == "" || isLabelStudio(fields) || isPassage(fields)) {
 			d.first = first
 			return true, nil
 		}
@@ -136,6 +136,9 @@ func (d *document) record() (json.RawMessage, error) {
 }
 
 func (d *document) next() (Example, error) {
+	if e, ok := d.fields.next(); ok {
+		return e, nil
+	}
 	if d.ended {
 		return Example{}, io.EOF
 	}
@@ -151,8 +154,14 @@ func (d *document) next() (Example, error) {
 		}
 	}
 	d.n++
-	return d.fields.example(raw, d.n, "each record must be one JSON object")
+	e, err := d.fields.example(raw, d.n, "each record must be one JSON object")
+	if err == errNoQuestion {
+		return d.next()
+	}
+	return e, err
 }
+
+func (d *document) notes() []string { return d.fields.notes() }
 
 // rest reads what follows the records: a file that is cut off there may have lost some.
 func (d *document) rest() error {

@@ -18,6 +18,9 @@ type jsonFields struct {
 	r      *Reader
 	sample string // start of the file, which tells a column that one record lacks from one that does not exist
 	seen   bool   // a record was read
+
+	waiting      []Example // questions about a passage that was read
+	moved, noway int       // answers that stand elsewhere than the file says, or nowhere
 }
 
 // aliases are other names of the default columns in the exports of annotation tools: doccano's of all its years.
@@ -25,6 +28,9 @@ var aliases = map[string][]string{
 	"text":  {"data"},
 	"label": {"labels", "entities", "annotations"},
 }
+
+// answerAliases are other names of the columns of questions about texts.
+var answerAliases = map[string][]string{"context": {"context_text", "passage"}, "question": {"query_text", "query"}, "answers": {"answer"}}
 
 // example makes an example of the object raw, which is the record at that place of the file.
 func (j *jsonFields) example(raw []byte, place int, way string) (Example, error) {
@@ -43,6 +49,9 @@ func (j *jsonFields) example(raw []byte, place int, way string) (Example, error)
 			return Example{}, hint.Wrap(err, "export as JSON from Label Studio", "%s", where())
 		}
 	}
+	if isPassage(fields) {
+		return j.questions(raw, place, where)
+	}
 	e := Example{Line: place}
 	first := !j.seen
 	j.seen = true
@@ -54,7 +63,7 @@ func (j *jsonFields) example(raw []byte, place int, way string) (Example, error)
 		raw, ok := aliased(fields, want)
 		if !ok {
 			_, soft := fields["probabilities"]
-			if first && !j.occurs(want.column) && (want.flag != "label" || !soft) {
+			if first && !j.occurs(want.column) && want.column != "answers" && (want.flag != "label" || !soft) { // answers: nobody has to know them to ask
 				names := slices.Sorted(maps.Keys(fields))
 				return Example{}, j.r.missingColumn(want.flag, want.column, names, conf.Nearest(want.column, names))
 			}
@@ -89,6 +98,12 @@ func (j *jsonFields) occurs(column string) bool {
 
 // set puts the value of a column into its place.
 func (j *jsonFields) set(e *Example, to *string, want wantedColumn, raw json.RawMessage) error {
+	if want.flag == "label" && (raw[0] == '[' || raw[0] == '{') {
+		if list, ok := answerList(raw, want.column == "answers"); ok {
+			j.place(e, list, nil)
+			return nil
+		}
+	}
 	if want.flag != "label" || raw[0] != '[' {
 		value, err := scalar(raw)
 		*to = value
@@ -115,6 +130,11 @@ func aliased(fields map[string]json.RawMessage, want wantedColumn) (json.RawMess
 			if raw, ok := fields[name]; ok && (want.flag == "label" && raw[0] == '[' || want.flag == "text" && raw[0] == '"') {
 				return raw, true
 			}
+		}
+	}
+	for _, name := range answerAliases[want.column] {
+		if raw, ok := fields[name]; ok {
+			return raw, true
 		}
 	}
 	return nil, false

@@ -13,15 +13,23 @@ type jsonReader struct {
 
 func (j *jsonReader) next() (Example, error) {
 	for {
+		if e, ok := j.fields.next(); ok {
+			return e, nil
+		}
 		line, err := j.readLine()
 		if err != nil {
 			return Example{}, err
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
-			return j.fields.example(line, j.line, "each line must be one JSON object")
+			e, err := j.fields.example(line, j.line, "each line must be one JSON object")
+			if err != errNoQuestion {
+				return e, err
+			}
 		}
 	}
 }
+
+func (j *jsonReader) notes() []string { return j.fields.notes() }
 
 // isJSONLines tells files of an object a line from files that are one object. start begins with a brace.
 func isJSONLines(start []byte, text string) bool {

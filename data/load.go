@@ -25,7 +25,8 @@ type Row struct {
 	Class    int      // of task class
 	Labels   []int32  // of task multilabel, rising
 	Score    float64  // of task regression and embedding; of the latter NaN where pairs have no scores
-	Entities []Entity // of task tokens
+	Entities []Entity // of task tokens; of task qa where the answers are
+	Answers  []string // of task qa: all that count as right; none where the text does not answer the question
 	Line     int
 	Slices   []string  // values of Columns.Slices
 	Opinion  *Opinion  // of a teacher; nil for none
@@ -59,7 +60,7 @@ func Load(ctx context.Context, c *Config, progress func(done, total int64)) (*Se
 	if c.Path == "" {
 		return nil, hint.Errorf("set data.path in xiaoyu.yaml or pass --data FILE", "reading the data: no file is named")
 	}
-	if c.Label == "" && c.Task != Tags && c.Task != Similarity {
+	if c.Label == "" && c.Task != Tags && c.Task != Similarity && c.Task != Answers {
 		return nil, hint.Errorf("set data.label or pass --label COLUMN", "reading %s: no column of labels is named", c.Path)
 	}
 	pass, err := NewPass(c)
@@ -117,6 +118,9 @@ func (l *loader) read(ctx context.Context, path string, side Side) error {
 			return err
 		}
 		w := waiting{l.config.Split.key(&e), e.Time, e.Whole()}
+		if l.set.Task == Answers {
+			w.text = e.Text // questions about one text stay together
+		}
 		if n++; n%512 == 0 && l.progress != nil {
 			l.progress(r.Progress())
 		}
@@ -178,6 +182,8 @@ func (l *loader) row(e *Example) (Row, error) {
 				return row, err
 			}
 		}
+	case Answers:
+		row.Answers, row.Entities = e.answers()
 	default:
 		row.Class, err = l.class(e.Label)
 	}
@@ -228,6 +234,9 @@ func (l *loader) finish() (*Set, error) {
 		return nil, hint.Errorf("check --text and --label, and the cleaning steps", "reading %s: none of the %d rows is left after cleaning (%d empty, %d without a label)", l.config.Path, s.Report.In, s.Report.Empty, s.Report.Unlabelled)
 	}
 	l.sortLabels()
+	if err := l.checkAnswers(); err != nil {
+		return nil, err
+	}
 	switch {
 	case s.Task == Scores:
 		s.Labels = []string{"score"}
@@ -284,7 +293,7 @@ func (l *loader) sortLabels() {
 
 // example is the inverse of loader.row.
 func (s *Set) example(r Row) Example {
-	e := Example{Text: r.Text, Pair: r.Pair, Third: r.Third, Entities: r.Entities, Line: r.Line, Slices: r.Slices}
+	e := Example{Text: r.Text, Pair: r.Pair, Third: r.Third, Entities: r.Entities, Answers: r.Answers, Line: r.Line, Slices: r.Slices}
 	switch s.Task {
 	case MultiLabel:
 		var labels []string

@@ -46,6 +46,8 @@ type About struct {
 // Check tells why a teacher cannot teach a student of this head, with these labels.
 func (a *About) Check(head string, labels []string, pair bool) error {
 	switch {
+	case head == model.AnswerHead:
+		return hint.Errorf("leave out distill.teacher", "task qa: answers to questions are learnt from labels, not from a teacher")
 	case a.Head != head:
 		return hint.Errorf("choose a teacher of the same task", "the teacher %s is of task %s, the student of task %s", a.Name, taskOf(a.Head), taskOf(head))
 	case a.Pair != pair:

@@ -40,6 +40,8 @@ func (r *Report) measures() []measure {
 		}
 	case Similarity:
 		return r.similarityMeasures(named)
+	case Answered:
+		return r.answerMeasures(named)
 	case Sets:
 		return []measure{named("micro_f1", false, r.microF1), named("accuracy", false, r.share)}
 	case Entities:

@@ -27,6 +27,11 @@ var names = map[string][2]string{
 	"recall_at_5":        {"recall@5", "前 5 召回率"},
 	"recall_at_10":       {"recall@10", "前 10 召回率"},
 	"mrr":                {"mean reciprocal rank", "平均倒数排名"},
+	"exact_match":        {"exact match", "精确匹配率"},
+	"answer_f1":          {"F1 of answers", "答案 F1"},
+	"answered_exact":     {"exact match (answered)", "精确匹配率（有答案）"},
+	"answered_f1":        {"F1 (answered)", "F1（有答案）"},
+	"no_answer_accuracy": {"accuracy (no answer)", "准确率（无答案）"},
 	"explained_variance": {"explained variance", "可解释方差"},
 }
 
@@ -46,6 +51,8 @@ func (r *Report) Figures() []Figure {
 		more("r2", "mae", "rmse", "mse", "pearson", "spearman", "explained_variance")
 	case Similarity:
 		more("mrr", "recall_at_1", "recall_at_5", "recall_at_10", "spearman", "pair_accuracy", "pair_f1", "roc_auc", "pr_auc", "pearson")
+	case Answered:
+		more("answer_f1", "exact_match", "answered_f1", "answered_exact", "no_answer_accuracy")
 	case Entities:
 		add("micro_f1", "entity F1", "实体 F1", r.MicroF1)
 		add("micro_precision", "precision", "精确率", r.MicroPrecision)

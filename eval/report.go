@@ -68,6 +68,7 @@ const (
 	Numbers    = "regression"
 	Entities   = "tokens"
 	Similarity = "embedding"
+	Answered   = "qa"
 )
 
 // Slice is the judgement of the examples that have one value in one column.

@@ -1,5 +1,6 @@
 // Package examples holds sample data written for this project, to try it with: reviews of hotels, restaurants and
-// shops in Chinese and English, each labelled positive, negative or neutral.
+// shops in Chinese and English, each labelled positive, negative or neutral; and questions about short texts, with their
+// answers.
 package examples
 
 import (
@@ -9,7 +10,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
-//go:embed reviews_zh.csv reviews_en.csv
+//go:embed reviews_zh.csv reviews_en.csv questions_zh.json questions_en.json
 var files embed.FS
 
 // Reviews returns the reviews in a language, zh or en, as CSV with the columns text, label and category.
@@ -17,6 +18,15 @@ func Reviews(lang string) ([]byte, error) {
 	content, err := files.ReadFile(fmt.Sprintf("reviews_%s.csv", lang))
 	if err != nil {
 		return nil, hint.Errorf("choose zh or en", "there are no sample reviews in %q", lang)
+	}
+	return content, nil
+}
+
+// Questions returns questions about texts in a language, zh or en, nested as SQuAD 2.0 has them; some have no answer.
+func Questions(lang string) ([]byte, error) {
+	content, err := files.ReadFile(fmt.Sprintf("questions_%s.json", lang))
+	if err != nil {
+		return nil, hint.Errorf("choose zh or en", "there are no sample questions in %q", lang)
 	}
 	return content, nil
 }

@@ -129,6 +129,8 @@ func (c *Config) readHead(e *encoder.Config, config []byte) error {
 		}
 	case encoder.Tokens:
 		c.Head = TokensHead
+	case encoder.Span:
+		c.Head, c.Pair, c.Windows, c.AnswerTokens = AnswerHead, true, Windows{Join: JoinMax, Stride: min(128, c.MaxTokens/4)}, usualAnswer
 	case encoder.Masked:
 		c.Head = MaskedHead
 	case encoder.Causal:

@@ -30,7 +30,7 @@ func (m *cnn) declare(ps *nn.Params) shape {
 			B: ps.Add(fmt.Sprintf("convs.%d.bias", i), nn.Zeros, filters),
 		})
 	}
-	if m.config.Head == TokensHead {
+	if m.config.OfTokens() {
 		m.project = ps.Add("project.weight", nn.Xavier, m.config.Hidden, dim)
 		for i := range m.config.Layers {
 			conv(i, m.config.Hidden, 3, m.config.Hidden)
@@ -45,7 +45,7 @@ func (m *cnn) declare(ps *nn.Params) shape {
 
 func (m *cnn) Forward(t *nn.Tape, in *Input) Hidden {
 	x := m.forward(t, in) // [tokens, dim]
-	if m.config.Head != TokensHead {
+	if !m.config.OfTokens() {
 		return Hidden{Dense: t.ConvMax(x, in.Tokens.Offsets, m.convs, m.activation)} // [sequences, widths·filters]
 	}
 	x = t.Linear(x, m.project, nil, nn.Identity) // [tokens, hidden]

@@ -40,6 +40,8 @@ type Config struct {
 	Dropout       float64  `yaml:"dropout" json:"dropout,omitempty" doc:"share of hidden numbers dropped between layers and before the head while training; of features (ngram)" default:"0.3" min:"0" max:"0.95"`
 	CRF           bool     `yaml:"crf" json:"crf,omitempty" doc:"judge the labels of a text's tokens together, by a conditional random field (task tokens)" default:"true"`
 	Buckets       int      `yaml:"buckets" json:"buckets,omitempty" doc:"rows of the table that runs of tokens are hashed to (fasttext)" default:"200000" min:"1" max:"16000000"`
+	Windows       Windows  `yaml:"windows" json:"windows,omitzero" doc:"texts longer than max_tokens: cut off, or read in windows that overlap"`
+	AnswerTokens  int      `yaml:"answer_tokens" json:"answer_tokens,omitempty" doc:"tokens of the longest answer (task qa)" default:"64" min:"1" max:"10000"`
 	Features      Features `yaml:"features" json:"features,omitzero" doc:"hashed features of each token, beside its embedding (all but ngram and fasttext)"`
 	Wide          bool     `yaml:"wide" json:"wide,omitempty" doc:"join a linear model over n-grams (model.ngram), which is fitted first, to the network, which learns what it leaves (all but ngram and fasttext; task class)" default:"false"`
 	NGram         NGrams   `yaml:"ngram" json:"ngram,omitzero" doc:"features of the ngram and fasttext families, and of wide"`
@@ -185,8 +187,11 @@ func (c *Config) Check() error {
 	if !slices.Contains(heads, c.Head) {
 		return hint.Errorf("choose one of "+strings.Join(heads[1:], ", "), "unknown head %q", c.Head)
 	}
-	if c.Head == TokensHead && !f.tokens {
+	if (c.Head == TokensHead || c.Head == AnswerHead) && !f.tokens {
 		return hint.Errorf("choose one of "+strings.Join(TokenFamilies(), ", "), "the family %s has no states of tokens to label", c.Family)
+	}
+	if err := c.checkWindows(); err != nil {
+		return err
 	}
 	if Unlabelled(c.Head) && c.Head != EmbeddingHead && !Pretrains(c.Family) {
 		return hint.Errorf("choose one of "+strings.Join(slices.DeleteFunc(Families(), func(f string) bool { return !Pretrains(f) }), ", "), "the family %s cannot be trained on texts without labels", c.Family)
@@ -194,13 +199,16 @@ func (c *Config) Check() error {
 	if c.Head == CausalHead && c.Family != EncoderFamily && c.Family != DecoderFamily {
 		return hint.Errorf("choose the family "+DecoderFamily, "the family %s reads a text in both directions: it cannot learn to write", c.Family)
 	}
-	if c.OfTokens() && c.Pair {
+	if c.OfTokens() && c.Pair != (c.Head == AnswerHead) {
+		if c.Head == AnswerHead {
+			return hint.Errorf("name the column of questions", "answers to questions, and no question")
+		}
 		return hint.Errorf("leave out the second text", "labels of tokens for pairs of texts")
 	}
 	if c.Head == EmbeddingHead && (c.Family == "ngram" || c.Wide) {
 		return hint.Errorf("choose another with --model, and leave out model.wide", "hashed n-grams have no embedding of a text")
 	}
-	if c.Pair && c.Pairing == "joint" && c.Head != EmbeddingHead && !slices.Contains(jointFamilies, c.Family) {
+	if c.Pair && c.Pairing == "joint" && c.Head != EmbeddingHead && c.Head != AnswerHead && !slices.Contains(jointFamilies, c.Family) {
 		return hint.Errorf("choose one of "+strings.Join(jointFamilies, ", ")+", or set model.pair to siamese", "model.pair: the family %s does not read two texts as one sequence", c.Family)
 	}
 	if c.Pair && !slices.Contains([]string{"", "auto", "joint", "siamese"}, c.Pairing) {

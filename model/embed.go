@@ -19,6 +19,7 @@ type inputs struct {
 	table     *nn.Param   // [vocabulary, embed_dim]
 	features  *nn.Param   // [buckets, features.dim], nil for none
 	chars     *characters // nil for none
+	types     *nn.Param   // [questionTypes, embed_dim] for head qa, nil for others
 }
 
 const embeddingName = "embeddings.weight"
@@ -29,6 +30,9 @@ func (in *inputs) declare(ps *nn.Params) int {
 	if in.table == nil {
 		in.table = ps.AddTable(embeddingName, nn.Normal(0.1), in.vocab, c.EmbedDim)
 		in.table.Frozen = c.Frozen
+	}
+	if c.Head == AnswerHead {
+		in.types = ps.AddTable("types.weight", nn.Normal(0.1), questionTypes, c.EmbedDim)
 	}
 	if c.Features.Dim > 0 {
 		in.features = ps.AddTable("features.weight", nn.Normal(0.1), c.Features.Buckets, c.Features.Dim)
@@ -47,6 +51,9 @@ func (in *inputs) shareTable(p *nn.Param) { in.table = p }
 func (in *inputs) forward(t *nn.Tape, batch *Input) *nn.Var {
 	c := in.config
 	x := t.Embedding(in.table, t.Replace(batch.Tokens.IDs, float32(c.WordDropout), in.unknown))
+	if in.types != nil {
+		x = t.Add(x, t.Embedding(in.types, batch.Types))
+	}
 	if in.features != nil {
 		x = t.Concat(x, t.EmbeddingBag(in.features, &batch.Features))
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
-	"github.com/xiaoyu-slm/xiaoyu/internal/similar"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
@@ -16,6 +15,9 @@ import (
 // so. prompt is put before each text; Prompt knows those of the model. Any number of goroutines may call it at once; a
 // call with many texts spreads over the processors by itself.
 func (m *Model) Embed(ctx context.Context, texts []string, prompt string) ([][]float32, error) {
+	if m.Config.Windows.on() && m.Dim() > 0 && m.program == nil {
+		return m.embedLong(ctx, texts, prompt)
+	}
 	return m.embed(ctx, len(texts), func(in *Input, e *Sample, i int) { m.EncodeText(in, e, prompt+texts[i]) })
 }
 
@@ -49,9 +51,7 @@ func (m *Model) embed(ctx context.Context, n int, encode func(in *Input, e *Samp
 			}
 			for i := range at - first {
 				v := append([]float32(nil), x.Row(i)...)
-				if m.Config.Sentence != nil && m.Config.Sentence.Normalize {
-					similar.Unit(v)
-				}
+				m.unitWhereSaid(v)
 				out[first+i] = v
 			}
 		}

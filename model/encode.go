@@ -7,7 +7,7 @@ import "github.com/xiaoyu-slm/xiaoyu/text"
 
 // joined tells that the two texts of a pair are one sequence of tokens (a cross-encoder).
 func (c *Config) joined() bool {
-	return c.Pair && c.Head != EmbeddingHead && (c.Pairing == "joint" || c.Family == EncoderFamily && c.Pairing != "siamese")
+	return c.Pair && c.Head != EmbeddingHead && (c.Head == AnswerHead || c.Pairing == "joint" || c.Family == EncoderFamily && c.Pairing != "siamese")
 }
 
 // sequences returns how many sequences of tokens an example is.
@@ -28,6 +28,10 @@ func (m *Model) Encode(in *Input, e *Sample, s, pair string) {
 		}
 		m.EncodeText(in, e, prompt+s)
 		m.EncodeText(in, e, prompt+pair)
+		return
+	}
+	if m.Config.Head == AnswerHead {
+		m.EncodeAligned(in, e, s, pair)
 		return
 	}
 	e.Source, _ = m.cleaner.Clean(s)
@@ -104,6 +108,13 @@ func (m *Model) Around() (begin, end []int32) {
 // EncodeAligned is Encode with e.Text.Spans counted in the original text s, before cleaning.
 func (m *Model) EncodeAligned(in *Input, e *Sample, s, pair string) {
 	e.Source = s
+	if m.Config.Head == AnswerHead { // the first window
+		for w := range m.Windows(s, pair, true) {
+			*e = *w.Sample
+			m.Append(in, e)
+			return
+		}
+	}
 	switch {
 	case m.Config.joined():
 		m.alignWrapped(&e.Text, s, pair)
@@ -164,7 +175,7 @@ func (m *Model) Append(in *Input, e *Sample) {
 		m.want(in, from)
 		switch {
 		case m.Config.joined():
-			in.Types = append(in.Types, e.Text.TypeIDs...)
+			m.appendTypes(in, &e.Text)
 		case m.Config.Pair:
 			m.appendTokens(in, &e.Pair, e)
 		}
@@ -189,7 +200,7 @@ func (m *Model) appendTokens(in *Input, enc *text.Encoding, e *Sample) {
 	if c.Dim == 0 && c.Chars == 0 && m.direct == nil {
 		return
 	}
-	h := featureHasher{c, enc, e.Source, enc == &e.Text}
+	h := featureHasher{c, enc, e.Source, enc == &e.Text && !m.Config.joined()}
 	for i := range enc.IDs {
 		if c.Chars > 0 {
 			e.ids = characterIDs(e.ids[:0], h.written(i))

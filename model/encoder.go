@@ -103,6 +103,8 @@ func (c *Config) setEncoder(base *Config, labels []string) error {
 		head = encoder.Causal
 	case c.Head == TokensHead:
 		head = encoder.Tokens
+	case c.Head == AnswerHead:
+		head = encoder.Span
 	case c.Head == EmbeddingHead:
 		c.Pooling = base.Pooling
 	case c.Pooling == OwnPooling:

@@ -115,6 +115,8 @@ func alike(a, b *Model) error {
 		return hint.Errorf("name its members instead", "an ensemble's member %s is an ensemble itself", name(b))
 	case b.Config.Head == EmbeddingHead:
 		return hint.Errorf("use one of them", "an ensemble's member %s makes vectors, and those of two models have nothing in common", name(b))
+	case b.Config.Head == AnswerHead:
+		return hint.Errorf("use one of them", "an ensemble's member %s answers questions, and stretches of a text are not averaged", name(b))
 	case Unlabelled(b.Config.Head):
 		return hint.Errorf("fine-tune it first, with model.base", "an ensemble's member %s has learnt from texts alone (head %s)", name(b), b.Config.Head)
 	case task(a) != task(b):

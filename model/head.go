@@ -22,9 +22,10 @@ const (
 	ReplacedHead   = "replaced"   // tokens that do not belong in the text
 	CausalHead     = "causal"     // the token that follows the text: a language model that can write (package generate)
 	EmbeddingHead  = "embedding"  // a vector of the text
+	AnswerHead     = "qa"         // the stretch of the text that answers a question, the second text
 )
 
-var heads = []string{ClassHead, MultiLabelHead, RegressionHead, TokensHead, MaskedHead, ReplacedHead, CausalHead, EmbeddingHead}
+var heads = []string{ClassHead, MultiLabelHead, RegressionHead, TokensHead, MaskedHead, ReplacedHead, CausalHead, EmbeddingHead, AnswerHead}
 
 // Unlabelled tells whether a head has no labels: it is learnt from texts alone.
 func Unlabelled(head string) bool {
@@ -33,7 +34,7 @@ func Unlabelled(head string) bool {
 
 // OfTokens tells whether the head reads the states of tokens, and not those of whole texts.
 func (c *Config) OfTokens() bool {
-	return c.Head == TokensHead || c.Head == ReplacedHead || c.ofVocabulary()
+	return c.Head == TokensHead || c.Head == AnswerHead || c.Head == ReplacedHead || c.ofVocabulary()
 }
 
 // ofVocabulary tells whether the head scores the vocabulary, at the tokens that are wanted.
@@ -41,7 +42,8 @@ func (c *Config) ofVocabulary() bool { return c.Head == MaskedHead || c.Head == 
 
 // Head maps hidden states to predictions and to a loss.
 type Head interface {
-	// Logits scores each output: [examples, labels], [tokens, tags], or the vector of each sequence.
+	// Logits scores each output: [examples, labels], [tokens, tags], [tokens, 2] for the ends of answers, or the vector of
+	// each sequence.
 	Logits(t *nn.Tape, h Hidden) *nn.Var
 	// Loss is the mean loss of logits against the truth.
 	Loss(t *nn.Tape, logits *nn.Var, in *Input, y *Targets, o Loss) *nn.Var
@@ -76,6 +78,9 @@ func (m *Model) newHead(in shape) Head {
 	case ReplacedHead:
 		return newReplaced(ps, in)
 	}
+	if c.Head == AnswerHead {
+		return &answerer{newLinear(c, ps, in, 2)}
+	}
 	l := newLinear(c, ps, in, len(labels))
 	switch c.Head {
 	case MultiLabelHead:
@@ -90,7 +95,7 @@ func (m *Model) newHead(in shape) Head {
 
 // checkLabels refuses labels that occur twice, or that are no tags where tags are needed.
 func checkLabels(head string, labels []string) error {
-	if Unlabelled(head) {
+	if Unlabelled(head) || head == AnswerHead {
 		if len(labels) > 0 {
 			return fmt.Errorf("a model of head %s has labels", head)
 		}

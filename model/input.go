@@ -21,10 +21,11 @@ type Input struct {
 	Direct     tensor.Packed // the same with those of the surroundings, for Features.Direct
 	Wide       tensor.Packed // n-grams, a sequence an example; empty but for Config.Wide
 	Given      []float32     // scores in place of those of Wide, [examples, outputs], or none
-	Types      []int32       // of Tokens: which text of a pair each belongs to, where both are one sequence; empty elsewhere
+	Types      []int32       // of Tokens: which text of a pair each belongs to, where both are one sequence; empty elsewhere. See questionTypes
 	States     []float32     // what the network makes of the examples, [examples, width], where it is known beforehand; see Model.Know
 	Wanted     []int32       // head masked: the tokens whose scores are wanted, by their place in Tokens, rising
 	Keep       *Kept         // where a pass leaves what it made on its way; nil where nobody looks
+	Contexts   []int32       // head qa: of each sequence, its first token of the text and the one after the last, from its beginning
 	Each       int           // sequences of an example, where it is not what the model says: pairs that bring negatives; 0 else
 }
 
@@ -44,6 +45,7 @@ func (in *Input) Reset() {
 	in.Direct.Reset()
 	in.Wide.Reset()
 	in.Given, in.Wanted, in.Types, in.States, in.Each = in.Given[:0], in.Wanted[:0], in.Types[:0], in.States[:0], 0
+	in.Contexts = in.Contexts[:0]
 }
 
 // AppendSequence copies sequence i of another batch.
@@ -51,6 +53,9 @@ func (in *Input) AppendSequence(from *Input, i int) {
 	in.Tokens.Append(from.Tokens.Sequence(i))
 	if len(from.Types) > 0 {
 		in.Types = append(in.Types, from.Types[from.Tokens.Offsets[i]:from.Tokens.Offsets[i+1]]...)
+	}
+	if len(from.Contexts) > 0 {
+		in.Contexts = append(in.Contexts, from.Contexts[2*i:2*i+2]...)
 	}
 	for t := int(from.Tokens.Offsets[i]); t < int(from.Tokens.Offsets[i+1]); t++ {
 		if from.Features.Len() > 0 {

@@ -23,6 +23,9 @@ func (m *Model) Graph() (*graph.Graph, error) {
 	if m.Ensemble != nil {
 		return nil, hint.Errorf("export its members one by one, or teach one model what it says with `xiaoyu distill`", "exporting an ensemble: no graph holds several models with tokenizers of their own")
 	}
+	if m.Config.Head == AnswerHead {
+		return nil, hint.Errorf("serve the package itself", "exporting a model that answers questions: a graph knows neither windows nor the best stretch")
+	}
 	if m.program != nil {
 		return nil, hint.Errorf("export the package that it was made from", "exporting an export")
 	}

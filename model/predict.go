@@ -26,6 +26,8 @@ type Prediction struct {
 	Entities []Entity  // heads tokens and replaced, in the order of the text
 	Tags     []int32   // head tokens: the number of each token's tag
 	Vector   []float32 // head embedding
+	Answers  []Span    // head qa: the best first; one without a text says that there is none. They do not overlap
+	Doubt    float64   // head qa: by how much no answer scores better than the best answer; see Config.Thresholds
 	Masks    [][]Score // head masked: the most probable tokens for each mask of the text, the most probable first
 
 	tagProbabilities []float32
@@ -212,6 +214,9 @@ type placer interface {
 
 // predictRange fills out; alone tells that no other goroutine works for the same call.
 func (m *Model) predictRange(ctx context.Context, queries []Query, out []Prediction, alone bool) error {
+	if m.program == nil && (m.Config.Windows.on() || m.Config.Head == AnswerHead) { // exports have the first window alone
+		return m.predictWindows(ctx, queries, out, alone)
+	}
 	g, _ := m.Head.(placer)
 	return m.inBatches(ctx, queries, g != nil, alone, func(w *worker, logits *nn.Var, first, n int) {
 		for i := range n {
@@ -349,6 +354,10 @@ type (
 	embeddingJSON struct {
 		Embedding []float32 `json:"embedding"`
 	}
+	answerJSON struct {
+		Span
+		Answers []Span `json:"answers"`
+	}
 	maskedJSON struct {
 		Masks [][]Score `json:"masks"`
 	}
@@ -368,6 +377,11 @@ func (m *Model) View(p Prediction, top int) any {
 			return regressionJSON{p.Score}
 		}
 		return embeddingJSON{p.Vector}
+	case AnswerHead:
+		if top < 1 || top > len(p.Answers) {
+			top = len(p.Answers)
+		}
+		return answerJSON{p.Answers[0], p.Answers[:top]}
 	case MaskedHead, CausalHead:
 		return maskedJSON{p.topMasks(top)}
 	}

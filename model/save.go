@@ -26,6 +26,7 @@ var architectures = map[string]struct{ name, problem string }{
 	ReplacedHead:   {"PreTraining", ""},
 	CausalHead:     {"CausalLM", ""},
 	EmbeddingHead:  {"Embedding", ""},
+	AnswerHead:     {"QuestionAnswering", ""},
 }
 
 // Save writes the model as a package to dir. extra holds further files by name: card, metrics, lineage. The whole
@@ -176,7 +177,10 @@ func (m *Model) configJSON(config *configJSON) ([]byte, error) {
 	if m.Config.Layout == Model2Vec {
 		m.model2vecKeys(all)
 	}
-	all["xiaoyu"], all["id2label"], all["label2id"], all["num_labels"] = config.Xiaoyu, config.ID2Label, config.Label2ID, config.NumLabels
+	all["xiaoyu"] = config.Xiaoyu
+	if m.Config.Head != AnswerHead { // which has two outputs and no labels
+		all["id2label"], all["label2id"], all["num_labels"] = config.ID2Label, config.Label2ID, config.NumLabels
+	}
 	if config.ProblemType != "" {
 		all["problem_type"] = config.ProblemType
 	}

@@ -110,7 +110,11 @@ func (g *tagger) Loss(t *nn.Tape, logits *nn.Var, in *Input, y *Targets, o Loss)
 
 func (g *tagger) Predict(logits *nn.Var, in *Input, i int) Prediction {
 	k := logits.Cols
-	rows := logits.Data[int(in.Tokens.Offsets[i])*k : int(in.Tokens.Offsets[i+1])*k]
+	return g.predict(logits.Data[int(in.Tokens.Offsets[i])*k:int(in.Tokens.Offsets[i+1])*k], k)
+}
+
+// predict reads the logits of the tokens of one text, [tokens, tags].
+func (g *tagger) predict(rows []float32, k int) Prediction {
 	p := Prediction{Tags: nn.Decode(nil, rows, k, g.crf, g.rules)}
 	if len(p.Tags) == 0 {
 		return p

@@ -16,6 +16,7 @@ type Targets struct {
 	Labels  tensor.Packed // head multilabel: the classes of each example
 	Scores  []float32     // head regression, and embedding of scored pairs: one an example
 	Tags    tensor.Packed // head tokens: one a token
+	Spans   []int32       // head qa: the first and the last token of the answer in each sequence, from its beginning; 0 and 0 for none
 	Groups  tensor.Packed // head embedding, without scores: of each sequence of an example; texts of one group mean the same
 	Weights nn.Weights    // of the truth of each example in the loss; none where each counts 1. 0 where it is not known
 
@@ -33,6 +34,7 @@ func (y *Targets) Reset() {
 	y.Tags.Reset()
 	y.Groups.Reset()
 	y.Weights, y.Soft, y.SoftWeights, y.Vectors = y.Weights[:0], y.Soft[:0], y.SoftWeights[:0], y.Vectors[:0]
+	y.Spans = y.Spans[:0]
 }
 
 // AppendExample copies the truth of example i.
@@ -53,6 +55,9 @@ func (y *Targets) AppendExample(from *Targets, i int) {
 	if from.Tags.Len() > 0 {
 		y.Tags.Append(from.Tags.Sequence(i))
 		row, rows, all = int(from.Tags.Offsets[i]), len(from.Tags.Sequence(i)), len(from.Tags.IDs)
+	}
+	if len(from.Spans) > 0 {
+		y.Spans = append(y.Spans, from.Spans[2*i:2*i+2]...)
 	}
 	if from.Groups.Len() > 0 {
 		y.Groups.Append(from.Groups.Sequence(i))

@@ -38,7 +38,7 @@ func (m *transformer) declare(ps *nn.Params) shape {
 		m.project = ps.Add("project.weight", nn.Xavier, c.Hidden, width)
 	}
 	m.positions = ps.AddTable(positionsName, nn.Normal(0.05), c.MaxTokens, c.Hidden)
-	if c.joined() {
+	if c.joined() && c.Head != AnswerHead { // whose inputs have such
 		m.types = ps.AddTable("types.weight", nn.Normal(0.05), 2, c.Hidden)
 	}
 	for _, p := range ps.All() {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
+	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
 //go:embed web
@@ -22,6 +23,7 @@ type pageData struct {
 	Name       string
 	Family     string
 	Pair       bool
+	Asks       bool // the second text is a question about the first
 	Labels     []string
 	Parameters string
 	Size       string
@@ -37,6 +39,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		Name:       s.options.Name,
 		Family:     m.Architecture(),
 		Pair:       m.Config.Pair,
+		Asks:       m.Config.Head == model.AnswerHead,
 		Labels:     m.Labels,
 		Parameters: size.Count(m.Parameters()),
 		Examples:   s.options.Examples,

@@ -1,7 +1,7 @@
 // Package serve answers predictions of a model over HTTP, with a page to try it.
 //
 //	GET  /            the page
-//	POST /v1/predict  {"texts": ["…"], "top_k": 3, "explain": true}
+//	POST /v1/predict  {"texts": ["…"], "top_k": 3, "explain": true}, or {"question": "…", "context": "…"}
 //	GET  /v1/model    what model this is
 //	GET  /healthz     the process lives
 //	GET  /readyz      it takes requests; 503 while it drains
@@ -117,11 +117,15 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 
 // predictRequest is the body of POST /v1/predict.
 type predictRequest struct {
-	Texts   []string `json:"texts"`
-	Text    *string  `json:"text"`  // instead of texts, for one
-	Pairs   []string `json:"pairs"` // the second text of each, for models of pairs
-	TopK    int      `json:"top_k"`
-	Explain bool     `json:"explain"` // with the words that mattered
+	Texts []string `json:"texts"`
+	Text  *string  `json:"text"`  // instead of texts, for one
+	Pairs []string `json:"pairs"` // the second text of each, for models of pairs
+
+	Question *string `json:"question"` // instead of pairs, and context instead of texts, for models that answer questions
+	Context  *string `json:"context"`
+
+	TopK    int  `json:"top_k"`
+	Explain bool `json:"explain"` // with the words that mattered
 }
 
 type predictResponse struct {
@@ -191,7 +195,17 @@ func (s *Server) readRequest(w http.ResponseWriter, r *http.Request) (req predic
 	if req.Text != nil {
 		req.Texts = append(req.Texts, *req.Text)
 	}
+	asks := s.model.Config.Head == model.AnswerHead
+	if req.Question != nil && req.Context != nil && asks {
+		req.Texts, req.Pairs = append(req.Texts, *req.Context), append(req.Pairs, *req.Question)
+	}
 	switch {
+	case (req.Question != nil || req.Context != nil) && !asks:
+		err = errors.New(`this model answers no questions; send {"texts": ["…"]}`)
+	case asks && len(req.Texts) == 0:
+		err = errors.New(`there is no question; send {"question": "…", "context": "…"}`)
+	case asks && len(req.Texts) != len(req.Pairs):
+		err = fmt.Errorf(`%d contexts and %d questions; send {"question": "…", "context": "…"}, or many as {"texts": [contexts], "pairs": [questions]}`, len(req.Texts), len(req.Pairs))
 	case len(req.Texts) == 0:
 		err = errors.New(`there is no text; send {"texts": ["…"]}`)
 	case len(req.Texts) > s.options.MaxTexts:

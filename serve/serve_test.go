@@ -158,3 +158,54 @@ func TestStoppingFinishesWhatIsUnderWay(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestQuestionsAreAnswered asks a model that answers questions about texts.
+func TestQuestionsAreAnswered(t *testing.T) {
+	tok, err := text.Train(context.Background(), slices.Values([]string{"面馆在哪里？😀邮局对面"}), text.Config{Kind: "char", MinFrequency: 1, VocabSize: 100}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.New(model.Config{Family: "gru", Head: model.AnswerHead, Pair: true, MaxTokens: 100, EmbedDim: 4, Hidden: 4, Layers: 1, Pooling: "max"}, text.CleanConfig{}, tok, nil, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := New(m, Options{})
+	ask := func(method, path, body string) (int, string) {
+		w := httptest.NewRecorder()
+		server.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+		return w.Code, w.Body.String()
+	}
+	const context = "😀面馆在邮局对面"
+	status, body := ask("POST", "/v1/predict", `{"question":"面馆在哪里？","context":"`+context+`","explain":true}`)
+	var answer struct {
+		Predictions []struct {
+			Answer     string
+			Start, End int
+			Answers    []struct{ Answer string }
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &answer); status != 200 || err != nil || len(answer.Predictions) != 1 {
+		t.Fatalf("%d: %s", status, body)
+	}
+	p := answer.Predictions[0]
+	if p.Answer == "" || p.Answer != string([]rune(context)[p.Start:p.End]) || len(p.Answers) == 0 {
+		t.Errorf("the answer is %s", body)
+	}
+	if status, body := ask("POST", "/v1/predict", `{"texts":["面馆","邮局"],"pairs":["哪里？","哪里？"]}`); status != 200 || strings.Count(body, `"answers":`) != 2 {
+		t.Errorf("two questions: %d %s", status, body)
+	}
+	for request, want := range map[string]string{
+		`{"question":"面馆？"}`:                     "there is no question",
+		`{"texts":["面馆"]}`:                       "1 contexts and 0 questions",
+		`{"texts":["面馆"],"pairs":["哪里？","哪里？"]}`: "1 contexts and 2 questions",
+	} {
+		if status, body := ask("POST", "/v1/predict", request); status != 400 || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s", request, status, body)
+		}
+	}
+	for lang, want := range map[string]string{"en": "Text that may answer it", "zh": "从这段文字中寻找答案"} {
+		if status, body := ask("GET", "/?lang="+lang, ""); status != 200 || !strings.Contains(body, want) || strings.Index(body, `id="pair"`) > strings.Index(body, `id="text"`) {
+			t.Errorf("the page in %s: %d", lang, status)
+		}
+	}
+}

@@ -80,11 +80,47 @@ func (t *Tokenizer) assemble(e *Encoding, parts []wrapPart, texts []string, o En
 		}
 		t.truncate(encoded[0], encoded[1], room)
 	}
+	e.around(parts, encoded, o.Special)
+	if n := o.MaxTokens; n > 0 { // where not even the special tokens fit
+		e.Cut(n)
+	}
+}
+
+// Wrap replaces e by a text, or by two (b is nil for one), that are encoded already, with the special tokens of the
+// post-processor around them if asked for. Spans count in the text that Second tells.
+func (t *Tokenizer) Wrap(e, a, b *Encoding, special bool) {
+	parts := t.wrapping().single
+	if b != nil {
+		parts = t.wrapping().pair
+	}
+	e.around(parts, [2]*Encoding{a, b}, special)
+}
+
+// Slice replaces e by the tokens from to to of another encoding, to not included.
+func (e *Encoding) Slice(of *Encoding, from, to int) {
+	e.IDs, e.Spans = append(e.IDs[:0], of.IDs[from:to]...), append(e.Spans[:0], of.Spans[from:to]...)
+	e.Pieces, e.Text = e.Pieces[:0], e.Text[:0]
+	e.TypeIDs, e.Special, e.Second = e.TypeIDs[:0], e.Special[:0], e.Second[:0]
+	if from == to {
+		return
+	}
+	low, high := of.Pieces[from].Start, 0
+	for _, p := range of.Pieces[from:to] {
+		low, high = min(low, p.Start), max(high, p.End)
+	}
+	e.Text = append(e.Text, of.Text[low:high]...)
+	for _, p := range of.Pieces[from:to] {
+		e.Pieces = append(e.Pieces, Span{p.Start - low, p.End - low})
+	}
+}
+
+// around replaces e by parts: texts that are encoded already and special tokens.
+func (e *Encoding) around(parts []wrapPart, encoded [2]*Encoding, special bool) {
 	e.IDs, e.Spans, e.Pieces, e.Text = e.IDs[:0], e.Spans[:0], e.Pieces[:0], e.Text[:0]
 	e.TypeIDs, e.Special, e.Second = e.TypeIDs[:0], e.Special[:0], e.Second[:0]
 	for _, p := range parts {
 		if p.text < 0 {
-			if o.Special {
+			if special {
 				e.append(p.id, Span{len(e.Text), len(e.Text)})
 				e.Spans = append(e.Spans, Span{})
 				e.TypeIDs, e.Special, e.Second = append(e.TypeIDs, p.typeID), append(e.Special, true), append(e.Second, false)
@@ -97,9 +133,6 @@ func (t *Tokenizer) assemble(e *Encoding, parts []wrapPart, texts []string, o En
 			e.Pieces = append(e.Pieces, Span{base + piece.Start, base + piece.End})
 			e.TypeIDs, e.Special, e.Second = append(e.TypeIDs, p.typeID), append(e.Special, false), append(e.Second, p.text == 1)
 		}
-	}
-	if n := o.MaxTokens; n > 0 { // where not even the special tokens fit
-		e.Cut(n)
 	}
 }
 

@@ -34,13 +34,17 @@ func MainMetric(head string, scored bool) string {
 		return "r2"
 	case model.TokensHead:
 		return "entity_f1"
+	case model.AnswerHead:
+		return "answer_f1"
 	}
 	return "accuracy"
 }
 
-// Evaluate predicts all of set and compares.
+// Evaluate predicts all of set and compares. There is a prediction for each example; of windows of texts one for each
+// text, where a head says one thing of it.
 func Evaluate(ctx context.Context, m *model.Model, set *Set, tape *nn.Tape) (Scores, []model.Prediction, error) {
 	predictions := make([]model.Prediction, 0, set.Len())
+	windows := newWindowed(m, set)
 	var batch model.Input
 	var targets model.Targets
 	loss := 0.0
@@ -62,6 +66,10 @@ func Evaluate(ctx context.Context, m *model.Model, set *Set, tape *nn.Tape) (Sco
 		logits := m.Forward(tape, &batch)
 		loss += float64(n) * float64(m.Head.Loss(tape, logits, &batch, &targets, model.Loss{}).Data[0])
 		for i := range n {
+			if windows != nil {
+				windows.add(logits, &batch, i)
+				continue
+			}
 			predictions = append(predictions, m.Head.Predict(logits, &batch, i))
 		}
 		if ranked {
@@ -70,10 +78,17 @@ func Evaluate(ctx context.Context, m *model.Model, set *Set, tape *nn.Tape) (Sco
 	}
 	var s Scores
 	var err error
-	if ranked {
+	switch {
+	case ranked:
 		s = ranksOf(vectors, dim, set)
-	} else {
-		s, err = scores(m, &set.Targets, predictions)
+	case m.Config.Head == model.AnswerHead:
+		s.Main = windows.answerF1()
+		s.MacroF1 = s.Main
+	case windows != nil:
+		predictions = windows.predictions()
+		fallthrough
+	default:
+		s, err = scores(m, set.truth(), predictions)
 	}
 	s.Loss = loss / float64(max(set.Len(), 1))
 	return s, predictions, err

@@ -32,7 +32,7 @@ func (c *LoRA) config(m *model.Model) adapter.Config {
 // peftTasks are PEFT's names of what a head does.
 var peftTasks = map[string]string{
 	model.ClassHead: "SEQ_CLS", model.MultiLabelHead: "SEQ_CLS", model.RegressionHead: "SEQ_CLS",
-	model.TokensHead: "TOKEN_CLS", model.EmbeddingHead: "FEATURE_EXTRACTION",
+	model.TokensHead: "TOKEN_CLS", model.AnswerHead: "QUESTION_ANS", model.EmbeddingHead: "FEATURE_EXTRACTION",
 }
 
 // newLoRA adds the changes to the model; nil where none are wanted.

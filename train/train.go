@@ -37,10 +37,17 @@ type Set struct {
 	Input   model.Input
 	Targets model.Targets
 	n       int
+	rows    []int32 // which text each example is a window of; nil where each is a text
 }
 
 // Add counts an example whose input and targets have been appended.
 func (s *Set) Add() { s.n++ }
+
+// AddWindow is Add for a window of a text, given by its number.
+func (s *Set) AddWindow(text int) {
+	s.n++
+	s.rows = append(s.rows, int32(text))
+}
 
 // Len returns the number of examples.
 func (s *Set) Len() int { return s.n }
@@ -423,7 +430,7 @@ func (tr *Trainer) figure(s Scores, predictions []model.Prediction) float64 {
 	switch metric {
 	case "calibrated":
 		if tr.model.Config.Head == model.ClassHead {
-			targets, probabilities := classesOf(&tr.valid.Targets, predictions)
+			targets, probabilities := classesOf(tr.valid.truth(), predictions)
 			return -eval.CalibratedLoss(targets, probabilities)
 		}
 	case "loss":

@@ -10,6 +10,7 @@ import (
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
 	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/internal/answer"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
@@ -80,7 +81,7 @@ With --index DIR the vectors are kept: the file is embedded once, and later ques
 			}
 			defer m.Close()
 			defer x.Close()
-			answer := func(question string) error {
+			ask := func(question string) error {
 				found, err := x.Find(cmd.Context(), m, question, prompt, top)
 				if err != nil {
 					return err
@@ -89,15 +90,15 @@ With --index DIR the vectors are kept: the file is embedded once, and later ques
 			}
 			if len(args) > 1 {
 				for _, question := range args[1:] {
-					if err := answer(question); err != nil {
+					if err := ask(question); err != nil {
 						return err
 					}
 				}
 				return nil
 			}
 			var failed error
-			err = readLines(cmd.Context(), os.Stdin, func(line string) bool {
-				failed = answer(line)
+			err = answer.ReadLines(cmd.Context(), os.Stdin, func(line string) bool {
+				failed = ask(line)
 				return failed == nil
 			})
 			if failed != nil {

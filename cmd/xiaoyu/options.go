@@ -81,7 +81,7 @@ func (f *projectFlags) addAs(cmd *cobra.Command, family string) {
 	cmd.Flags().StringVar(&f.file, "config", xiaoyu.ConfigFile, "configuration of the project")
 	cmd.Flags().StringVar(&f.family, family, "", "another model family than the project's, with its preset: "+strings.Join(model.Families(), ", "))
 	cmd.Flags().StringVar(&f.base, "base", "", "pretrained network to start from: a package, a folder in the Hugging Face layout, or hf://owner/name (model.base)")
-	cmd.Flags().StringVar(&f.task, "task", "", "what is learnt: class, multilabel, regression, tokens or embedding; otherwise as the project says")
+	cmd.Flags().StringVar(&f.task, "task", "", "what is learnt: class, multilabel, regression, tokens, embedding or qa; otherwise as the project says")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "change a key of the configuration: --set train.epochs=3")
 }
 

@@ -108,6 +108,7 @@ var taskFigures = map[string][]string{
 	data.MultiLabel: {"micro_f1", "macro_f1"},
 	data.Scores:     {"r2", "mae"},
 	data.Similarity: {"spearman", "mrr"},
+	data.Answers:    {"answer_f1", "exact_match"},
 	data.Tags:       {"micro_f1", "micro_precision", "micro_recall"},
 }
 

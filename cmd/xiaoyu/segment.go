@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/internal/answer"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
@@ -103,7 +104,7 @@ func eachText(ctx context.Context, args []string, columns *columnFlags, do func(
 	}
 	var failed error
 	if columns.data == "" {
-		err := readLines(ctx, os.Stdin, func(line string) bool {
+		err := answer.ReadLines(ctx, os.Stdin, func(line string) bool {
 			failed = do(line)
 			return failed == nil
 		})

@@ -20,6 +20,8 @@ func csvHeader(m *model.Model) []string {
 			return append(header, "score")
 		}
 		return append(header, "embedding")
+	case model.AnswerHead:
+		return []string{"question", "context", "answer", "start", "end", "probability"}
 	case model.TokensHead, model.ReplacedHead:
 		return append(header, "entities")
 	case model.MaskedHead, model.CausalHead:
@@ -45,6 +47,9 @@ func csvRow(m *model.Model, a model.Answer) []string {
 			return append(row, strconv.FormatFloat(a.Score, 'g', 6, 64))
 		}
 		return append(row, vectorList(a.Vector))
+	case model.AnswerHead:
+		best := a.Answers[0]
+		return []string{a.Pair, a.Text, best.Text, strconv.Itoa(best.Start), strconv.Itoa(best.End), number(best.Probability)}
 	case model.TokensHead, model.ReplacedHead:
 		return append(row, entityList(a.Entities, "|"))
 	case model.MaskedHead, model.CausalHead:

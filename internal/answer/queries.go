@@ -53,6 +53,9 @@ func query(m *model.Model, first, second string) model.Query {
 	if !m.Config.Pair {
 		second = ""
 	}
+	if m.Config.Head == model.AnswerHead { // people ask first
+		return model.Query{Text: second, Pair: first}
+	}
 	return model.Query{Text: first, Pair: second}
 }
 

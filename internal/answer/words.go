@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -24,6 +25,11 @@ func headline(m *model.Model, p model.Prediction, top int) string {
 			return "(no [MASK] in the text, or no text)"
 		}
 		return maskList(p.Masks, max(top, 5), "  |  ")
+	case model.AnswerHead:
+		for _, s := range p.Answers[:min(len(p.Answers), max(top, 1))] {
+			scores = append(scores, fmt.Sprintf("%s  %.1f %%", cmp.Or(strings.Join(strings.Fields(s.Text), " "), "(no answer)"), 100*s.Probability))
+		}
+		return strings.Join(scores, "  |  ")
 	case model.TokensHead, model.ReplacedHead:
 		if len(p.Entities) == 0 {
 			return "(nothing found)"

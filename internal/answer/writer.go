@@ -42,7 +42,9 @@ func NewWriter(format string, w io.Writer, m *model.Model, top int, arguments bo
 	}
 	switch format {
 	case "jsonl":
-		return func(a model.Answer) error { return writeJSONLine(w, a, m.View(a.Prediction, top)) }, nil
+		return func(a model.Answer) error {
+			return writeJSONLine(w, a, m.Config.Head == model.AnswerHead, m.View(a.Prediction, top))
+		}, nil
 	case "csv":
 		c := csv.NewWriter(w)
 		if err := c.Write(csvHeader(m)); err != nil {
@@ -58,7 +60,9 @@ func NewWriter(format string, w io.Writer, m *model.Model, top int, arguments bo
 	case "text":
 		return func(a model.Answer) error {
 			text := strings.Join(strings.Fields(a.Text), " ")
-			if a.Pair != "" {
+			if m.Config.Head == model.AnswerHead {
+				text = strings.Join(strings.Fields(a.Pair), " ")
+			} else if a.Pair != "" {
 				text += " ⇄ " + strings.Join(strings.Fields(a.Pair), " ")
 			}
 			_, err := fmt.Fprintf(w, "%s   %s\n", headline(m, a.Prediction, top), text)
@@ -68,14 +72,17 @@ func NewWriter(format string, w io.Writer, m *model.Model, top int, arguments bo
 	return nil, hint.Errorf("choose jsonl, csv or text", "unknown format %q", format)
 }
 
-// writeJSONLine writes the texts and the members of view as one object.
-func writeJSONLine(w io.Writer, a model.Answer, view any) error {
+// writeJSONLine writes the texts, which may be a question and its context, and the members of view as one object.
+func writeJSONLine(w io.Writer, a model.Answer, asked bool, view any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	texts := map[string]string{"text": a.Text}
 	if a.Pair != "" {
 		texts["pair"] = a.Pair
+	}
+	if asked {
+		texts = map[string]string{"question": a.Pair, "context": a.Text}
 	}
 	if err := e.Encode(texts); err != nil {
 		return err

@@ -48,10 +48,15 @@ async function predict(value, second) {
   }
 }
 
-// show draws an answer of any head: labels with scores, tokens for each mask, a number, or entities marked in the text.
+// show draws an answer of any head: labels with scores, tokens for each mask, a number, or stretches marked in the text.
 function show(value, prediction) {
   const none = result.dataset.none;
-  if (prediction.entities) {
+  if (prediction.answers) {
+    const none = result.dataset.noAnswer;
+    $("label").textContent = prediction.answer || none;
+    $("scores").replaceChildren(...prediction.answers.map(({ answer, probability }) => score({ label: answer || none, probability })));
+    $("words").replaceChildren(...highlighted(value, prediction));
+  } else if (prediction.entities) {
     $("label").textContent = prediction.entities.length || none;
     $("scores").replaceChildren();
     $("words").replaceChildren(...entities(value, prediction.entities));
@@ -65,8 +70,21 @@ function show(value, prediction) {
     $("words").replaceChildren(...marks(value, prediction.words ?? []));
   }
   for (const part of document.querySelectorAll(".explained")) part.hidden = !prediction.words;
-  $("words").hidden = !prediction.words && !prediction.entities;
+  $("words").hidden = !prediction.words && !prediction.entities && !prediction.answers;
   result.hidden = false;
+}
+
+// highlighted returns the text as nodes, with the answer marked. Its places count characters, not units of UTF-16.
+function highlighted(value, { start, end, probability }) {
+  const characters = Array.from(value);
+  const part = (from, to) => document.createTextNode(characters.slice(from, to).join(""));
+  if (end <= start) return [part(0)];
+  const mark = document.createElement("mark");
+  mark.className = "for";
+  mark.style.setProperty("--w", (0.3 + 0.5 * probability).toFixed(2));
+  mark.title = `${(100 * probability).toFixed(1)} %`;
+  mark.append(part(start, end));
+  return [part(0, start), mark, part(end)];
 }
 
 // entities returns the text as nodes, with each entity marked and its label behind it.
