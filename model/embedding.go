@@ -8,6 +8,7 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+	"github.com/xiaoyu-slm/xiaoyu/internal/similar"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
