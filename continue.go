@@ -104,6 +104,8 @@ func (t *training) inherit() error {
 	switch {
 	case model.Unlabelled(m.Config.Head) || m.Config.Head == model.AnswerHead:
 		return hint.Errorf("name it in model.base, from which a training begins", "training %s further: its task is %s; labels, numbers and stretches can be learnt further", c.Continue.Model, m.Config.Head)
+	case m.ForeignTags():
+		return hint.Errorf("name it in model.base, from which a training begins", "training %s further: its tags are those of another tool", c.Continue.Model)
 	case c.Model.Family != m.Config.Family:
 		return hint.Errorf("leave the family as it is, or begin anew without continue.model", "training %s further: it is of the family %s, not %s", c.Continue.Model, m.Config.Family, c.Model.Family)
 	case c.Train.Folds > 0:

@@ -9,6 +9,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/text"
 	"github.com/xiaoyu-slm/xiaoyu/train"
 )
 
@@ -26,27 +27,77 @@ func (c *Config) suitAnswers() error {
 	return c.suit(readers)
 }
 
-// encodeWindows appends the windows of a row that is not read as one sequence.
-func (t *training) encodeWindows(set *train.Set, m *model.Model, number int, r *data.Row, target func(y *model.Targets, w *model.Window)) (windows int) {
+// encodeWindows appends the windows of a row that is not read as one sequence. All are learnt from, and those of a text
+// with one label count as much together as a text of one window.
+func (t *training) encodeWindows(set *train.Set, m *model.Model, number int, r *data.Row, target func(y *model.Targets, w *model.Window)) {
 	y := &set.Targets
+	windows := 0
 	for w := range m.Windows(r.Text, r.Pair, m.Config.OfTokens()) {
 		m.Append(&set.Input, w.Sample)
 		target(y, &w)
 		set.AddWindow(number)
 		windows++
 	}
-	return windows
+	if !m.Config.OfTokens() {
+		for range windows {
+			y.Weights = append(y.Weights, 1/float32(windows))
+		}
+	}
 }
 
-// answerTarget appends where in a window the first answer of a row is.
-func answerTarget(r *data.Row) func(y *model.Targets, w *model.Window) {
-	return func(y *model.Targets, w *model.Window) {
-		if len(r.Entities) == 0 {
-			y.Spans = append(y.Spans, 0, 0)
-			return
+// windowTarget returns what appends the truth of a window of a row: the row's label, the tags of its tokens, or where in
+// it the first answer is.
+func windowTarget(m *model.Model, r *data.Row, types map[string]int) func(y *model.Targets, w *model.Window) {
+	switch m.Config.Head {
+	case model.AnswerHead:
+		return func(y *model.Targets, w *model.Window) {
+			if len(r.Entities) == 0 {
+				y.Spans = append(y.Spans, 0, 0)
+				return
+			}
+			y.Spans = w.AnswerTarget(y.Spans, r.Entities[0].Start, r.Entities[0].End)
 		}
-		y.Spans = w.AnswerTarget(y.Spans, r.Entities[0].Start, r.Entities[0].End)
+	case model.TokensHead:
+		spans := tagSpans(r, types)
+		return func(y *model.Targets, w *model.Window) {
+			places := make([]text.Span, len(w.Text.IDs)) // special tokens have none
+			copy(places[w.Before:], w.Places)
+			y.Tags.Append(model.TagsOf(nil, places, spans))
+		}
+	case model.MultiLabelHead:
+		return func(y *model.Targets, _ *model.Window) { y.Labels.Append(r.Labels) }
+	case model.RegressionHead:
+		return func(y *model.Targets, _ *model.Window) { y.Scores = append(y.Scores, float32(r.Score)) }
 	}
+	return func(y *model.Targets, _ *model.Window) { y.Classes = append(y.Classes, int32(r.Class)) }
+}
+
+// tagSpans are the entities of a row as model.TagsOf takes them.
+func tagSpans(r *data.Row, types map[string]int) []model.TagSpan {
+	spans := make([]model.TagSpan, len(r.Entities))
+	for i, s := range r.Entities {
+		spans[i] = model.TagSpan{From: s.Start, To: s.End, Type: types[s.Label]}
+	}
+	return spans
+}
+
+// checkWindows refuses windows where a training could not learn from them.
+func (c *Config) checkWindows() error {
+	if w := c.Model.Windows.Join; w != model.JoinMean && w != model.JoinMax {
+		return nil
+	}
+	const way = "set model.windows.join to cut, and raise model.max_tokens"
+	switch {
+	case c.Train.Optimizer == "dual":
+		return hint.Errorf(way, "model.windows: the family %s reads n-grams of the whole text at once", c.Model.Family)
+	case c.Model.Wide:
+		return hint.Errorf(way, "model.windows: the n-grams of model.wide are those of the whole text")
+	case c.Train.Freeze == "all" && c.Task != data.Answers && c.Task != data.Tags:
+		return hint.Errorf("let a layer learn, or set model.windows.join to cut", "model.windows: a head that learns alone keeps one state a text")
+	case len(c.Distill.Teacher) > 0:
+		return hint.Errorf("set model.windows.join to cut", "model.windows: a teacher's answers are those about whole texts")
+	}
+	return nil
 }
 
 // expectSilence lets a model say that there is no answer, if that is so for some of the rows that it learns from.

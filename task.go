@@ -31,6 +31,9 @@ func (c *Config) resolveTask(ctx context.Context) error {
 		c.Model.Head = model.ClassHead
 	}
 	c.Model.Pair = c.Data.Pair != ""
+	if err := c.checkWindows(); err != nil {
+		return err
+	}
 	switch c.Task {
 	case data.Tags:
 		return c.suitTokens()
@@ -150,8 +153,8 @@ func (t *training) encodeFor(m *model.Model, rows []data.Row, learnt bool) *trai
 	taught := learnt && slices.ContainsFunc(rows, func(r data.Row) bool { return r.Opinion != nil || r.NoTruth })
 	for i := range rows {
 		y, r := &set.Targets, &rows[i]
-		if m.Config.Head == model.AnswerHead {
-			t.encodeWindows(set, m, i, r, answerTarget(r))
+		if m.Config.Windowed() {
+			t.encodeWindows(set, m, i, r, windowTarget(m, r, types))
 			if t.encoded++; t.encoded%256 == 0 {
 				t.Progress(t.encoded, "")
 			}
@@ -160,11 +163,7 @@ func (t *training) encodeFor(m *model.Model, rows []data.Row, learnt bool) *trai
 		switch m.Config.Head {
 		case model.TokensHead:
 			m.EncodeAligned(&set.Input, &e, r.Text, "")
-			spans := make([]model.TagSpan, len(r.Entities))
-			for i, s := range r.Entities {
-				spans[i] = model.TagSpan{From: s.Start, To: s.End, Type: types[s.Label]}
-			}
-			tags = model.TagsOf(tags[:0], e.Text.Spans, spans)
+			tags = model.TagsOf(tags[:0], e.Text.Spans, tagSpans(r, types))
 			y.Tags.Append(tags)
 		case model.MultiLabelHead:
 			m.Encode(&set.Input, &e, r.Text, r.Pair)

@@ -94,7 +94,8 @@ func (m *Model) newHead(in shape) Head {
 }
 
 // checkLabels refuses labels that occur twice, or that are no tags where tags are needed.
-func checkLabels(head string, labels []string) error {
+// Checkpoints bring tags of their own.
+func checkLabels(family, head string, labels []string) error {
 	if Unlabelled(head) || head == AnswerHead {
 		if len(labels) > 0 {
 			return fmt.Errorf("a model of head %s has labels", head)
@@ -111,7 +112,7 @@ func checkLabels(head string, labels []string) error {
 		}
 		seen[l] = true
 	}
-	if head == TokensHead && !slices.Equal(labels, TagNames(typesOf(labels))) {
+	if head == TokensHead && family != EncoderFamily && !ownTags(labels) {
 		return hint.Errorf("give O, then B-, I-, E- and S- of each type", "the tags %s are not those of a tagger", strings.Join(labels[:min(len(labels), 9)], ", "))
 	}
 	return nil

@@ -123,7 +123,7 @@ func assemble(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []st
 	if err := clean.Check(); err != nil {
 		return nil, err
 	}
-	if err := checkLabels(c.Head, labels); err != nil {
+	if err := checkLabels(c.Family, c.Head, labels); err != nil {
 		return nil, err
 	}
 	if c.Head == ClassHead && len(labels) < 2 {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/nn"
@@ -51,6 +52,9 @@ func (m *Model) Types() []string {
 	if m.Config.Head != TokensHead {
 		return nil
 	}
+	if g, ok := m.Head.(*tagger); ok && g.foreign != nil {
+		return g.foreign.types
+	}
 	return typesOf(m.Labels)
 }
 
@@ -61,9 +65,14 @@ type tagger struct {
 	types []string
 	crf   *nn.CRF
 	rules *nn.TagRules
+
+	foreign *foreignTags // what the tags mean where they are not ours; nil where they are
 }
 
 func newTagger(l linear, ps *nn.Params, labels []string) *tagger {
+	if !ownTags(labels) {
+		return &tagger{linear: l, foreign: newForeignTags(labels)}
+	}
 	t := &tagger{linear: l, types: typesOf(labels), rules: tagRules(len(labels))}
 	if l.config.CRF {
 		crf := nn.NewCRF(ps, "crf", len(labels))
@@ -133,6 +142,9 @@ func (g *tagger) marginals(logits []float32, k int) []float32 {
 	}
 	return softmaxRows(logits, k)
 }
+
+// ownTags tells tags of ours from those of a checkpoint of others.
+func ownTags(labels []string) bool { return slices.Equal(labels, TagNames(typesOf(labels))) }
 
 // TagSpan is a run of tokens that tags make an entity.
 type TagSpan struct {
@@ -205,8 +217,13 @@ func TagsOf(dst []int32, places []text.Span, entities []TagSpan) []int32 {
 // entities names the stretches of s that p's tags mark; places are those of its tokens.
 func (g *tagger) entities(p *Prediction, s string, places []text.Span) []Entity {
 	out := []Entity{}
-	for _, t := range TagSpans(p.Tags) {
-		e := Entity{Start: places[t.From].Start, End: places[t.To-1].End, Label: g.types[t.Type]}
+	spans, types := TagSpans, g.types
+	if g.foreign != nil {
+		spans = func(tags []int32) []TagSpan { return g.foreign.spans(tags, s, places) }
+		types = g.foreign.types
+	}
+	for _, t := range spans(p.Tags) {
+		e := Entity{Start: places[t.From].Start, End: places[t.To-1].End, Label: types[t.Type]}
 		for _, v := range p.tagProbabilities[t.From:t.To] {
 			e.Probability += v / float32(t.To-t.From)
 		}

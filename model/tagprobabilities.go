@@ -3,7 +3,9 @@ package model
 import (
 	"context"
 	"slices"
+	"strings"
 
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
@@ -19,6 +21,9 @@ type TagProbabilities struct {
 func (m *Model) TagProbabilities(ctx context.Context, queries []Query) ([]TagProbabilities, error) {
 	if m.Ensemble != nil {
 		return m.Ensemble.tagProbabilities(ctx, m, queries)
+	}
+	if m.ForeignTags() {
+		return nil, hint.Errorf("fine-tune it first: train with model.base", "the tags of a checkpoint of others (%s) are not told by their probabilities", strings.Join(m.Labels[:min(len(m.Labels), 5)], ", "))
 	}
 	out := make([]TagProbabilities, len(queries))
 	g, k := m.Head.(*tagger), len(m.Labels)

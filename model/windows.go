@@ -25,6 +25,12 @@ const (
 
 func (w Windows) on() bool { return w.Join == JoinMean || w.Join == JoinMax }
 
+// Windowed tells whether a training has an example for each window of a text: vectors of texts are learnt from their
+// beginnings.
+func (c *Config) Windowed() bool {
+	return c.Head == AnswerHead || c.Windows.on() && c.Head != EmbeddingHead
+}
+
 // checkWindows refuses windows where nobody reads in such.
 func (c *Config) checkWindows() error {
 	switch w := c.Windows; {
