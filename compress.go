@@ -14,6 +14,7 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/compress"
 	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/distill"
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
@@ -68,6 +69,7 @@ func CompressConfig(dir string, m *Model) (*Config, error) {
 		kept := c.Continue
 		*c = origin.Config
 		c.Continue, c.Distill, c.Pretrain.Texts = kept, Distill{}, nil
+		conf.Defaults(&c.Distill)
 		c.Data.Path, c.Data.Test, c.Data.Valid = "", "", ""
 		conf.Defaults(&c.Continue)
 	}
@@ -78,8 +80,7 @@ func CompressConfig(dir string, m *Model) (*Config, error) {
 // Compress makes a smaller model of m by the moves of o, in their order, and writes its package. With examples (c.Data) the
 // moves that need some have them, and each model on the way is judged on the test part.
 func Compress(ctx context.Context, m *Model, c *Config, o CompressOptions) (*Compressed, error) {
-	moves, err := compress.Parse(o.Moves)
-	if err != nil {
+	if _, err := compress.Parse(o.Moves); err != nil {
 		return nil, err
 	}
 	if err := model.Replaceable(o.Out); err != nil {
@@ -89,25 +90,44 @@ func Compress(ctx context.Context, m *Model, c *Config, o CompressOptions) (*Com
 	if err != nil {
 		return nil, err
 	}
-	now := m.Model
+	return &b.result, b.apply(ctx, o)
+}
+
+// apply makes the moves, judges each and writes the package of the last.
+func (b *workbench) apply(ctx context.Context, o CompressOptions) error {
+	moves, err := compress.Parse(o.Moves)
+	if err != nil {
+		return err
+	}
+	now := b.original
 	for _, move := range moves {
 		b.Stage(move.String(), 0, "")
 		if now, err = move.Apply(ctx, now, &b.work); err != nil {
-			return nil, err
+			return err
 		}
 		step, err := b.measure(ctx, now, move.String())
 		if err != nil {
-			return nil, err
+			return err
+		}
+		before := &b.result.Steps[len(b.result.Steps)-1]
+		if step.Bytes > before.Bytes {
+			b.Note("note: %s makes the package larger: %s, %s before", move, size.Bytes(step.Bytes), size.Bytes(before.Bytes))
+		}
+		if step.Median > 1.15*before.Median && before.Median > 0 {
+			b.Note("note: with %s one text takes longer on this machine: %.3g ms, %.3g before", move, step.Median, before.Median)
+		}
+		for _, label := range step.Collapsed {
+			b.Note("note: after %s the label %s is never said any more", move, label)
 		}
 		b.result.Steps = append(b.result.Steps, *step)
 	}
 	p, err := b.save(now, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	b.result.Package, b.result.Digest = p.Dir, p.Digest
 	b.result.Steps[len(b.result.Steps)-1].Bytes = p.Size
-	return &b.result, nil
+	return nil
 }
 
 // workbench is where models are made smaller and judged.
@@ -120,6 +140,7 @@ type workbench struct {
 	last     *eval.Report
 	said     []model.Prediction // by the original, of rows
 	result   Compressed
+	taught   bool // training heeds what the teacher says
 }
 
 func newWorkbench(ctx context.Context, m *Model, c *Config, o Observer) (*workbench, error) {
@@ -179,17 +200,34 @@ func (b *workbench) load(ctx context.Context) error {
 			b.work.Texts = append(b.work.Texts, r.Pair)
 		}
 	}
-	b.work.Heal = b.heal
+	b.work.Heal, b.work.Distill = b.heal, b.distill
 	b.work.Set = func(m *model.Model) *train.Set {
 		b.encoded = 0
-		return b.encodeFor(m, b.set.Parts[data.Train], true)
+		return b.encodeFor(m, b.set.Parts[data.Train], false)
 	}
 	return nil
 }
 
+// distill is heal with the original for a teacher, which is asked once.
+func (b *workbench) distill(ctx context.Context, m *model.Model, epochs float64) error {
+	if b.lesson == nil {
+		teacher, err := distill.NewModel(b.original, "original")
+		if err != nil {
+			return err
+		}
+		b.lesson = &lesson{teacher: teacher}
+		if err := b.teach(ctx); err != nil {
+			return err
+		}
+	}
+	b.taught = true
+	defer func() { b.taught = false }()
+	return b.heal(ctx, m, epochs, nil)
+}
+
 // heal trains a model further on the training part, and calibrates it again. A linear model is solved from nothing, at the
 // cost that the validation part chooses, and then once more with that part.
-func (b *workbench) heal(ctx context.Context, m *model.Model, epochs float64) error {
+func (b *workbench) heal(ctx context.Context, m *model.Model, epochs float64, after func(step, steps int)) error {
 	parts, c := b.set.Parts, b.config.Train
 	c.Folds, c.MinSteps, c.LoRA = 0, 0, train.LoRA{}
 	dual := c.Optimizer == "dual" && m.Linear() != nil
@@ -197,7 +235,11 @@ func (b *workbench) heal(ctx context.Context, m *model.Model, epochs float64) er
 		c.Epochs = max(int(math.Round(epochs)), 1)
 		c.LearningRate /= 3 // what has learnt is not to be shaken
 	}
-	best, err := b.teachFurther(ctx, m, parts[data.Train], parts[data.Validation], c, dual)
+	valid := parts[data.Validation]
+	if after != nil {
+		valid = nil
+	}
+	best, err := b.teachFurther(ctx, m, parts[data.Train], valid, c, dual, after)
 	if err != nil {
 		return err
 	}
@@ -209,17 +251,17 @@ func (b *workbench) heal(ctx context.Context, m *model.Model, epochs float64) er
 	}
 	if dual && best > 0 && len(parts[data.Test]) > 0 && len(parts[data.Validation]) > 0 {
 		c.Until = best
-		_, err = b.teachFurther(ctx, m, slices.Concat(parts[data.Train], parts[data.Validation]), nil, c, dual)
+		_, err = b.teachFurther(ctx, m, slices.Concat(parts[data.Train], parts[data.Validation]), nil, c, dual, nil)
 		m.Params.Freeze(m.Precision())
 	}
 	return err
 }
 
 // teachFurther runs one training and returns its best epoch.
-func (b *workbench) teachFurther(ctx context.Context, m *model.Model, learnt, valid []data.Row, c train.Config, dual bool) (best int, err error) {
+func (b *workbench) teachFurther(ctx context.Context, m *model.Model, learnt, valid []data.Row, c train.Config, dual bool, after func(step, steps int)) (best int, err error) {
 	b.Stage("encoding", int64(len(learnt)+len(valid)), "texts")
 	b.encoded = 0
-	set, held := b.encodeFor(m, learnt, true), b.encodeFor(m, valid, false)
+	set, held := b.encodeFor(m, learnt, b.taught), b.encodeFor(m, valid, false)
 	if dual {
 		l := m.Linear()
 		l.W.Data, l.B.Data = make([]float32, l.W.Size()), make([]float32, l.B.Size())
@@ -229,12 +271,18 @@ func (b *workbench) teachFurther(ctx context.Context, m *model.Model, learnt, va
 		return 0, err
 	}
 	epochs := cmp.Or(c.Until, c.Epochs)
+	if after != nil {
+		after(0, trainer.StepsPerEpoch()*epochs)
+	}
 	b.Stage("healing", int64(trainer.StepsPerEpoch()*epochs), "steps")
 	for event, err := range trainer.Run(ctx) {
 		if err != nil {
 			return 0, err
 		}
 		if s := event.Step; s != nil {
+			if after != nil {
+				after(s.Step, s.Steps)
+			}
 			b.Progress(int64(s.Step), fmt.Sprintf("epoch %d/%d  loss %.3f", s.Epoch, epochs, s.Loss))
 		}
 	}
@@ -256,7 +304,7 @@ func (b *workbench) measure(ctx context.Context, m *model.Model, move string) (*
 		return nil, err
 	}
 	step.Speed = float64(len(b.rows)) / max(time.Since(start).Seconds(), 1e-9)
-	options := eval.Options{Rounds: max(b.config.Eval.Bootstrap, 200), Seed: 1, Mistakes: 10}
+	options := b.judgeOptions(200)
 	report, err := judge(m, b.rows, said, nil, options)
 	if err != nil {
 		return nil, err
@@ -272,6 +320,10 @@ func (b *workbench) measure(ctx context.Context, m *model.Model, move string) (*
 		return nil, err
 	}
 	return step, b.time(ctx, m, step)
+}
+
+func (b *workbench) judgeOptions(rounds int) eval.Options {
+	return eval.Options{Rounds: rounds, Seed: 1, Mistakes: 10}
 }
 
 // compare sets a report beside the original's.

@@ -39,8 +39,11 @@ type Work struct {
 	// Set returns labelled examples as m reads them.
 	Set func(m *model.Model) *train.Set
 	// Heal trains m further for so many epochs on labelled examples, so that it makes up for what it lost; of a linear
-	// model it solves the weights anew.
-	Heal func(ctx context.Context, m *model.Model, epochs float64) error
+	// model it solves the weights anew. after, where it is not nil, sees the weights after each step, and before the first
+	// (step 0), and may change them; then the last weights count and not the best.
+	Heal func(ctx context.Context, m *model.Model, epochs float64, after func(step, steps int)) error
+	// Distill is Heal on what the original says of the examples as well.
+	Distill func(ctx context.Context, m *model.Model, epochs float64) error
 }
 
 // kindOfMove is a row of the table of moves.
@@ -51,14 +54,24 @@ type kindOfMove struct {
 }
 
 var kinds = map[string]kindOfMove{
-	"grams":  {"keep so many n-gram features, known by fingerprints of 16 bits", "number", func(v float64) Move { return grams{int(v), 16} }},
-	"grams8": {"the same with fingerprints of 8 bits", "number", func(v float64) Move { return grams{int(v), 8} }},
-	"heal":   {"train further for so many epochs", "number", func(v float64) Move { return heal(v) }},
-	"pack":   {"keep the tokenizer as a gzip file", "", func(float64) Move { return pack{} }},
-	"f16":    {"weights in 16 bits", "", func(float64) Move { return weights(quant.F16) }},
-	"bf16":   {"weights in the upper 16 bits of float32", "", func(float64) Move { return weights(quant.BF16) }},
-	"int8":   {"weights in whole numbers of 8 bits, multiplied so", "", func(float64) Move { return weights(quant.Int8) }},
-	"int4":   {"weights in whole numbers of 4 bits, multiplied in 8", "", func(float64) Move { return weights(quant.Int4) }},
+	"grams":        {"keep so many n-gram features, known by fingerprints of 16 bits", "number", func(v float64) Move { return grams{int(v), 16} }},
+	"grams8":       {"the same with fingerprints of 8 bits", "number", func(v float64) Move { return grams{int(v), 8} }},
+	"vocabulary":   {"keep the tokens that the texts use most, so many of them", "number", func(v float64) Move { return vocabulary(v) }},
+	"heads":        {"keep so many attention heads of each layer", "number", func(v float64) Move { return heads(v) }},
+	"feed_forward": {"keep so many neurons of each feed-forward part", "number", func(v float64) Move { return feedForward(v) }},
+	"layers":       {"keep so many layers of a transformer", "number", func(v float64) Move { return layers(v) }},
+	"units":        {"keep so many filters of each width, or units or neurons of each layer (cnn, rnn, lstm, gru, mlp)", "number", func(v float64) Move { return units(v) }},
+	"rank":         {"large matrices and embeddings as products of two, of this share of their rank; for the end", "share", func(v float64) Move { return rank(v) }},
+	"sparsity":     {"let this share of each large matrix become zero while it trains for two epochs", "share", func(v float64) Move { return sparsity(v) }},
+	"qat8":         {"train for so many epochs as if weights were of 8 bits already, then keep them so", "number", func(v float64) Move { return aware{v, quant.Int8} }},
+	"qat4":         {"the same for 4 bits", "number", func(v float64) Move { return aware{v, quant.Int4} }},
+	"distill":      {"train further for so many epochs on what the original says as well", "number", func(v float64) Move { return distilled(v) }},
+	"heal":         {"train further for so many epochs", "number", func(v float64) Move { return heal(v) }},
+	"pack":         {"keep the tokenizer as a gzip file", "", func(float64) Move { return pack{} }},
+	"f16":          {"weights in 16 bits", "", func(float64) Move { return weights(quant.F16) }},
+	"bf16":         {"weights in the upper 16 bits of float32", "", func(float64) Move { return weights(quant.BF16) }},
+	"int8":         {"weights in whole numbers of 8 bits, multiplied so", "", func(float64) Move { return weights(quant.Int8) }},
+	"int4":         {"weights in whole numbers of 4 bits, multiplied in 8", "", func(float64) Move { return weights(quant.Int4) }},
 }
 
 // Moves describes the moves that Parse knows, one a line.
@@ -119,7 +132,7 @@ func (h heal) Apply(ctx context.Context, m *model.Model, w *Work) (*model.Model,
 	if err != nil {
 		return nil, err
 	}
-	return g, w.Heal(ctx, g, float64(h))
+	return g, w.Heal(ctx, g, float64(h), nil)
 }
 
 func needsData(name string) error {

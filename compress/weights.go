@@ -88,5 +88,5 @@ func (g grams) Apply(ctx context.Context, m *model.Model, w *Work) (*model.Model
 	if err != nil || w.Heal == nil {
 		return smaller, err
 	}
-	return smaller, w.Heal(ctx, smaller, 1)
+	return smaller, w.Heal(ctx, smaller, 1, nil)
 }

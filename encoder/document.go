@@ -28,7 +28,7 @@ func parseDocument(data []byte) (*document, error) {
 }
 
 func (d *document) fail(err error) {
-	if d.err == nil {
+	if d.err == nil && err != nil {
 		d.err = err
 	}
 }

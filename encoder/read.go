@@ -48,6 +48,10 @@ func (c *Config) read(d *document) error {
 		return err
 	}
 	a.read(d, c)
+	var r Reduction
+	if d.read(reducedKey, &r) {
+		d.fail(c.reduce(&r))
+	}
 	if d.err != nil {
 		return d.err
 	}

@@ -47,6 +47,7 @@ type Config struct {
 	NGram         NGrams   `yaml:"ngram" json:"ngram,omitzero" doc:"features of the ngram and fasttext families, and of wide"`
 
 	// What follows from the task and from training, and is no key of xiaoyu.yaml.
+	HeadDim     int             `yaml:"-" json:"head_dim,omitempty"`    // width of an attention head where it is not hidden/heads: heads were taken out (transformer)
 	Head        string          `yaml:"-" json:"head,omitempty"`        // see ClassHead and its like; "" is ClassHead
 	Pair        bool            `yaml:"-" json:"pair,omitempty"`        // texts come in pairs
 	Temperature float64         `yaml:"-" json:"temperature,omitempty"` // logits are divided by it; 0 is 1
@@ -232,7 +233,7 @@ func (c *Config) Check() error {
 		case "layers":
 			ok, value = inRange(c.Layers, 1, 64), c.Layers
 		case "heads":
-			ok, value = inRange(c.Heads, 1, 256) && c.Hidden%max(c.Heads, 1) == 0, c.Heads
+			ok, value = inRange(c.Heads, 1, 256) && inRange(c.HeadDim, 0, 8192) && (c.HeadDim > 0 || c.Hidden%max(c.Heads, 1) == 0), c.Heads
 		case "key_heads":
 			ok, value = c.KeyHeads == 0 || inRange(c.KeyHeads, 1, c.Heads) && c.Heads%c.KeyHeads == 0, c.KeyHeads
 		case "feed_forward":

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"cmp"
+
 	"github.com/xiaoyu-slm/xiaoyu/encoder"
 	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
@@ -52,7 +54,7 @@ func (m *transformer) declare(ps *nn.Params) shape {
 func (m *transformer) form() *encoder.Config {
 	c := m.config
 	e := &encoder.Config{
-		Hidden: c.Hidden, Layers: c.Layers, Heads: c.Heads, KeyHeads: c.Heads, HeadDim: c.Hidden / c.Heads,
+		Hidden: c.Hidden, Layers: c.Layers, Heads: c.Heads, KeyHeads: c.Heads, HeadDim: cmp.Or(c.HeadDim, c.Hidden/c.Heads),
 		FeedForward: c.FeedForward, Activation: m.activation, AttentionBias: true, OutBias: true, FFBias: true,
 		PreNorm: true, Epsilon: normEpsilon, Dropout: float32(c.Dropout),
 	}

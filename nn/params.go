@@ -28,6 +28,8 @@ type Param struct {
 	Stored quant.Matrix // in fewer bits, for predictions; Data may be nil then: see stored.go
 	Plain  bool         // read number by number, not by rows or as a factor of a product
 
+	Recurrent bool // multiplied with step by step
+
 	init   Init
 	sparse bool
 	unset  bool            // nothing has flowed into Grad since ZeroGradients, which has not cleared it either; see Gradient

@@ -315,10 +315,12 @@ func NewRecurrent(ps *Params, cell Cell, name string, in, hidden int) Recurrent 
 			}
 		}
 	}
-	return Recurrent{
+	r := Recurrent{
 		WIH: ps.Add(fmt.Sprintf(name, "weight_ih"), Xavier, gates, in),
 		WHH: ps.Add(fmt.Sprintf(name, "weight_hh"), Uniform(1/math.Sqrt(float64(hidden))), gates, hidden),
 		BIH: ps.Add(fmt.Sprintf(name, "bias_ih"), bias, gates),
 		BHH: ps.Add(fmt.Sprintf(name, "bias_hh"), Zeros, gates),
 	}
+	r.WIH.Recurrent, r.WHH.Recurrent = true, true
+	return r
 }

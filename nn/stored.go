@@ -90,3 +90,7 @@ func (p *Param) Memory() int64 {
 	}
 	return 4*int64(len(p.Data)) + p.packed.Memory()
 }
+
+// Thin tells that products with the weights may be made with two thin matrices: those of linear layers, and tables. Windows
+// and recurrent layers multiply with theirs as a whole.
+func (p *Param) Thin() bool { return len(p.Shape) == 2 && !p.Recurrent }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/compress"
 	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 )
 
 // compressFlags say what becomes of a model.
@@ -20,6 +22,10 @@ type compressFlags struct {
 	test, out       string
 	set             []string
 	asJSON          bool
+
+	maxDrop, minutes    float64
+	maxSize, maxLatency string
+	healing, report     string
 }
 
 func compressCommand(term *terminal) *cobra.Command {
@@ -37,7 +43,12 @@ scale for each 32 numbers, multiplied in 8 bits). --moves makes several steps, o
 With --data, or with the columns and the test file that the model was trained on, moves that need examples have them,
 what was cut off is made up for by training further, and a table compares each step with the original: the main figure
 with its interval, agreement, size, memory, the time of one text, labels, and the examples whose answer changed. Rows
-are split as for training: what the model learnt from does not judge it, where the file is the same.`,
+are split as for training: what the model learnt from does not judge it, where the file is the same.
+
+With --max-drop, --max-size or --max-latency it searches: it tries combinations of moves for --minutes, judges them on
+the validation part (or half of the test part, where the model has learnt from the former), refuses steps that make the model slower or no smaller on this machine or that lose a label, and
+writes the best combination that holds all limits, or says that none does. What was tried is kept in DIR.search.json;
+the same command goes on after Ctrl-C.`,
 		Args: exactly(1, "a model: its folder or hf://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			term.quiet = f.asJSON && !term.live
@@ -50,6 +61,12 @@ are split as for training: what the model learnt from does not judge it, where t
 	flags.StringVar(&f.moves, "moves", "", "steps to make, in their order, with commas between: see above")
 	flags.StringVar(&f.test, "test", "", "file of examples that judge, of the same form as that of --data; else a part of it does")
 	flags.StringArrayVar(&f.set, "set", nil, "change a key of the configuration that it is trained further with: --set train.learning_rate=0.0001")
+	flags.Float64Var(&f.maxDrop, "max-drop", 0, "search: points of the main figure that may be lost, such as 0.5")
+	flags.StringVar(&f.maxSize, "max-size", "", "search: largest package, such as 200KB or 2MB")
+	flags.StringVar(&f.maxLatency, "max-latency", "", "search: longest median time of one text on this machine, such as 1ms")
+	flags.Float64Var(&f.minutes, "minutes", 10, "search: minutes after which nothing more is tried")
+	flags.StringVar(&f.healing, "healing", "heal=2", "search: the move that makes up for what was cut out of a network: heal=N or distill=N")
+	flags.StringVar(&f.report, "report", "", "search: write a page with tables and Pareto fronts to this file")
 	flags.StringVar(&f.out, "out", "", "folder for the new package")
 	flags.BoolVar(&f.asJSON, "json", false, "print the result as JSON")
 	return cmd
@@ -64,15 +81,24 @@ func (f *compressFlags) run(cmd *cobra.Command, term *terminal, name string) err
 	default:
 		return usageError{hint.Errorf("pass f16, bf16, int8 or int4", "--quantize %s", f.quantize)}
 	}
+	limits, err := f.limits()
+	if err != nil {
+		return usageError{err}
+	}
+	searches := limits != (compress.Limits{})
 	switch {
-	case moves == "":
+	case searches && moves != "":
+		return usageError{hint.Errorf("leave out one of them", "xiaoyu compress: limits make a search of its own, --moves and --quantize name what is done")}
+	case f.report != "" && !searches:
+		return usageError{hint.Errorf("add a limit, such as --max-drop 0.5", "xiaoyu compress --report: only a search draws one")}
+	case moves == "" && !searches:
 		return usageError{hint.Errorf("pass --quantize int8, or --moves; see `xiaoyu compress --help`", "xiaoyu compress: nothing is said to be done")}
 	case f.out == "":
 		return usageError{hint.Errorf("pass --out DIR", "xiaoyu compress: no folder is named for the new package")}
 	case f.test != "" && f.columns.data == "":
 		return usageError{hint.Errorf("pass --data FILE, the examples to learn from", "--test %s", f.test)}
 	}
-	if _, err := compress.Parse(moves); err != nil {
+	if _, err := compress.Parse(moves); err != nil && !searches {
 		return usageError{err}
 	}
 	m, err := openModel(cmd.Context(), term, name)
@@ -97,6 +123,9 @@ func (f *compressFlags) run(cmd *cobra.Command, term *terminal, name string) err
 			return usageError{err}
 		}
 	}
+	if searches {
+		return f.search(cmd, term, m, c, limits)
+	}
 	result, err := xiaoyu.Compress(cmd.Context(), m, c, xiaoyu.CompressOptions{Observer: term, Command: os.Args, Moves: moves, Out: f.out})
 	if err != nil {
 		return err
@@ -109,4 +138,48 @@ func (f *compressFlags) run(cmd *cobra.Command, term *terminal, name string) err
 	result.Text(term.out)
 	fmt.Fprintf(term.out, "\nmodel    %s\n", result.Package)
 	return nil
+}
+
+// limits reads those that were given.
+func (f *compressFlags) limits() (l compress.Limits, err error) {
+	l.MaxDrop = f.maxDrop / 100
+	if !(f.maxDrop >= 0 && f.maxDrop <= 100) {
+		return l, hint.Errorf("pass points of the main figure, such as 0.5", "--max-drop %v", f.maxDrop)
+	}
+	if f.maxSize != "" {
+		if l.MaxSize, err = size.Parse(f.maxSize); err != nil {
+			return l, hint.Wrap(err, "write it like 200KB or 2MB", "--max-size")
+		}
+	}
+	if f.maxLatency != "" {
+		d, err := time.ParseDuration(f.maxLatency)
+		if err != nil || d <= 0 {
+			return l, hint.Errorf("write it like 1ms or 500us", "--max-latency %s", f.maxLatency)
+		}
+		l.MaxLatency = float64(d.Nanoseconds()) / 1e6
+	}
+	return l, nil
+}
+
+func (f *compressFlags) search(cmd *cobra.Command, term *terminal, m *xiaoyu.Model, c *xiaoyu.Config, limits compress.Limits) error {
+	found, err := xiaoyu.CompressSearch(cmd.Context(), m, c, xiaoyu.CompressSearchOptions{
+		CompressOptions: xiaoyu.CompressOptions{Observer: term, Command: os.Args, Out: f.out},
+		Limits:          limits, Minutes: f.minutes, Healing: f.healing, Report: f.report,
+	})
+	if err != nil {
+		return err
+	}
+	term.endStage()
+	if f.asJSON {
+		err = term.printJSON(found)
+	} else {
+		fmt.Fprintf(term.out, "\n%s", found.Text())
+		if found.Failed == "" {
+			fmt.Fprintf(term.out, "\nmodel    %s\n", found.Package)
+		}
+	}
+	if err == nil && found.Failed != "" {
+		return exitCode(3)
+	}
+	return err
 }

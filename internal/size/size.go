@@ -1,7 +1,11 @@
 // Package size writes numbers for people: 1.2 M parameters, 4.8 MB.
 package size
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // Bytes writes a number of bytes in decimal units, as disks and networks count.
 func Bytes(n int64) string {
@@ -15,6 +19,18 @@ func Bytes(n int64) string {
 		i++
 	}
 	return fmt.Sprintf("%s %cB", short(v), units[i])
+}
+
+// Parse reads a number of bytes as people write it: 200KB, 1.5 MB, 4096; in decimal units.
+func Parse(s string) (int64, error) {
+	number := strings.TrimRight(strings.TrimSpace(s), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
+	unit := strings.ToUpper(strings.TrimSpace(strings.TrimSpace(s)[len(number):]))
+	factor, ok := map[string]float64{"": 1, "B": 1, "K": 1e3, "KB": 1e3, "M": 1e6, "MB": 1e6, "G": 1e9, "GB": 1e9}[unit]
+	v, err := strconv.ParseFloat(number, 64)
+	if err != nil || !ok || !(v > 0) || v*factor > 1e18 {
+		return 0, fmt.Errorf("%q is no number of bytes", s)
+	}
+	return int64(v * factor), nil
 }
 
 // Count writes a number of things: 950, 12.3 k, 1.2 M.

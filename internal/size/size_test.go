@@ -14,3 +14,16 @@ func TestNumbersAreShort(t *testing.T) {
 		}
 	}
 }
+
+func TestBytesAreRead(t *testing.T) {
+	for s, want := range map[string]int64{"200KB": 200_000, "1.5 MB": 1_500_000, "4096": 4096, "2g": 2_000_000_000, " 7 b ": 7} {
+		if got, err := Parse(s); err != nil || got != want {
+			t.Errorf("Parse(%q) = %d, %v, want %d", s, got, err, want)
+		}
+	}
+	for _, s := range []string{"", "MB", "-1MB", "0", "1XB", "1e30GB", "NaN", "1 2MB"} {
+		if got, err := Parse(s); err == nil {
+			t.Errorf("Parse(%q) = %d", s, got)
+		}
+	}
+}

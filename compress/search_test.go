@@ -1,0 +1,103 @@
+package compress
+
+import (
+	"context"
+	"strings"
+	"testing"
+)
+
+// landscape is a search over two axes whose outcomes follow from the moves.
+func landscape(limits Limits) *Search {
+	return &Search{Axes: []Axis{{Levels: []string{"", "layers=4", "layers=2"}, Hurts: true}, {Levels: []string{"", "int8", "int4"}}}, Healing: "heal=1", Limits: limits}
+}
+
+var outcomes = map[string]Outcome{
+	"":                     {Bytes: 1000, Milli: 10, Value: 0.90},
+	"int8":                 {Bytes: 300, Milli: 8, Value: 0.899},
+	"int4":                 {Bytes: 200, Milli: 12, Value: 0.897},
+	"layers=4,heal=1":      {Bytes: 600, Milli: 6, Value: 0.898},
+	"layers=4,heal=1,int8": {Bytes: 180, Milli: 5, Value: 0.896},
+	"layers=4,heal=1,int4": {Bytes: 120, Milli: 5, Value: 0.880},
+	"layers=2,heal=1":      {Bytes: 400, Milli: 3, Value: 0.85, Collapsed: []string{"rare"}},
+	"layers=2,heal=1,int8": {Bytes: 100, Milli: 3, Value: 0.84},
+	"layers=2,heal=1,int4": {Bytes: 80, Milli: 3, Value: 0.80},
+}
+
+func run(t *testing.T, s *Search, most int) []string {
+	t.Helper()
+	var tried []string
+	err := s.Run(context.Background(), func() bool { return len(tried) < most }, func(_ context.Context, moves string) (*Outcome, error) {
+		o, ok := outcomes[moves]
+		if !ok {
+			t.Fatalf("tried %q", moves)
+		}
+		tried = append(tried, moves)
+		return &o, nil
+	}, func(*Trial) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tried
+}
+
+func TestASearchPicksTheBestThatHoldsTheLimits(t *testing.T) {
+	for _, c := range []struct {
+		limits Limits
+		want   string
+	}{
+		{Limits{MaxDrop: 0.005}, "layers=4,heal=1,int8"},
+		{Limits{MaxDrop: 0.005, MaxSize: 350}, "int8"},
+		{Limits{MaxDrop: 0.005, MaxLatency: 7}, "layers=4,heal=1"},
+		{Limits{MaxDrop: 0.0001}, ""},
+	} {
+		s := landscape(c.limits)
+		run(t, s, 100)
+		best := s.Best()
+		if best == nil || best.Moves != c.want {
+			t.Errorf("%+v: %+v, want %q", c.limits, best, c.want)
+		}
+	}
+	s := landscape(Limits{MaxDrop: 0.001, MaxSize: 100})
+	run(t, s, 100)
+	near, why := s.Nearest()
+	if s.Best() != nil || near == nil || !strings.Contains(why, "bytes") {
+		t.Errorf("limits that nothing holds: %+v, %+v %q", s.Best(), near, why)
+	}
+}
+
+func TestASearchRefusesWhatIsSlowerOrSaysOneLabelLess(t *testing.T) {
+	s := landscape(Limits{})
+	run(t, s, 100)
+	refused := map[string]string{}
+	for _, trial := range s.Trials {
+		refused[trial.Moves] = trial.Refused
+	}
+	if !strings.Contains(refused["int4"], "slower on this machine") || !strings.Contains(refused["layers=2,heal=1"], "never says rare") {
+		t.Errorf("refused: %q", refused)
+	}
+	if refused["int8"] != "" {
+		t.Errorf("int8 was refused: %s", refused["int8"])
+	}
+	for _, trial := range s.Trials {
+		if trial.From == "int4" {
+			t.Errorf("%s goes on from what was refused", trial.Moves)
+		}
+	}
+}
+
+func TestASearchGoesOn(t *testing.T) {
+	whole := landscape(Limits{MaxDrop: 0.005})
+	all := run(t, whole, 100)
+	s := landscape(Limits{MaxDrop: 0.005})
+	first := run(t, s, 3)
+	rest := run(t, s, 100)
+	if got := append(first, rest...); strings.Join(got, ";") != strings.Join(all, ";") {
+		t.Errorf("in two parts %q, at once %q", got, all)
+	}
+	front := whole.Front(func(t *Trial) float64 { return float64(t.Bytes) })
+	for i := 1; i < len(front); i++ {
+		if front[i].Bytes < front[i-1].Bytes || front[i].Value <= front[i-1].Value {
+			t.Errorf("no front: %+v", front)
+		}
+	}
+}
