@@ -243,7 +243,6 @@ func (b *workbench) heal(ctx context.Context, m *model.Model, epochs float64, af
 	if err != nil {
 		return err
 	}
-	b.model = m
 	m.Config.Temperature, m.Config.Thresholds = 0, nil
 	m.Params.Freeze(m.Precision())
 	if err := b.calibrate(ctx); err != nil {
@@ -260,7 +259,7 @@ func (b *workbench) heal(ctx context.Context, m *model.Model, epochs float64, af
 // teachFurther runs one training and returns its best epoch.
 func (b *workbench) teachFurther(ctx context.Context, m *model.Model, learnt, valid []data.Row, c train.Config, dual bool, after func(step, steps int)) (best int, err error) {
 	b.Stage("encoding", int64(len(learnt)+len(valid)), "texts")
-	b.encoded = 0
+	b.encoded, b.model = 0, m
 	set, held := b.encodeFor(m, learnt, b.taught), b.encodeFor(m, valid, false)
 	if dual {
 		l := m.Linear()
@@ -378,7 +377,15 @@ func (b *workbench) bytes(m *model.Model) (int64, error) {
 		return 0, hint.Wrap(err, "set TMPDIR to a folder that you may write to", "measuring a package")
 	}
 	defer os.RemoveAll(dir)
-	p, err := m.Save(filepath.Join(dir, "m"), nil)
+	files := map[string][]byte{} // what the package will say of itself takes room as well
+	for _, name := range []string{model.CardFile, model.MetricsFile, model.LineageFile} {
+		content, err := os.ReadFile(filepath.Join(b.original.Package.Dir, name))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return 0, err
+		}
+		files[name] = content
+	}
+	p, err := m.Save(filepath.Join(dir, "m"), files)
 	if err != nil {
 		return 0, err
 	}
@@ -410,6 +417,9 @@ func (b *workbench) save(m *model.Model, o CompressOptions) (*model.Package, err
 		if err := json.Unmarshal(content, &origin); err != nil {
 			return nil, hint.Wrap(err, "get the package again", "reading %s", filepath.Join(from.Dir, model.LineageFile))
 		}
+	}
+	if len(origin) == 0 {
+		b.Note("note: the model does not say what it was trained on")
 	}
 	origin["compressed"] = map[string]any{"from": from.Digest, "moves": o.Moves, "command": o.Command, "version": Version(), "created": time.Now().UTC()}
 	if files[model.LineageFile], err = json.Marshal(origin); err != nil {

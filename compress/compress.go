@@ -126,7 +126,7 @@ func (h heal) String() string { return "heal=" + strconv.FormatFloat(float64(h),
 
 func (h heal) Apply(ctx context.Context, m *model.Model, w *Work) (*model.Model, error) {
 	if w.Heal == nil {
-		return nil, needsData("heal")
+		return nil, needsData(h.String())
 	}
 	g, err := m.Remake(m.Config, m.Tokenizer, nil)
 	if err != nil {

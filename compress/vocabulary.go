@@ -13,7 +13,7 @@ func (v vocabulary) String() string { return "vocabulary=" + itoa(int(v)) }
 
 func (v vocabulary) Apply(ctx context.Context, m *model.Model, w *Work) (*model.Model, error) {
 	if len(w.Texts) == 0 {
-		return nil, needsData("vocabulary")
+		return nil, needsData(v.String())
 	}
 	counts := make([]float64, m.Tokenizer.VocabSize())
 	for _, s := range w.Texts {

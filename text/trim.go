@@ -11,7 +11,8 @@ import (
 // Trimmed returns a tokenizer that knows fewer tokens, numbered anew in their old order, and the old number of each. It
 // keeps those that keep names and those that nothing works without: special and added tokens, the unknown one, bytes that
 // unknown characters fall back to, and of BPE what kept tokens are made of. A text whose tokens are all kept is cut as it
-// was; what is lost falls apart into shorter tokens, or becomes unknown.
+// was; what is lost falls apart into shorter tokens, or becomes unknown. Unlike Restricted it leaves the special tokens
+// around texts where they were, and keeps no single character for its own sake.
 func (t *Tokenizer) Trimmed(keep func(id int32) bool) (*Tokenizer, []int32, error) {
 	kept := make([]bool, t.VocabSize())
 	for id := range kept {
@@ -26,6 +27,9 @@ func (t *Tokenizer) Trimmed(keep func(id int32) bool) (*Tokenizer, []int32, erro
 		}
 	}
 	if b, ok := t.algorithm.(*bpe); ok {
+		for id, token := range b.tokens { // pieces begin as bytes
+			kept[id] = kept[id] || b.bytes && token != "" && t.indivisible(token)
+		}
 		b.keepParts(kept)
 	}
 	if u, ok := t.algorithm.(*unigram); ok && u.fallBack {
@@ -54,27 +58,6 @@ func (t *Tokenizer) Trimmed(keep func(id int32) bool) (*Tokenizer, []int32, erro
 	return trimmed, old, nil
 }
 
-// keepParts keeps what kept tokens are joined from, and the bytes that every piece begins as.
-func (b *bpe) keepParts(kept []bool) {
-	for _, place := range b.single {
-		for _, id := range place {
-			if id >= 0 && b.bytes {
-				kept[id] = true
-			}
-		}
-	}
-	for _, id := range b.fall {
-		if id >= 0 {
-			kept[id] = true
-		}
-	}
-	for rank := len(b.pairs) - 1; rank >= 0; rank-- { // parts are older than what they are joined to
-		if kept[b.merged[rank]] {
-			kept[b.ids[b.pairs[rank][0]]], kept[b.ids[b.pairs[rank][1]]] = true, true
-		}
-	}
-}
-
 // renumbered is the tokenizer.json with the tokens of old alone; number is the new number of each, or -1.
 func (t *Tokenizer) renumbered(number, old []int32) ([]byte, error) {
 	data, err := t.MarshalJSON()
@@ -85,7 +68,18 @@ func (t *Tokenizer) renumbered(number, old []int32) ([]byte, error) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, err
 	}
-	a, err := trimAlgorithm(t.algorithm, number, old)
+	var tokens []string
+	var scores []float64
+	for _, id := range old {
+		if int(id) >= len(t.algorithm.vocabulary()) {
+			break // added ones
+		}
+		tokens = append(tokens, t.algorithm.vocabulary()[id])
+		if u, ok := t.algorithm.(*unigram); ok {
+			scores = append(scores, u.scores[id])
+		}
+	}
+	a, err := t.restrictedTo(tokens, scores, number)
 	if err != nil {
 		return nil, err
 	}
@@ -104,43 +98,6 @@ func (t *Tokenizer) renumbered(number, old []int32) ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(f)
-}
-
-// trimAlgorithm is the algorithm with the tokens of old alone.
-func trimAlgorithm(a Algorithm, number, old []int32) (Algorithm, error) {
-	all := a.vocabulary()
-	var tokens []string
-	var scores []float64
-	for _, id := range old {
-		if int(id) >= len(all) {
-			break // added ones
-		}
-		tokens = append(tokens, all[id])
-		if u, ok := a.(*unigram); ok {
-			scores = append(scores, u.scores[id])
-		}
-	}
-	switch a := a.(type) {
-	case *wordLevel:
-		return newWordLevel(tokens, number[a.unk]), nil
-	case *wordPiece:
-		return newWordPiece(newVocab(tokens), number[a.unk], a.prefix, a.longest), nil
-	case *unigram:
-		u := newUnigram(tokens, scores, number[a.unk])
-		if a.fallBack {
-			u.fallBackToBytes()
-		}
-		return u, nil
-	case *bpe:
-		var pairs [][2]string
-		for rank, p := range a.pairs {
-			if number[a.merged[rank]] >= 0 && number[a.ids[p[0]]] >= 0 && number[a.ids[p[1]]] >= 0 {
-				pairs = append(pairs, p)
-			}
-		}
-		return newBPE(newVocab(tokens), pairs, a.config, a.bytes)
-	}
-	return nil, fmt.Errorf("an algorithm %T without a name", a)
 }
 
 // renumberProcessor gives the special tokens that a post-processor names their new numbers.
