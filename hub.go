@@ -3,12 +3,13 @@ package xiaoyu
 import (
 	"context"
 
+	"github.com/xiaoyu-slm/xiaoyu/export"
 	"github.com/xiaoyu-slm/xiaoyu/hub"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
-// OpenReference opens a model by name: a package, a folder in the Hugging Face layout, or a reference to one on a hub,
-// which is loaded first.
+// OpenReference opens a model by name: a package, a folder in the Hugging Face layout, an export to ONNX, or a reference
+// to a model on a hub, which is loaded first.
 func OpenReference(ctx context.Context, name string, o Observer) (*Model, error) {
 	m, err := openReference(ctx, name, o)
 	if err != nil {
@@ -18,6 +19,9 @@ func OpenReference(ctx context.Context, name string, o Observer) (*Model, error)
 }
 
 func openReference(ctx context.Context, name string, o Observer) (*model.Model, error) {
+	if export.Is(name) {
+		return export.Open(name)
+	}
 	dir, err := Fetch(ctx, name, o)
 	if err != nil {
 		return nil, err

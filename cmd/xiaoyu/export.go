@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/export"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/size"
+)
+
+func exportCommand(term *terminal) *cobra.Command {
+	var columns columnFlags
+	var o xiaoyu.ExportOptions
+	var list, asJSON bool
+	var precision string
+	var names []string
+	for _, f := range export.Formats() {
+		names = append(names, f.Name)
+	}
+	cmd := &cobra.Command{
+		Use:   "export MODEL --to FORMAT --out FOLDER",
+		Short: "Write a model as a file that other programs execute",
+		Long: `Export writes a folder with the model as a file of another format and what its user needs beside it: the
+tokenizer, the labels, a card that shows how it is called, licence, lineage and digests. --list tells what a
+model can become and how large each would be.
+
+` + "`xiaoyu predict`, `xiaoyu eval` and `xiaoyu serve`" + ` run exports to ONNX as they run packages, and encoders that others
+exported to ONNX, beside whose file config.json and tokenizer.json stand. ` + "`xiaoyu verify`" + ` compares an export with the
+model that it was made from.`,
+		Example: `  xiaoyu export models/reviews --list
+  xiaoyu export models/reviews --to onnx --precision int8 --out exports/reviews
+  xiaoyu predict exports/reviews/model.onnx "房间很干净"`,
+		Args: exactly(1, "one model: its folder or hf://owner/name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case list:
+			case o.Format == "":
+				return usageError{hint.Errorf("pass --to "+strings.Join(names, " or "), "what the model becomes is missing")}
+			case o.Out == "":
+				return usageError{hint.Errorf("pass --out FOLDER", "where the export goes is missing")}
+			}
+			term.quiet = asJSON && !term.live
+			m, err := openModel(cmd.Context(), term, args[0])
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			if list {
+				return listExports(term, m, asJSON)
+			}
+			if o.Data, err = xiaoyu.Preset("cnn"); err != nil { // only its data part is used
+				return err
+			}
+			if err := columns.apply(o.Data); err != nil {
+				return err
+			}
+			o.Observer, o.Command, o.Precision = term, os.Args, export.Precision(precision)
+			e, err := xiaoyu.Export(cmd.Context(), m, o)
+			if err != nil {
+				return err
+			}
+			term.endStage()
+			if asJSON {
+				return term.printJSON(e)
+			}
+			fmt.Fprintf(term.out, "%-10s%s, %s   (%s)\n", "export", e.Folder, e.File, size.Bytes(e.Bytes))
+			fmt.Fprintf(term.out, "%-10s%s\n", "digest", e.Digest)
+			printOutside(term, e.Outside)
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Format, "to", "", "what the model becomes: "+strings.Join(names, ", "))
+	flags.StringVar(&o.Out, "out", "", "folder for the export")
+	flags.StringVar(&precision, "precision", "", "f32, f16, int8 (inputs rounded row by row), int8-qdq (within ranges found on the texts of --data) or int8-weights")
+	flags.BoolVar(&list, "list", false, "tell what the model can become, and what each costs")
+	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	columns.add(cmd, false)
+	return cmd
+}
+
+func printOutside(term *terminal, list []string) {
+	name := "outside"
+	for _, s := range list {
+		fmt.Fprintf(term.out, "%-10s%s\n", name, s)
+		name = ""
+	}
+}
+
+func listExports(term *terminal, m *xiaoyu.Model, asJSON bool) error {
+	costs, err := export.Costs(m.Model)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return term.printJSON(map[string]any{"exports": costs, "outside": export.Outside(m.Model)})
+	}
+	for _, c := range costs {
+		what := c.Reason
+		if c.Reason == "" {
+			what = size.Bytes(c.Bytes)
+		}
+		fmt.Fprintf(term.out, "%-10s%-14s%s\n", c.Format, c.Precision, what)
+	}
+	fmt.Fprintln(term.out)
+	printOutside(term, export.Outside(m.Model))
+	return nil
+}
