@@ -24,6 +24,7 @@ import (
 type ImportOptions struct {
 	Model    string   // a folder in the Hugging Face layout, or hf:// and ms:// references; or an adapter in PEFT's
 	Base     string   // what an adapter was trained on; "" for what it says itself
+	Config   string   // folder of config.json and tokenizer.json, of a single file of weights; "" for the file's own
 	Out      string   // folder of the package
 	Observer Observer // nil for silence
 	Command  []string // recorded in the package
@@ -96,6 +97,13 @@ func Import(ctx context.Context, o ImportOptions) (*Imported, error) {
 
 // openForImport opens a model, or the base of an adapter with that merged, whose folder is returned.
 func openForImport(ctx context.Context, dir string, o *ImportOptions) (m *model.Model, lora string, err error) {
+	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+		m, err := model.OpenFile(dir, o.Config)
+		return m, "", err
+	}
+	if o.Config != "" {
+		return nil, "", hint.Errorf("leave --config out", "importing %s: it is no single file, which --config is for", o.Model)
+	}
 	if _, err := os.Stat(filepath.Join(dir, adapter.ConfigFile)); err != nil {
 		if o.Base != "" {
 			return nil, "", hint.Errorf("leave --base out", "importing %s: it is no adapter, which a base is for", o.Model)

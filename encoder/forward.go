@@ -25,6 +25,7 @@ func (n *Network) States(t *nn.Tape, in Input) *States {
 // Keep is Forward; where s is not nil, it keeps the states there.
 func (n *Network) Keep(t *nn.Tape, in Input, s *States) *nn.Var {
 	t.Still(n.params.Lowest() > 1)
+	n.turn(t, &in)
 	x, begin := n.embed(t, in)
 	x = n.Run(t, x, begin, in, s)
 	for i, c := range in.Caches {
@@ -57,6 +58,19 @@ func (n *Layers) Run(t *nn.Tape, x *nn.Var, begin tensor.Mark, in Input, s *Stat
 	}
 	t.Still(false)
 	return x
+}
+
+// turn computes the sines and cosines of rotary positions, which all layers of a pass share.
+func (n *Network) turn(t *nn.Tape, in *Input) {
+	c := n.Config
+	if c.RotaryLayout == NoRotary {
+		return
+	}
+	places := in.places(t)
+	in.turns = t.Turns(places, n.global)
+	if in.localTurns = in.turns; c.Local != nil {
+		in.localTurns = t.Turns(places, n.local)
+	}
 }
 
 // NewCache returns a cache for a text of so many tokens (Input.Caches).
@@ -174,11 +188,11 @@ func (n *Layers) attend(t *nn.Tape, l *place, x *nn.Var, in *Input, s *States) *
 		qkv = t.NormHeads(qkv, c.QueryWidth(), c.KeyHeads, c.HeadDim, l.keyNorm.gain, c.Epsilon)
 	}
 	if c.RotaryLayout != NoRotary {
-		r := n.global
+		turns := in.turns
 		if l.local {
-			r = n.local
+			turns = in.localTurns
 		}
-		qkv = t.Rotate(qkv, in.places(t), 0, c.Heads+c.KeyHeads, c.HeadDim, r)
+		qkv = t.Rotate(qkv, turns, 0, c.Heads+c.KeyHeads, c.HeadDim)
 	}
 	if s != nil {
 		s.QKV = qkv

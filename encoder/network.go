@@ -45,6 +45,8 @@ type Input struct {
 	// Caches hold what a causal network has read of each text before; Tokens are those that follow, and are in them
 	// afterwards. For inference alone; nil where each text is whole.
 	Caches []*nn.Cache
+
+	turns, localTurns nn.Turns // of rotary positions, in global and in local layers
 }
 
 type embeddings struct {

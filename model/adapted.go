@@ -47,7 +47,7 @@ func openAdapted(base, dir string) (*Model, error) {
 	weights, err := a.Over(set)
 	var m *Model
 	if err == nil {
-		m, err = modelOfCheckpoint(base, config, e, weights, set)
+		m, err = found{dir: base, config: config, encoder: e, weights: weights, file: set}.model()
 	}
 	if err != nil {
 		set.Close()

@@ -65,7 +65,7 @@ func openCheckpoint(dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := modelOfCheckpoint(dir, config, e, weights, weights)
+	m, err := found{dir: dir, config: config, encoder: e, weights: weights, file: weights}.model()
 	if err != nil {
 		weights.Close()
 		return nil, err
@@ -73,17 +73,37 @@ func openCheckpoint(dir string) (*Model, error) {
 	return m, nil
 }
 
-// modelOfCheckpoint makes the model of a folder from weights that come from file.
-func modelOfCheckpoint(dir string, config []byte, e *encoder.Config, weights encoder.Weights, file io.Closer) (*Model, error) {
+// found is a checkpoint of which everything but the weights has been read.
+type found struct {
+	dir     string
+	config  []byte // config.json
+	encoder *encoder.Config
+	weights encoder.Weights
+	file    io.Closer // where they come from
+
+	// Of a single file:
+	path      string          // its own
+	tokenizer *text.Tokenizer // where the file describes it
+	keys      map[string]any  // GGUF's, where they describe the network
+}
+
+// model makes the model.
+func (f found) model() (*Model, error) {
+	e, weights := f.encoder, f.weights
 	e.Fit(weights)
 	c := Config{Family: EncoderFamily, MaxTokens: e.MaxTokens, Pooling: OwnPooling, Encoder: e}
-	if err := c.readSentence(dir); err != nil {
+	if f.keys != nil {
+		c.setGGUFPooling(f.keys)
+	} else if err := c.readSentence(f.dir); err != nil {
 		return nil, err
 	}
-	if err := c.readHead(e, config); err != nil {
+	if err := c.readHead(e, f.config); err != nil {
 		return nil, err
 	}
-	tok, err := openTokenizer(dir)
+	tok, err := f.tokenizer, error(nil)
+	if tok == nil {
+		tok, err = openTokenizer(f.dir)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -95,15 +115,28 @@ func modelOfCheckpoint(dir string, config []byte, e *encoder.Config, weights enc
 		return nil, err
 	}
 	m.declare()
-	if err := m.Network.(*pretrained).network.Load(weights); err != nil {
+	p := m.Network.(*pretrained)
+	if err := p.network.Load(weights); err != nil {
 		return nil, err
 	}
-	m.Package = &Package{Dir: dir, files: os.DirFS(dir), file: file}
-	if m.Package.Digest, m.Package.Size, err = digestFolder(dir); err != nil {
+	if err := p.loadDense(f.dir); err != nil {
+		return nil, err
+	}
+	m.Package = &Package{Dir: f.dir, files: os.DirFS(f.dir), file: f.file}
+	if m.Package.Digest, m.Package.Size, err = f.digest(); err != nil {
 		return nil, err
 	}
 	m.Params.Freeze(nn.F32)
 	return m, nil
+}
+
+// digest is that of the folder, or of a single file and what goes with it.
+func (f found) digest() (digest string, size int64, err error) {
+	if f.path == "" {
+		return digestFolder(f.dir)
+	}
+	size, sum, err := digestFile(os.DirFS(filepath.Dir(f.path)), filepath.Base(f.path))
+	return digestOf(slices.Concat([]byte(sum), f.config)), size, err
 }
 
 // readHead says what the network's head is to us.

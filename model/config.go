@@ -34,7 +34,7 @@ type Config struct {
 	Bidirectional bool     `yaml:"bidirectional" json:"bidirectional,omitempty" doc:"read the text in both directions (rnn, lstm, gru)" default:"true"`
 	Activation    string   `yaml:"activation" json:"activation,omitempty" doc:"activation of hidden layers and filters (mlp, cnn, dwcnn, transformer)" default:"relu" enum:"relu|tanh|sigmoid|gelu|silu"`
 	Pooling       string   `yaml:"pooling" json:"pooling,omitempty" doc:"how the states of all tokens become one: mean, max, the last, the first, root_mean (the sum over the square root of the length); own (as the checkpoint's architecture has it), mask (the gap of model.prompt, as train.recipe: prompt sets it) or auto (as a sentence encoder says, else own) are for family encoder (dwcnn, rnn, lstm, gru, transformer, encoder)" default:"max" enum:"mean|max|last|first|root_mean|own|auto"`
-	Normalize     bool     `yaml:"normalize" json:"normalize,omitempty" doc:"the head reads states of length 1, as sentence encoders compare them (encoder, with a pooling of ours)" default:"false"`
+	Normalize     bool     `yaml:"normalize" json:"normalize,omitempty" doc:"the head reads states of length 1, as sentence encoders compare them (encoder, with a pooling of ours; static)" default:"false"`
 	Prompt        string   `yaml:"prompt" json:"prompt,omitempty" doc:"what stands before each text that is judged as a whole: auto (what the folder of a sentence encoder names as its default prompt, else its query), none, the name of one of the folder's prompts, or words; with {text} in them they stand around it (encoder)" default:"auto"`
 	Pairing       string   `yaml:"pair" json:"pairing,omitempty" doc:"how two texts are read: joint (as one sequence, a cross-encoder: encoder, transformer), siamese (each by itself, then their states are compared: all but ngram), or auto: joint for encoder, siamese for others; ngram sees which n-grams both have" default:"auto" enum:"auto|joint|siamese"`
 	Dropout       float64  `yaml:"dropout" json:"dropout,omitempty" doc:"share of hidden numbers dropped between layers and before the head while training; of features (ngram)" default:"0.3" min:"0" max:"0.95"`
@@ -115,7 +115,7 @@ var (
 var families = map[string]family{
 	"ngram":       {"linear over hashed n-grams", []string{"ngram", "dropout"}, false, newNGram},
 	"fasttext":    {"averaged embeddings of words and their n-grams", []string{"embed_dim", "embed_dropout", "dropout", "ngram", "buckets"}, false, newFastText},
-	"static":      {"averaged embeddings", inputKeys, false, newStatic},
+	"static":      {"averaged embeddings", slices.Concat(inputKeys, []string{"normalize"}), false, newStatic},
 	"mlp":         {"averaged embeddings, fully connected layers", slices.Concat(inputKeys, []string{"hidden", "layers", "activation"}), false, newMLP},
 	"cnn":         {"convolutions of several widths, maximum over time", slices.Concat(inputKeys, []string{"filters", "widths", "activation", "layers", "hidden"}), true, newCNN},
 	"dwcnn":       {"depthwise separable convolutions", slices.Concat(inputKeys, []string{"hidden", "layers", "widths", "activation", "pooling"}), true, newDWCNN},
@@ -257,8 +257,9 @@ func (c *Config) Check() error {
 			_, err := nn.ParseActivation(c.Activation)
 			ok, value = err == nil, c.Activation
 		case "pooling":
-			_, err := nn.ParsePooling(c.Pooling)
-			ok, value = err == nil || c.Family == EncoderFamily && (c.Pooling == OwnPooling || c.Pooling == MaskPooling && c.Head == ClassHead && !c.Pair), c.Pooling
+			how, err := parsePoolings(c.Pooling)
+			ok = err == nil && (len(how) == 1 || c.Family == EncoderFamily)
+			ok, value = ok || c.Family == EncoderFamily && (c.Pooling == OwnPooling || c.Pooling == MaskPooling && c.Head == ClassHead && !c.Pair), c.Pooling
 		case "base":
 			if c.Encoder == nil {
 				return hint.Errorf("set model.base to a folder or to a reference such as hf://owner/name", "a model of family %s begins with a checkpoint", c.Family)

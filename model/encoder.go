@@ -26,14 +26,15 @@ const (
 type pretrained struct {
 	config    *Config
 	network   *encoder.Network
-	pooling   nn.Pooling
-	mask      int32 // of the tokenizer, for MaskPooling
+	poolings  []nn.Pooling // whose results stand side by side
+	dense     []dense      // over them
+	mask      int32        // of the tokenizer, for MaskPooling
 	maskToken string
 }
 
 func newEncoder(c *Config, in inputs) Network {
-	how, _ := nn.ParsePooling(c.Pooling) // OwnPooling and MaskPooling ask for none
-	return &pretrained{config: c, pooling: how, mask: in.mask, maskToken: in.maskToken}
+	how, _ := parsePoolings(c.Pooling) // OwnPooling and MaskPooling ask for none
+	return &pretrained{config: c, poolings: how, mask: in.mask, maskToken: in.maskToken}
 }
 
 func (e *pretrained) declare(ps *nn.Params) shape {
@@ -46,26 +47,68 @@ func (e *pretrained) declare(ps *nn.Params) shape {
 	if e.config.ownHead() {
 		s.w, s.b = e.network.Decoder()
 	}
+	if e.config.ownHead() || e.config.Pooling == MaskPooling {
+		return s
+	}
+	s.width *= len(e.poolings)
+	if e.config.Sentence != nil {
+		e.dense, s.width = declareDense(ps, e.config.Sentence.Dense, s.width)
+	}
 	return s
 }
 
 func (e *pretrained) Forward(t *nn.Tape, in *Input) Hidden {
-	x := e.network.Keep(t, encoder.Input{Tokens: &in.Tokens, Types: in.Types}, in.Keep.states()) // [tokens, hidden]
+	x := e.states(t, in)
 	if e.config.ownHead() {
 		return Hidden{Dense: e.network.Features(t, x, in.Tokens.Offsets)}
 	}
 	if e.config.Pooling == MaskPooling {
 		return Hidden{Dense: e.maskStates(t, x, in)}
 	}
-	x = t.Pool(x, in.Tokens.Offsets, e.pooling)
+	var pooled []*nn.Var
+	for _, how := range e.poolings {
+		pooled = append(pooled, t.Pool(x, in.Tokens.Offsets, how))
+	}
+	if x = pooled[0]; len(pooled) > 1 {
+		x = t.Concat(pooled...)
+	}
+	for _, d := range e.dense {
+		x = t.Linear(x, d.w, d.b, d.activation)
+	}
 	if e.config.Normalize {
 		x = t.UnitRows(x)
 	}
 	return Hidden{Dense: x}
 }
 
-func (e *pretrained) load(w encoder.Weights) error  { return e.network.Load(w) }
-func (e *pretrained) tensors() []safetensors.Tensor { return e.network.Tensors() }
+// states are the last hidden ones, [tokens, hidden].
+func (e *pretrained) states(t *nn.Tape, in *Input) *nn.Var {
+	return e.network.Keep(t, encoder.Input{Tokens: &in.Tokens, Types: in.Types}, in.Keep.states())
+}
+
+// load takes the weights of the network, and of the layers over it where they stand beside.
+func (e *pretrained) load(w encoder.Weights) error {
+	ours := map[string]bool{}
+	for _, d := range e.dense {
+		for _, p := range d.params() {
+			if err := d.set(p, w, p.Name); err != nil {
+				return err
+			}
+			ours[p.Name] = true
+		}
+	}
+	return e.network.Load(without{w, ours})
+}
+
+func (e *pretrained) tensors() []safetensors.Tensor {
+	list := e.network.Tensors()
+	for _, d := range e.dense {
+		for _, p := range d.params() {
+			list = append(list, safetensors.FromFloat32(p.Name, p.Shape, p.Data))
+		}
+	}
+	return list
+}
 
 // Transformer returns the network of a model of family encoder, nil for others.
 func (m *Model) Transformer() *encoder.Network {
@@ -156,7 +199,16 @@ func (e *pretrained) lower(t *graph.Text) (*graph.Value, error) {
 	case e.config.ownHead():
 		return e.network.LowerFeatures(t, x), nil
 	}
-	x = t.Pool(x, e.pooling)
+	var pooled []*graph.Value
+	for _, how := range e.poolings {
+		pooled = append(pooled, t.Pool(x, how))
+	}
+	if x = pooled[0]; len(pooled) > 1 {
+		x = t.Graph().Concat(1, pooled...)
+	}
+	for _, d := range e.dense {
+		x = t.Linear(x, d.w, d.b, d.activation)
+	}
 	if e.config.Normalize {
 		x = lowerUnit(t.Graph(), x)
 	}

@@ -124,8 +124,16 @@ func (m *Model) MaskedLoss(t *nn.Tape, in *Input, targets []int32) *nn.Var {
 // MaskedDraws is MaskedLoss for those who look at the probabilities of the tokens at each place, in order.
 func (m *Model) MaskedDraws(t *nn.Tape, in *Input, targets []int32, look func(place int, probabilities []float32)) *nn.Var {
 	h := m.Head.(*masked)
-	x := t.Gather(m.Network.Forward(t, in).Dense, in.Wanted)
-	return t.VocabularyDraws(h.transform(t, x), h.table, h.bias, targets, look)
+	return t.VocabularyDraws(h.transform(t, m.wanted(t, in)), h.table, h.bias, targets, look)
+}
+
+// wanted are the states of the tokens in.Wanted, [wanted tokens, width]. The layer before the scores, where it is the
+// network's, sees those alone.
+func (m *Model) wanted(t *nn.Tape, in *Input) *nn.Var {
+	if e, ok := m.Network.(*pretrained); ok {
+		return e.network.Features(t, t.Gather(e.states(t, in), in.Wanted), nil)
+	}
+	return t.Gather(m.Network.Forward(t, in).Dense, in.Wanted)
 }
 
 // MaskScores returns the logarithm of the probability of each candidate at each mask of a text: of all tokens of the

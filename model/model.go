@@ -180,9 +180,6 @@ func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
 	in.Keep.begin()
 	h := m.hidden(t, in)
 	in.Keep.note(h)
-	if m.Config.ofVocabulary() {
-		h.Dense = t.Gather(h.Dense, in.Wanted)
-	}
 	if m.compares() {
 		h.Dense = t.PairFeatures(h.Dense)
 	}
@@ -200,6 +197,9 @@ func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
 func (m *Model) hidden(t *nn.Tape, in *Input) Hidden {
 	if len(in.States) > 0 {
 		return Hidden{Dense: t.Input(in.States, len(in.States)/m.width, m.width)}
+	}
+	if m.Config.ofVocabulary() {
+		return Hidden{Dense: m.wanted(t, in)}
 	}
 	return m.Network.Forward(t, in)
 }

@@ -111,8 +111,11 @@ type storedAsFound interface {
 }
 
 // Open verifies and loads the package in dir, or opens the checkpoint of others in it (a folder in the Hugging Face
-// layout). The weights stay in the file, mapped into memory.
+// layout), or one file of weights (OpenFile). The weights stay in the file, mapped into memory.
 func Open(dir string) (*Model, error) {
+	if isFile(dir) {
+		return OpenFile(dir, "")
+	}
 	if isCheckpoint(dir) {
 		m, err := openCheckpoint(dir)
 		if err != nil {

@@ -153,7 +153,7 @@ func (m *Model) writeFiles(dir, weights string, tensors func() []safetensors.Ten
 		return err
 	}
 	maps.Copy(cleanFiles, extra)
-	sentence, err := m.Config.sentenceFiles()
+	sentence, err := m.sentenceFiles()
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
 // Sentence is how the states of a sentence encoder become an embedding, beside Config.Pooling.
@@ -20,6 +22,7 @@ type Sentence struct {
 	Normalize     bool              `json:"normalize,omitempty"`      // to length 1
 	Prompts       map[string]string `json:"prompts,omitempty"`        // what stands before a text, by its name
 	DefaultPrompt string            `json:"default_prompt,omitempty"` // name of the one that is used where none is named
+	Dense         []Dense           `json:"dense,omitempty"`          // layers over what is pooled, in their order
 }
 
 // defaultPrompt stands before texts of which nobody says what they are for.
@@ -85,10 +88,18 @@ func (c *Config) readSentence(dir string) error {
 			if err := c.readPooling(dir, m.Path); err != nil {
 				return err
 			}
+		case denseModule:
+			if c.Sentence.Normalize {
+				return hint.Errorf("take a model that normalises last", "%s: the module %s behind %s is not supported", modulesFile, kind, normalizeModule)
+			}
+			if err := c.Sentence.readDense(dir, m.Path); err != nil {
+				return err
+			}
 		case normalizeModule:
 			c.Sentence.Normalize = true
+		case "Dropout": // nothing, where nothing is trained
 		default:
-			return hint.Errorf("take a model of the modules Transformer, Pooling and Normalize", "%s: the module %s is not supported", modulesFile, kind)
+			return hint.Errorf("take a model of the modules Transformer, Pooling, Dense and Normalize", "%s: the module %s is not supported (%s)", modulesFile, kind, cmp.Or(m.Path, "the folder itself"))
 		}
 	}
 	return c.readPrompts(dir)
@@ -121,6 +132,22 @@ var pooledBy = map[string]string{
 	"pooling_mode_lasttoken": "last", "pooling_mode_mean_sqrt_len_tokens": "root_mean",
 }
 
+// poolingOrder is that in which the results of several stand side by side.
+var poolingOrder = []string{"pooling_mode_cls_token", "pooling_mode_max_tokens", "pooling_mode_mean_tokens", "pooling_mode_mean_sqrt_len_tokens", "pooling_mode_lasttoken"}
+
+// parsePoolings reads the name of a pooling, or several joined by +.
+func parsePoolings(names string) ([]nn.Pooling, error) {
+	var list []nn.Pooling
+	for name := range strings.SplitSeq(names, "+") {
+		how, err := nn.ParsePooling(name)
+		if err != nil {
+			return []nn.Pooling{nn.MeanPool}, err
+		}
+		list = append(list, how)
+	}
+	return list, nil
+}
+
 func (c *Config) readPooling(dir, path string) error {
 	if !filepath.IsLocal(path) {
 		return fmt.Errorf("%s names the path %q, which is outside the folder", modulesFile, path)
@@ -136,32 +163,41 @@ func (c *Config) readPooling(dir, path string) error {
 			asked = append(asked, key)
 		}
 	}
-	if len(asked) != 1 || pooledBy[asked[0]] == "" {
-		slices.Sort(asked)
-		return hint.Errorf("take a model that pools in one of the ways "+strings.Join(slices.Sorted(maps.Values(pooledBy)), ", "), "%s: the pooling %q is not supported", file, asked)
+	slices.SortFunc(asked, func(a, b string) int { return slices.Index(poolingOrder, a) - slices.Index(poolingOrder, b) })
+	if len(asked) == 0 || !slices.Contains(poolingOrder, asked[0]) {
+		return hint.Errorf("take a model that pools in the ways "+strings.Join(slices.Sorted(maps.Values(pooledBy)), ", "), "%s: the pooling %q is not supported", file, asked)
 	}
-	c.Pooling = pooledBy[asked[0]]
-	if c.Pooling == "last" && keys["include_prompt"] == false || keys["include_prompt"] == false && c.Pooling != "first" {
+	names := make([]string, len(asked))
+	for i, key := range asked {
+		names[i] = pooledBy[key]
+	}
+	c.Pooling = strings.Join(names, "+")
+	if keys["include_prompt"] == false && c.Pooling != "first" {
 		return hint.Errorf("take a model that pools over the prompt as well", "%s: pooling without the prompt is not supported", file)
 	}
 	return nil
 }
 
 // sentenceFiles are the files that make a package a sentence-transformers folder too.
-func (c *Config) sentenceFiles() (map[string][]byte, error) {
+func (m *Model) sentenceFiles() (map[string][]byte, error) {
+	c := &m.Config
 	if c.Sentence == nil {
 		return nil, nil
 	}
 	if c.Layout == Model2Vec {
 		return c.staticFiles()
 	}
-	modules := moduleList("Transformer", "Pooling")
-	if c.Sentence.Normalize {
-		modules = moduleList("Transformer", "Pooling", normalizeModule)
+	kinds := []string{"Transformer", "Pooling"}
+	for range c.Sentence.Dense {
+		kinds = append(kinds, denseModule)
 	}
+	if c.Sentence.Normalize {
+		kinds = append(kinds, normalizeModule)
+	}
+	modules := moduleList(kinds...)
 	pooling := map[string]any{"word_embedding_dimension": c.Encoder.Hidden, "include_prompt": true}
 	for key, name := range pooledBy {
-		pooling[key] = name == c.Pooling
+		pooling[key] = slices.Contains(strings.Split(c.Pooling, "+"), name)
 	}
 	prompts := map[string]any{"prompts": c.Sentence.Prompts, "similarity_fn_name": "cosine", "default_prompt_name": nil}
 	if c.Sentence.DefaultPrompt != "" {
@@ -170,10 +206,14 @@ func (c *Config) sentenceFiles() (map[string][]byte, error) {
 	if c.Sentence.Prompts == nil {
 		prompts["prompts"] = map[string]string{}
 	}
-	return jsonFiles(map[string]any{
+	files, err := jsonFiles(map[string]any{
 		modulesFile: modules, "1_Pooling/" + ConfigFile: pooling, sentenceConfigFile: prompts,
 		sentenceBERTFile: map[string]any{"max_seq_length": c.MaxTokens, "do_lower_case": false},
 	})
+	if err != nil {
+		return nil, err
+	}
+	return files, m.denseFiles(files)
 }
 
 // staticFiles are those of static embeddings.

@@ -19,9 +19,17 @@ func newStatic(c *Config, in inputs) Network {
 func (m *static) declare(ps *nn.Params) shape { return shape{width: m.inputs.declare(ps)} }
 
 func (m *static) Forward(t *nn.Tape, in *Input) Hidden {
-	return Hidden{Dense: t.Pool(m.forward(t, in), in.Tokens.Offsets, nn.MeanPool)}
+	x := t.Pool(m.forward(t, in), in.Tokens.Offsets, nn.MeanPool)
+	if m.config.Normalize {
+		x = t.UnitRows(x)
+	}
+	return Hidden{Dense: x}
 }
 
 func (m *static) lower(t *graph.Text) (*graph.Value, error) {
-	return t.Pool(m.inputs.lower(t), nn.MeanPool), nil
+	x := t.Pool(m.inputs.lower(t), nn.MeanPool)
+	if m.config.Normalize {
+		x = lowerUnit(t.Graph(), x)
+	}
+	return x, nil
 }

@@ -82,8 +82,8 @@ var networks = map[string]network{
 	"rotary": func(*Params) func(*Tape, *Var, []int32) *Var {
 		return func(t *Tape, x *Var, o []int32) *Var {
 			places := t.Positions(o)
-			halves := t.Rotate(t.Activate(x, Tanh), places, 0, 1, 5, Rotary{Frequencies: []float32{1, 0.3}})
-			pairs := t.Rotate(t.Activate(x, Tanh), places, 1, 2, 2, Rotary{Frequencies: []float32{0.7}, Interleaved: true})
+			halves := t.Rotate(t.Activate(x, Tanh), t.Turns(places, Rotary{Frequencies: []float32{1, 0.3}}), 0, 1, 5)
+			pairs := t.Rotate(t.Activate(x, Tanh), t.Turns(places, Rotary{Frequencies: []float32{0.7}, Interleaved: true}), 1, 2, 2)
 			return t.Concat(halves, pairs)
 		}
 	},

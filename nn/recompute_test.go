@@ -14,7 +14,7 @@ func newBlock(ps *Params, name string, dim int) block {
 }
 
 func (b block) forward(t *Tape, x *Var, offsets []int32) *Var {
-	qkv := t.Rotate(t.Linear(t.RMSNorm(x, b.norm, 1e-5), b.qkv, nil, Identity), t.Positions(offsets), 0, 4, 4, Rotary{Frequencies: []float32{1, 0.1}})
+	qkv := t.Rotate(t.Linear(t.RMSNorm(x, b.norm, 1e-5), b.qkv, nil, Identity), t.Turns(t.Positions(offsets), Rotary{Frequencies: []float32{1, 0.1}}), 0, 4, 4)
 	x = t.LinearAdd(x, t.Attend(qkv, offsets, Attention{Heads: 4, Size: 4, Dropout: 0.2}), b.out, nil, 0.3)
 	return t.LinearAdd(x, t.Dropout(t.Gate(t.Linear(x, b.up, nil, Identity), SiLU), 0.1), b.down, nil, 0.3)
 }

@@ -36,16 +36,27 @@ func (s Llama3Scaling) Scale(frequencies []float32) {
 	}
 }
 
+// Turns are the sines and cosines of rows at positions: they serve every layer of a pass.
+type Turns struct {
+	values      []float32 // [rows, 2·pairs]
+	interleaved bool
+}
+
+// Turns computes the sines and cosines of positions, one of each row. They lie in the tape's memory.
+func (t *Tape) Turns(positions []int32, r Rotary) Turns {
+	turns := Turns{t.arena.Raw(2 * len(r.Frequencies) * len(positions)), r.Interleaved}
+	r.sincos(turns.values, positions)
+	return turns
+}
+
 // Rotate turns so many heads of a size, which lie side by side in the columns of x from column on, by the position of
 // each row. The result takes the place of x, which must not be used any more; other columns stay.
-func (t *Tape) Rotate(x *Var, positions []int32, column, heads, size int, r Rotary) *Var {
+func (t *Tape) Rotate(x *Var, turns Turns, column, heads, size int) *Var {
 	y := t.replacing(x)
-	turns := t.arena.Raw(2 * len(r.Frequencies) * x.Rows) // sines and cosines of each row
-	r.sincos(turns, positions)
-	t.rotate(y.Data, x.Cols, turns, column, heads, size, r.Interleaved, 1)
+	t.rotate(y.Data, x.Cols, turns.values, column, heads, size, turns.interleaved, 1)
 	if t.training() {
 		t.record(y, nil, func() {
-			t.rotate(y.Grad, x.Cols, turns, column, heads, size, r.Interleaved, -1)
+			t.rotate(y.Grad, x.Cols, turns.values, column, heads, size, turns.interleaved, -1)
 			y.passGradient(x)
 		})
 	}

@@ -21,7 +21,8 @@ func importCommand(term *terminal) *cobra.Command {
 		Long: `Import reads a folder in the Hugging Face layout (weights as safetensors, pytorch_model.bin, ONNX or GGUF), or one
 of a hub (hf://owner/name, ms://owner/name, with @revision), and writes it as a package: the same tensors under the
 same names, verified when it is opened, complete without where it came from. A LoRA adapter in PEFT's layout is merged
-into its base.
+into its base. A single file of weights will do: one of GGUF says itself what it is, others need their config.json and
+tokenizer.json beside them, or in the folder that --config names.
 
 Models need no import to be used: every command takes hf:// names and such folders as they are.`,
 		Example: `  xiaoyu import hf://sentence-transformers/all-MiniLM-L6-v2 --out models/minilm
@@ -46,6 +47,7 @@ Models need no import to be used: every command takes hf:// names and such folde
 		},
 	}
 	cmd.Flags().StringVar(&o.Out, "out", "", "folder for the model package")
+	cmd.Flags().StringVar(&o.Config, "config", "", "folder of config.json and tokenizer.json, for a single file of weights that does not stand beside them")
 	cmd.Flags().StringVar(&o.Base, "base", "", "what an adapter was trained on; what it says itself if not given")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd

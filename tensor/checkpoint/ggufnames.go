@@ -118,6 +118,7 @@ func (s *Set) renameGGUF() error {
 		t := s.tensors[name]
 		renamed[name] = to
 		if to == "" {
+			s.metadata["rope_freqs"] = true // config.json has to say how positions are scaled
 			continue
 		}
 		if s.tensors[to] != nil {

@@ -1,0 +1,97 @@
+package encoder
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+)
+
+// ggufKey is what a key of config.json is called in GGUF, behind the architecture's name.
+type ggufKey struct {
+	gguf, config string
+	needed       bool
+}
+
+var ggufDecoder = []ggufKey{
+	{"embedding_length", "hidden_size", true}, {"block_count", "num_hidden_layers", true}, {"feed_forward_length", "intermediate_size", true},
+	{"attention.head_count", "num_attention_heads", true}, {"attention.head_count_kv", "num_key_value_heads", false}, {"attention.key_length", "head_dim", false},
+	{"context_length", "max_position_embeddings", true}, {"attention.layer_norm_rms_epsilon", "rms_norm_eps", true}, {"rope.freq_base", "rope_theta", false},
+}
+
+// ggufConfigs say how GGUF's keys become those of config.json, by architecture.
+var ggufConfigs = map[string]struct {
+	class  string
+	tokens string // the tensor whose rows are the vocabulary
+	keys   []ggufKey
+}{
+	"bert": {"BertModel", "embeddings.word_embeddings.weight", []ggufKey{
+		{"embedding_length", "hidden_size", true}, {"block_count", "num_hidden_layers", true}, {"feed_forward_length", "intermediate_size", true},
+		{"attention.head_count", "num_attention_heads", true}, {"attention.layer_norm_epsilon", "layer_norm_eps", true},
+	}},
+	"gpt2": {"GPT2LMHeadModel", "transformer.wte.weight", []ggufKey{
+		{"embedding_length", "n_embd", true}, {"block_count", "n_layer", true}, {"feed_forward_length", "n_inner", false},
+		{"attention.head_count", "n_head", true}, {"context_length", "n_positions", true}, {"attention.layer_norm_epsilon", "layer_norm_epsilon", true},
+	}},
+	"llama": {"LlamaForCausalLM", "model.embed_tokens.weight", ggufDecoder},
+	"qwen2": {"Qwen2ForCausalLM", "model.embed_tokens.weight", ggufDecoder},
+	"qwen3": {"Qwen3ForCausalLM", "model.embed_tokens.weight", ggufDecoder},
+}
+
+// GGUFConfig returns the config.json that the keys of a GGUF file stand for; w are its tensors under Hugging Face's names
+// (package tensor/checkpoint).
+// https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+func GGUFConfig(keys map[string]any, w Weights) ([]byte, error) {
+	const way = "put the model's config.json beside the file, or name its folder with --config"
+	name, _ := keys["general.architecture"].(string)
+	a, ok := ggufConfigs[name]
+	if !ok {
+		return nil, hint.Errorf("there are "+strings.Join(slices.Sorted(maps.Keys(ggufConfigs)), ", "), "general.architecture: %q is not supported", name)
+	}
+	shape, ok := w.Shape(a.tokens)
+	if !ok || len(shape) != 2 {
+		return nil, hint.Errorf("take another edition of the model", "the table of tokens is missing")
+	}
+	has := func(tensor string) bool { _, ok := w.Shape(tensor); return ok }
+	config := map[string]any{"model_type": name, "architectures": []string{a.class}, "vocab_size": shape[0]}
+	for _, k := range a.keys {
+		v, ok := keys[name+"."+k.gguf]
+		if !ok && k.needed {
+			return nil, hint.Errorf(way, "the key %s.%s is missing", name, k.gguf)
+		}
+		if ok {
+			config[k.config] = v
+		}
+	}
+	switch kind, _ := keys[name+".rope.scaling.type"].(string); {
+	case keys["rope_freqs"] != nil:
+		return nil, hint.Errorf(way, "rope_freqs.weight: how positions are scaled is told by the table alone")
+	case kind == "linear":
+		config["rope_scaling"] = map[string]any{"rope_type": "linear", "factor": keys[name+".rope.scaling.factor"]}
+	case kind != "" && kind != "none":
+		return nil, hint.Errorf(way, "%s.rope.scaling.type: %q is not supported", name, kind)
+	}
+	switch name {
+	case "bert":
+		positions, _ := w.Shape("embeddings.position_embeddings.weight")
+		types, _ := w.Shape("embeddings.token_type_embeddings.weight")
+		if len(positions) != 2 {
+			return nil, hint.Errorf("take another edition of the model", "the table of positions is missing")
+		}
+		config["max_position_embeddings"], config["type_vocab_size"] = positions[0], 0
+		if len(types) == 2 {
+			config["type_vocab_size"] = types[0]
+		}
+	default:
+		config["tie_word_embeddings"] = !has("lm_head.weight")
+		config["attention_bias"] = has("model.layers.0.self_attn.q_proj.bias")
+	}
+	data, err := json.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("its keys: %w", err)
+	}
+	return data, nil
+}
