@@ -37,10 +37,13 @@ type stateKey [16]byte
 // statesDir is the folder, in that of the runs, of what networks make of texts.
 const statesDir = "states"
 
+// statesVersion changes when networks come to compute something else.
+const statesVersion = 1
+
 // openStates reads what is known of the texts' states under the network of m.
 func openStates(runs string, m *model.Model) (*states, error) {
 	h := sha256.New()
-	shape, err := json.Marshal([]any{m.Config.Encoder, m.Config.Pooling, m.Config.Normalize, Version()})
+	shape, err := json.Marshal([]any{m.Config.Encoder, m.Config.Pooling, m.Config.Normalize, statesVersion})
 	if err != nil {
 		return nil, err
 	}

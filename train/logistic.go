@@ -181,24 +181,23 @@ func (l *logistic) fit(theta []float64, strength, tolerance float64) float64 {
 	return value
 }
 
-// judge returns the mean loss of other rows than the chosen ones, and how many of them have their greatest score where
+// judge returns the losses of other rows than the chosen ones, as they count, and how many of them have their greatest score where
 // their greatest target is.
-func (l *logistic) judge(rows []int, theta []float64) (loss float64, right int) {
+func (l *logistic) judge(rows []int, theta []float64) (losses []float64, right int) {
 	x := make([]float32, 0, len(rows)*l.dim)
 	for _, i := range rows {
 		x = append(x, l.row(i)...)
 	}
 	l.scores(x, len(rows), theta)
-	weight, scratch := 0.0, make([]float32, l.k)
+	scratch := make([]float32, l.k)
 	for r, i := range rows {
 		z, target := l.z[r*l.k:(r+1)*l.k], l.targets[i*l.k:(i+1)*l.k]
-		loss += l.weights[i] * l.rowLoss(scratch, z, target, 1)
-		weight += l.weights[i]
+		losses = append(losses, l.weights[i]*l.rowLoss(scratch, z, target, 1))
 		if kernel.ArgMax(z) == kernel.ArgMax(target) {
 			right++
 		}
 	}
-	return loss / max(weight, 1e-12), right
+	return losses, right
 }
 
 // write puts the solution into weights for rows as they came: W, [k, dim], and b, [k].

@@ -21,6 +21,8 @@ const (
 	spread = 0.95
 	// spreadings are so many that nothing moves any more.
 	spreadings = 50
+	// mildest is the strongest regularisation of a head that learns from believed labels as well, which are many.
+	mildest = 3e-3
 	// believed is how much all believed labels weigh, those that somebody gave being 1.
 	believed = 2
 )
@@ -89,7 +91,7 @@ func (v *solver) believe(labelled int, spread []float32, share, strength float64
 		v.weights[i] = each
 	}
 	v.choose(rows)
-	return v.fit(v.theta, strength/2, exactly) // of twice the labels
+	return v.fit(v.theta, min(strength/2, mildest), exactly)
 }
 
 // graph joins each row with those that are most like it, as a sparse symmetric matrix whose rows are scaled so that what

@@ -180,7 +180,6 @@ func (tr *Trainer) solverSteps() int {
 // solveStep is a step of the trainer: a fold, or the head itself.
 func (tr *Trainer) solveStep() *Step {
 	s, v := &tr.state, tr.solver
-	v.tally(s)
 	labelled := tr.train.Len()
 	step := &Step{Step: s.Position + 1, Steps: tr.solverSteps(), Epoch: 1, Tokens: tr.train.Input.Tokens.Tokens()}
 	switch {
@@ -203,15 +202,11 @@ func (tr *Trainer) solveStep() *Step {
 	return step
 }
 
-// tally makes room for what the folds tell.
-func (v *solver) tally(s *state) {
-	if s.Held == nil {
-		s.Held, s.Right = make([]float64, len(strengths)), make([]int, len(strengths))
-	}
-}
-
-// holdBack learns without a fold and judges on it, with each strength. It returns the least loss.
+// holdBack learns without a fold and judges on it, with each strength. It returns the least mean loss.
 func (v *solver) holdBack(s *state, fold, labelled int) float64 {
+	if s.Held == nil {
+		s.Held, s.Right = make([][]float64, len(strengths)), make([]int, len(strengths))
+	}
 	held := map[int]bool{}
 	for _, i := range v.folds[fold] {
 		held[i] = true
@@ -225,31 +220,60 @@ func (v *solver) holdBack(s *state, fold, labelled int) float64 {
 	v.choose(rest)
 	clear(v.theta)
 	least := math.Inf(1)
+	var losses []float64
+	right := 0
 	for i, strength := range strengths {
-		v.fit(v.theta, strength, roughly)
-		loss, right := v.judge(v.folds[fold], v.theta)
-		s.Held[i] += loss * float64(len(v.folds[fold]))
-		s.Right[i] += right
-		s.Judged += len(v.folds[fold])
-		if loss > worthTrying*least {
-			for j := i + 1; j < len(strengths); j++ { // weaker ones fit the rest of the examples better still
-				s.Held[j] += loss * float64(len(v.folds[fold]))
-				s.Judged += len(v.folds[fold])
-			}
-			break
+		mean := meanOf(losses)
+		if i == 0 || mean <= worthTrying*least { // else weaker ones are as bad, at the least
+			v.fit(v.theta, strength, roughly)
+			losses, right = v.judge(v.folds[fold], v.theta)
+			mean = meanOf(losses)
 		}
-		least = min(least, loss)
+		s.Held[i] = append(s.Held[i], losses...)
+		s.Right[i] += right
+		least = min(least, mean)
 	}
 	return least
 }
 
-// strength is that of the least loss.
-func (s *state) strength() float64 {
-	best := slices.Index(s.Held, slices.Min(s.Held))
-	if s.Judged == 0 {
-		return usualStrength
+// choice is the number of the strength to take: of those whose losses are greater than the least by no more than chance, the
+// strongest (Breiman et al. 1984, "Classification and Regression Trees", the rule of one standard error, here of the
+// differences on the same examples). -1 where nothing was held back.
+func (s *state) choice() int {
+	best := -1
+	for i, losses := range s.Held {
+		if len(losses) > 0 && (best < 0 || meanOf(losses) < meanOf(s.Held[best])) {
+			best = i
+		}
 	}
-	return strengths[best]
+	for i := range max(best, 0) {
+		n, sum, square := float64(len(s.Held[i])), 0.0, 0.0
+		for j, loss := range s.Held[i] {
+			d := loss - s.Held[best][j]
+			sum, square = sum+d, square+d*d
+		}
+		variance := max(square/n-sum/n*sum/n, 0)
+		if sum/n <= math.Sqrt(variance/n) {
+			return i
+		}
+	}
+	return best
+}
+
+// strength is the one that was chosen.
+func (s *state) strength() float64 {
+	if c := s.choice(); c >= 0 {
+		return strengths[c]
+	}
+	return usualStrength
+}
+
+func meanOf(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(max(len(values), 1))
 }
 
 // solve learns from all examples, by way of stronger regularisation, and returns the loss.
@@ -271,10 +295,10 @@ func (v *solver) solve(strength float64, labelled int) float64 {
 // CrossValidated tells how well the solved head did on examples that were held back: the share that was right, and of how
 // many; n is 0 where nothing was held back.
 func (tr *Trainer) CrossValidated() (accuracy float64, n int) {
-	s := &tr.state
-	if tr.solver == nil || s.Judged == 0 {
+	c := tr.state.choice()
+	if tr.solver == nil || c < 0 {
 		return 0, 0
 	}
-	n = s.Judged / len(strengths)
-	return float64(s.Right[slices.Index(s.Held, slices.Min(s.Held))]) / float64(n), n
+	n = len(tr.state.Held[c])
+	return float64(tr.state.Right[c]) / float64(n), n
 }

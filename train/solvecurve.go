@@ -18,7 +18,7 @@ var curveShares = []float64{0.25, 0.5, 1}
 // There are none where no head was solved or a class has too few labels.
 func (tr *Trainer) Curve(ctx context.Context) ([]eval.CurvePoint, error) {
 	v, labelled := tr.solver, tr.train.Len()
-	if v == nil || tr.config.Optimizer != "lbfgs" || tr.state.Judged == 0 {
+	if v == nil || tr.config.Optimizer != "lbfgs" || tr.state.choice() < 0 {
 		return nil, nil
 	}
 	strength := tr.state.strength()

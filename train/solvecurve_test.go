@@ -50,3 +50,18 @@ func TestPartsHoldEveryClass(t *testing.T) {
 		t.Errorf("%v, want %v", rows, want)
 	}
 }
+
+// TestTheStrongestRegularisationWithinChanceIsTaken has losses that differ by chance, and ones that differ on every example.
+func TestTheStrongestRegularisationWithinChanceIsTaken(t *testing.T) {
+	s := &state{Held: [][]float64{{2, 2, 2, 2}, {0.9, 1.3, 0.7, 1.2}, {1, 1, 1, 1}, {1.1, 1.1, 1.1, 1.1}}}
+	if got := s.choice(); got != 1 {
+		t.Errorf("strength %d", got)
+	}
+	s.Held[1] = []float64{1.05, 1.06, 1.05, 1.06}
+	if got := s.choice(); got != 2 {
+		t.Errorf("strength %d, where a stronger one is worse on every example", got)
+	}
+	if got := new(state).choice(); got != -1 || new(state).strength() != usualStrength {
+		t.Errorf("strength %d of nothing", got)
+	}
+}

@@ -120,9 +120,8 @@ type state struct {
 	BestBy   float64 `json:"best_by"`  // its figure, the higher the better
 	Done     bool    `json:"done"`
 
-	Held   []float64 `json:"held,omitempty"`   // optimizer lbfgs: by strength, the loss of examples held back
-	Right  []int     `json:"right,omitempty"`  // how many of these were right
-	Judged int       `json:"judged,omitempty"` // how many there were, over all strengths
+	Held  [][]float64 `json:"held,omitempty"`  // optimizer lbfgs: by strength, the losses of examples held back
+	Right []int       `json:"right,omitempty"` // how many of these were right
 
 	Negatives []int32 `json:"negatives,omitempty"` // mined for this epoch: Config.HardNegatives examples for each example
 }
