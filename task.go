@@ -177,6 +177,9 @@ func (t *training) encodeFor(m *model.Model, rows []data.Row, learnt bool) *trai
 			m.Encode(&set.Input, &e, r.Text, r.Pair)
 			y.Classes = append(y.Classes, int32(r.Class))
 		}
+		if e.Text.Dropped+e.Pair.Dropped > 0 {
+			t.cut++
+		}
 		if taught {
 			t.softTarget(y, r, e.Text.Spans)
 		}

@@ -113,6 +113,7 @@ type training struct {
 	unlabelled []data.Row    // texts that the model may label itself
 	described  bool          // descriptions of labels are among the examples
 	encoded    int64         // texts of this stage
+	cut        int           // texts that are longer than what is read of them
 }
 
 // prepare builds everything up to the first step; it depends on the configuration and the data alone.
@@ -263,6 +264,9 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	t.encoded = 0
 	trainSet := t.encode(rows, true)
 	t.valid = t.encode(valid, false)
+	if t.cut > 0 {
+		t.Note("note: %d of %d texts are longer than the %d tokens that are read (model.max_tokens); model.windows reads them whole", t.cut, len(rows)+len(valid), t.model.Config.MaxTokens)
+	}
 	t.sets = []*train.Set{trainSet, t.valid}
 	if len(t.unlabelled) > 0 {
 		t.sets = append(t.sets, t.encode(t.unlabelled, false))

@@ -28,6 +28,7 @@ type Prediction struct {
 	Vector   []float32 // head embedding
 	Answers  []Span    // head qa: the best first; one without a text says that there is none. They do not overlap
 	Doubt    float64   // head qa: by how much no answer scores better than the best answer; see Config.Thresholds
+	Dropped  int       // tokens of the text that were not read, being more than Config.MaxTokens
 	Masks    [][]Score // head masked: the most probable tokens for each mask of the text, the most probable first
 
 	tagProbabilities []float32
@@ -175,6 +176,7 @@ type worker struct {
 	tape   *nn.Tape
 	batch  Input
 	sample Sample
+	cut    [batchTexts]int         // tokens of each text that are not read
 	places [batchTexts][]text.Span // of the tokens of each text, for heads that find stretches of it
 }
 
@@ -221,6 +223,7 @@ func (m *Model) predictRange(ctx context.Context, queries []Query, out []Predict
 	return m.inBatches(ctx, queries, g != nil, alone, func(w *worker, logits *nn.Var, first, n int) {
 		for i := range n {
 			p := m.Head.Predict(logits, &w.batch, i)
+			p.Dropped = w.cut[i]
 			if g != nil {
 				p.Entities = g.entities(&p, queries[first+i].Text, w.places[i])
 			}
@@ -248,6 +251,7 @@ func (m *Model) inBatches(ctx context.Context, queries []Query, aligned, alone b
 			} else {
 				m.Encode(&w.batch, &w.sample, q.Text, q.Pair)
 			}
+			w.cut[at-first] = w.sample.Text.Dropped + w.sample.Pair.Dropped
 			at++
 		}
 		logits, err := m.logits(w, alone)

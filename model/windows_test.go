@@ -240,3 +240,18 @@ func TestWindowsThatCannotBeSaySo(t *testing.T) {
 		}
 	}
 }
+
+// TestPredictionsTellWhatWasCutOff counts tokens of texts that are longer than what is read.
+func TestPredictionsTellWhatWasCutOff(t *testing.T) {
+	m := small(t, "gru")
+	whole := m.Tokenizer.Encode(long)
+	p, err := m.Predict(context.Background(), []string{"好", long, "好"})
+	if err != nil || p[0].Dropped != 0 || p[1].Dropped != len(whole.IDs)-20 || p[2].Dropped != 0 {
+		t.Errorf("%d, %d and %d tokens of %d were cut off (%v)", p[0].Dropped, p[1].Dropped, p[2].Dropped, len(whole.IDs), err)
+	}
+	e := smallEncoder(t, "bert_seqcls")
+	s := strings.Repeat("a ", 100)
+	if p, err = e.Predict(context.Background(), []string{s}); err != nil || p[0].Dropped != 100-e.Config.MaxTokens+e.Tokenizer.SpecialTokens(false) {
+		t.Errorf("%d tokens of 100 were cut off (%v)", p[0].Dropped, err)
+	}
+}

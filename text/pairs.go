@@ -81,6 +81,9 @@ func (t *Tokenizer) assemble(e *Encoding, parts []wrapPart, texts []string, o En
 		t.truncate(encoded[0], encoded[1], room)
 	}
 	e.around(parts, encoded, o.Special)
+	for _, part := range encoded[:len(texts)] {
+		e.Dropped += part.Dropped
+	}
 	if n := o.MaxTokens; n > 0 { // where not even the special tokens fit
 		e.Cut(n)
 	}
@@ -117,7 +120,7 @@ func (e *Encoding) Slice(of *Encoding, from, to int) {
 // around replaces e by parts: texts that are encoded already and special tokens.
 func (e *Encoding) around(parts []wrapPart, encoded [2]*Encoding, special bool) {
 	e.IDs, e.Spans, e.Pieces, e.Text = e.IDs[:0], e.Spans[:0], e.Pieces[:0], e.Text[:0]
-	e.TypeIDs, e.Special, e.Second = e.TypeIDs[:0], e.Special[:0], e.Second[:0]
+	e.TypeIDs, e.Special, e.Second, e.Dropped = e.TypeIDs[:0], e.Special[:0], e.Second[:0], 0
 	for _, p := range parts {
 		if p.text < 0 {
 			if special {
@@ -186,6 +189,7 @@ func (e *Encoding) shorten(n int, left bool) {
 		e.IDs = append(e.IDs[:0], e.IDs[drop:]...)
 		e.Spans = append(e.Spans[:0], e.Spans[drop:]...)
 		e.Pieces = append(e.Pieces[:0], e.Pieces[drop:]...)
+		e.Dropped += drop
 	}
 	e.Cut(n)
 }

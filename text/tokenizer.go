@@ -30,6 +30,8 @@ type Encoding struct {
 	Special []bool  // of each token: it was added and stands for no part of a text; its Span is empty
 	Second  []bool  // of each token: its Span is in the second text
 
+	Dropped int // tokens that were cut off, by EncodeOptions.MaxTokens or Cut
+
 	work *workspace
 }
 
@@ -138,7 +140,7 @@ func (t *Tokenizer) EncodeAligned(e *Encoding, a *Aligned) {
 // encode runs the pipeline over each part of s between added tokens.
 func (t *Tokenizer) encode(e *Encoding, s string) {
 	e.IDs, e.Spans, e.Pieces, e.Text = e.IDs[:0], e.Spans[:0], e.Pieces[:0], e.Text[:0]
-	e.TypeIDs, e.Special, e.Second = e.TypeIDs[:0], e.Special[:0], e.Second[:0]
+	e.TypeIDs, e.Special, e.Second, e.Dropped = e.TypeIDs[:0], e.Special[:0], e.Second[:0], 0
 	if t.added == nil {
 		t.encodePart(e, s, 0)
 	} else {
@@ -315,6 +317,7 @@ func (t *Tokenizer) Special() []int32 {
 // Cut keeps the first n tokens.
 func (e *Encoding) Cut(n int) {
 	if len(e.IDs) > n {
+		e.Dropped += len(e.IDs) - n
 		e.IDs, e.Spans, e.Pieces = e.IDs[:n], e.Spans[:n], e.Pieces[:n]
 		if len(e.TypeIDs) > n {
 			e.TypeIDs, e.Special, e.Second = e.TypeIDs[:n], e.Special[:n], e.Second[:n]

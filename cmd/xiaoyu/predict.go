@@ -49,8 +49,19 @@ of a file, the columns question (--pair) and context (--text), or passages as SQ
 			if err != nil {
 				return usageError{err}
 			}
-			if err := answer.All(cmd.Context(), m.Model, texts, write, out); err != nil {
+			all, cut := 0, 0
+			counted := func(a model.Answer) error {
+				all++
+				if a.Dropped > 0 {
+					cut++
+				}
+				return write(a)
+			}
+			if err := answer.All(cmd.Context(), m.Model, texts, counted, out); err != nil {
 				return err
+			}
+			if cut > 0 {
+				term.Note("note: %d of %d texts are longer than the %d tokens that the model reads; their ends were cut off", cut, all, m.Config.MaxTokens)
 			}
 			return cmp.Or(failed, out.Flush())
 		},
