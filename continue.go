@@ -346,6 +346,9 @@ func (t *training) chooseTokenizer(ctx context.Context) (*text.Tokenizer, error)
 func (t *training) design(ctx context.Context, tok *text.Tokenizer, labels []string, rows []data.Row) (*model.Model, error) {
 	c := &t.config
 	if t.from == nil || t.from.anew {
+		if c.Train.Bottleneck.Size > 0 {
+			c.Model.Bottleneck = c.Train.Bottleneck.Shape()
+		}
 		if c.Model.Base != "" {
 			return t.adapt(ctx, labels)
 		}

@@ -46,6 +46,7 @@ type lesson struct {
 // openTeacher opens the teacher that the configuration names; nil without one.
 func (t *training) openTeacher(ctx context.Context) error {
 	c := &t.config
+	c.Train.Imitation = nil // of an earlier training, whose configuration this one may have
 	if len(c.Distill.Teacher) == 0 {
 		if len(c.Distill.Texts) > 0 && c.Model.Base == "" { // else a recipe may do without
 			return hint.Errorf("name one in distill.teacher", "distill.texts: there is no teacher to label them")

@@ -111,13 +111,17 @@ func openForImport(ctx context.Context, dir string, o *ImportOptions) (m *model.
 		m, err := model.Open(dir)
 		return m, "", err
 	}
-	config, err := adapter.ReadConfig(dir)
-	if err != nil {
-		return nil, "", err
+	said, apart := model.IsBottleneck(dir)
+	if !apart {
+		config, err := adapter.ReadConfig(dir)
+		if err != nil {
+			return nil, "", err
+		}
+		said = config.Base
 	}
 	base := o.Base
 	if base == "" {
-		if base = config.Base; base == "" {
+		if base = said; base == "" {
 			return nil, "", hint.Errorf("name the model that it was trained on with --base", "importing the adapter %s: it does not say what it was trained on", dir)
 		}
 		if _, err := os.Stat(base); err != nil && !strings.Contains(base, "://") {
@@ -127,6 +131,10 @@ func openForImport(ctx context.Context, dir string, o *ImportOptions) (m *model.
 	folder, err := Fetch(ctx, base, o.Observer)
 	if err != nil {
 		return nil, "", hint.Wrap(err, cmp.Or(hint.Way(err), "name the model that it was trained on with --base"), "importing the adapter %s", dir)
+	}
+	if apart {
+		m, err = model.OpenBottleneck(folder, dir)
+		return m, dir, err
 	}
 	m, err = model.OpenAdapted(folder, dir)
 	return m, dir, err

@@ -11,6 +11,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/train"
 )
 
 // lineage is lineage.json: what reproduces the model.
@@ -76,10 +77,17 @@ func (t *training) save(report *eval.Report, continued *Continued) (*model.Packa
 // addAdapter adds the low-rank changes of a base, where there are any, in PEFT's layout: the package's own weights have
 // them merged.
 func (t *training) addAdapter(files map[string][]byte) error {
-	if t.trainer == nil || t.trainer.Adapter() == nil || t.config.Model.Base == "" {
+	if t.trainer == nil || t.config.Model.Base == "" {
 		return nil
 	}
-	parts, err := t.trainer.Adapter().Files()
+	var parts map[string][]byte
+	var err error
+	switch {
+	case t.config.Train.Bottleneck.Size > 0:
+		parts, err = t.model.BottleneckFiles(train.PEFTTask(t.config.Model.Head))
+	case t.trainer.Adapter() != nil:
+		parts, err = t.trainer.Adapter().Files()
+	}
 	for name, data := range parts {
 		files["adapter/"+name] = data
 	}

@@ -173,8 +173,11 @@ func (n *Layers) postNorm(t *nn.Tape, l *place, x *nn.Var, begin tensor.Mark, in
 
 // add is residual + dropout(linear(x)). In inference it takes residual's memory, unless that is kept.
 func (n *Layers) add(t *nn.Tape, residual, x *nn.Var, l linear, keep bool) *nn.Var {
-	if keep {
+	switch {
+	case keep:
 		return t.Add(residual, t.Dropout(l.forward(t, x, nn.Identity), n.Config.Dropout))
+	case l.behind != nil:
+		return t.AddTo(residual, t.Dropout(l.forward(t, x, nn.Identity), n.Config.Dropout))
 	}
 	return t.LinearAdd(residual, x, l.w, l.b, n.Config.Dropout)
 }

@@ -70,10 +70,13 @@ type layer struct {
 }
 
 // linear is the weights of a linear layer; w is nil where there is none, b where it has no bias.
-type linear struct{ w, b *nn.Param }
+type linear struct {
+	w, b   *nn.Param
+	behind *bottleneck // of the last ones of a layer's parts; nil for none
+}
 
 func (l linear) forward(t *nn.Tape, x *nn.Var, a nn.Activation) *nn.Var {
-	return t.Linear(x, l.w, l.b, a)
+	return l.behind.forward(t, t.Linear(x, l.w, l.b, a))
 }
 
 // norm is the weights of a norm; gain is nil where there is none.

@@ -74,7 +74,7 @@ func (n *Layers) Lower(t *graph.Text, x *graph.Value) (*graph.Value, error) {
 }
 
 func (l linear) lower(t *graph.Text, x *graph.Value, a nn.Activation) *graph.Value {
-	return t.Linear(x, l.w, l.b, a)
+	return l.behind.lower(t, t.Linear(x, l.w, l.b, a))
 }
 
 func (n norm) lower(t *graph.Text, x *graph.Value) *graph.Value {

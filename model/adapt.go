@@ -33,6 +33,11 @@ func Adapt(base *Model, c Config, clean text.CleanConfig, labels []string, seed 
 // takeShape replaces what decides the weights of the network by what the base has.
 func (c *Config) takeShape(base *Config, labels []string) error {
 	c.Family = base.Family
+	if c.Bottleneck.Size == 0 {
+		c.Bottleneck = base.Bottleneck // part of what it knows
+	} else if base.Bottleneck.Size > 0 && base.Bottleneck != c.Bottleneck {
+		return hint.Errorf("choose those, or set train.bottleneck.size to 0: then all of it is trained", "train.bottleneck: the base has bottlenecks of width %d", base.Bottleneck.Size)
+	}
 	if base.Family == EncoderFamily {
 		return c.setEncoder(base, labels)
 	}
@@ -40,6 +45,7 @@ func (c *Config) takeShape(base *Config, labels []string) error {
 	*c = *base
 	c.Head, c.Pair, c.Temperature, c.Thresholds = task.Head, task.Pair, 0, nil
 	c.Dropout, c.EmbedDropout, c.WordDropout, c.Frozen = task.Dropout, task.EmbedDropout, task.WordDropout, task.Frozen
+	c.Bottleneck = task.Bottleneck
 	c.Base, c.CRF, c.Wide, c.NGram = task.Base, task.CRF, task.Wide, task.NGram
 	c.MaxTokens = min(task.MaxTokens, base.MaxTokens)
 	return nil

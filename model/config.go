@@ -52,6 +52,7 @@ type Config struct {
 	Pair        bool            `yaml:"-" json:"pair,omitempty"`        // texts come in pairs
 	Temperature float64         `yaml:"-" json:"temperature,omitempty"` // logits are divided by it; 0 is 1
 	Thresholds  []float64       `yaml:"-" json:"thresholds,omitempty"`  // of each label, head multilabel; 0.5 where there are none
+	Bottleneck  Bottleneck      `yaml:"-" json:"bottleneck,omitzero"`   // see train.bottleneck
 	Sentence    *Sentence       `yaml:"-" json:"sentence,omitempty"`    // of a sentence encoder
 	Layout      string          `yaml:"-" json:"layout,omitempty"`      // of files: Model2Vec, family static; "" is ours
 	Encoder     *encoder.Config `yaml:"-" json:"-"`                     // of family encoder: the rest of config.json
@@ -217,6 +218,9 @@ func (c *Config) Check() error {
 	}
 	if c.Layout != "" && (c.Layout != Model2Vec || c.Family != "static" || c.Features.Dim+c.Features.Chars > 0) {
 		return hint.Errorf("leave out model.features", "the layout %q is for static embeddings alone", c.Layout)
+	}
+	if b := c.Bottleneck.Size; b != 0 && (!inRange(b, 1, maxBottleneck) || c.Family != EncoderFamily && c.Family != "transformer" && c.Family != DecoderFamily) {
+		return hint.Errorf("choose one of the families encoder and transformer, and a width up to 16384", "train.bottleneck: the family %s has no layers for bottlenecks of width %d", c.Family, b)
 	}
 	if c.Temperature < 0 || math.IsNaN(c.Temperature) || math.IsInf(c.Temperature, 0) {
 		return bad("temperature", c.Temperature)

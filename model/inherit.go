@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/xiaoyu-slm/xiaoyu/encoder"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
@@ -22,6 +23,9 @@ func (m *Model) Inherit(from *Model) error {
 			continue
 		}
 		q := from.Params.Get(p.Name)
+		if q == nil && strings.HasPrefix(p.Name, encoder.BottleneckPrefix) {
+			continue // which change nothing yet
+		}
 		if q == nil && (strings.HasPrefix(p.Name, "pooler.") || p.Name == "types.weight") {
 			continue // sentence encoders come without the one, readers of single texts without the other
 		}

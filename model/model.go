@@ -155,6 +155,9 @@ func assemble(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []st
 func (m *Model) declare() {
 	in := m.Network.declare(m.Params)
 	m.body = len(m.Params.All())
+	if b := m.Config.Bottleneck; b.Size > 0 {
+		m.layersOf().AddBottlenecks(b.Size, b.Attention)
+	}
 	if !in.sparse {
 		m.width = in.width
 	}
@@ -212,7 +215,7 @@ func (m *Model) HeadAlone() bool {
 			return false
 		}
 	}
-	return m.body > 0 && m.width > 0 && m.sequences() == 1 && !m.Config.OfTokens()
+	return m.body > 0 && m.width > 0 && m.Config.Bottleneck.Size == 0 && m.sequences() == 1 && !m.Config.OfTokens()
 }
 
 // HeadApart tells that the head is one linear layer over states of whole texts, which stay what they are while it alone

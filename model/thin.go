@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/xiaoyu-slm/xiaoyu/encoder"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
@@ -48,11 +49,13 @@ func (m *Model) Thin(layers []int) (*Model, error) {
 // nameBefore is the name that a weight of the chosen layers has among all; layers that share their weights have one name.
 func nameBefore(name string, layers []int, shared bool) string {
 	var i int
-	if _, err := fmt.Sscanf(name, "layers.%d.", &i); err != nil || shared || i >= len(layers) {
-		return name
+	for _, prefix := range []string{"layers.", encoder.BottleneckPrefix} {
+		if _, err := fmt.Sscanf(name, prefix+"%d.", &i); err == nil && !shared && i < len(layers) {
+			_, rest, _ := strings.Cut(strings.TrimPrefix(name, prefix), ".")
+			return fmt.Sprintf("%s%d.%s", prefix, layers[i]-1, rest)
+		}
 	}
-	_, rest, _ := strings.Cut(strings.TrimPrefix(name, "layers."), ".")
-	return fmt.Sprintf("layers.%d.%s", layers[i]-1, rest)
+	return name
 }
 
 // InheritHead copies the head of another model of the same labels, where it has the same form, and tells whether it has:

@@ -122,3 +122,12 @@ func (t *Tape) Add(x, y *Var) *Var {
 	}
 	return z
 }
+
+// AddTo is Add; in inference the sum takes the place of x, which must not be used any more.
+func (t *Tape) AddTo(x, y *Var) *Var {
+	if t.training() {
+		return t.Add(x, y)
+	}
+	kernel.Add(x.Data, y.Data)
+	return x
+}

@@ -27,6 +27,7 @@ type Config struct {
 	Unfreeze       float64           `yaml:"unfreeze" json:"unfreeze,omitempty" doc:"share of the training over which layers begin to learn one after the other, from the top; 0 for all at once (encoder, transformer)" default:"0" min:"0" max:"1"`
 	Reinit         int               `yaml:"reinit" json:"reinit,omitempty" doc:"so many of the highest layers begin with fresh weights (encoder)" default:"0" min:"0" max:"64"`
 	LoRA           LoRA              `yaml:"lora" json:"lora,omitzero" doc:"learning by low-rank changes"`
+	Bottleneck     Bottleneck        `yaml:"bottleneck" json:"bottleneck,omitzero" doc:"learning by small networks between the parts of layers"`
 	WeightDecay    float64           `yaml:"weight_decay" json:"weight_decay" doc:"weight decay of matrices; not of biases and embeddings" default:"0.01" min:"0" max:"10"`
 	Momentum       float64           `yaml:"momentum" json:"momentum" doc:"momentum of sgd" default:"0.9" min:"0" max:"1"`
 	Schedule       string            `yaml:"schedule" json:"schedule" doc:"course of the learning rate after the warm-up: constant, linear or cosine down to 0, inverse_sqrt (by 1/√step), or one_cycle (up from a 25th over the warm-up and down to 0, both along a cosine)" default:"linear" enum:"constant|linear|cosine|inverse_sqrt|one_cycle"`

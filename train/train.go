@@ -144,6 +144,9 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := freezeBeside(m, &c); err != nil {
+		return nil, err
+	}
 	layers, err := newLayered(m, &c)
 	if err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ var students = []student{
 	{"gru", "gru", nil, askedTenth},
 	{"cnn", "cnn", nil, askedTenth},
 	{"small", "gru", []string{"tokenizer.vocab_size=2400", "model.embed_dim=48", "model.hidden=56", "model.max_tokens=256"}, askedSmall},
-	{"small ngram", "ngram", []string{"model.ngram.max_features=50000", "tokenizer.vocab_size=8000"}, askedSmall},
+	{"small ngram", "ngram", []string{"model.ngram.max_features=25000", "tokenizer.vocab_size=8000"}, askedSmall},
 }
 
 // taughtSettings are those of all students that have a teacher.
