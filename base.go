@@ -20,7 +20,7 @@ func (t *training) openBase(ctx context.Context) (*model.Model, error) {
 	case c.Wide:
 		return nil, hint.Errorf("set model.wide to false", "model.wide: n-grams beside a pretrained network are not supported")
 	}
-	base, err := openReference(ctx, c.Base, t)
+	base, err := openBase(ctx, c.Base, t)
 	if err != nil {
 		return nil, err
 	}
@@ -67,4 +67,13 @@ func (t *training) adapt(ctx context.Context, labels []string) (*model.Model, er
 	}
 	c.Model = m.Config
 	return m, nil
+}
+
+// openBase opens what a network starts from; its head does not matter.
+func openBase(ctx context.Context, name string, o Observer) (*model.Model, error) {
+	dir, err := Fetch(ctx, name, o)
+	if err != nil {
+		return nil, err
+	}
+	return model.OpenBase(dir)
 }

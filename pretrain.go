@@ -144,7 +144,7 @@ func (p *pretraining) prepare(ctx context.Context, set *data.Set) error {
 	}
 	if c.Model.Base != "" {
 		var err error
-		if p.base, err = openReference(ctx, c.Model.Base, p); err != nil {
+		if p.base, err = openBase(ctx, c.Model.Base, p); err != nil {
 			return err
 		}
 		if p.base.Config.Family == model.EncoderFamily && c.Pretrain.Objective == model.ReplacedHead {

@@ -227,6 +227,12 @@ func Open(dir string) (*Adapter, error) {
 func (a *Adapter) Files() (map[string][]byte, error) {
 	c := a.Config
 	c.Inference = true
+	if c.RankPattern == nil { // PEFT takes an object, and no null
+		c.RankPattern = map[string]int{}
+	}
+	if c.AlphaPattern == nil {
+		c.AlphaPattern = map[string]float64{}
+	}
 	config, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return nil, err

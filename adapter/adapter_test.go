@@ -244,3 +244,34 @@ func FuzzConfig(f *testing.F) {
 		c.scale("encoder.layer.0.query", 8)
 	})
 }
+
+func TestWhatIsWrittenNamesTheChangedModulesAlone(t *testing.T) {
+	params := new(nn.Params)
+	var modules []Module
+	for _, name := range []string{"net.layer.0.query", "net.layer.0.out.dense", "net.layer.11.query", "net.layer.11.out.dense"} {
+		modules = append(modules, Module{Name: name, Weight: params.Add(name, nn.Xavier, 4, 4), Rows: 4})
+	}
+	params.Allocate(1)
+	for ends, want := range map[string]Targets{
+		"query":                   {Expression: `net\.layer\.\d+\.query`},
+		"dense query":             {Expression: `net\.layer\.\d+\.query|net\.layer\.\d+\.out\.dense`},
+		"layer.0.query out.dense": {Ends: []string{"net.layer.0.query", "net.layer.0.out.dense", "net.layer.11.out.dense"}},
+	} {
+		l, err := New(Config{Rank: 1, Alpha: 1, Targets: Targets{Ends: strings.Fields(ends)}}, modules, params, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := l.Adapter([]safetensors.Tensor{tensor("classifier.dense.weight", []int{1}, 1), tensor("classifier.out_proj.weight", []int{1}, 1), tensor("pre.weight", []int{1}, 1)})
+		if got := a.Config.Targets; got.Expression != want.Expression || !slices.Equal(got.Ends, want.Ends) {
+			t.Errorf("%s: %+v, want %+v", ends, got, want)
+		}
+		if saved := []string{"classifier", "pre"}; !slices.Equal(a.Config.Saved, saved) {
+			t.Errorf("modules kept as a whole are %v, want %v", a.Config.Saved, saved)
+		}
+		files, err := a.Files()
+		if err != nil || !strings.Contains(string(files[ConfigFile]), `"rank_pattern": {}`) {
+			t.Errorf("%v, %s", err, files[ConfigFile])
+		}
+		l.Merge()
+	}
+}

@@ -3,6 +3,7 @@ package adapter
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,8 +24,9 @@ type Module struct {
 type LoRA struct {
 	Config Config
 
-	params *nn.Params
-	terms  []term
+	params  *nn.Params
+	modules []Module // of the network
+	terms   []term
 }
 
 // term is the change of one module.
@@ -41,7 +43,7 @@ func New(c Config, modules []Module, params *nn.Params, seed uint64) (*LoRA, err
 	if err != nil {
 		return nil, err
 	}
-	l := &LoRA{Config: c, params: params}
+	l := &LoRA{Config: c, params: params, modules: modules}
 	l.Config.Type, l.Config.Bias = "LORA", "none"
 	for _, p := range params.All() {
 		p.Frozen = p.Frozen || p.Layer > 0
@@ -103,17 +105,25 @@ func (l *LoRA) Count() int {
 	return n
 }
 
+// classifiers are heads that PEFT keeps as a whole, with all modules in them, whatever the configuration says.
+var classifiers = []string{"classifier", "score"}
+
 // Adapter returns the changes as they are now, and with them saved, tensors that were trained as a whole, under the
 // names of the network's checkpoints.
 func (l *LoRA) Adapter(saved []safetensors.Tensor) *Adapter {
 	a := &Adapter{Config: l.Config}
+	a.Config.Targets = l.targets()
 	for _, t := range l.terms {
 		for _, p := range []*nn.Param{t.change.A, t.change.B} {
 			a.Tensors = append(a.Tensors, safetensors.FromFloat32(prefix+p.Name, p.Shape, slices.Clone(p.Data)))
 		}
 	}
 	for _, s := range saved {
-		if module, _, _ := cutLast(s.Name); !slices.Contains(a.Config.Saved, module) {
+		module, _, _ := cutLast(s.Name)
+		if top, _, _ := strings.Cut(module, "."); slices.Contains(classifiers, top) {
+			module = top
+		}
+		if !slices.Contains(a.Config.Saved, module) {
 			a.Config.Saved = append(a.Config.Saved, module)
 		}
 		s.Name, s.Data = prefix+s.Name, slices.Clone(s.Data)
@@ -121,6 +131,32 @@ func (l *LoRA) Adapter(saved []safetensors.Tensor) *Adapter {
 	}
 	slices.SortFunc(a.Tensors, func(a, b safetensors.Tensor) int { return strings.Compare(a.Name, b.Name) })
 	return a
+}
+
+// targets names the changed modules so that PEFT changes the same ones: it would find ends of names, and linear layers, in
+// the head too. One expression does that, whose numbers are those of any layer, or a list of whole names.
+func (l *LoRA) targets() Targets {
+	var names, forms []string
+	for _, t := range l.terms {
+		names = append(names, t.module.Name)
+		parts := strings.Split(t.module.Name, ".")
+		for i, part := range parts {
+			if parts[i] = regexp.QuoteMeta(part); strings.Trim(part, "0123456789") == "" {
+				parts[i] = `\d+`
+			}
+		}
+		if form := strings.Join(parts, `\.`); !slices.Contains(forms, form) {
+			forms = append(forms, form)
+		}
+	}
+	short := Targets{Expression: strings.Join(forms, "|")}
+	matches, err := short.matches()
+	for _, m := range l.modules {
+		if err != nil || matches(m.Name) != slices.Contains(names, m.Name) {
+			return Targets{Ends: names}
+		}
+	}
+	return short
 }
 
 // Merge adds the changes to the matrices and takes them out of the network, which then is what it was, with other

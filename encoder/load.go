@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
 )
 
@@ -286,6 +287,29 @@ func (n *Network) Tensors() []safetensors.Tensor {
 	}
 	slices.SortFunc(list, func(a, b safetensors.Tensor) int { return strings.Compare(a.Name, b.Name) })
 	return list
+}
+
+// TakeConstants takes over what another network of the architecture holds beside trained weights: tensors that its checkpoint
+// brought along, and the angles of positions.
+func (n *Network) TakeConstants(from *Network) {
+	for _, s := range n.slots {
+		for _, other := range from.slots {
+			if s.body && s.param == nil && other.name == s.name && other.body {
+				s.raw = other.raw
+			}
+		}
+	}
+	n.global.Table = from.global.Table
+}
+
+// NameOf returns the name of the tensor that a parameter is written as; "" for one that is written as several.
+func (n *Network) NameOf(p *nn.Param) string {
+	for _, s := range n.slots {
+		if s.param == p && s.kind == weight && s.whole() {
+			return n.nameOf(s)
+		}
+	}
+	return ""
 }
 
 // nameOf returns the name of a tensor: that under which it was found, or its architecture's.

@@ -2,6 +2,7 @@ package model
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,9 +45,25 @@ func FamilyOf(dir string) string {
 	return EncoderFamily
 }
 
-// openCheckpoint opens a folder in the Hugging Face layout. Its head is the one that it was saved with; without one it is
-// a sentence encoder.
-func openCheckpoint(dir string) (*Model, error) {
+// OpenBase is Open for those who give the network a head of their own: a checkpoint whose head is none of ours is opened
+// without it.
+func OpenBase(dir string) (*Model, error) {
+	m, err := Open(dir)
+	if !errors.Is(err, errForeignHead) {
+		return m, err
+	}
+	if m, err = openCheckpoint(dir, true); err != nil {
+		return nil, hint.Wrap(err, cmp.Or(hint.Way(err), "get the checkpoint again"), "opening the checkpoint %s", dir)
+	}
+	return m, nil
+}
+
+// errForeignHead is the cause of an error when a checkpoint has a head that is none of ours.
+var errForeignHead = errors.New("it is not supported")
+
+// openCheckpoint opens a folder in the Hugging Face layout. Its head is the one that it was saved with; without one, or
+// with headless, it is a sentence encoder.
+func openCheckpoint(dir string, headless bool) (*Model, error) {
 	if c, path, ok, err := readStatic(dir); ok || err != nil {
 		if err != nil {
 			return nil, err
@@ -65,7 +82,12 @@ func openCheckpoint(dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := found{dir: dir, config: config, encoder: e, weights: weights, file: weights}.model()
+	if headless {
+		if err := e.SetHead(encoder.Bare, nil); err != nil {
+			return nil, err
+		}
+	}
+	m, err := found{dir: dir, config: config, encoder: e, weights: weights, file: weights, headless: headless}.model()
 	if err != nil {
 		weights.Close()
 		return nil, err
@@ -80,6 +102,8 @@ type found struct {
 	encoder *encoder.Config
 	weights encoder.Weights
 	file    io.Closer // where they come from
+
+	headless bool // they hold a head too, which the configuration lacks
 
 	// Of a single file:
 	path      string          // its own
@@ -116,7 +140,12 @@ func (f found) model() (*Model, error) {
 	}
 	m.declare()
 	p := m.Network.(*pretrained)
-	if err := p.network.Load(weights); err != nil {
+	if f.headless {
+		_, err = p.network.LoadBody(weights)
+	} else {
+		err = p.network.Load(weights)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := p.loadDense(f.dir); err != nil {
@@ -169,7 +198,7 @@ func (c *Config) readHead(e *encoder.Config, config []byte) error {
 	case encoder.Causal:
 		c.Head = CausalHead
 	default:
-		return hint.Errorf("take one with another head", "the head %q is not supported", e.Head)
+		return hint.Wrap(errForeignHead, "take one with another head", "the head %q", e.Head)
 	}
 	return nil
 }

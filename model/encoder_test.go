@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/golden"
+	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
@@ -105,7 +106,7 @@ func smallEncoder(t *testing.T, name string) *Model {
 	if err := tok.Save(filepath.Join(dir, TokenizerFile)); err != nil {
 		t.Fatal(err)
 	}
-	m, err := Open(dir)
+	m, err := OpenBase(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,9 +114,16 @@ func smallEncoder(t *testing.T, name string) *Model {
 	return m
 }
 
-// TestCheckpointsAdaptAndComeBack gives a checkpoint heads of ours and of its own, saves the package, and opens it.
+// TestCheckpointsAdaptAndComeBack gives checkpoints heads of ours and of their own, saves the package, and opens it. The
+// head of one lies under names that are parameters' too, one brings a tensor that is not trained, the third's head is none
+// of ours.
 func TestCheckpointsAdaptAndComeBack(t *testing.T) {
-	base := smallEncoder(t, "bert_relu_6x24")
+	for _, name := range []string{"bert_relu_6x24", "modernbert_seqcls", "roformer_seqcls", "electra_discriminator"} {
+		t.Run(name, func(t *testing.T) { adaptAndComeBack(t, smallEncoder(t, name)) })
+	}
+}
+
+func adaptAndComeBack(t *testing.T, base *Model) {
 	for name, c := range map[string]Config{
 		"own":        {Pooling: OwnPooling},
 		"mean":       {Pooling: "mean"},
@@ -138,9 +146,10 @@ func TestCheckpointsAdaptAndComeBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if m.Config.MaxTokens != 20 {
-				t.Errorf("it reads %d tokens, the checkpoint has positions for 20", m.Config.MaxTokens)
+			if m.Config.MaxTokens != base.Config.Encoder.MaxTokens {
+				t.Errorf("it reads %d tokens, the checkpoint has positions for %d", m.Config.MaxTokens, base.Config.Encoder.MaxTokens)
 			}
+			m.SetScale([]float32{3, 5, 10})
 			queries := []Query{{Text: "a b c", Pair: "d e"}, {Text: strings.Repeat("x y z ", 30), Pair: "q"}, {}}
 			want, err := m.PredictQueries(context.Background(), queries)
 			if err != nil {
@@ -214,5 +223,68 @@ func TestCheckpointsThatDoNotFitAreNamed(t *testing.T) {
 				t.Errorf("expected an error with %q, got %v, %v", want, m, err)
 			}
 		})
+	}
+}
+
+// TestOtherToolsFindWhatTheyNeed looks into a package for what transformers reads: numbers in config.json as they were,
+// the tokenizer's class and special tokens, tensors that are not trained, and a regressor's layer with the scale in it.
+func TestOtherToolsFindWhatTheyNeed(t *testing.T) {
+	base := smallEncoder(t, "roformer_seqcls")
+	m, err := Adapt(base, Config{Head: RegressionHead, Pooling: OwnPooling, MaxTokens: 20}, text.CleanConfig{}, []string{"score"}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.SetScale([]float32{3, 5, 10})
+	dir := filepath.Join(t.TempDir(), "m")
+	if _, err := m.Save(dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	numbers := func(dir, name string) []float32 {
+		f, err := safetensors.Open(filepath.Join(dir, WeightsFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		x, ok := f.Tensor(name)
+		if !ok {
+			t.Fatalf("no tensor %s among %v", name, f.Names())
+		}
+		data, err := x.Float32()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	w, b := m.Transformer().Decoder()
+	const mean, deviation = 6, 2.9439203 // of 3, 5 and 10
+	if got := numbers(dir, "classifier.out_proj.bias")[0]; math.Abs(float64(got-(b.Data[0]*deviation+mean))) > 1e-5 {
+		t.Errorf("the bias is %v", got)
+	}
+	for i, got := range numbers(dir, "classifier.out_proj.weight") {
+		if math.Abs(float64(got-w.Data[i]*deviation)) > 1e-6 {
+			t.Errorf("weight %d is %v, was %v", i, got, w.Data[i])
+		}
+	}
+	if turns := "roformer.encoder.embed_positions.weight"; !slices.Equal(numbers(dir, turns), numbers(base.Package.Dir, turns)) {
+		t.Error("the angles of positions are not the checkpoint's")
+	}
+	var about struct {
+		Class string   `json:"tokenizer_class"`
+		Pad   string   `json:"pad_token"`
+		Names []string `json:"model_input_names"`
+	}
+	if ok, err := readJSON(dir, tokenizerConfigFile, &about); !ok || err != nil || about.Class != "PreTrainedTokenizerFast" || about.Pad != text.Pad || len(about.Names) != 3 {
+		t.Errorf("%s: %v, %v", tokenizerConfigFile, about, err)
+	}
+	config, err := os.ReadFile(filepath.Join(smallEncoder(t, "modernbert_seqcls").Package.Dir, ConfigFile))
+	if err != nil || !strings.Contains(string(config), `"initializer_cutoff_factor": 2.0`) {
+		t.Fatal("the checkpoint is not what this test takes it for", err)
+	}
+	m, err = Adapt(smallEncoder(t, "modernbert_seqcls"), Config{Pooling: OwnPooling, MaxTokens: 20}, text.CleanConfig{}, []string{"a", "b"}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config, err = m.configJSON(&configJSON{}); err != nil || !strings.Contains(string(config), `"initializer_cutoff_factor": 2.0`) {
+		t.Errorf("2.0 became another number: %v\n%s", err, config)
 	}
 }

@@ -17,6 +17,9 @@ func (m *Model) Inherit(from *Model) error {
 	if a, b := m.Tokenizer.VocabSize(), from.Tokenizer.VocabSize(); a != b {
 		return hint.Errorf("take its tokenizer", "starting from a model of %d tokens: this one has %d", b, a)
 	}
+	if n := m.Transformer(); n != nil {
+		n.TakeConstants(from.Transformer())
+	}
 	for _, p := range m.Params.All() {
 		filled := m.Config.Pooling == MaskPooling && strings.HasPrefix(p.Name, "head.") // the masked head is part of the way
 		if ofHead(p.Name) && !filled && (m.Config.Head != from.Config.Head || !Unlabelled(m.Config.Head)) {

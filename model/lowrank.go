@@ -29,6 +29,7 @@ func (m *Model) Learnt() []safetensors.Tensor {
 	if e, ok := m.Network.(*pretrained); ok {
 		out, params = e.network.Learnt(), params[m.body:]
 	}
+	out = m.scaled(out)
 	changes := m.changes()
 	for _, p := range params {
 		if !p.Frozen && !slices.Contains(changes, p) {

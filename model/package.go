@@ -117,7 +117,7 @@ func Open(dir string) (*Model, error) {
 		return OpenFile(dir, "")
 	}
 	if isCheckpoint(dir) {
-		m, err := openCheckpoint(dir)
+		m, err := openCheckpoint(dir, false)
 		if err != nil {
 			return nil, hint.Wrap(err, cmp.Or(hint.Way(err), "get the checkpoint again"), "opening the checkpoint %s", dir)
 		}
@@ -278,7 +278,7 @@ func (m *Model) bind(file *safetensors.File) error {
 	params := m.Params.All()
 	if e, ok := m.Network.(storedAsFound); ok {
 		params = params[m.body:]
-		ours := map[string]bool{}
+		ours := map[string]bool{unscaledWeight: true, unscaledBias: true}
 		for _, p := range params {
 			ours[p.Name] = true
 		}
@@ -294,6 +294,9 @@ func (m *Model) bind(file *safetensors.File) error {
 			return err
 		}
 		used[p.Name] = true
+	}
+	if err := m.bindUnscaled(file, used); err != nil {
+		return fmt.Errorf("%s: %w", WeightsFile, err)
 	}
 	return checkUsed(file, used)
 }

@@ -152,6 +152,9 @@ func (m *Model) writeFiles(dir, weights string, tensors func() []safetensors.Ten
 	if err := safetensors.WriteFile(filepath.Join(dir, weights), tensors(), map[string]string{"format": "pt"}); err != nil {
 		return err
 	}
+	if err := m.addTokenizerConfig(cleanFiles); err != nil {
+		return err
+	}
 	maps.Copy(cleanFiles, extra)
 	sentence, err := m.sentenceFiles()
 	if err != nil {
@@ -170,19 +173,24 @@ func (m *Model) configJSON(config *configJSON) ([]byte, error) {
 	if err != nil || m.Config.Encoder == nil && m.Config.Layout == "" {
 		return data, err
 	}
-	var all map[string]any
+	var all map[string]json.RawMessage // as they were: others tell 2 from 2.0
 	if err := json.Unmarshal(data, &all); err != nil {
 		return nil, err
 	}
+	ours := map[string]any{"xiaoyu": config.Xiaoyu}
 	if m.Config.Layout == Model2Vec {
-		m.model2vecKeys(all)
+		m.model2vecKeys(ours)
 	}
-	all["xiaoyu"] = config.Xiaoyu
 	if m.Config.Head != AnswerHead { // which has two outputs and no labels
-		all["id2label"], all["label2id"], all["num_labels"] = config.ID2Label, config.Label2ID, config.NumLabels
+		ours["id2label"], ours["label2id"], ours["num_labels"] = config.ID2Label, config.Label2ID, config.NumLabels
 	}
 	if config.ProblemType != "" {
-		all["problem_type"] = config.ProblemType
+		ours["problem_type"] = config.ProblemType
+	}
+	for key, value := range ours {
+		if all[key], err = json.Marshal(value); err != nil {
+			return nil, err
+		}
 	}
 	return json.MarshalIndent(all, "", "  ")
 }
@@ -216,5 +224,5 @@ func (m *Model) tensors() []safetensors.Tensor {
 	for _, p := range params {
 		out = append(out, safetensors.FromFloat32(p.Name, p.Shape, p.Data))
 	}
-	return out
+	return append(m.scaled(out), m.unscaled()...)
 }

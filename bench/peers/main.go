@@ -36,6 +36,7 @@ import (
 type bench struct {
 	ctx        context.Context
 	data       string // folder of the data sets
+	models     string // … and of pretrained networks
 	venv       string
 	temp       string
 	rounds     int
@@ -72,6 +73,7 @@ func run(ctx context.Context) error {
 	profile := flag.String("profile", "", "write a profile of our side to this file, for go tool pprof")
 	peak := flag.String("peak", "", "run this work of ours alone and print the megabytes that it took (the works memory-… do this)")
 	flag.StringVar(&b.data, "data", "../shared/data", "folder of the data sets")
+	flag.StringVar(&b.models, "models", "../shared/models", "folder of the pretrained networks")
 	flag.StringVar(&b.venv, "venv", "", "virtual environment of the peers; made in the user's cache if empty")
 	flag.IntVar(&b.rounds, "rounds", 7, "rounds in which the sides take turns")
 	flag.Parse()

@@ -28,7 +28,7 @@ var networks = map[string]network{
 
 // spec is what a peer is told of a work. Batches are lists of texts, and those lists of token ids.
 type spec struct {
-	Kind      string `json:"kind"` // gemm, train, infer, text or fit
+	Kind      string `json:"kind"` // gemm, train, infer, text, fit or finetune
 	Mode      string `json:"mode"`
 	Precision string `json:"precision"`
 
@@ -48,6 +48,9 @@ type spec struct {
 	Batches  [][][]int32 `json:"batches,omitempty"`
 	Classes  [][]int32   `json:"classes,omitempty"`
 	Pass     int         `json:"pass,omitempty"` // batches of one iteration, whose mean time is told
+
+	// Of a pretrained network.
+	Folder string `json:"folder,omitempty"`
 
 	// Of text.
 	Tokenizer string   `json:"tokenizer,omitempty"` // file

@@ -62,6 +62,11 @@ func (d *batches) set() *train.Set {
 func (n network) trainer(m *model.Model, d *batches, precision string, threads, pass int) (*contender, error) {
 	c := train.Config{Epochs: 100_000, BatchSize: len(d.ids[0]), Optimizer: "adamw", LearningRate: 1e-3, WeightDecay: 0.01,
 		Schedule: "constant", Loss: "cross_entropy", Precision: precision, GroupByLength: d.ragged, Threads: threads, Seed: 1}
+	return trainer(m, d, c, pass)
+}
+
+// trainer makes an iteration of so many steps of a training.
+func trainer(m *model.Model, d *batches, c train.Config, pass int) (*contender, error) {
 	tr, err := train.New(m, d.set(), &train.Set{}, c)
 	if err != nil {
 		return nil, err
@@ -79,7 +84,7 @@ func (n network) trainer(m *model.Model, d *batches, precision string, threads, 
 			}
 		}
 	}
-	return &contender{precision: precision, run: timed(pass, step), close: func() { cancel(); stop(); tr.Finish() }}, nil
+	return &contender{precision: c.Precision, run: timed(pass, step), close: func() { cancel(); stop(); tr.Finish() }}, nil
 }
 
 // predictor predicts d; an iteration is the mean of pass batches. Ragged batches are predicted in one call, as a user

@@ -70,6 +70,35 @@ def prepare_train(s):
     return one
 
 
+def prepare_finetune(s):
+    """The loop of those who fine-tune with transformers: dropout as the checkpoint says, clipped gradients, AdamW."""
+    from transformers import AutoModelForSequenceClassification
+    net = AutoModelForSequenceClassification.from_pretrained(s["folder"], num_labels=2).train()
+    optimizer = adamw(net, s["rate"])
+    texts = [(ids, c) for batch, classes in zip(s["batches"], s["classes"]) for ids, c in zip(batch, classes)]
+    if s["mode"] == "sorted":
+        texts.sort(key=lambda x: len(x[0]))
+    size = len(s["batches"][0])
+    batches = []
+    for at in range(0, len(texts), size):
+        ids, lengths = pad([ids for ids, _ in texts[at:at + size]])
+        mask = np.arange(ids.shape[1])[None] < lengths[:, None]
+        ids = np.where(mask, ids, net.config.pad_token_id)
+        batches.append({"input_ids": torch.from_numpy(ids.astype(np.int64)), "attention_mask": torch.from_numpy(mask.astype(np.int64)),
+                        "labels": torch.tensor([c for _, c in texts[at:at + size]])})
+    cycle = itertools.cycle(batches)
+
+    def one():
+        with torch.enable_grad():
+            optimizer.zero_grad(set_to_none=True)
+            with autocast(s):
+                loss = net(**next(cycle)).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
+    return one
+
+
 def predictor(s):
     """A function of ids and valid. Weights are bf16 already where that is asked, so that no call converts them."""
     net = build(s).eval()
@@ -97,7 +126,7 @@ def prepare_text(s):
 
 def prepare(s):
     precision(s)
-    return {"gemm": prepare_gemm, "train": prepare_train, "infer": prepare_infer, "text": prepare_text, "fit": prepare_fit}[s["kind"]](s)
+    return {"gemm": prepare_gemm, "train": prepare_train, "infer": prepare_infer, "text": prepare_text, "fit": prepare_fit, "finetune": prepare_finetune}[s["kind"]](s)
 
 
 def accuracy(forward, judge, truth):
@@ -143,7 +172,7 @@ torch.manual_seed(1)
 
 def guarded(s):
     made = prepare(s)
-    if s["kind"] in ("train", "fit"):
+    if s["kind"] in ("train", "fit", "finetune"):
         return made
 
     def one():

@@ -19,7 +19,7 @@ type work struct {
 	operations float64 // of an iteration, 0 where they are not counted
 }
 
-// kind is what its name begins with: gemm, train, infer, text, embed, reach, labels, ngram, memory or scaling.
+// kind is what its name begins with: gemm, train, infer, text, embed, reach, labels, ngram, finetune, memory or scaling.
 func (w *work) kind() string {
 	kind, _, _ := strings.Cut(w.name, "-")
 	return kind
@@ -87,6 +87,9 @@ func allWorks() []work {
 			return b.ngram(set, threads)
 		}})
 	}
+	all = append(all, work{name: "finetune-chnsenticorp", set: "chnsenticorp", measure: func(b *bench, threads int) ([]result, error) {
+		return b.finetuning("chnsenticorp", "multilingual-e5-small-zh-en", threads)
+	}})
 	return slices.Concat(all, memoryOf(all), scalingOf(all))
 }
 
