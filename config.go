@@ -53,10 +53,11 @@ type Eval struct {
 
 // Ensemble is the `ensemble` part of xiaoyu.yaml.
 type Ensemble struct {
-	Members []string `yaml:"members" json:"members,omitempty" doc:"families to train and to join, such as ngram,cnn,gru; each has its preset, but the project's own family (model.family) the project's settings; all that can start from model.vectors; empty for one model" default:""`
+	Members []string `yaml:"members" json:"members,omitempty" doc:"families to train and to join, such as ngram,cnn,gru; each has its preset, but the project's own family (model.family) the project's settings; all that can start from model.vectors; empty for the project's own family alone: one model, or those of ensemble.seeds and ensemble.folds" default:""`
 	Seeds   int      `yaml:"seeds" json:"seeds,omitempty" doc:"models of each member, with train.seed and the seeds after it" default:"1" min:"1" max:"100"`
+	Folds   int      `yaml:"folds" json:"folds,omitempty" doc:"models of each member and seed, each trained without one of so many parts of the training and validation rows, which picks its best epoch; 0 for none" default:"0" min:"0" max:"20"`
 	Vote    bool     `yaml:"vote" json:"vote,omitempty" doc:"members vote with what they decide; else their probabilities are averaged" default:"false"`
-	Weights string   `yaml:"weights" json:"weights,omitempty" doc:"equal, or auto: chosen on the validation part, which no member trains on then" default:"equal" enum:"equal|auto"`
+	Weights string   `yaml:"weights" json:"weights,omitempty" doc:"equal; auto: chosen on rows that members were not trained on, the folds or the validation part; stack: a model of what they say of those rows joins them, with a weight for each member and label (tasks class, multilabel, regression)" default:"equal" enum:"equal|auto|stack"`
 }
 
 // presets hold what differs from the defaults, by family.

@@ -112,8 +112,8 @@ func (t *training) inherit() error {
 		return hint.Errorf("set train.folds to 0", "training %s further: cross-validation trains models from nothing", c.Continue.Model)
 	case len(c.Distill.Teacher) > 0 || len(c.Pretrain.Texts) > 0:
 		return hint.Errorf("leave out distill.teacher and pretrain.texts", "training %s further: with a teacher, or texts without labels, models begin anew", c.Continue.Model)
-	case len(c.Ensemble.Members) > 0:
-		return hint.Errorf("leave out ensemble.members", "training %s further: one model cannot become an ensemble", c.Continue.Model)
+	case c.Ensemble.several():
+		return hint.Errorf("leave out ensemble.members, ensemble.seeds and ensemble.folds", "training %s further: one model cannot become an ensemble", c.Continue.Model)
 	case m.Config.Pair != (c.Data.Pair != ""):
 		return hint.Errorf("name the columns that it was trained on; --pair is for models of pairs", "training %s further: one of model and data has pairs of texts, the other has not", c.Continue.Model)
 	}

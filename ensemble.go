@@ -14,6 +14,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/train"
 )
 
 // JoinOptions say how models become an ensemble.
@@ -22,7 +23,8 @@ type JoinOptions struct {
 	Vote     bool      // members vote; else their probabilities are averaged
 	Weights  []float64 // of the members; nil for equal ones
 	Auto     bool      // choose the weights on the labelled rows of Data, which no member should have been trained on
-	Data     *Config   // its data part is read; with Auto
+	Stack    bool      // fit a stack on these rows: see model.Stack
+	Data     *Config   // its data part is read; with Auto or Stack
 	Observer Observer  // nil for silence
 	Command  []string  // recorded in the package
 }
@@ -35,6 +37,7 @@ type Joined struct {
 	Task    string         `json:"task"`
 	Labels  []string       `json:"labels"`
 	Vote    bool           `json:"vote"`
+	Stack   *model.Stack   `json:"stack,omitempty"`
 	Members []JoinedMember `json:"members"`
 }
 
@@ -71,16 +74,16 @@ func Join(ctx context.Context, names []string, o JoinOptions) (*Joined, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Auto {
-		if err := weighOn(ctx, m, o.Data, o.Observer); err != nil {
+	if o.Auto || o.Stack {
+		if err := weighOn(ctx, m, o); err != nil {
 			return nil, err
 		}
 	}
-	joined := &Joined{Task: taskName(m.Config.Head), Labels: m.Labels, Vote: o.Vote}
+	joined := &Joined{Task: taskName(m.Config.Head), Labels: m.Labels, Vote: o.Vote, Stack: m.Ensemble.Stack}
 	for i, member := range members {
 		joined.Members = append(joined.Members, JoinedMember{filepath.Base(names[i]), member.Config.Family, member.Package.Digest, m.Ensemble.Weights[i]})
 	}
-	origin, err := json.MarshalIndent(map[string]any{"created": time.Now().UTC(), "command": o.Command, "version": Version(), "members": joined.Members, "vote": o.Vote}, "", "  ")
+	origin, err := json.MarshalIndent(map[string]any{"created": time.Now().UTC(), "command": o.Command, "version": Version(), "members": joined.Members, "vote": o.Vote, "stack": o.Stack}, "", "  ")
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +102,10 @@ func (j *Joined) card(name string) string {
 		task = "token-classification"
 	}
 	how := "the average of what they say"
-	if j.Vote {
+	switch {
+	case j.Stack != nil:
+		how = "what a model of their answers, fitted on rows that they were not trained on, makes of them (stacking)"
+	case j.Vote:
 		how = "their vote"
 	}
 	fmt.Fprintf(&b, "---\nlibrary_name: xiaoyu\npipeline_tag: %s\ntags: [xiaoyu, ensemble, %s]\n---\n\n# %s\n\nAn ensemble of %d models, made with Xiaoyu 小语: its answer is %s.\n\n", task, task, name, len(j.Members), how)
@@ -111,44 +117,104 @@ func (j *Joined) card(name string) string {
 	return b.String()
 }
 
-// weighOn chooses the members' weights on the labelled rows of a file.
-func weighOn(ctx context.Context, m *model.Model, c *Config, o Observer) error {
-	j := &judgement{Observer: o, config: c}
+// weighOn chooses the members' weights, or fits a stack, on the labelled rows of a file.
+func weighOn(ctx context.Context, m *model.Model, o JoinOptions) error {
+	j := &judgement{Observer: o.Observer, config: o.Data}
 	if err := j.read(ctx, m.Config.Head); err != nil {
 		return err
 	}
-	rows, _, err := evalRows(m, j.examples, c)
+	rows, _, err := evalRows(m, j.examples, o.Data)
 	if err != nil {
 		return err
 	}
-	return weigh(ctx, m, rows, o)
+	h, err := ask(ctx, m, rows, o.Observer)
+	if err != nil {
+		return err
+	}
+	if o.Stack {
+		return h.stack(m)
+	}
+	return h.weigh(ctx, m, o.Observer)
+}
+
+// heldOut is what members say of rows that they were not trained on. Of a family's folds each is asked about its own
+// rows, so that they are one group; others are groups by themselves.
+type heldOut struct {
+	rows   []data.Row
+	groups []int                // of each member
+	said   [][]model.Prediction // of each group, of each row
+	voices *model.Model         // an ensemble of one member of each group
+}
+
+// ask asks all members about rows that none was trained on.
+func ask(ctx context.Context, m *model.Model, rows []data.Row, o Observer) (*heldOut, error) {
+	if len(rows) == 0 {
+		return nil, hint.Errorf("name a file of labelled rows, or give the weights", "choosing an ensemble's weights: there is no labelled row")
+	}
+	h := &heldOut{rows: rows, voices: m}
+	o.Stage("asking members", int64(len(m.Ensemble.Members)), "members")
+	for i, member := range m.Ensemble.Members {
+		said, err := member.PredictQueries(ctx, queriesFor(rows))
+		if err != nil {
+			return nil, err
+		}
+		h.groups, h.said = append(h.groups, i), append(h.said, said)
+		o.Progress(int64(i+1), "")
+	}
+	return h, nil
+}
+
+func queriesFor(rows []data.Row) []model.Query {
+	queries := make([]model.Query, len(rows))
+	for i, r := range rows {
+		queries[i] = model.Query{Text: r.Text, Pair: r.Pair}
+	}
+	return queries
+}
+
+// stack fits the model that joins what the groups say.
+func (h *heldOut) stack(m *model.Model) error {
+	labels := len(m.Labels)
+	if m.Config.Head == model.TokensHead {
+		return m.Stack(&model.Stack{}) // says why not
+	}
+	own := make([]int, len(h.said))
+	for g := range own {
+		own[g] = g
+	}
+	var inputs, targets []float64
+	one := make([]model.Prediction, len(h.said))
+	for r, row := range h.rows {
+		for g := range h.said {
+			one[g] = h.said[g][r]
+		}
+		inputs = h.voices.StackInputs(inputs, own, one)
+		y := make([]float64, labels)
+		switch m.Config.Head {
+		case model.RegressionHead:
+			y[0] = row.Score
+		case model.MultiLabelHead:
+			for _, c := range row.Labels {
+				y[c] = 1
+			}
+		default:
+			y[row.Class] = 1
+		}
+		targets = append(targets, y...)
+	}
+	weights, biases := train.FitStack(m.Config.Head, inputs, len(h.said), targets, labels)
+	return m.Stack(&model.Stack{Groups: h.groups, Weights: weights, Biases: biases})
 }
 
 // selectionRounds is how many times a member is chosen; a weight is a member's share of the choices.
 const selectionRounds = 20
 
 // weigh chooses the weights of an ensemble's members by greedy selection with replacement (Caruana, Niculescu-Mizil, Crew
-// & Ksikes 2004, "Ensemble Selection from Libraries of Models"): again and again the member joins, once more, with which
-// the ensemble does best on rows.
-func weigh(ctx context.Context, m *model.Model, rows []data.Row, o Observer) error {
-	if len(rows) == 0 {
-		return hint.Errorf("name a file of labelled rows, or give the weights", "choosing an ensemble's weights: there is no labelled row")
-	}
-	e := m.Ensemble
-	queries := make([]model.Query, len(rows))
-	for i, r := range rows {
-		queries[i] = model.Query{Text: r.Text, Pair: r.Pair}
-	}
-	said := make([][]model.Prediction, len(e.Members))
-	o.Stage("weighing", int64(len(e.Members)+selectionRounds), "steps")
-	for i, member := range e.Members {
-		var err error
-		if said[i], err = member.PredictQueries(ctx, queries); err != nil {
-			return err
-		}
-		o.Progress(int64(i+1), "")
-	}
-	counts := make([]float64, len(e.Members))
+// & Ksikes 2004, "Ensemble Selection from Libraries of Models"): again and again the group joins, once more, with which
+// the ensemble does best on the rows. The members of a group share its weight.
+func (h *heldOut) weigh(ctx context.Context, m *model.Model, o Observer) error {
+	o.Stage("weighing", selectionRounds, "rounds")
+	counts := make([]float64, len(h.said))
 	var best []float64
 	bestFigure := math.Inf(-1)
 	for round := range selectionRounds {
@@ -158,7 +224,7 @@ func weigh(ctx context.Context, m *model.Model, rows []data.Row, o Observer) err
 		chosen, figure := -1, math.Inf(-1)
 		for i := range counts {
 			counts[i]++
-			f, err := joinedFigure(m, counts, said, rows)
+			f, err := joinedFigure(h.voices, counts, h.said, h.rows)
 			if err != nil {
 				return err
 			}
@@ -171,9 +237,16 @@ func weigh(ctx context.Context, m *model.Model, rows []data.Row, o Observer) err
 		if figure > bestFigure {
 			best, bestFigure = slices.Clone(counts), figure
 		}
-		o.Progress(int64(len(e.Members)+round+1), "")
+		o.Progress(int64(round+1), "")
 	}
-	return m.Reweigh(best)
+	sizes, weights := make([]float64, len(best)), make([]float64, len(h.groups))
+	for _, g := range h.groups {
+		sizes[g]++
+	}
+	for i, g := range h.groups {
+		weights[i] = best[g] / sizes[g]
+	}
+	return m.Reweigh(weights)
 }
 
 // joinedFigure is how well an ensemble does with the given weights, the higher the better: the mean log probability of the

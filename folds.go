@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math"
 	"os"
 	"path/filepath"
@@ -136,9 +135,7 @@ func (c *CrossValidation) add(value float64, rows int) {
 func foldsOf(rows []data.Row, k int) [][]data.Row {
 	folds := make([][]data.Row, k)
 	for _, r := range rows {
-		h := fnv.New64a()
-		h.Write([]byte(r.Text))
-		i := int(h.Sum64() >> 16 % uint64(k))
+		i := data.FoldOf(&r, k) - 1
 		folds[i] = append(folds[i], r)
 	}
 	return folds

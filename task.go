@@ -198,6 +198,7 @@ func (c *Config) examples(rows []data.Row, tok *text.Tokenizer) iter.Seq[model.E
 		var a, b text.Encoding
 		e := model.Example{Text: &a, Pair: &b}
 		for _, row := range rows {
+			e.Source, e.Second = row.Text, row.Pair
 			tok.EncodeTo(&a, row.Text)
 			a.Cut(c.Model.MaxTokens)
 			tok.EncodeTo(&b, row.Pair)

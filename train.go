@@ -63,7 +63,7 @@ func Train(ctx context.Context, c *Config, o TrainOptions) (*Result, error) {
 			return nil, err
 		}
 	}
-	if len(c.Ensemble.Members) > 0 {
+	if c.Ensemble.several() {
 		return t.trainEnsemble(ctx)
 	}
 	err := t.prepare(ctx)

@@ -110,6 +110,11 @@ func (t *training) files(name func(string) string) map[string]string {
 		// It was read a moment ago; what cannot be read now has no digest.
 		files[name(path)], _ = data.DigestFile(path)
 	}
+	for _, path := range append(slices.Clone(t.config.Model.Knowledge), t.config.Model.Constraints) {
+		if path != "" {
+			files[name(path)], _ = data.DigestFile(path)
+		}
+	}
 	return files
 }
 

@@ -230,6 +230,9 @@ const maxLabels = 10_000
 func (l *loader) finish() (*Set, error) {
 	s := &l.set
 	s.Report = l.pass.Report
+	if err := s.refold(&l.config.Split); err != nil {
+		return nil, err
+	}
 	if s.Report.Out == 0 {
 		return nil, hint.Errorf("check --text and --label, and the cleaning steps", "reading %s: none of the %d rows is left after cleaning (%d empty, %d without a label)", l.config.Path, s.Report.In, s.Report.Empty, s.Report.Unlabelled)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,36 @@ type Split struct {
 	Test       float64 `yaml:"test" json:"test" doc:"share of the rows for the final figures, never seen in training; in steps of 1/256" default:"0.2" min:"0" max:"0.9"`
 	By         string  `yaml:"by" json:"by,omitempty" doc:"what decides on the side: the text's digest, its group (data.group), or its time (data.time: the latest rows are the test part)" default:"text" enum:"text|group|time"`
 	Near       float64 `yaml:"near" json:"near" doc:"near doubles are never on both sides: least similarity (Jaccard, of short runs of characters) of texts that stay together; 0 to let each go where its own digest says" default:"0.8" min:"0" max:"1"`
+	Fold       int     `yaml:"-" json:"fold,omitempty"`  // of Folds, from 1: it is the validation part, and the other folds are for training
+	Folds      int     `yaml:"-" json:"folds,omitempty"` // into so many parts go the rows that are not of the test part; 0 for no folds
 	Validation float64 `yaml:"validation" json:"validation" doc:"share of the remaining rows that picks the best epoch; in steps of 1/256" default:"0.1" min:"0" max:"0.9"`
+}
+
+// FoldOf returns the fold of a row, from 1 to k: that of its text's digest, so that equal texts are together.
+func FoldOf(r *Row, k int) int {
+	h := fnv.New64a()
+	h.Write([]byte(r.Text))
+	return 1 + int(h.Sum64()>>16%uint64(k))
+}
+
+// refold makes one fold of the rows that are not of the test part the validation part.
+func (s *Set) refold(c *Split) error {
+	if c.Folds == 0 {
+		return nil
+	}
+	rows := slices.Concat(s.Parts[Train], s.Parts[Validation])
+	s.Parts[Train], s.Parts[Validation] = nil, nil
+	for i := range rows {
+		side := Train
+		if FoldOf(&rows[i], c.Folds) == c.Fold {
+			side = Validation
+		}
+		s.Parts[side] = append(s.Parts[side], rows[i])
+	}
+	if len(s.Parts[Train]) == 0 || len(s.Parts[Validation]) == 0 {
+		return hint.Errorf("take fewer folds, or add examples", "splitting into %d folds: of %d rows, fold %d leaves none on one side", c.Folds, len(rows), c.Fold)
+	}
+	return nil
 }
 
 // Side is a part of the data.

@@ -45,8 +45,8 @@ func Words(ctx context.Context, m *model.Model, q model.Query, class int) ([]Wor
 	for length := 1; length <= min(maxRun, max(parts-1, 1)); length++ {
 		for from := 0; from+length <= parts; from++ {
 			runs = append(runs, run{from, from + length})
-			variants = append(variants, &model.Sample{Text: without(full, from*size, min((from+length)*size, n)), Pair: sample.Pair, Source: s})
 			start, end := full.Spans[from*size].Start, full.Spans[min((from+length)*size, n)-1].End
+			variants = append(variants, sample.Without(without(full, from*size, min((from+length)*size, n)), start, end))
 			cut = append(cut, model.Query{Text: s[:start] + s[end:], Pair: q.Pair})
 		}
 	}

@@ -104,7 +104,7 @@ func trainFold(ctx context.Context, rows []data.Row, labels []string, s Settings
 			a.Cut(c.MaxTokens)
 			tok.EncodeTo(&b, rows[i].Pair)
 			b.Cut(c.MaxTokens)
-			if !yield(model.Example{Text: &a, Pair: &b, Classes: []int32{int32(rows[i].Class)}}) {
+			if !yield(model.Example{Text: &a, Pair: &b, Source: rows[i].Text, Second: rows[i].Pair, Classes: []int32{int32(rows[i].Class)}}) {
 				return
 			}
 		}

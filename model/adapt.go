@@ -47,6 +47,7 @@ func (c *Config) takeShape(base *Config, labels []string) error {
 	c.Dropout, c.EmbedDropout, c.WordDropout, c.Frozen = task.Dropout, task.EmbedDropout, task.WordDropout, task.Frozen
 	c.Bottleneck = task.Bottleneck
 	c.Base, c.CRF, c.Wide, c.NGram = task.Base, task.CRF, task.Wide, task.NGram
+	c.Knowledge, c.Constraints, c.known, c.bound = task.Knowledge, task.Constraints, task.known, task.bound
 	c.MaxTokens = min(task.MaxTokens, base.MaxTokens)
 	return nil
 }

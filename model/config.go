@@ -9,6 +9,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/encoder"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
+	"github.com/xiaoyu-slm/xiaoyu/text/knowledge"
 )
 
 // Config designs a network: the `model` part of xiaoyu.yaml, and of a saved model. Each family reads the keys that
@@ -44,6 +45,8 @@ type Config struct {
 	AnswerTokens  int      `yaml:"answer_tokens" json:"answer_tokens,omitempty" doc:"tokens of the longest answer (task qa)" default:"64" min:"1" max:"10000"`
 	Features      Features `yaml:"features" json:"features,omitzero" doc:"hashed features of each token, beside its embedding (all but ngram and fasttext)"`
 	Wide          bool     `yaml:"wide" json:"wide,omitempty" doc:"join a linear model over n-grams (model.ngram), which is fitted first, to the network, which learns what it leaves (all but ngram and fasttext; task class)" default:"false"`
+	Knowledge     []string `yaml:"knowledge" json:"knowledge,omitempty" doc:"files of what is known beforehand, whose entries become features: lexicons and lists of names (an entry a line, after tabs its weight and category), and rules (.yaml, name: pattern)" default:""`
+	Constraints   string   `yaml:"constraints" json:"constraints,omitempty" doc:"file of rules that bind what the model says: labels that patterns, keywords or names imply or forbid, that exclude or imply each other, that may not follow each other (YAML; tasks class, multilabel and tokens)" default:""`
 	NGram         NGrams   `yaml:"ngram" json:"ngram,omitzero" doc:"features of the ngram and fasttext families, and of wide"`
 
 	// What follows from the task and from training, and is no key of xiaoyu.yaml.
@@ -56,6 +59,9 @@ type Config struct {
 	Sentence    *Sentence       `yaml:"-" json:"sentence,omitempty"`    // of a sentence encoder
 	Layout      string          `yaml:"-" json:"layout,omitempty"`      // of files: Model2Vec, family static; "" is ours
 	Encoder     *encoder.Config `yaml:"-" json:"-"`                     // of family encoder: the rest of config.json
+
+	known *knowledge.Base // what Knowledge names
+	bound *bounds         // what Constraints names
 }
 
 // NGrams chooses the features of the ngram family.
@@ -191,6 +197,9 @@ func (c *Config) Check() error {
 	}
 	if (c.Head == TokensHead || c.Head == AnswerHead) && !f.tokens {
 		return hint.Errorf("choose one of "+strings.Join(TokenFamilies(), ", "), "the family %s has no states of tokens to label", c.Family)
+	}
+	if told := len(c.Knowledge) > 0 || c.Constraints != ""; told && (c.Windows.on() || c.Head == AnswerHead) {
+		return hint.Errorf("set model.windows.join to cut, or leave them out", "model.knowledge and model.constraints: texts that are read in windows, and answers to questions, know neither")
 	}
 	if err := c.checkWindows(); err != nil {
 		return err

@@ -34,12 +34,13 @@ func (m *Model) Encode(in *Input, e *Sample, s, pair string) {
 		m.EncodeAligned(in, e, s, pair)
 		return
 	}
-	e.Source, _ = m.cleaner.Clean(s)
-	e.Source = m.prompted(e.Source)
+	first, _ := m.cleaner.Clean(s)
+	e.Source = m.prompted(first)
 	second := ""
 	if m.Config.Pair {
 		second, _ = m.cleaner.Clean(pair)
 	}
+	m.recognize(e, first, second)
 	if m.Config.joined() {
 		m.join(&e.Text, e.Source, second)
 	} else {
@@ -56,8 +57,9 @@ func (m *Model) EncodeText(in *Input, e *Sample, s string) {
 	e.Source, _ = m.cleaner.Clean(s)
 	m.read(&e.Text, e.Source)
 	e.Text.Cut(m.Config.MaxTokens)
+	e.known = e.known[:0] // no head reads what is known
 	if f, ok := m.Network.(Featurizer); ok {
-		e.ids = f.Features(e.ids[:0], &e.Text, nil)
+		e.ids = f.Features(e.ids[:0], Encoded{Encoding: &e.Text}, Encoded{})
 		in.Tokens.Append(e.ids)
 		return
 	}
@@ -115,29 +117,38 @@ func (m *Model) EncodeAligned(in *Input, e *Sample, s, pair string) {
 			return
 		}
 	}
+	first, second := text.NewAligned(s), text.NewAligned(pair)
+	m.cleaner.CleanAligned(first)
+	if m.Config.Pair {
+		m.cleaner.CleanAligned(second)
+	}
+	m.recognizeAligned(e, first, second)
 	switch {
 	case m.Config.joined():
-		m.alignWrapped(&e.Text, s, pair)
+		m.alignWrapped(&e.Text, first, second)
 	case m.wrapped():
-		m.alignWrapped(&e.Text, s, "")
+		m.alignWrapped(&e.Text, first, nil)
 		if m.Config.Pair {
-			m.alignWrapped(&e.Pair, pair, "")
+			m.alignWrapped(&e.Pair, second, nil)
 		}
 	default:
-		m.align(&e.Text, s)
+		m.Tokenizer.EncodeAligned(&e.Text, first)
 		if m.Config.Pair {
-			m.align(&e.Pair, pair)
+			m.Tokenizer.EncodeAligned(&e.Pair, second)
 		}
 	}
 	m.Append(in, e)
 }
 
-// alignWrapped is read, or join, with places counted in the texts as they were given.
-func (m *Model) alignWrapped(e *text.Encoding, s, pair string) {
-	first, second := text.NewAligned(s), text.NewAligned(pair)
-	m.cleaner.CleanAligned(first)
-	if m.Config.joined() {
-		m.cleaner.CleanAligned(second)
+func (m *Model) align(e *text.Encoding, s string) {
+	a := text.NewAligned(s)
+	m.cleaner.CleanAligned(a)
+	m.Tokenizer.EncodeAligned(e, a)
+}
+
+// alignWrapped is read, or with two texts join, of cleaned texts, with places counted in them as they were given.
+func (m *Model) alignWrapped(e *text.Encoding, first, second *text.Aligned) {
+	if second != nil {
 		m.join(e, first.Text, second.Text)
 	} else {
 		m.read(e, m.prompted(first.Text))
@@ -154,18 +165,36 @@ func (m *Model) alignWrapped(e *text.Encoding, s, pair string) {
 	}
 }
 
-func (m *Model) align(e *text.Encoding, s string) {
-	a := text.NewAligned(s)
-	m.cleaner.CleanAligned(a)
-	m.Tokenizer.EncodeAligned(e, a)
+// recognize looks for what is known beforehand, and for what rules bind, in cleaned texts.
+func (m *Model) recognize(e *Sample, first, second string) {
+	e.known, e.second = m.find(e.known[:0], first), e.second[:0]
+	if m.Config.Pair {
+		e.second = m.find(e.second, second)
+	}
+	e.hits = m.Config.bound.find(e.hits[:0], first)
+}
+
+// recognizeAligned is recognize with places in the texts as they were given.
+func (m *Model) recognizeAligned(e *Sample, first, second *text.Aligned) {
+	e.known, e.second = m.findAligned(e.known[:0], first), e.second[:0]
+	if m.Config.Pair {
+		e.second = m.findAligned(e.second, second)
+	}
+	e.hits = m.Config.bound.find(e.hits[:0], first.Text)
+	for i := range e.hits {
+		s := first.Source(text.Span{Start: e.hits[i].Start, End: e.hits[i].End})
+		e.hits[i].Start, e.hits[i].End = s.Start, s.End
+	}
 }
 
 // Append appends an encoded example to a batch and cuts it to MaxTokens.
 func (m *Model) Append(in *Input, e *Sample) {
 	e.Text.Cut(m.Config.MaxTokens)
 	e.Pair.Cut(m.Config.MaxTokens)
+	first, second := m.readings(e)
+	m.appendKnown(in, e)
 	if m.wide != nil {
-		e.ids = m.wide.Features(e.ids[:0], &e.Text, &e.Pair)
+		e.ids = m.wide.Features(e.ids[:0], first, second)
 		in.Wide.Append(e.ids)
 	}
 	f, ok := m.Network.(Featurizer)
@@ -181,12 +210,23 @@ func (m *Model) Append(in *Input, e *Sample) {
 		}
 		return
 	}
-	e.ids = f.Features(e.ids[:0], &e.Text, &e.Pair)
+	e.ids = f.Features(e.ids[:0], first, second)
 	in.Tokens.Append(e.ids)
 	if m.sequences() == 2 {
-		e.ids = f.Features(e.ids[:0], &e.Pair, &e.Text)
+		e.ids = f.Features(e.ids[:0], second, first)
 		in.Tokens.Append(e.ids)
 	}
+}
+
+// readings are the texts of an example with what is known of them, as n-grams have it.
+func (m *Model) readings(e *Sample) (first, second Encoded) {
+	if m.Config.known != nil {
+		e.known, e.second = m.uncut(e.known, &e.Text), m.uncut(e.second, &e.Pair)
+		if m.wide != nil || m.readsNGrams() {
+			e.hashes[0], e.hashes[1] = m.knownHashes(e.hashes[0][:0], e.known), m.knownHashes(e.hashes[1][:0], e.second)
+		}
+	}
+	return Encoded{&e.Text, e.hashes[0]}, Encoded{&e.Pair, e.hashes[1]}
 }
 
 func (m *Model) appendTokens(in *Input, enc *text.Encoding, e *Sample) {
@@ -207,6 +247,13 @@ func (m *Model) appendTokens(in *Input, enc *text.Encoding, e *Sample) {
 			in.Characters.Append(e.ids)
 		}
 		e.ids = h.own(e.ids[:0], i)
+		if m.known != nil && enc == &e.Text {
+			from := len(e.ids)
+			e.ids = m.knownOfToken(e.ids, e, i)
+			for k, id := range e.ids[from:] {
+				e.ids[from+k] = h.bucket(knownFeature, []byte{byte(id), byte(id >> 8), byte(id >> 16)})
+			}
+		}
 		if c.Dim > 0 {
 			in.Features.Append(e.ids)
 		}

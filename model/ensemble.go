@@ -21,6 +21,7 @@ type Ensemble struct {
 	Members []*Model
 	Weights []float64 // of each member, 1 in all
 	Vote    bool      // members vote with their decisions; else their probabilities are averaged
+	Stack   *Stack    // in place of weights and vote; nil for none
 
 	classes [][]int // of each member: the number of its class c here
 }
@@ -204,6 +205,19 @@ func (e *Ensemble) predict(ctx context.Context, m *Model, queries []Query) ([]Pr
 
 // Join makes one prediction of those that the members of m made for one text.
 func (e *Ensemble) Join(m *Model, said []Prediction) Prediction {
+	p := e.join(m, said)
+	for _, s := range said {
+		for _, rule := range s.Rules {
+			p.note(rule) // members have rules of their own
+		}
+	}
+	return p
+}
+
+func (e *Ensemble) join(m *Model, said []Prediction) Prediction {
+	if e.Stack != nil {
+		return e.joinStacked(m, said)
+	}
 	switch m.Config.Head {
 	case MultiLabelHead:
 		return e.joinSets(m, said)

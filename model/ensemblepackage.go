@@ -28,6 +28,7 @@ const ensembleFormat = 2
 type ensembleJSON struct {
 	Members []memberJSON `json:"members"`
 	Vote    bool         `json:"vote"`
+	Stack   *Stack       `json:"stack,omitempty"`
 }
 
 type memberJSON struct {
@@ -42,7 +43,7 @@ func (e *Ensemble) memberDir(i int) string {
 }
 
 func (e *Ensemble) json() *ensembleJSON {
-	out := &ensembleJSON{Vote: e.Vote}
+	out := &ensembleJSON{Vote: e.Vote, Stack: e.Stack}
 	for i, m := range e.Members {
 		out.Members = append(out.Members, memberJSON{e.memberDir(i), m.Config.Family, e.Weights[i]})
 	}
@@ -172,6 +173,11 @@ func (p *Package) loadEnsemble(config []byte) (*Model, error) {
 	}
 	if !slices.Equal(m.Labels, labels) {
 		return nil, fmt.Errorf("%s: the labels are not those of the members", ConfigFile)
+	}
+	if e.Stack != nil {
+		if err := m.Stack(e.Stack); err != nil {
+			return nil, fmt.Errorf("%s: %w", ConfigFile, err)
+		}
 	}
 	m.Package = p
 	return m, nil

@@ -3,7 +3,6 @@ package model
 import (
 	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
-	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
 // fastText is the classifier of Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification": the mean of the
@@ -28,7 +27,7 @@ func (m *fastText) declare(ps *nn.Params) shape {
 func (m *fastText) Vocabulary() int { return m.vocab + m.config.Buckets }
 
 // Features appends the tokens of a text and the buckets of its runs of 2 to ngram.tokens tokens.
-func (m *fastText) Features(dst []int32, e, _ *text.Encoding) []int32 {
+func (m *fastText) Features(dst []int32, e, _ Encoded) []int32 {
 	dst = append(dst, e.IDs...)
 	for i := range e.Pieces {
 		h := uint64(tokenSeed)

@@ -59,6 +59,7 @@ const (
 	shapesFeature // and one on
 	_
 	trigramFeature
+	knownFeature // what is known beforehand
 )
 
 // featureHasher finds the features of the tokens of one text.

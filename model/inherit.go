@@ -46,5 +46,5 @@ func (m *Model) Inherit(from *Model) error {
 
 // ofHead tells whether a weight belongs to a head, and not to the network below it.
 func ofHead(name string) bool {
-	return slices.ContainsFunc([]string{"head.", "classifier.", "crf.", "regressor."}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+	return slices.ContainsFunc([]string{"head.", "classifier.", "crf.", "regressor.", "knowledge."}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

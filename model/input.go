@@ -1,8 +1,10 @@
 package model
 
 import (
+	"github.com/xiaoyu-slm/xiaoyu/constraint"
 	"github.com/xiaoyu-slm/xiaoyu/tensor"
 	"github.com/xiaoyu-slm/xiaoyu/text"
+	"github.com/xiaoyu-slm/xiaoyu/text/knowledge"
 )
 
 // Sample is one example as tokens; its memory is reused from one to the next.
@@ -11,6 +13,10 @@ type Sample struct {
 	Pair   text.Encoding // of the second text, for models of pairs
 	Source string        // what Text.Spans count in
 	ids    []int32
+
+	known, second []knowledge.Match // in both texts, at places as those of the tokens
+	hits          []constraint.Hit  // of rules that bind the prediction, likewise
+	hashes        [2][]uint64
 }
 
 // Input is a packed batch of examples as networks read it.
@@ -19,6 +25,7 @@ type Input struct {
 	Features   tensor.Packed // hashed features, a sequence a token; empty unless Config.Features says otherwise
 	Characters tensor.Packed // those of each token as it was written, a sequence a token; empty without Features.Chars
 	Direct     tensor.Packed // the same with those of the surroundings, for Features.Direct
+	Known      tensor.Packed // what is known beforehand, a sequence an example, or a token for head tokens; empty but for Config.Knowledge
 	Wide       tensor.Packed // n-grams, a sequence an example; empty but for Config.Wide
 	Given      []float32     // scores in place of those of Wide, [examples, outputs], or none
 	Types      []int32       // of Tokens: which text of a pair each belongs to, where both are one sequence; empty elsewhere. See questionTypes
@@ -44,6 +51,7 @@ func (in *Input) Reset() {
 	in.Characters.Reset()
 	in.Direct.Reset()
 	in.Wide.Reset()
+	in.Known.Reset()
 	in.Given, in.Wanted, in.Types, in.States, in.Each = in.Given[:0], in.Wanted[:0], in.Types[:0], in.States[:0], 0
 	in.Contexts = in.Contexts[:0]
 }
@@ -78,6 +86,15 @@ func (m *Model) AppendExample(in, from *Input, i int) {
 	}
 	if len(from.States) > 0 {
 		in.States = append(in.States, from.States[i*m.width:(i+1)*m.width]...)
+	}
+	switch {
+	case m.known == nil:
+	case m.Config.Head == TokensHead:
+		for t := from.Tokens.Offsets[i]; t < from.Tokens.Offsets[i+1]; t++ {
+			in.Known.Append(from.Known.Sequence(int(t)))
+		}
+	default:
+		in.Known.Append(from.Known.Sequence(i))
 	}
 	if m.wide != nil {
 		in.Wide.Append(from.Wide.Sequence(i))

@@ -45,6 +45,9 @@ func (m *Model) lower(g *graph.Graph) (*graph.Value, error) {
 		l := m.Linear()
 		return n.scores(g, l.W, l.B), nil
 	}
+	if err := m.refuseKnown(); err != nil {
+		return nil, err
+	}
 	text := g.Text("")
 	x, err := m.Network.(lowerer).lower(text)
 	if err != nil {

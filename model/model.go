@@ -37,6 +37,7 @@ type Model struct {
 
 	direct  *nn.Param // [features.buckets, tags] scores of token features, nil for none
 	wide    *wide     // nil but for Config.Wide
+	known   *nn.Param // [features, outputs] scores of what is known beforehand, nil for none and for family ngram
 	body    int       // how many of Params are the network's
 	width   int       // of its dense states
 	cleaner *text.Cleaner
@@ -60,8 +61,14 @@ type Hidden struct {
 // Featurizer is a network that reads other features than the tokenizer's ids: it turns an encoded text, or a pair of
 // them, into ids of its own, below Vocabulary.
 type Featurizer interface {
-	Features(dst []int32, e, pair *text.Encoding) []int32
+	Features(dst []int32, e, pair Encoded) []int32
 	Vocabulary() int
+}
+
+// Encoded is an encoded text, and what is known of it beforehand as hashed features.
+type Encoded struct {
+	*text.Encoding
+	Known []uint64
 }
 
 // fitter is a network that chooses its features from the training texts, before the weights are declared.
@@ -72,8 +79,15 @@ type fitter interface {
 // Example is a training text as networks choose their features from it.
 type Example struct {
 	Text, Pair *text.Encoding // Pair is nil but for pairs of texts
+	Source     string         // the first text, cleaned: where what is known beforehand is looked for
+	Second     string         // the other one
 	Classes    []int32        // that hold: one for head class, any number for head multilabel, none for the others
+
+	known, second []uint64 // of both texts
 }
+
+func (e *Example) text() Encoded { return Encoded{e.Text, e.known} }
+func (e *Example) pair() Encoded { return Encoded{e.Pair, e.second} }
 
 // shape is the width of a Hidden, and whether it is sparse.
 type shape struct {
@@ -96,6 +110,7 @@ func New(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string,
 	if err != nil {
 		return nil, err
 	}
+	examples = m.recognized(examples)
 	if f, ok := m.Network.(fitter); ok {
 		if examples == nil {
 			return nil, fmt.Errorf("building a %s model: it needs texts to choose its features from", c.Family)
@@ -139,7 +154,14 @@ func assemble(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []st
 	if _, ok := tok.MaskID(); ok && c.Head != MaskedHead && c.Pooling != MaskPooling {
 		tok = tok.Literal() // only to a model that fills it a gap is more than text
 	}
-	m := &Model{Config: c, Clean: clean, Tokenizer: tok, Labels: labels, Params: new(nn.Params), cleaner: text.NewCleaner(clean)}
+	cleaner := text.NewCleaner(clean)
+	if err := c.readKnowledge(cleaner); err != nil {
+		return nil, err
+	}
+	if err := c.readConstraints(cleaner, labels); err != nil {
+		return nil, err
+	}
+	m := &Model{Config: c, Clean: clean, Tokenizer: tok, Labels: labels, Params: new(nn.Params), cleaner: cleaner}
 	in := inputs{config: &m.Config, vocab: tok.VocabSize(), unknown: tok.UnkID(), mask: -1}
 	if id, ok := tok.MaskID(); ok {
 		in.mask, in.maskToken = id, tok.Token(id)
@@ -171,6 +193,7 @@ func (m *Model) declare() {
 	if m.wide != nil {
 		m.wide.declare(m.Params, len(m.Labels))
 	}
+	m.declareKnown(m.Params)
 }
 
 // compares tells whether the head reads what two texts' hidden states have in common.
@@ -192,6 +215,9 @@ func (m *Model) Forward(t *nn.Tape, in *Input) *nn.Var {
 	}
 	if m.wide != nil {
 		logits = t.Add(logits, m.wide.logits(t, in))
+	}
+	if m.known != nil {
+		logits = t.Add(logits, t.EmbeddingScaled(m.known, &in.Known, knownScale))
 	}
 	return logits
 }
@@ -222,7 +248,7 @@ func (m *Model) HeadAlone() bool {
 // is trained (HeadAlone).
 func (m *Model) HeadApart() bool {
 	w, _ := m.Classifier()
-	return w != nil && m.body > 0 && m.sequences() == 1 && !m.Config.OfTokens()
+	return w != nil && m.known == nil && m.body > 0 && m.sequences() == 1 && !m.Config.OfTokens()
 }
 
 // Body returns the weights of the network, without the head's.

@@ -16,7 +16,6 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
-	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
 // ngram is a linear model over hashed n-grams of tokens and of characters within words, weighted by TF-IDF: the class
@@ -85,7 +84,7 @@ func (m *ngram) joint() {}
 func (m *ngram) Vocabulary() int { return m.features }
 
 // Features appends the numbers of the known features of an encoded text, or of a pair of texts.
-func (m *ngram) Features(dst []int32, e, pair *text.Encoding) []int32 {
+func (m *ngram) Features(dst []int32, e, pair Encoded) []int32 {
 	m.all(e, pair, func(h uint64) {
 		if f := m.table.find(h); f >= 0 {
 			dst = append(dst, f)
@@ -96,8 +95,8 @@ func (m *ngram) Features(dst []int32, e, pair *text.Encoding) []int32 {
 
 // all calls yield with the hash of each feature. Those of a pair are the n-grams that both texts have, those of the
 // first alone and those of the second alone: three different features of one n-gram.
-func (m *ngram) all(e, pair *text.Encoding, yield func(h uint64)) {
-	if !m.pair || pair == nil {
+func (m *ngram) all(e, pair Encoded, yield func(h uint64)) {
+	if !m.pair || pair.Encoding == nil {
 		m.hashes(e, yield)
 		return
 	}
@@ -110,8 +109,11 @@ func (m *ngram) all(e, pair *text.Encoding, yield func(h uint64)) {
 	}
 }
 
-// hashes calls yield with the hash of each n-gram of a text.
-func (m *ngram) hashes(e *text.Encoding, yield func(h uint64)) {
+// hashes calls yield with the hash of each n-gram of a text, and of all that is known of it.
+func (m *ngram) hashes(e Encoded, yield func(h uint64)) {
+	for _, h := range e.Known {
+		yield(h)
+	}
 	for i := range e.Pieces {
 		h := uint64(tokenSeed)
 		for n := 0; n < m.config.Tokens && i+n < len(e.Pieces); n++ {
@@ -205,7 +207,7 @@ func (m *ngram) Fit(examples iter.Seq[Example]) error {
 		for _, c := range e.Classes {
 			labels = max(labels, int(c)+1)
 		}
-		m.all(e.Text, e.Pair, func(h uint64) {
+		m.all(e.text(), e.pair(), func(h uint64) {
 			h = h >> featureBits << featureBits // what the table can tell apart
 			if c := counts[h]; c.last != texts {
 				counts[h] = count{c.texts + 1, texts}
@@ -296,7 +298,7 @@ func (m *ngram) countByLabel(examples iter.Seq[Example], labels int) []int32 {
 	counts := make([]int32, m.features*labels)
 	var features []int32
 	for e := range examples {
-		features = m.Features(features[:0], e.Text, e.Pair)
+		features = m.Features(features[:0], e.text(), e.pair())
 		slices.Sort(features)
 		for _, f := range slices.Compact(features) {
 			for _, c := range e.Classes {

@@ -19,8 +19,11 @@ import (
 
 // Format is the newest version of the package layout that this code knows; it reads this one and all before it. A
 // model is written in the oldest version that can hold it: 1, 2 for ensembles, 3 where files lie in folders of their own,
-// 4 where weights are kept in fewer bits.
-const Format = 4
+// 4 where weights are kept in fewer bits, 5 where knowledge, rules or a stack decide with the weights.
+const Format = 5
+
+// decidedFormat is the first version that knows of these.
+const decidedFormat = 5
 
 // The files of a package, in the Hugging Face layout.
 const (
@@ -216,6 +219,13 @@ func modelOf(data []byte, read func(name string) ([]byte, error), tokenizer func
 		return nil, err
 	}
 	if err := c.Xiaoyu.Clean.Unpack(read); err != nil {
+		return nil, err
+	}
+	cleaner := text.NewCleaner(c.Xiaoyu.Clean)
+	if err := c.Xiaoyu.Model.unpackKnowledge(cleaner, read); err != nil {
+		return nil, err
+	}
+	if err := c.Xiaoyu.Model.unpackConstraints(cleaner, read); err != nil {
 		return nil, err
 	}
 	tok, err := tokenizer()

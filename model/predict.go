@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/xiaoyu-slm/xiaoyu/constraint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/parallel"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
@@ -29,6 +30,7 @@ type Prediction struct {
 	Answers  []Span    // head qa: the best first; one without a text says that there is none. They do not overlap
 	Doubt    float64   // head qa: by how much no answer scores better than the best answer; see Config.Thresholds
 	Dropped  int       // tokens of the text that were not read, being more than Config.MaxTokens
+	Rules    []string  // that decided it against the model, see Config.Constraints
 	Masks    [][]Score // head masked: the most probable tokens for each mask of the text, the most probable first
 
 	tagProbabilities []float32
@@ -178,6 +180,7 @@ type worker struct {
 	sample Sample
 	cut    [batchTexts]int         // tokens of each text that are not read
 	places [batchTexts][]text.Span // of the tokens of each text, for heads that find stretches of it
+	hits   [batchTexts][]constraint.Hit
 }
 
 // idle are workers that wait for the next prediction, at most as many as there are processors. A sync.Pool would forget
@@ -222,14 +225,40 @@ func (m *Model) predictRange(ctx context.Context, queries []Query, out []Predict
 	g, _ := m.Head.(placer)
 	return m.inBatches(ctx, queries, g != nil, alone, func(w *worker, logits *nn.Var, first, n int) {
 		for i := range n {
-			p := m.Head.Predict(logits, &w.batch, i)
+			p := m.predictOne(w, logits, i)
 			p.Dropped = w.cut[i]
 			if g != nil {
 				p.Entities = g.entities(&p, queries[first+i].Text, w.places[i])
+				if m.Config.bound != nil {
+					m.Config.bound.name(p.Entities, w.places[i], w.hits[i])
+				}
 			}
 			out[first+i] = p
 		}
 	})
+}
+
+// predictOne reads the logits of example i of w's batch, within the bounds of the model's rules.
+func (m *Model) predictOne(w *worker, logits *nn.Var, i int) Prediction {
+	b := m.Config.bound
+	if g, ok := m.Head.(*tagger); ok && b != nil {
+		return g.predictBound(logits, &w.batch, i, func(p *Prediction, rows []float32) { b.bindTags(p, g, rows, logits.Cols, w.places[i], w.hits[i]) })
+	}
+	p := m.Head.Predict(logits, &w.batch, i)
+	m.bindText(&p, w.hits[i])
+	return p
+}
+
+// bindText makes a prediction of a whole text what the rules leave of it.
+func (m *Model) bindText(p *Prediction, hits []constraint.Hit) {
+	b := m.Config.bound
+	switch {
+	case b == nil:
+	case m.Config.Head == ClassHead:
+		b.bindClasses(p, m.Labels, hits)
+	case m.Config.Head == MultiLabelHead:
+		b.bindSet(p, m.Labels, hits)
+	}
 }
 
 // inBatches runs queries through the model and hands out the logits of each batch, whose n examples begin with that
@@ -252,6 +281,7 @@ func (m *Model) inBatches(ctx context.Context, queries []Query, aligned, alone b
 				m.Encode(&w.batch, &w.sample, q.Text, q.Pair)
 			}
 			w.cut[at-first] = w.sample.Text.Dropped + w.sample.Pair.Dropped
+			w.hits[at-first] = append(w.hits[at-first][:0], w.sample.hits...)
 			at++
 		}
 		logits, err := m.logits(w, alone)
@@ -341,19 +371,22 @@ func (m *Model) PredictTokens(ctx context.Context, samples []*Sample) ([]Predict
 // Answer's JSON form, one for each head.
 type (
 	classJSON struct {
-		Label       string  `json:"label"`
-		Probability float32 `json:"probability"`
-		Scores      []Score `json:"scores"`
+		Label       string   `json:"label"`
+		Probability float32  `json:"probability"`
+		Scores      []Score  `json:"scores"`
+		Rules       []string `json:"rules,omitempty"`
 	}
 	multiLabelJSON struct {
 		Labels []string `json:"labels"`
 		Scores []Score  `json:"scores"`
+		Rules  []string `json:"rules,omitempty"`
 	}
 	regressionJSON struct {
 		Score float64 `json:"score"`
 	}
 	tokensJSON struct {
 		Entities []Entity `json:"entities"`
+		Rules    []string `json:"rules,omitempty"`
 	}
 	embeddingJSON struct {
 		Embedding []float32 `json:"embedding"`
@@ -371,11 +404,11 @@ type (
 func (m *Model) View(p Prediction, top int) any {
 	switch m.Config.Head {
 	case MultiLabelHead:
-		return multiLabelJSON{p.Labels, m.Top(p, top)}
+		return multiLabelJSON{p.Labels, m.Top(p, top), p.Rules}
 	case RegressionHead:
 		return regressionJSON{p.Score}
 	case TokensHead, ReplacedHead:
-		return tokensJSON{p.Entities}
+		return tokensJSON{p.Entities, p.Rules}
 	case EmbeddingHead:
 		if m.Config.Pair {
 			return regressionJSON{p.Score}
@@ -389,7 +422,7 @@ func (m *Model) View(p Prediction, top int) any {
 	case MaskedHead, CausalHead:
 		return maskedJSON{p.topMasks(top)}
 	}
-	return classJSON{p.Label, p.Probability, m.Top(p, top)}
+	return classJSON{p.Label, p.Probability, m.Top(p, top), p.Rules}
 }
 
 // Logits returns what the head makes of each query before it is read: [labels] numbers, [tokens, tags] of head tokens,

@@ -114,6 +114,17 @@ func (m *Model) writeFiles(dir, weights string, tensors func() []safetensors.Ten
 		Label2ID:      map[string]int{},
 		Xiaoyu:        xiaoyuConfig{Format: 1, Model: m.Config, Clean: clean},
 	}
+	if m.Config.known != nil || m.Config.bound != nil {
+		config.Xiaoyu.Format = decidedFormat
+	}
+	if m.Config.known != nil {
+		config.Xiaoyu.Model.Knowledge = []string{KnowledgeFile}
+		cleanFiles[KnowledgeFile] = m.Config.known.Content()
+	}
+	if m.Config.bound != nil {
+		config.Xiaoyu.Model.Constraints = ConstraintsFile
+		cleanFiles[ConstraintsFile] = m.Config.bound.Content()
+	}
 	var members map[string]string
 	if m.Ensemble != nil {
 		var err error
@@ -121,12 +132,15 @@ func (m *Model) writeFiles(dir, weights string, tensors func() []safetensors.Ten
 			return err
 		}
 		config.Xiaoyu.Format, config.Xiaoyu.Ensemble = ensembleFormat, m.Ensemble.json()
+		if m.Ensemble.Stack != nil {
+			config.Xiaoyu.Format = decidedFormat
+		}
 	}
 	export := weights == OutsideFile // whose weights are stored as its format has them
 	if config.Xiaoyu.Compression = m.compression(); export {
 		config.Xiaoyu.Compression = nil
 	} else if config.Xiaoyu.Compression != nil {
-		config.Xiaoyu.Format = compressedFormat
+		config.Xiaoyu.Format = max(config.Xiaoyu.Format, compressedFormat)
 	}
 	for i, l := range m.Labels {
 		config.ID2Label[strconv.Itoa(i)] = l

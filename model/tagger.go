@@ -14,7 +14,8 @@ type Entity struct {
 	End         int     `json:"end"`   // not included
 	Label       string  `json:"label"`
 	Text        string  `json:"text"`
-	Probability float32 `json:"probability"` // mean of those of its tokens' tags
+	Probability float32 `json:"probability"`    // mean of those of its tokens' tags
+	Rule        string  `json:"rule,omitempty"` // that wants it so, see Config.Constraints; its probability stays what the model finds
 }
 
 // The letters of a tag, in the order of their numbers: begin, inside, end and single, after O.
@@ -118,15 +119,25 @@ func (g *tagger) Loss(t *nn.Tape, logits *nn.Var, in *Input, y *Targets, o Loss)
 }
 
 func (g *tagger) Predict(logits *nn.Var, in *Input, i int) Prediction {
+	return g.predictBound(logits, in, i, nil)
+}
+
+// predictBound is Predict with the tags as bind, which is given the scores, leaves them.
+func (g *tagger) predictBound(logits *nn.Var, in *Input, i int, bind func(p *Prediction, rows []float32)) Prediction {
 	k := logits.Cols
-	return g.predict(logits.Data[int(in.Tokens.Offsets[i])*k:int(in.Tokens.Offsets[i+1])*k], k)
+	return g.bound(logits.Data[int(in.Tokens.Offsets[i])*k:int(in.Tokens.Offsets[i+1])*k], k, bind)
 }
 
 // predict reads the logits of the tokens of one text, [tokens, tags].
-func (g *tagger) predict(rows []float32, k int) Prediction {
+func (g *tagger) predict(rows []float32, k int) Prediction { return g.bound(rows, k, nil) }
+
+func (g *tagger) bound(rows []float32, k int, bind func(p *Prediction, rows []float32)) Prediction {
 	p := Prediction{Tags: nn.Decode(nil, rows, k, g.crf, g.rules)}
 	if len(p.Tags) == 0 {
 		return p
+	}
+	if bind != nil {
+		bind(&p, rows)
 	}
 	marginals := g.marginals(rows, k)
 	for i, tag := range p.Tags {

@@ -23,6 +23,12 @@ func (t *Tape) EmbeddingSum(table *Param, bags *tensor.Packed, p float32) *Var {
 	return t.bag(table, bags, ids, func(int) float32 { return scale })
 }
 
+// EmbeddingScaled is EmbeddingSum times scale, with nothing left out. Adam's steps have one size whatever the gradient: a
+// table whose rows count several times learns as many times as fast as others.
+func (t *Tape) EmbeddingScaled(table *Param, bags *tensor.Packed, scale float32) *Var {
+	return t.bag(table, bags, bags.IDs, func(int) float32 { return scale })
+}
+
 // dropped stands in for the id of a feature that was left out.
 const dropped = -1
 

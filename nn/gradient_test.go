@@ -141,6 +141,12 @@ var networks = map[string]network{
 		bags := &tensor.Packed{IDs: []int32{0, 3, 3, 1, 2, 0, 1}, Offsets: []int32{0, 3, 3, 4, 7}}
 		return func(t *Tape, _ *Var, _ []int32) *Var { return t.EmbeddingSum(table, bags, 0.4) }
 	},
+	"embedding sum, scaled": func(ps *Params) func(*Tape, *Var, []int32) *Var {
+		table := ps.Add("table", Uniform(1), 4, 5)
+		table.Rows = NewRowSet(4)
+		bags := &tensor.Packed{IDs: []int32{0, 3, 3, 1, 2, 0, 1}, Offsets: []int32{0, 3, 3, 4, 7}}
+		return func(t *Tape, _ *Var, _ []int32) *Var { return t.EmbeddingScaled(table, bags, 3) }
+	},
 	"gather": func(*Params) func(*Tape, *Var, []int32) *Var {
 		return func(t *Tape, x *Var, _ []int32) *Var { return t.Gather(x, []int32{13, 2, 2, 0}) }
 	},

@@ -46,6 +46,8 @@ func (tr *Trainer) checkSolver() error {
 	switch {
 	case !tr.model.HeadAlone() || c.Unfreeze > 0:
 		return hint.Errorf("set train.freeze to all, or train.optimizer to adamw", "training: optimizer %s is for a head alone, over a network that does not learn", c.Optimizer)
+	case len(tr.model.Config.Knowledge) > 0:
+		return hint.Errorf(way+", or leave out model.knowledge", "training: optimizer %s solves one layer alone, and what is known beforehand has another", c.Optimizer)
 	case head == model.EmbeddingHead || c.Optimizer == "prototype" && head != model.ClassHead:
 		return hint.Errorf(way, "training: optimizer %s does not know this task", c.Optimizer)
 	case tr.loss.Kind != "" && tr.loss.Kind != "cross_entropy" && tr.loss.Kind != "mse":

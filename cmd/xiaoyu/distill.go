@@ -25,6 +25,9 @@ reference (hf://owner/name), a file of soft labels (JSON lines with text and pro
 with an OpenAI-style chat API (https://…/v1; section distill.service); several are averaged. It also labels the texts of --texts, which need no labels; none of
 them may be a row that the student is judged on.
 
+Where no data is named, by --data or a project, it is that which the first teacher was trained on, as its lineage.json has
+it; so one command makes one model of an ensemble: xiaoyu distill models/ensemble.
+
 What a teacher has said is kept, so that nothing is asked twice, and the same command goes on after Ctrl-C. How much the
 teacher counts beside labels, and the temperature, are keys of the section distill: see ` + "`xiaoyu config --explain`" + `.
 
@@ -49,6 +52,7 @@ with --fit the table is brought near to what the encoder says of whole texts. mo
 					return usageError{hint.Errorf("pass --static too, or leave it out", "--%s is for static embeddings", flag)}
 				}
 			}
+			project.teacher = args[0]
 			c, err := project.loadWithData(cmd, &columns)
 			if err != nil {
 				return err

@@ -24,11 +24,19 @@ func ensembleCommand(term *terminal) *cobra.Command {
 other. Its answer is the average of theirs, or with --vote what most of them say: of labels, of each label of a set, of
 numbers (the median), of labelled stretches.
 
---weights auto chooses how much each counts on the labelled rows of --data, which none of them should have been trained on.
+--weights auto chooses how much each counts on the labelled rows of --data, which none of them should have been trained on;
+--weights stack fits a model on what they say of these rows, with a weight for each member and label (stacking).
 
 An ensemble is trained from the start by the part ensemble of xiaoyu.yaml:
 
-  ensemble: {members: [ngram, cnn, gru], seeds: 2}`,
+  ensemble: {members: [ngram, cnn, gru], seeds: 2}
+  ensemble: {members: [ngram, cnn], folds: 5, weights: stack}
+
+With folds each member is several models, each trained without a part of the rows; what it says of that part tells how
+much to trust it. ` + "`xiaoyu distill DIR`" + ` teaches one small model what an ensemble knows.`,
+		Example: `  xiaoyu ensemble models/a models/b --out models/both
+  xiaoyu ensemble models/a models/b --weights stack --data held-out.csv --text review --label stars --out models/both
+  xiaoyu distill models/both --out models/small`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return usageError{hint.Errorf("see `xiaoyu ensemble --help`", "ensemble needs the folders of two models or more")}
@@ -42,20 +50,20 @@ An ensemble is trained from the start by the part ensemble of xiaoyu.yaml:
 				return usageError{hint.Errorf("pass --out DIR", "ensemble needs a folder for the model")}
 			case vote && average:
 				return usageError{hint.Errorf("choose one", "--vote and --average exclude each other")}
-			case weights == "auto":
+			case weights == "auto" || weights == "stack":
 				c, err := xiaoyu.Preset("cnn") // only its data part is used
 				if err != nil {
 					return err
 				}
 				if columns.data == "" {
-					return usageError{hint.Errorf("pass --data FILE, of rows that no member was trained on", "--weights auto needs labelled rows")}
+					return usageError{hint.Errorf("pass --data FILE, of rows that no member was trained on", "--weights %s needs labelled rows", weights)}
 				}
 				if err := columns.apply(c); err != nil {
 					return err
 				}
-				o.Auto, o.Data = true, c
+				o.Auto, o.Stack, o.Data = weights == "auto", weights == "stack", c
 			case columns.data != "":
-				return usageError{hint.Errorf("pass --weights auto, or leave --data out", "--data is for choosing weights")}
+				return usageError{hint.Errorf("pass --weights auto or stack, or leave --data out", "--data is for choosing weights")}
 			case weights != "":
 				var err error
 				if o.Weights, err = parseWeights(weights, len(args)); err != nil {
@@ -83,13 +91,13 @@ An ensemble is trained from the start by the part ensemble of xiaoyu.yaml:
 	flags.StringVar(&out, "out", "", "folder for the model package")
 	flags.BoolVar(&vote, "vote", false, "members vote with what each decides")
 	flags.BoolVar(&average, "average", false, "probabilities are averaged (the default)")
-	flags.StringVar(&weights, "weights", "", "weight of each member, such as 2,1,1; or auto; equal if not given")
+	flags.StringVar(&weights, "weights", "", "weight of each member, such as 2,1,1; or auto; or stack; equal if not given")
 	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
 }
 
 func parseWeights(list string, members int) ([]float64, error) {
-	const way = "give a number for each model, such as 2,1,1, or auto"
+	const way = "give a number for each model, such as 2,1,1, or auto, or stack"
 	var weights []float64
 	for _, s := range strings.Split(list, ",") {
 		w, err := strconv.ParseFloat(strings.TrimSpace(s), 64)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -66,12 +67,13 @@ func (f *columnFlags) columns() (data.Columns, error) {
 
 // projectFlags find the configuration and change keys of it.
 type projectFlags struct {
-	file   string
-	family string
-	base   string
-	task   string
-	set    []string
-	parent string // package that is trained further
+	file    string
+	family  string
+	base    string
+	task    string
+	set     []string
+	parent  string // package that is trained further
+	teacher string // package that teaches, whose data is taken where nobody names any
 }
 
 func (f *projectFlags) add(cmd *cobra.Command) { f.addAs(cmd, "model") }
@@ -90,6 +92,8 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 	var c *xiaoyu.Config
 	var err error
 	switch {
+	case !standalone && f.teacher != "" && !cmd.Flags().Changed("config") && !exists(f.file):
+		c, err = xiaoyu.DistillConfig(f.teacher, f.family)
 	case standalone && !cmd.Flags().Changed("config") && f.parent != "":
 		if c, err = xiaoyu.ContinueConfig(f.parent); err == nil && f.family != "" {
 			c.Model.Family = f.family
@@ -138,6 +142,11 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 		}
 	}
 	return c, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // loadWithData is load for what needs a file of examples, named in the configuration or by the flags.

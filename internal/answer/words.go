@@ -9,8 +9,16 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
-// headline says a prediction in a few words.
+// headline says a prediction in a few words, with the rules that decided it.
 func headline(m *model.Model, p model.Prediction, top int) string {
+	words := headlineOf(m, p, top)
+	if len(p.Rules) > 0 {
+		words += "   [decided by rule " + strings.Join(p.Rules, ", ") + "]"
+	}
+	return words
+}
+
+func headlineOf(m *model.Model, p model.Prediction, top int) string {
 	var scores []string
 	switch m.Config.Head {
 	case model.RegressionHead:
