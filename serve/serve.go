@@ -24,7 +24,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/xiaoyu-slm/xiaoyu/explain"
+	"github.com/xiaoyu-slm/xiaoyu/internal/answer"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 )
@@ -129,22 +129,7 @@ type predictRequest struct {
 }
 
 type predictResponse struct {
-	Predictions []prediction `json:"predictions"`
-}
-
-// prediction is a model.View, and what explains it.
-type prediction struct {
-	view  any
-	words []explain.Word
-}
-
-func (p prediction) MarshalJSON() ([]byte, error) {
-	data, err := json.Marshal(p.view)
-	if err != nil || p.words == nil {
-		return data, err
-	}
-	words, err := json.Marshal(p.words)
-	return fmt.Appendf(data[:len(data)-1], `,"words":%s}`, words), err
+	Predictions []answer.View `json:"predictions"`
 }
 
 func (s *Server) predict(w http.ResponseWriter, r *http.Request) {
@@ -160,22 +145,12 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) {
 			queries[i].Pair = req.Pairs[i]
 		}
 	}
-	predictions, err := s.model.PredictQueries(r.Context(), queries)
+	views, err := answer.Views(r.Context(), s.model, queries, req.TopK, req.Explain)
 	if err != nil {
 		writeError(w, http.StatusServiceUnavailable, err)
 		return
 	}
-	out := predictResponse{Predictions: make([]prediction, len(predictions))}
-	for i, p := range predictions {
-		out.Predictions[i].view = s.model.View(p, req.TopK)
-		if req.Explain {
-			if out.Predictions[i].words, err = explain.Words(r.Context(), s.model, queries[i], p.Class); err != nil {
-				writeError(w, http.StatusServiceUnavailable, err)
-				return
-			}
-		}
-	}
-	writeJSON(w, http.StatusOK, out)
+	writeJSON(w, http.StatusOK, predictResponse{views})
 }
 
 // maxExplained bounds the texts of one request that are explained: each costs hundreds of predictions.

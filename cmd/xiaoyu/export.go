@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,11 +18,13 @@ func exportCommand(term *terminal) *cobra.Command {
 	var columns columnFlags
 	var o xiaoyu.ExportOptions
 	var list, asJSON bool
+	var carried programFlags
 	var precision string
 	var names []string
 	for _, f := range export.Formats() {
 		names = append(names, f.Name)
 	}
+	names = append(names, programs...)
 	cmd := &cobra.Command{
 		Use:   "export MODEL --to FORMAT --out FOLDER",
 		Short: "Write a model as a file that other programs execute",
@@ -33,6 +36,8 @@ model can become and how large each would be.
 exported to ONNX, beside whose file config.json and tokenizer.json stand. ` + "`xiaoyu verify`" + ` compares an export with the
 model that it was made from.`,
 		Example: `  xiaoyu export models/reviews --list
+  xiaoyu export models/reviews --to exe --os windows --arch amd64 --out reviews.exe
+  xiaoyu export models/reviews --to web --out reviews.html
   xiaoyu export models/reviews --to onnx --precision int8 --out exports/reviews
   xiaoyu predict exports/reviews/model.onnx "房间很干净"`,
 		Args: exactly(1, "one model: its folder or hf://owner/name"),
@@ -52,6 +57,9 @@ model that it was made from.`,
 			defer m.Close()
 			if list {
 				return listExports(term, m, asJSON)
+			}
+			if slices.Contains(programs, o.Format) {
+				return carried.export(cmd.Context(), term, m, o.Format, o.Out, asJSON)
 			}
 			if o.Data, err = xiaoyu.Preset("cnn"); err != nil { // only its data part is used
 				return err
@@ -80,6 +88,7 @@ model that it was made from.`,
 	flags.StringVar(&precision, "precision", "", "f32, f16, int8 (inputs rounded row by row), int8-qdq (within ranges found on the texts of --data) or int8-weights")
 	flags.BoolVar(&list, "list", false, "tell what the model can become, and what each costs")
 	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	carried.add(cmd)
 	columns.add(cmd, false)
 	return cmd
 }

@@ -50,8 +50,8 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// quickstart trains what `xiaoyu quickstart` trains, and serves it.
-func quickstart(t *testing.T) (url, report string) {
+// trained is what `xiaoyu quickstart` trains.
+func trained(t *testing.T) *xiaoyu.Result {
 	t.Helper()
 	dir := t.TempDir()
 	sample, err := examples.Reviews("zh")
@@ -72,6 +72,13 @@ func quickstart(t *testing.T) (url, report string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return result
+}
+
+// quickstart serves what `xiaoyu quickstart` trains.
+func quickstart(t *testing.T) (url, report string) {
+	t.Helper()
+	result := trained(t)
 	m, err := xiaoyu.Open(result.Package)
 	if err != nil {
 		t.Fatal(err)

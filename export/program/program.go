@@ -54,11 +54,11 @@ func Export(ctx context.Context, dir, path string, o Options) (*Result, error) {
 		return nil, err
 	}
 	defer m.Package.Close()
-	files, err := filesOf(m, dir)
+	files, err := Files(m, dir)
 	if err != nil {
 		return nil, err
 	}
-	runner, err := o.runner(ctx)
+	runner, err := o.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +78,8 @@ func Export(ctx context.Context, dir, path string, o Options) (*Result, error) {
 	return &Result{path, int64(len(out)), int64(len(runner)), m.Package.Digest}, nil
 }
 
-// filesOf reads the package of m, that lies in dir. A checkpoint of others becomes a package first.
-func filesOf(m *model.Model, dir string) (map[string][]byte, error) {
+// Files reads the package of m, that lies in dir. A checkpoint of others becomes a package first.
+func Files(m *model.Model, dir string) (map[string][]byte, error) {
 	if _, err := os.Stat(filepath.Join(dir, model.ManifestFile)); err != nil {
 		temp, err := os.MkdirTemp("", "xiaoyu-export-*")
 		if err != nil {

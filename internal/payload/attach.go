@@ -24,7 +24,7 @@ func Attach(program []byte, files map[string][]byte, note string) ([]byte, error
 	if len(note) > noteSize {
 		return nil, hint.Errorf("shorten it", "putting files into a program: a note of %d bytes, at most %d fit", len(note), noteSize)
 	}
-	zip, err := archive(files)
+	zip, err := Archive(files)
 	if err != nil {
 		return nil, err
 	}

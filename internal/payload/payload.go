@@ -78,7 +78,7 @@ func open(path string, slot []byte) (*Files, error) {
 		unmap()
 		return nil, hint.Errorf(way, "opening %s: it has %d bytes, and should carry %d from byte %d on", path, n, length, offset)
 	}
-	f, err := parse(data[offset : offset+length])
+	f, err := Read(data[offset : offset+length])
 	if err != nil {
 		unmap()
 		return nil, hint.Wrap(err, way, "reading what %s carries", path)
@@ -87,12 +87,13 @@ func open(path string, slot []byte) (*Files, error) {
 	return f, nil
 }
 
-func parse(data []byte) (*Files, error) {
+// Read opens an archive that lies in memory, as Archive writes it.
+func Read(data []byte) (*Files, error) {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return nil, err
 	}
-	f := &Files{Reader: z, content: map[string][]byte{}}
+	f := &Files{Reader: z, content: map[string][]byte{}, unmap: func() error { return nil }}
 	for _, e := range z.File {
 		at, err := e.DataOffset()
 		if err != nil {
@@ -119,8 +120,8 @@ func (f *Files) ReadFile(name string) ([]byte, error) {
 // Close gives the files' memory back.
 func (f *Files) Close() error { return f.unmap() }
 
-// archive writes files as a zip archive that is to lie at a multiple of alignment.
-func archive(files map[string][]byte) ([]byte, error) {
+// Archive writes files as a zip archive whose files lie at multiples of 64 bytes, if it does itself.
+func Archive(files map[string][]byte) ([]byte, error) {
 	size := 1024
 	for name, data := range files {
 		size += len(data) + 4*len(name) + 512

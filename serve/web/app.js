@@ -1,9 +1,9 @@
-// The page to try a model: sends the text to /v1/predict and draws the answer.
+// The page to try a model: sends the text to /v1/predict, or asks the model in the page, and draws the answer.
 
 const $ = (id) => document.getElementById(id);
 const form = $("try"), text = $("text"), pair = $("pair"), result = $("result"), error = $("error");
 
-$("origin").textContent = location.origin;
+if ($("origin")) $("origin").textContent = location.origin;
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -28,14 +28,9 @@ async function predict(value, second) {
   const submit = form.querySelector("button");
   submit.disabled = true;
   try {
-    const response = await fetch("/v1/predict", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ texts: [value], pairs: second === undefined ? undefined : [second], top_k: 10, explain: true }),
-    });
-    const answer = await response.json();
+    const request = { texts: [value], pairs: second === undefined ? undefined : [second], top_k: 10, explain: true };
+    const answer = await (globalThis.xiaoyuAsk ?? post)(request);
     if (mine !== latest) return;
-    if (!response.ok) throw new Error(result.dataset.failed + answer.error);
     show(value, answer.predictions[0]);
     error.hidden = true;
   } catch (e) {
@@ -46,6 +41,18 @@ async function predict(value, second) {
   } finally {
     submit.disabled = false;
   }
+}
+
+// post asks the server.
+async function post(request) {
+  const response = await fetch("/v1/predict", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(request),
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(result.dataset.failed + answer.error);
+  return answer;
 }
 
 // show draws an answer of any head: labels with scores, tokens for each mask, a number, or stretches marked in the text.

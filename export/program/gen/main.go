@@ -34,7 +34,14 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range program.Targets {
+	glue, err := program.Glue(ctx)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile("runners/wasm_exec.js.zst", z.EncodeAll(glue, nil), 0o644); err != nil {
+		return err
+	}
+	for _, t := range append(program.Targets, program.Web) {
 		path := filepath.Join(temp, t.OS+"-"+t.Arch)
 		if err := program.Compile(ctx, ".", t, path); err != nil {
 			return fmt.Errorf("%s: %w", t, err)
