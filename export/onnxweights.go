@@ -82,7 +82,7 @@ func (w *onnxWriter) whole8() bool { return w.precision != F32 && w.precision !=
 // gather looks up rows in the type that they are stored in, and makes float32 of these alone.
 func (w *onnxWriter) gather(n *graph.Node) {
 	table, index := n.In[0], w.name(n.In[1])
-	large := table.Data != nil && len(table.Data) >= least && len(table.Shape) == 2
+	large := len(table.Data) >= least && len(table.Shape) == 2
 	toFloat := attrs{"to": onnx.IntAttr(int64(onnx.Float))}
 	switch {
 	case large && w.precision == F16:

@@ -280,7 +280,7 @@ func TestAHeadAloneIsSolved(t *testing.T) {
 			t.Errorf("accuracy %v on %d examples held back", accuracy, n)
 		}
 		want := weights(m)
-		tr, m, err = deep(t, set)
+		tr, _, err = deep(t, set)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,7 +30,8 @@ func exportCommand(term *terminal) *cobra.Command {
 		Short: "Write a model as a file that other programs execute",
 		Long: `Export writes a folder with the model as a file of another format and what its user needs beside it: the
 tokenizer, the labels, a card that shows how it is called, licence, lineage and digests. --list tells what a
-model can become and how large each would be.
+model can become and how large each would be. --to exe and --to web write a program that carries the package
+itself: one executable, or what runs in a browser, a page if --out ends in .html and a folder otherwise.
 
 ` + "`xiaoyu predict`, `xiaoyu eval` and `xiaoyu serve`" + ` run exports to ONNX as they run packages, and encoders that others
 exported to ONNX, beside whose file config.json and tokenizer.json stand. ` + "`xiaoyu verify`" + ` compares an export with the
@@ -115,6 +116,11 @@ func listExports(term *terminal, m *xiaoyu.Model, asJSON bool) error {
 			what = size.Bytes(c.Bytes)
 		}
 		fmt.Fprintf(term.out, "%-10s%-14s%s\n", c.Format, c.Precision, what)
+	}
+	if m.Package != nil {
+		packed := size.Bytes(m.Package.Size)
+		fmt.Fprintf(term.out, "%-10s%-14s%s and some 11 MB of program\n", "exe", "", packed)
+		fmt.Fprintf(term.out, "%-10s%-14s%s and some 3 MB of program, a third more in base64\n", "web", "", packed)
 	}
 	fmt.Fprintln(term.out)
 	printOutside(term, export.Outside(m.Model))
