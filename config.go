@@ -86,7 +86,7 @@ func Preset(family string) (*Config, error) {
 	values, ok := presets[family]
 	if !ok {
 		way := "choose one of " + strings.Join(model.Families(), ", ") + ", encoder"
-		if near := conf.Nearest(family, model.Families()); near != "" {
+		if near := hint.Nearest(family, model.Families()); near != "" {
 			way = "did you mean " + near + "? " + way
 		}
 		return nil, hint.Errorf(way, "unknown model family %q", family)

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/model"
@@ -190,7 +189,7 @@ func (c *Config) ensembleMembers() ([]*Config, error) {
 	for _, family := range families {
 		if !slices.Contains(model.Families(), family) && family != c.Model.Family {
 			way := "choose from " + strings.Join(model.Families(), ", ")
-			if near := conf.Nearest(family, model.Families()); near != "" {
+			if near := hint.Nearest(family, model.Families()); near != "" {
 				way = "did you mean " + near + "? " + way
 			}
 			return nil, hint.Errorf(way, "ensemble.members: unknown model family %q", family)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/eval"
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 )
@@ -165,7 +164,7 @@ func evalRows(m *model.Model, examples []data.Example, c *Config) (rows []data.R
 			return i, nil
 		}
 		way := fmt.Sprintf("check --label; the model knows %s", joinLabels(known))
-		if near := conf.Nearest(label, known); near != "" {
+		if near := hint.Nearest(label, known); near != "" {
 			way = fmt.Sprintf("is it %q? The model knows %s", near, joinLabels(known))
 		}
 		return 0, hint.Errorf(way, "evaluating: line %d has the label %q, which the model does not know", e.Line, label)

@@ -325,7 +325,7 @@ func (s *search) check(ctx context.Context) error {
 		if !ok {
 			known := slices.Sorted(maps.Keys(objectives))
 			way := "choose of " + strings.Join(known, ", ")
-			if near := conf.Nearest(name, known); near != "" {
+			if near := hint.Nearest(name, known); near != "" {
 				way = fmt.Sprintf("did you mean %s? %s", near, way)
 			}
 			return hint.Errorf(way, "unknown objective %q", name)

@@ -18,7 +18,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/quant"
 	"github.com/xiaoyu-slm/xiaoyu/model"
@@ -100,7 +99,7 @@ func Parse(list string) ([]Move, error) {
 			}
 			slices.Sort(names)
 			way := "there are " + strings.Join(names, ", ")
-			if near := conf.Nearest(name, names); near != "" {
+			if near := hint.Nearest(name, names); near != "" {
 				way = fmt.Sprintf("did you mean %s? %s", near, way)
 			}
 			return nil, hint.Errorf(way, "unknown move %q", name)

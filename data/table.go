@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
@@ -91,7 +90,7 @@ func (t *table) find(flag, want string, first []string) (int, error) {
 	}
 	i := slices.Index(first, want)
 	if i < 0 || t.r.columns.Header == "no" {
-		return 0, t.r.missingColumn(flag, want, first, conf.Nearest(want, first))
+		return 0, t.r.missingColumn(flag, want, first, hint.Nearest(want, first))
 	}
 	if slices.Contains(first[i+1:], want) {
 		return 0, hint.Errorf(fmt.Sprintf("rename one, or give the columns by number: --%s %d --header yes", flag, i+1), "reading %s: the column name %q stands twice in the header", t.r.name(), want)

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
@@ -231,7 +230,7 @@ func (h *huggingFace) otherRevisions(ctx context.Context, c *client, r reference
 	for _, ref := range slices.Concat(refs.Branches, refs.Tags) {
 		names = append(names, ref.Name)
 	}
-	if near := conf.Nearest(r.revision, names); near != "" {
+	if near := hint.Nearest(r.revision, names); near != "" {
 		return "did you mean @" + near + "?"
 	}
 	return "it has " + strings.Join(names[:min(len(names), 10)], ", ")
@@ -250,7 +249,7 @@ func (h *huggingFace) alike(ctx context.Context, c *client, name string) string 
 			names = append(names, m.ID)
 		}
 	}
-	if near := conf.Nearest(name, names); near != "" {
+	if near := hint.Nearest(name, names); near != "" {
 		return near
 	}
 	for _, n := range names { // the right name with another owner

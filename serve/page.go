@@ -1,21 +1,17 @@
+//go:build !slim
+
 package serve
 
 import (
 	"bytes"
-	"embed"
 	"encoding/base64"
 	"html/template"
 	"io/fs"
-	"net/http"
 	"path/filepath"
-	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 )
-
-//go:embed web
-var web embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(web, "web/index.html"))
 
@@ -35,16 +31,11 @@ type pageData struct {
 	Standalone bool // the page holds the model, there is no server
 }
 
-// page shows the page to try the model, in the language that the browser prefers or that ?lang= asks for.
-func (s *Server) page(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'self'; style-src 'self'; script-src 'self'; frame-ancestors 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Vary", "Accept-Language")
-	if err := pageTemplate.Execute(w, pageOf(s.model, &s.options, language(r))); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-	}
+// Page returns the page to try m, as the server shows it.
+func Page(m *model.Model, o *Options, lang string) ([]byte, error) {
+	var b bytes.Buffer
+	err := pageTemplate.Execute(&b, pageOf(m, o, lang))
+	return b.Bytes(), err
 }
 
 func pageOf(m *model.Model, o *Options, lang string) *pageData {
@@ -95,28 +86,4 @@ func Standalone(m *model.Model, o Options) (*Parts, error) {
 	}
 	p.Script, err = fs.ReadFile(web, "web/app.js")
 	return p, err
-}
-
-// language is zh or en.
-func language(r *http.Request) string {
-	for _, want := range []string{r.URL.Query().Get("lang"), r.Header.Get("Accept-Language")} {
-		for _, l := range strings.Split(want, ",") {
-			switch l = strings.ToLower(strings.TrimSpace(l)); {
-			case strings.HasPrefix(l, "zh"):
-				return "zh"
-			case strings.HasPrefix(l, "en"):
-				return "en"
-			}
-		}
-	}
-	return "en"
-}
-
-// static serves the style sheet and the script.
-func static() http.Handler {
-	sub, err := fs.Sub(web, "web")
-	if err != nil {
-		panic(err) // the folder is embedded
-	}
-	return http.StripPrefix("/static/", http.FileServerFS(sub))
 }

@@ -36,6 +36,8 @@ type Options struct {
 	Drain    time.Duration
 	MaxBody  int64 // bytes of a request; 8 MiB if 0
 	MaxTexts int   // texts of a request; 1,024 if 0
+
+	Pages map[string][]byte // the page by language, rendered beforehand by Page; nil to render it when it is asked for
 }
 
 // Server is an HTTP handler for one model.

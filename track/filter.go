@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
@@ -254,7 +253,7 @@ func KnownField(runs []Info, key string) error {
 	}
 	slices.Sort(known)
 	way := "use id, name, status, start, time, data, a figure such as accuracy, or a setting such as model.family"
-	if near := conf.Nearest(key, known); near != "" {
+	if near := hint.Nearest(key, known); near != "" {
 		way = "did you mean " + near + "? " + way
 	}
 	return hint.Errorf(way, "no run has a field %q", key)

@@ -44,8 +44,8 @@ func TestLowRankChangesLearnAndAreMerged(t *testing.T) {
 	tr.best = nil // what was judged last is compared
 	tr.Finish()
 	a := tr.Adapter()
-	if a == nil || a.Config.Rank != 2 || !slices.Equal(a.Config.Targets.Ends, []string{"qkv", "down"}) {
-		t.Fatalf("adapter %+v", a)
+	if a == nil || a.Config.Rank != 2 || a.Config.Targets.Expression != `layers\.\d+\.qkv|layers\.\d+\.down` {
+		t.Fatalf("adapter %+v", a.Config)
 	}
 	after, _, err := Evaluate(t.Context(), m, tr.valid, nn.NewTape(nil))
 	if err != nil || before.Main != after.Main || before.Loss-after.Loss > 1e-4 || after.Loss-before.Loss > 1e-4 {

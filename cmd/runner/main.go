@@ -95,7 +95,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 	case o.info != "":
 		return info(out, files, m, o.info)
 	case o.serve:
-		return serveHTTP(ctx, m, name, o.addr, progress)
+		return serveHTTP(ctx, m, files, name, o.addr, progress)
 	}
 	return predict(ctx, m, o, texts, in, out)
 }
@@ -154,13 +154,21 @@ func info(out io.Writer, files *payload.Files, m *model.Model, name string) erro
 	return nil
 }
 
-func serveHTTP(ctx context.Context, m *model.Model, name, addr string, progress io.Writer) error {
+func serveHTTP(ctx context.Context, m *model.Model, files *payload.Files, name, addr string, progress io.Writer) error {
+	pages := map[string][]byte{}
+	for _, lang := range serve.Languages {
+		page, err := files.ReadFile(payload.PageFile(lang))
+		if err != nil {
+			return err
+		}
+		pages[lang] = page
+	}
 	l, err := serve.Listen(addr)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(progress, "serving  http://%s   (Ctrl-C stops)\n", l.Addr())
-	return serve.New(m, serve.Options{Name: name}).Run(ctx, l)
+	return serve.New(m, serve.Options{Name: name, Pages: pages}).Run(ctx, l)
 }
 
 func predict(ctx context.Context, m *model.Model, o *options, texts []string, in io.Reader, out io.Writer) error {

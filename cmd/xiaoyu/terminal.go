@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
@@ -155,7 +154,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	if errors.As(err, &unknown) {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if near := conf.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+		if near := hint.Nearest(unknown.GetSpecifiedName(), names); near != "" {
 			way = fmt.Sprintf("did you mean --%s? %s", near, way)
 		}
 	}
@@ -172,7 +171,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	for _, c := range cmd.Commands() {
 		names = append(names, c.Name())
 	}
-	if near := conf.Nearest(args[0], names); near != "" {
+	if near := hint.Nearest(args[0], names); near != "" {
 		way = fmt.Sprintf("did you mean `%s %s`? %s", cmd.CommandPath(), near, way)
 	}
 	return usageError{hint.Errorf(way, "unknown command %q", args[0])}

@@ -255,7 +255,7 @@ func openStudy(runs, name string) (*tune.Study, error) {
 		for _, s := range studies {
 			known = append(known, filepath.Base(s.Dir))
 		}
-		if near := conf.Nearest(name, known); near != "" {
+		if near := hint.Nearest(name, known); near != "" {
 			err = hint.Wrap(fs.ErrNotExist, fmt.Sprintf("did you mean %s? `xiaoyu tune list` shows the studies", near), "opening the study %s", dir)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/payload"
 	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/serve"
 )
 
 // Target is the machine that a program is for, by Go's names.
@@ -57,6 +58,12 @@ func Export(ctx context.Context, dir, path string, o Options) (*Result, error) {
 	files, err := Files(m, dir)
 	if err != nil {
 		return nil, err
+	}
+	name := strings.TrimSuffix(filepath.Base(path), ".exe")
+	for _, lang := range serve.Languages {
+		if files[payload.PageFile(lang)], err = serve.Page(m, &serve.Options{Name: name}, lang); err != nil {
+			return nil, err
+		}
 	}
 	runner, err := o.Load(ctx)
 	if err != nil {

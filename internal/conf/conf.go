@@ -382,7 +382,7 @@ func (f *field) keys() []string {
 }
 
 func suggest(key string, keys []string) string {
-	if near := Nearest(key, keys); near != "" {
+	if near := hint.Nearest(key, keys); near != "" {
 		return fmt.Sprintf("did you mean %s? `xiaoyu config --explain` lists all keys", near)
 	}
 	return "`xiaoyu config --explain` lists all keys"

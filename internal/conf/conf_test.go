@@ -166,8 +166,8 @@ func TestDescribe(t *testing.T) {
 func TestNearest(t *testing.T) {
 	names := []string{"train", "predict", "serve", "eval"}
 	for word, want := range map[string]string{"trian": "train", "Serve": "serve", "predct": "predict", "xyzzy": "", "": ""} {
-		if got := Nearest(word, names); got != want {
-			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
+		if got := hint.Nearest(word, names); got != want {
+			t.Errorf("hint.Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
 }

@@ -153,3 +153,6 @@ func Archive(files map[string][]byte) ([]byte, error) {
 	err := z.Close()
 	return b.Bytes(), err
 }
+
+// PageFile is the name of the page to try a model, in a language, among the files of a program.
+func PageFile(lang string) string { return "page/" + lang + ".html" }

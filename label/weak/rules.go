@@ -10,7 +10,6 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/text/knowledge"
 )
@@ -148,7 +147,7 @@ func knownKeys(n *yaml.Node, file string) error {
 		for i := 0; i < len(n.Content); i += 2 {
 			if key := n.Content[i]; !slices.Contains(keys, key.Value) {
 				way := "choose from " + strings.Join(keys, ", ")
-				if near := conf.Nearest(key.Value, keys); near != "" {
+				if near := hint.Nearest(key.Value, keys); near != "" {
 					way = "did you mean " + near + "? " + way
 				}
 				return hint.Errorf(way, "reading %s: line %d: unknown key %q", file, key.Line, key.Value)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 )
@@ -84,7 +83,7 @@ func (s *Set) spelledLike(word string) string {
 			near = append(near, w)
 		}
 	}
-	if best := conf.Nearest(strings.ToLower(word), near); best != "" {
+	if best := hint.Nearest(strings.ToLower(word), near); best != "" {
 		return best
 	}
 	for _, w := range near { // for Chinese: words of which one is part of the other
