@@ -186,11 +186,8 @@ func (c *Config) Check() error {
 	if !ok {
 		return hint.Errorf(way, "unknown model family %q", c.Family)
 	}
-	bad := func(key string, value any) error {
-		return hint.Errorf("see `xiaoyu config --explain`", "model.%s: %v is out of range", key, value)
-	}
 	if !inRange(c.MaxTokens, 1, maxTokensLimit) {
-		return bad("max_tokens", c.MaxTokens)
+		return outOfRange("max_tokens", c.MaxTokens)
 	}
 	if !slices.Contains(heads, c.Head) {
 		return hint.Errorf("choose one of "+strings.Join(heads[1:], ", "), "unknown head %q", c.Head)
@@ -223,7 +220,7 @@ func (c *Config) Check() error {
 		return hint.Errorf("choose one of "+strings.Join(jointFamilies, ", ")+", or set model.pair to siamese", "model.pair: the family %s does not read two texts as one sequence", c.Family)
 	}
 	if c.Pair && !slices.Contains([]string{"", "auto", "joint", "siamese"}, c.Pairing) {
-		return bad("pair", c.Pairing)
+		return outOfRange("pair", c.Pairing)
 	}
 	if c.Layout != "" && (c.Layout != Model2Vec || c.Family != "static" || c.Features.Dim+c.Features.Chars > 0) {
 		return hint.Errorf("leave out model.features", "the layout %q is for static embeddings alone", c.Layout)
@@ -232,9 +229,18 @@ func (c *Config) Check() error {
 		return hint.Errorf("choose one of the families encoder and transformer, and a width up to 16384", "train.bottleneck: the family %s has no layers for bottlenecks of width %d", c.Family, b)
 	}
 	if c.Temperature < 0 || math.IsNaN(c.Temperature) || math.IsInf(c.Temperature, 0) {
-		return bad("temperature", c.Temperature)
+		return outOfRange("temperature", c.Temperature)
 	}
-	for _, key := range f.keys {
+	return c.checkKeys(f.keys)
+}
+
+func outOfRange(key string, value any) error {
+	return hint.Errorf("see `xiaoyu config --explain`", "model.%s: %v is out of range", key, value)
+}
+
+// checkKeys checks the keys that a family reads.
+func (c *Config) checkKeys(keys []string) error {
+	for _, key := range keys {
 		ok, value := true, any(nil)
 		switch key {
 		case "embed_dim":
@@ -286,7 +292,7 @@ func (c *Config) Check() error {
 			ok, value = !c.Wide || c.NGram.sound(), fmt.Sprintf("%+v", c.NGram)
 		}
 		if !ok {
-			return bad(key, value)
+			return outOfRange(key, value)
 		}
 	}
 	return nil
