@@ -44,9 +44,9 @@ func TestSelfTrainingFollowsClusters(t *testing.T) {
 		}
 		return n
 	}
-	v.solve(0.01, labelled)
+	v.learn(firstRows(labelled), 0.01, exactly)
 	before := right()
-	v.selfTrain(labelled, 0.7, 0.01)
+	v.selfTrain(&state{}, labelled, 0.7, 0.01)
 	if after := right(); after < before+60 {
 		t.Errorf("%d of %d right with labels alone, %d with the texts without", before, len(truth), after)
 	}

@@ -17,7 +17,8 @@ type solver struct {
 	head, bias *nn.Param
 	folds      [][]int
 	theta      []float64
-	graph      *graph // of labelled and unlabelled rows; nil without the latter
+	graph      *graph     // of labelled and unlabelled rows; nil without the latter
+	mixtures   []*mixture // of the same
 }
 
 const (
@@ -81,6 +82,9 @@ func (tr *Trainer) prepareSolver() {
 		s.graph = newGraph(tr.pool, rows, width)
 	}
 	s.logistic = newLogistic(tr.pool, loss, states, width, targets, weights)
+	if s.graph != nil {
+		s.mixtures = newMixtures(tr.pool, s.rows, width, s.k)
+	}
 	s.theta = make([]float64, s.size())
 
 	tr.solver = s
@@ -190,9 +194,9 @@ func (tr *Trainer) solveStep() *Step {
 	case tr.config.Optimizer == "prototype":
 		step.Loss = v.prototypes(v.theta)
 	default:
-		step.Loss = v.solve(s.strength(), labelled)
+		step.Loss = v.learn(firstRows(labelled), s.strength(), exactly)
 		if s.Position > len(v.folds) {
-			step.Loss = v.selfTrain(labelled, tr.config.Confidence, s.strength())
+			step.Loss = v.selfTrain(s, labelled, tr.config.Confidence, s.strength())
 		}
 	}
 	if s.Position >= len(v.folds) {
@@ -213,13 +217,7 @@ func (v *solver) holdBack(s *state, fold, labelled int) float64 {
 	for _, i := range v.folds[fold] {
 		held[i] = true
 	}
-	var rest []int
-	for i := range labelled {
-		if !held[i] {
-			rest = append(rest, i)
-		}
-	}
-	v.choose(rest)
+	v.choose(slices.DeleteFunc(firstRows(labelled), func(i int) bool { return held[i] }))
 	clear(v.theta)
 	least := math.Inf(1)
 	var losses []float64
@@ -249,13 +247,7 @@ func (s *state) choice() int {
 		}
 	}
 	for i := range max(best, 0) {
-		n, sum, square := float64(len(s.Held[i])), 0.0, 0.0
-		for j, loss := range s.Held[i] {
-			d := loss - s.Held[best][j]
-			sum, square = sum+d, square+d*d
-		}
-		variance := max(square/n-sum/n*sum/n, 0)
-		if sum/n <= math.Sqrt(variance/n) {
+		if mean, chance := difference(s.Held[i], s.Held[best]); mean <= chance {
 			return i
 		}
 	}
@@ -278,28 +270,15 @@ func meanOf(values []float64) float64 {
 	return sum / float64(max(len(values), 1))
 }
 
-// solve learns from all examples, by way of stronger regularisation, and returns the loss.
-func (v *solver) solve(strength float64, labelled int) float64 {
-	all := make([]int, labelled)
-	for i := range all {
-		all[i] = i
-	}
-	v.choose(all)
-	clear(v.theta)
-	for _, s := range strengths {
-		if s >= strength {
-			v.fit(v.theta, s, roughly)
-		}
-	}
-	return v.fit(v.theta, strength, exactly)
-}
-
 // CrossValidated tells how well the solved head did on examples that were held back: the share that was right, and of how
 // many; n is 0 where nothing was held back.
 func (tr *Trainer) CrossValidated() (accuracy float64, n int) {
 	c := tr.state.choice()
 	if tr.solver == nil || c < 0 {
 		return 0, 0
+	}
+	if right := tr.state.Believed; len(right) > 0 {
+		return meanOf(right), len(right)
 	}
 	n = len(tr.state.Held[c])
 	return float64(tr.state.Right[c]) / float64(n), n

@@ -123,6 +123,8 @@ type state struct {
 	Held  [][]float64 `json:"held,omitempty"`  // optimizer lbfgs: by strength, the losses of examples held back
 	Right []int       `json:"right,omitempty"` // how many of these were right
 
+	Believed []float64 `json:"believed,omitempty"` // recipe selftrain: 1 for each label held back that was guessed rightly, else 0
+
 	Negatives []int32 `json:"negatives,omitempty"` // mined for this epoch: Config.HardNegatives examples for each example
 }
 
