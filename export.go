@@ -110,6 +110,16 @@ func calibrate(ctx context.Context, m *model.Model, c *Config, o Observer) (expo
 	return export.Calibrate(ctx, m, queries, func(done int) { o.Progress(int64(done), "") })
 }
 
+// OpenExport opens an export that the format's own runtime runs: python is the interpreter of an environment that has it.
+// Verify compares it; the process ends with ctx, or when the model is closed.
+func OpenExport(ctx context.Context, path, python string) (*Model, error) {
+	m, err := export.OpenIn(ctx, path, python)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{m}, nil
+}
+
 // Verification compares an export with the model that it was made from.
 type Verification struct {
 	Texts      int              `json:"texts"`

@@ -29,7 +29,7 @@ func card(m *model.Model, g *graph.Graph, f *Format, o *Options) string {
 		for _, v := range values {
 			kind := "float32"
 			if v.Type == graph.Int {
-				kind = "int64"
+				kind = cmp.Or(f.whole, "int64")
 			}
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, kind, shapeText(v.Shape))
 		}
@@ -74,29 +74,40 @@ func shapeText(shape []int) string {
 	return "[" + strings.Join(list, ", ") + "]"
 }
 
-// useONNX shows a call, where tokens are all that the graph reads.
-func useONNX(b *strings.Builder, m *model.Model, g *graph.Graph) {
-	b.WriteString("```sh\nxiaoyu predict . \"…\"\n```\n")
+// plain tells that tokens are all that a graph reads, so that a few lines can show a call.
+func plain(m *model.Model, g *graph.Graph) bool {
 	for _, v := range g.Inputs {
 		switch v.Name {
 		case graph.InputIDs, graph.InputMask, graph.InputTypes:
 		default:
-			return
+			return false
 		}
 	}
-	if m.Config.Family == "fasttext" {
-		return
-	}
+	return m.Config.Family != "fasttext"
+}
+
+// pythonFeeds writes the lines of Python that make the inputs of a plain graph, whole numbers of that type, of texts.
+func pythonFeeds(b *strings.Builder, m *model.Model, g *graph.Graph, whole string) {
 	special := "False"
 	if m.Config.Family == model.EncoderFamily || m.Config.Pair {
 		special = "True"
 	}
-	b.WriteString("\n```python\nimport numpy, onnxruntime, tokenizers\n\n")
 	fmt.Fprintf(b, "tokenizer = tokenizers.Tokenizer.from_file(\"tokenizer.json\")\ntokenizer.enable_truncation(%d)\ntokenizer.enable_padding()\n", m.Config.MaxTokens)
-	fmt.Fprintf(b, "encoded = tokenizer.encode_batch([\"…\"], add_special_tokens=%s)\nsession = onnxruntime.InferenceSession(%q)\nfeeds = {\n", special, ONNXFile)
+	fmt.Fprintf(b, "encoded = tokenizer.encode_batch([\"…\"], add_special_tokens=%s)\nfeeds = {\n", special)
 	for _, v := range g.Inputs {
 		field := map[string]string{graph.InputIDs: "ids", graph.InputMask: "attention_mask", graph.InputTypes: "type_ids"}[v.Name]
-		fmt.Fprintf(b, "    %q: numpy.array([e.%s for e in encoded], dtype=numpy.int64),\n", v.Name, field)
+		fmt.Fprintf(b, "    %q: numpy.array([e.%s for e in encoded], dtype=numpy.%s),\n", v.Name, field, whole)
 	}
-	fmt.Fprintf(b, "}\nprint(session.run([%q], feeds)[0])\n```\n", g.Outputs[len(g.Outputs)-1].Name)
+	b.WriteString("}\n")
+}
+
+// useONNX shows a call, where tokens are all that the graph reads.
+func useONNX(b *strings.Builder, m *model.Model, g *graph.Graph) {
+	b.WriteString("```sh\nxiaoyu predict . \"…\"\n```\n")
+	if !plain(m, g) {
+		return
+	}
+	b.WriteString("\n```python\nimport numpy, onnxruntime, tokenizers\n\n")
+	pythonFeeds(b, m, g, "int64")
+	fmt.Fprintf(b, "session = onnxruntime.InferenceSession(%q)\nprint(session.run([%q], feeds)[0])\n```\n", ONNXFile, g.Outputs[len(g.Outputs)-1].Name)
 }

@@ -58,6 +58,7 @@ type Format struct {
 	holds      func(op graph.Op) bool
 	write      func(g *graph.Graph, o *Options) (map[string][]byte, error)
 	use        func(b *strings.Builder, m *model.Model, g *graph.Graph) // the card's part on how it is called
+	whole      string                                                   // the type of inputs that are whole numbers; "" for int64
 }
 
 var formats []Format
@@ -65,7 +66,8 @@ var formats []Format
 func init() {
 	formats = []Format{
 		{"onnx", "ONNX Runtime and what builds on it, on servers, phones and in browsers", ONNXFile, []Precision{F32, F16, Int8, Int8QDQ, Int8Weights},
-			func(op graph.Op) bool { _, ok := onnxOps[op]; return ok }, writeONNX, useONNX},
+			func(op graph.Op) bool { _, ok := onnxOps[op]; return ok }, writeONNX, useONNX, ""},
+		savedModelFormat,
 	}
 }
 

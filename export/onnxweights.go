@@ -46,13 +46,18 @@ func (w *onnxWriter) half(name string, data []float32, dims ...int) string {
 	if w.stored[name] != "" {
 		return name
 	}
+	return w.weight(name, onnx.Float16, halfBytes(data), dims...)
+}
+
+// halfBytes are numbers as float16.
+func halfBytes(data []float32) []byte {
 	numbers := make([]uint16, len(data))
 	kernel.ToF16(numbers, data)
 	raw := make([]byte, 0, 2*len(data))
 	for _, v := range numbers {
 		raw = binary.LittleEndian.AppendUint16(raw, v)
 	}
-	return w.weight(name, onnx.Float16, raw, dims...)
+	return raw
 }
 
 // quantize rounds each channel to whole numbers from -127 to 127 times a scale.

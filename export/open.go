@@ -36,7 +36,7 @@ func Open(path string) (*model.Model, error) {
 		return model.OpenExport(dir, func(dir string) (model.Program, error) {
 			program, err := openONNX(file)
 			if errors.Is(err, fs.ErrNotExist) {
-				err = hint.Errorf("use it with the program that it was made for", "it has no %s, and other formats are not run here", ONNXFile)
+				err = notHere(dir)
 			}
 			return program, err
 		})

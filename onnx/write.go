@@ -1,149 +1,115 @@
 package onnx
 
 import (
-	"math"
+	"maps"
 	"slices"
 
-	"maps"
-
-	"google.golang.org/protobuf/encoding/protowire"
+	"github.com/xiaoyu-slm/xiaoyu/internal/protobuf"
 )
-
-// message is a protocol buffer that is written.
-type message []byte
-
-func (m *message) number(field protowire.Number, v int64) {
-	*m = protowire.AppendVarint(protowire.AppendTag(*m, field, protowire.VarintType), uint64(v))
-}
-
-func (m *message) bytes(field protowire.Number, b []byte) {
-	*m = protowire.AppendBytes(protowire.AppendTag(*m, field, protowire.BytesType), b)
-}
-
-func (m *message) text(field protowire.Number, s string) {
-	if s != "" {
-		m.bytes(field, []byte(s))
-	}
-}
-
-func (m *message) float(field protowire.Number, v float32) {
-	*m = protowire.AppendFixed32(protowire.AppendTag(*m, field, protowire.Fixed32Type), math.Float32bits(v))
-}
 
 // Marshal returns the file's bytes; they follow from the model alone.
 func (m *Model) Marshal() []byte {
-	size := 1 << 16
-	for _, t := range m.Graph.Weights {
-		size += len(t.Raw) + 128
-	}
-	graph := make(message, 0, size)
-	m.Graph.write(&graph)
-	out := make(message, 0, len(graph)+1<<12)
-	out.number(modelIR, m.IR)
-	out.text(modelProducer, m.Producer)
-	out.bytes(modelGraph, graph)
-	var opset message
-	opset.number(opsetVersion, m.Opset)
-	out.bytes(modelOpset, opset)
+	var out, opset protobuf.Message
+	out.Int(modelIR, m.IR)
+	out.Text(modelProducer, m.Producer)
+	out.Message(modelGraph, m.Graph.message())
+	opset.Int(opsetVersion, m.Opset)
+	out.Message(modelOpset, &opset)
 	for _, e := range m.Metadata {
-		var entry message
-		entry.text(entryKey, e[0])
-		entry.text(entryValue, e[1])
-		out.bytes(modelMetadata, entry)
+		var entry protobuf.Message
+		entry.Text(entryKey, e[0])
+		entry.Text(entryValue, e[1])
+		out.Message(modelMetadata, &entry)
 	}
-	return out
+	return out.Marshal()
 }
 
-func (g *Graph) write(out *message) {
+func (g *Graph) message() *protobuf.Message {
+	m := new(protobuf.Message)
 	for _, n := range g.Nodes {
-		out.bytes(graphNode, n.marshal())
+		m.Message(graphNode, n.message())
 	}
-	out.text(graphName, g.Name)
+	m.Text(graphName, g.Name)
 	for _, t := range g.Weights {
-		// The numbers are many: they are copied once, not into a message of their own.
-		head, size := t.head(), 0
-		if t.Raw != nil {
-			size = protowire.SizeTag(tensorRaw) + protowire.SizeBytes(len(t.Raw))
-		}
-		*out = protowire.AppendTag(*out, graphInitializer, protowire.BytesType)
-		*out = protowire.AppendVarint(*out, uint64(len(head)+size))
-		*out = append(*out, head...)
-		if t.Raw != nil {
-			out.bytes(tensorRaw, t.Raw)
-		}
+		m.Message(graphInitializer, t.message())
 	}
 	for _, i := range g.Inputs {
-		out.bytes(graphInput, i.marshal())
+		m.Message(graphInput, i.message())
 	}
 	for _, i := range g.Outputs {
-		out.bytes(graphOutput, i.marshal())
+		m.Message(graphOutput, i.message())
 	}
-}
-
-// head is a tensor without its numbers.
-func (t *Tensor) head() (m message) {
-	for _, d := range t.Dims {
-		m.number(tensorDims, d)
-	}
-	m.number(tensorType, int64(t.Type))
-	m.text(tensorName, t.Name)
 	return m
 }
 
-func (n *Node) marshal() (m message) {
+func (t *Tensor) message() *protobuf.Message {
+	m := new(protobuf.Message)
+	for _, d := range t.Dims {
+		m.Int(tensorDims, d)
+	}
+	m.Int(tensorType, int64(t.Type))
+	m.Text(tensorName, t.Name)
+	if t.Raw != nil {
+		m.Bytes(tensorRaw, t.Raw)
+	}
+	return m
+}
+
+func (n *Node) message() *protobuf.Message {
+	m := new(protobuf.Message)
 	for _, name := range n.In {
-		m.bytes(nodeInput, []byte(name))
+		m.Bytes(nodeInput, []byte(name)) // "" stands for what is left out
 	}
 	for _, name := range n.Out {
-		m.bytes(nodeOutput, []byte(name))
+		m.Bytes(nodeOutput, []byte(name))
 	}
-	m.text(nodeName, n.Name)
-	m.text(nodeOp, n.Op)
+	m.Text(nodeName, n.Name)
+	m.Text(nodeOp, n.Op)
 	for _, name := range slices.Sorted(maps.Keys(n.Attrs)) {
 		a := n.Attrs[name]
-		m.bytes(nodeAttr, a.marshal(name))
+		m.Message(nodeAttr, a.message(name))
 	}
-	m.text(nodeDomain, n.Domain)
+	m.Text(nodeDomain, n.Domain)
 	return m
 }
 
-func (a *Attr) marshal(name string) (m message) {
-	m.text(attrName, name)
+func (a *Attr) message(name string) *protobuf.Message {
+	m := new(protobuf.Message)
+	m.Text(attrName, name)
 	switch a.Type {
 	case AttrFloat:
-		m.float(attrFloat, a.Float)
+		m.Float(attrFloat, a.Float)
 	case AttrInt:
-		m.number(attrInt, a.Int)
+		m.Int(attrInt, a.Int)
 	case AttrString:
-		m.bytes(attrString, []byte(a.String))
+		m.Bytes(attrString, []byte(a.String))
 	case AttrInts:
 		for _, v := range a.Ints {
-			m.number(attrInts, v)
+			m.Int(attrInts, v)
 		}
 	case AttrTensor:
-		t := a.Tensor.head()
-		t.bytes(tensorRaw, a.Tensor.Raw)
-		m.bytes(attrTensor, t)
+		m.Message(attrTensor, a.Tensor.message())
 	}
-	m.number(attrType, int64(a.Type))
+	m.Int(attrType, int64(a.Type))
 	return m
 }
 
-func (i *Info) marshal() (m message) {
-	var shape, tensor, typ message
+func (i *Info) message() *protobuf.Message {
+	var shape, tensor, typ protobuf.Message
 	for d, size := range i.Dims {
-		var dim message
+		var dim protobuf.Message
 		if size >= 0 {
-			dim.number(dimValue, size)
+			dim.Int(dimValue, size)
 		} else {
-			dim.text(dimParam, i.Names[d])
+			dim.Text(dimParam, i.Names[d])
 		}
-		shape.bytes(shapeDim, dim)
+		shape.Message(shapeDim, &dim)
 	}
-	tensor.number(typeElement, int64(i.Type))
-	tensor.bytes(typeShape, shape)
-	typ.bytes(typeTensor, tensor)
-	m.text(infoName, i.Name)
-	m.bytes(infoType, typ)
+	tensor.Int(typeElement, int64(i.Type))
+	tensor.Message(typeShape, &shape)
+	typ.Message(typeTensor, &tensor)
+	m := new(protobuf.Message)
+	m.Text(infoName, i.Name)
+	m.Message(infoType, &typ)
 	return m
 }

@@ -115,12 +115,12 @@ func listExports(term *terminal, m *xiaoyu.Model, asJSON bool) error {
 		if c.Reason == "" {
 			what = size.Bytes(c.Bytes)
 		}
-		fmt.Fprintf(term.out, "%-10s%-14s%s\n", c.Format, c.Precision, what)
+		fmt.Fprintf(term.out, "%-12s%-14s%s\n", c.Format, c.Precision, what)
 	}
 	if m.Package != nil {
 		packed := size.Bytes(m.Package.Size)
-		fmt.Fprintf(term.out, "%-10s%-14s%s and some 11 MB of program\n", "exe", "", packed)
-		fmt.Fprintf(term.out, "%-10s%-14s%s and some 3 MB of program, a third more in base64\n", "web", "", packed)
+		fmt.Fprintf(term.out, "%-12s%-14s%s and some 11 MB of program\n", "exe", "", packed)
+		fmt.Fprintf(term.out, "%-12s%-14s%s and some 3 MB of program, a third more in base64\n", "web", "", packed)
 	}
 	fmt.Fprintln(term.out)
 	printOutside(term, export.Outside(m.Model))

@@ -11,16 +11,18 @@ import (
 
 func verifyCommand(term *terminal) *cobra.Command {
 	var columns columnFlags
-	var base string
+	var base, python string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify EXPORT --data FILE --text COLUMN --label COLUMN",
 		Short: "Compare an export with the model that it was made from",
 		Long: `Verify runs an export and the model that it was made from on the same examples and prints a table: figures
 of both, the share of texts of which they say the same, how far their logits are apart, how long one text takes,
-and how large they are. Without --label there are no figures.`,
-		Example: `  xiaoyu verify exports/reviews --data test.csv --text review --label stars`,
-		Args:    exactly(1, "one export: its folder or its file"),
+and how large they are. Without --label there are no figures. Exports to ONNX are run here; with --python those to
+savedmodel are run by TensorFlow, in the Python that it names.`,
+		Example: `  xiaoyu verify exports/reviews --data test.csv --text review --label stars
+  xiaoyu verify exports/reviews-tf --python venv/bin/python --data test.csv --text review --label stars`,
+		Args: exactly(1, "one export: its folder or its file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if columns.data == "" {
 				return usageError{hint.Errorf("pass --data FILE", "the examples are missing")}
@@ -36,7 +38,11 @@ and how large they are. Without --label there are no figures.`,
 				c.Data.Label = ""
 			}
 			term.quiet = asJSON && !term.live
-			exported, err := openModel(cmd.Context(), term, args[0])
+			open := func() (*xiaoyu.Model, error) { return openModel(cmd.Context(), term, args[0]) }
+			if python != "" {
+				open = func() (*xiaoyu.Model, error) { return xiaoyu.OpenExport(cmd.Context(), args[0], python) }
+			}
+			exported, err := open()
 			if err != nil {
 				return err
 			}
@@ -64,6 +70,7 @@ and how large they are. Without --label there are no figures.`,
 		},
 	}
 	cmd.Flags().StringVar(&base, "model", "", "the model that the export was made from; what the export says itself if not given")
+	cmd.Flags().StringVar(&python, "python", "", "for formats that are not run here: the Python interpreter of an environment that has the format's own runtime")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	columns.add(cmd, true)
 	return cmd

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/xiaoyu-slm/xiaoyu/encoder"
@@ -18,20 +19,36 @@ import (
 // TestONNXRuntimeRunsEveryArchitecture exports every architecture of checkpoints, and compares ONNX Runtime with what the
 // reference library has recorded.
 func TestONNXRuntimeRunsEveryArchitecture(t *testing.T) {
+	dir := t.TempDir()
+	eachArchitecture(t, func(name string, g *graph.Graph, c *graphCase) {
+		file, err := export.ONNX(g, export.F32, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFiles(t, filepath.Join(dir, name), export.ONNXFile, file.Marshal(), c)
+	})
+	t.Log(python(t, "onnx_check.py", dir))
+}
+
+// eachArchitecture calls f with the graph of a checkpoint of each architecture and what the reference library made of it.
+func eachArchitecture(t *testing.T, f func(name string, g *graph.Graph, c *graphCase)) {
+	t.Helper()
 	root := golden.Path(t, "golden", "hf")
 	folders, err := filepath.Glob(filepath.Join(root, "*", "config.json"))
 	if err != nil || len(folders) == 0 {
 		t.Fatal("no cases", err)
 	}
-	dir := t.TempDir()
 	for _, path := range folders {
 		from := filepath.Dir(path)
-		writeArchitecture(t, from, filepath.Join(dir, filepath.Base(from)))
+		withArchitecture(t, from, func(g *graph.Graph, names []string) {
+			f(filepath.Base(from), g, recordedCase(t, filepath.Join(from, "golden.safetensors"), names, g))
+		})
 	}
-	t.Log(python(t, "onnx_check.py", dir))
 }
 
-func writeArchitecture(t *testing.T, from, to string) {
+// withArchitecture calls f with the graph of a checkpoint, whose weights are there as long, and the names under which its
+// output may be recorded.
+func withArchitecture(t *testing.T, from string, f func(g *graph.Graph, names []string)) {
 	t.Helper()
 	config, err := os.ReadFile(filepath.Join(from, "config.json"))
 	if err != nil {
@@ -65,15 +82,11 @@ func writeArchitecture(t *testing.T, from, to string) {
 	}
 	g.Output("logits", y)
 	g.Prune()
-	file, err := export.ONNX(g, export.F32, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	writeRecorded(t, filepath.Join(from, "golden.safetensors"), names, to, g, file.Marshal())
+	f(g, names)
 }
 
-// writeRecorded writes a case of recorded inputs and outputs.
-func writeRecorded(t *testing.T, path string, names []string, to string, g *graph.Graph, model []byte) {
+// recordedCase is a case of recorded inputs and outputs.
+func recordedCase(t *testing.T, path string, names []string, g *graph.Graph) *graphCase {
 	t.Helper()
 	recorded, err := safetensors.Open(path)
 	if err != nil {
@@ -103,7 +116,7 @@ func writeRecorded(t *testing.T, path string, names []string, to string, g *grap
 		width := len(values) / rows
 		for r := range rows {
 			if perText || mask[r] == 1 {
-				c.Rows, c.Expected = append(c.Rows, r), append(c.Expected, values[r*width:(r+1)*width])
+				c.Rows, c.Expected = append(c.Rows, r), append(c.Expected, slices.Clone(values[r*width:(r+1)*width])) // they may be the file's memory
 			}
 		}
 		break
@@ -111,7 +124,7 @@ func writeRecorded(t *testing.T, path string, names []string, to string, g *grap
 	if len(c.Rows) == 0 {
 		t.Fatalf("%s has none of %v", path, names)
 	}
-	writeFiles(t, to, model, &c)
+	return &c
 }
 
 // wholes reads whole numbers, zeros where there are none.

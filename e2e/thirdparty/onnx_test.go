@@ -72,10 +72,11 @@ func writeCase(t *testing.T, dir string, m *model.Model, queries []model.Query, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFiles(t, dir, file.Marshal(), caseOf(t, m, queries))
+	writeFiles(t, dir, export.ONNXFile, file.Marshal(), caseOf(t, m, queries))
 }
 
-func writeFiles(t *testing.T, dir string, model []byte, c *graphCase) {
+// writeFiles writes a model as the file of that name, with its case beside it.
+func writeFiles(t *testing.T, dir, name string, model []byte, c *graphCase) {
 	t.Helper()
 	data, err := json.Marshal(c)
 	if err != nil {
@@ -84,7 +85,7 @@ func writeFiles(t *testing.T, dir string, model []byte, c *graphCase) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string][]byte{"model.onnx": model, "case.json": data} {
+	for name, content := range map[string][]byte{name: model, "case.json": data} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -19,25 +19,8 @@ func TestInt8SaysTheSameOnRealReviews(t *testing.T) {
 	if os.Getenv("XIAOYU_PYTHON") == "" {
 		t.Skip("needs XIAOYU_PYTHON, the interpreter of an environment with requirements.txt")
 	}
-	const trained, judged = 2400, 400
-	rows := reviews(t, path, trained+judged)
 	dir := t.TempDir()
-	train := filepath.Join(dir, "train.csv")
-	f, err := os.Create(train)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := csv.NewWriter(f)
-	if err := w.WriteAll(append([][]string{{"label", "review"}}, rows[:trained]...)); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	var queries []model.Query
-	for _, row := range rows[trained:] {
-		queries = append(queries, model.Query{Text: row[1]})
-	}
+	train, queries := reviews(t, path, dir, 2400, 400)
 	cases := filepath.Join(dir, "cases")
 	for _, family := range []string{"cnn", "lstm", "transformer"} {
 		m := trainOn(t, train, filepath.Join(dir, family), family)
@@ -50,8 +33,8 @@ func TestInt8SaysTheSameOnRealReviews(t *testing.T) {
 	t.Log(python(t, "onnx_agree.py", cases))
 }
 
-// reviews takes rows from all over the file, whose labels are in order.
-func reviews(t *testing.T, path string, n int) [][]string {
+// reviews writes some rows from all over the file, whose labels are in order, to train on, and returns the texts of others.
+func reviews(t *testing.T, path, dir string, trained, judged int) (train string, queries []model.Query) {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -59,15 +42,27 @@ func reviews(t *testing.T, path string, n int) [][]string {
 	}
 	defer f.Close()
 	all, err := csv.NewReader(f).ReadAll()
-	if err != nil || len(all) <= n {
+	if err != nil || len(all) <= trained+judged {
 		t.Fatalf("%d rows: %v", len(all), err)
 	}
 	all = all[1:]
-	rows := make([][]string, n)
+	rows := make([][]string, trained+judged)
 	for i := range rows {
 		rows[i] = all[i*7919%len(all)] // 7919 is prime: no row twice
 	}
-	return rows
+	train = filepath.Join(dir, "train.csv")
+	to, err := os.Create(train)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	if err := csv.NewWriter(to).WriteAll(append([][]string{{"label", "review"}}, rows[:trained]...)); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows[trained:] {
+		queries = append(queries, model.Query{Text: row[1]})
+	}
+	return train, queries
 }
 
 func trainOn(t *testing.T, path, out, family string) *xiaoyu.Model {
@@ -108,5 +103,5 @@ func writeAs(t *testing.T, dir string, m *model.Model, texts []model.Query, c *g
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFiles(t, dir, file.Marshal(), c)
+	writeFiles(t, dir, export.ONNXFile, file.Marshal(), c)
 }
