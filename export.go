@@ -24,6 +24,7 @@ type ExportOptions struct {
 	Out       string           // folder of the export
 	Format    string           // see export.Formats
 	Precision export.Precision // "" for float32
+	Length    int              // tokens of a text, for formats that want them fixed; 0 for as many as the model reads
 	Data      *Config          // of which the data part names texts for calibration; nil for none
 	Observer  Observer         // nil for silence
 	Command   []string         // recorded in the export
@@ -48,14 +49,14 @@ func Export(ctx context.Context, m *Model, o ExportOptions) (*Exported, error) {
 		return nil, err
 	}
 	o.Precision = cmp.Or(o.Precision, export.F32)
-	e := export.Options{Format: o.Format, Precision: o.Precision, Files: m.Beside("LICENSE", "LICENSE.txt", "LICENSE.md", model.MetricsFile)}
+	e := export.Options{Format: o.Format, Precision: o.Precision, Length: o.Length, Files: m.Beside("LICENSE", "LICENSE.txt", "LICENSE.md", model.MetricsFile)}
 	if o.Precision == export.Int8QDQ && o.Data != nil && o.Data.Data.Path != "" {
 		if e.Ranges, err = calibrate(ctx, m.Model, o.Data, cmp.Or[Observer](o.Observer, silent{})); err != nil {
 			return nil, err
 		}
 	}
 	e.Front = frontMatter(m.Beside(model.CardFile)[model.CardFile])
-	origin := map[string]any{"created": time.Now().UTC(), "command": o.Command, "format": o.Format, "precision": o.Precision,
+	origin := map[string]any{"created": time.Now().UTC(), "command": o.Command, "format": o.Format, "precision": o.Precision, "length": o.Length,
 		"version": Version(), "system": runtime.GOOS + "/" + runtime.GOARCH, "lineage": m.Origin()}
 	if m.Package != nil {
 		origin["exported"], origin["parent"] = m.Package.Dir, m.Package.Digest

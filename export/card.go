@@ -18,12 +18,15 @@ var precisionDoc = map[Precision]string{
 	Int8Weights: "weights as int8 with a scale for each channel, computed in float32",
 }
 
+// openShapes is the card's part on sizes, of formats that leave them open.
+const openShapes = "Batch and length are open. Texts are padded on the right; `attention_mask` is 1 for tokens and 0 for padding, and a text's result is the same whatever stands beside it. A batch has one token at least.\n\n"
+
 // card tells how an export is used.
 func card(m *model.Model, g *graph.Graph, f *Format, o *Options) string {
 	var b strings.Builder
 	b.WriteString(o.Front)
 	fmt.Fprintf(&b, "# %s, exported to %s\n\n", cmp.Or(m.Architecture(), "A model"), f.Name)
-	fmt.Fprintf(&b, "`%s` computes the network: %s.\n\n", f.File, precisionDoc[o.Precision])
+	fmt.Fprintf(&b, "`%s` computes the network: %s.\n\n", f.File, cmp.Or(f.precisions[o.Precision], precisionDoc[o.Precision]))
 	table := func(title string, values []*graph.Value) {
 		fmt.Fprintf(&b, "| %s | numbers | shape |\n|---|---|---|\n", title)
 		for _, v := range values {
@@ -37,7 +40,11 @@ func card(m *model.Model, g *graph.Graph, f *Format, o *Options) string {
 	}
 	table("input", g.Inputs)
 	table("output", g.Outputs)
-	b.WriteString("Batch and length are open. Texts are padded on the right; `attention_mask` is 1 for tokens and 0 for padding, and a text's result is the same whatever stands beside it. A batch has one token at least.\n\n")
+	if f.shapes != nil {
+		b.WriteString(f.shapes(g, o))
+	} else {
+		b.WriteString(openShapes)
+	}
 	if len(m.Labels) > 0 {
 		fmt.Fprintf(&b, "Labels, in the order of the outputs: %s.\n\n", strings.Join(quoted(m.Labels), ", "))
 	}

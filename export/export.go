@@ -8,6 +8,7 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,8 +35,8 @@ const (
 // Ranges are the least and the greatest number that calibration has seen of the inputs of linear layers, by name.
 type Ranges map[string][2]float32
 
-// unsupported says that a format lacks an operation, and which formats have it.
-func unsupported(format string, op graph.Op) error {
+// unsupported says that a format lacks an operation, or this one of its forms, and which formats have it.
+func unsupported(format string, op graph.Op, form ...any) error {
 	var able []string
 	for _, f := range formats {
 		if f.Name != format && f.holds(op) {
@@ -46,7 +47,7 @@ func unsupported(format string, op graph.Op) error {
 	if len(able) > 0 {
 		way = "choose --to " + strings.Join(able, " or ")
 	}
-	return hint.Errorf(way, "the format %s has no operation %s", format, op)
+	return hint.Errorf(way, "the format %s has no operation %s", format, fmt.Sprint(append([]any{op}, form...)...))
 }
 
 // Format is a kind of export.
@@ -59,15 +60,17 @@ type Format struct {
 	write      func(g *graph.Graph, o *Options) (map[string][]byte, error)
 	use        func(b *strings.Builder, m *model.Model, g *graph.Graph) // the card's part on how it is called
 	whole      string                                                   // the type of inputs that are whole numbers; "" for int64
+	shapes     func(g *graph.Graph, o *Options) string                  // the card's part on sizes; nil where batch and length are open
+	precisions map[Precision]string                                     // what precisions do, where it is not what precisionDoc says
 }
 
 var formats []Format
 
 func init() {
 	formats = []Format{
-		{"onnx", "ONNX Runtime and what builds on it, on servers, phones and in browsers", ONNXFile, []Precision{F32, F16, Int8, Int8QDQ, Int8Weights},
-			func(op graph.Op) bool { _, ok := onnxOps[op]; return ok }, writeONNX, useONNX, ""},
-		savedModelFormat,
+		{Name: "onnx", Doc: "ONNX Runtime and what builds on it, on servers, phones and in browsers", File: ONNXFile, Precisions: []Precision{F32, F16, Int8, Int8QDQ, Int8Weights},
+			holds: func(op graph.Op) bool { _, ok := onnxOps[op]; return ok }, write: writeONNX, use: useONNX},
+		savedModelFormat, tfliteFormat,
 	}
 }
 
@@ -103,8 +106,11 @@ type Options struct {
 	Format    string
 	Precision Precision         // "" for F32
 	Ranges    Ranges            // for Int8QDQ: see Calibrate
+	Length    int               // tokens of a text, for formats that want them fixed; 0 for as many as the model reads
 	Files     map[string][]byte // that go beside: licence, lineage
 	Front     string            // front matter of the card, as the model's own card has it; "" for none
+
+	sizes map[int]int // of open dimensions, for formats that want them fixed
 }
 
 // Write exports a model to a folder, which appears as a whole or not at all.
@@ -119,6 +125,12 @@ func Write(m *model.Model, dir string, o Options) (*model.Package, error) {
 	if err := f.check(o.Precision); err != nil {
 		return nil, err
 	}
+	if o.Length != 0 && f.shapes == nil {
+		return nil, hint.Errorf("leave out --length", "the format %s leaves the length of texts open", f.Name)
+	}
+	if err := o.fix(m); err != nil {
+		return nil, err
+	}
 	g, err := m.Graph()
 	if err != nil {
 		return nil, err
@@ -130,6 +142,16 @@ func Write(m *model.Model, dir string, o Options) (*model.Package, error) {
 	maps.Copy(files, o.Files)
 	files[model.CardFile] = []byte(card(m, g, &f, &o))
 	return m.SaveExport(dir, files)
+}
+
+// fix chooses sizes for formats that want them fixed.
+func (o *Options) fix(m *model.Model) error {
+	most := m.Config.MaxTokens
+	if o.Length < 0 || o.Length > most {
+		return hint.Errorf(fmt.Sprintf("choose 1 to %d", most), "exporting texts of %d tokens: the model reads %d at most", o.Length, most)
+	}
+	o.sizes = m.PaddedSizes(cmp.Or(o.Length, most))
+	return nil
 }
 
 // Cost is what an export takes.
@@ -147,10 +169,11 @@ func Costs(m *model.Model) ([]Cost, error) {
 		return nil, err
 	}
 	var list []Cost
+	sizes := m.PaddedSizes(m.Config.MaxTokens)
 	for _, f := range formats {
 		for _, p := range f.Precisions {
 			c := Cost{Format: f.Name, Precision: p}
-			files, err := f.write(g, &Options{Precision: p, Ranges: Ranges{}})
+			files, err := f.write(g, &Options{Precision: p, Ranges: Ranges{}, sizes: sizes})
 			if err != nil {
 				list = append(list, Cost{Format: f.Name, Reason: err.Error()})
 				break

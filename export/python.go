@@ -27,9 +27,13 @@ import (
 //go:embed savedmodel_run.py
 var savedModelScript string
 
+//go:embed tflite_run.py
+var tfliteScript string
+
 // elsewhere are the formats that are run so, by their file.
 var elsewhere = map[string]struct{ format, needs, script string }{
 	savedmodel.File: {savedModelFormat.Name, "tensorflow", savedModelScript},
+	TFLiteFile:      {tfliteFormat.Name, "ai-edge-litert", tfliteScript},
 }
 
 // notHere says that an export in dir has no file that is run here.

@@ -19,7 +19,8 @@ const (
 	characterDim     = 32
 	characterRows    = 1024 // those below 256 by their number, others hashed to the rest
 	characterDropout = 0.25
-	wordBegin        = 1 // control characters, which no token has
+	longestWord      = 40 // characters; of longer words the first ones are read
+	wordBegin        = 1  // control characters, which no token has
 	wordEnd          = 2
 )
 
@@ -38,9 +39,8 @@ func (c *characters) forward(t *nn.Tape, in *Input) *nn.Var {
 
 // characterIDs appends the characters of a word between its ends, of a very long one the first ones.
 func characterIDs(dst []int32, word []byte) []int32 {
-	const longest = 40
 	dst = append(dst, wordBegin)
-	for n := 0; len(word) > 0 && n < longest; n++ {
+	for n := 0; len(word) > 0 && n < longestWord; n++ {
 		r, size := utf8.DecodeRune(word)
 		if r >= 256 {
 			r = 256 + int32(finish(hashBytes(prime, word[:size]))%(characterRows-256))

@@ -62,6 +62,9 @@ const (
 	knownFeature // what is known beforehand
 )
 
+// The most features that a token has of itself, and of what stands around it.
+const mostOwn, mostAround = 11, 10
+
 // featureHasher finds the features of the tokens of one text.
 type featureHasher struct {
 	*Features

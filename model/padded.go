@@ -100,13 +100,14 @@ func (p *padding) tokens(out map[string]graph.Tensor, prefix string) {
 	out[prefix+graph.InputIDs] = graph.Tensor{Shape: shape, Ints: ids}
 	out[prefix+graph.InputMask] = graph.Tensor{Shape: shape, Ints: mask}
 	out[prefix+graph.InputTypes] = graph.Tensor{Shape: shape, Ints: types}
-	if p.in.Features.Len() > 0 {
+	all := p.in.Tokens.Tokens() // 0 of an empty text, which has features as well
+	if p.in.Features.Len() == all {
 		out[prefix+graph.InputFeatures] = p.bags(&p.in.Features)
 	}
-	if p.in.Direct.Len() > 0 {
+	if p.in.Direct.Len() == all {
 		out[prefix+graph.InputDirect] = p.bags(&p.in.Direct)
 	}
-	if p.in.Characters.Len() > 0 {
+	if p.in.Characters.Len() == all {
 		out[prefix+graph.InputCharacters] = p.windows(&p.in.Characters)
 	}
 }
@@ -258,4 +259,27 @@ func (m *Model) PaddedRows(in *Input, i int) []int {
 		rows = append(rows, place[token])
 	}
 	return rows
+}
+
+// PaddedSizes are sizes of the open dimensions of this model's graph that texts of so many tokens fit into, for runtimes
+// that want them known beforehand. Of n-grams of characters in words there may be more: they are as many as the text has
+// letters.
+func (m *Model) PaddedSizes(tokens int) map[int]int {
+	c := &m.Config
+	grams := tokens * (c.NGram.Tokens + max(c.NGram.CharsMax-c.NGram.CharsMin+1, 0))
+	if c.Pair {
+		grams *= 2
+	}
+	sizes := map[int]int{graph.Length: tokens, graph.PairLength: tokens, graph.Count: mostOwn, graph.Direct: mostOwn + mostAround, graph.Windows: longestWord}
+	switch c.Family {
+	case "ngram":
+		sizes[graph.Count] = grams
+	case "fasttext":
+		sizes[graph.Length] *= max(c.NGram.Tokens, 1)
+		sizes[graph.PairLength] = sizes[graph.Length]
+	}
+	if c.Wide {
+		sizes[graph.Count] = grams
+	}
+	return sizes
 }

@@ -19,7 +19,7 @@ func verifyCommand(term *terminal) *cobra.Command {
 		Long: `Verify runs an export and the model that it was made from on the same examples and prints a table: figures
 of both, the share of texts of which they say the same, how far their logits are apart, how long one text takes,
 and how large they are. Without --label there are no figures. Exports to ONNX are run here; with --python those to
-savedmodel are run by TensorFlow, in the Python that it names.`,
+savedmodel and tflite are run by TensorFlow and LiteRT, in the Python that it names.`,
 		Example: `  xiaoyu verify exports/reviews --data test.csv --text review --label stars
   xiaoyu verify exports/reviews-tf --python venv/bin/python --data test.csv --text review --label stars`,
 		Args: exactly(1, "one export: its folder or its file"),

@@ -60,14 +60,14 @@ func TestTensorFlowMakesTheSameLogits(t *testing.T) {
 	}
 	write("reviews", g, export.F32, caseOf(t, m.Model, queries))
 	t.Log(python(t, "savedmodel_check.py", cases))
-	verifyInPython(t, m, dir)
+	verifyInPython(t, m, "savedmodel", dir)
 }
 
 // verifyInPython compares a model with its export by the product's own means.
-func verifyInPython(t *testing.T, m *xiaoyu.Model, dir string) {
+func verifyInPython(t *testing.T, m *xiaoyu.Model, format, dir string) {
 	t.Helper()
 	out := filepath.Join(dir, "export")
-	if _, err := xiaoyu.Export(t.Context(), m, xiaoyu.ExportOptions{Out: out, Format: "savedmodel"}); err != nil {
+	if _, err := xiaoyu.Export(t.Context(), m, xiaoyu.ExportOptions{Out: out, Format: format}); err != nil {
 		t.Fatal(err)
 	}
 	exported, err := xiaoyu.OpenExport(t.Context(), out, os.Getenv("XIAOYU_PYTHON"))

@@ -1,0 +1,99 @@
+"""Runs the TFLite models in the folders below one by LiteRT, with the plain kernels and with XNNPACK's, at the length that
+the file has and at that of each text, and compares them with the numbers that their case.json has: logits differ by at
+most LIMIT, or, where the case says so, labels agree."""
+import json
+import pathlib
+import sys
+
+import numpy
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+LIMIT, AGREE = 1e-4, 0.995
+KERNELS = {"XNNPACK": OpResolverType.BUILTIN, "plain": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
+ABSENT = ("feature_ids", "character_ids", "direct_ids")  # have -1 for none
+
+
+def of_text(inputs, i):
+    """The inputs of one text of a batch, without its padding."""
+    one = {}
+    for name, x in inputs.items():
+        prefix = "pair_" if name.startswith("pair_") else ""
+        mask = inputs.get(prefix + "attention_mask")
+        n = x.shape[1] if mask is None or name.startswith("ngram_") else max(int(mask[i].sum()), 1)
+        one[name] = x[i : i + 1, :n]
+    return one
+
+
+def padded(x, name, shape):
+    y = numpy.full(shape, -1 if name.endswith(ABSENT) else 0, dtype=x.dtype)
+    y[tuple(slice(0, n) for n in x.shape)] = x
+    return y
+
+
+def outputs(path, inputs, kernels, stored):
+    """The first output of each text."""
+    interpreter = Interpreter(path, experimental_op_resolver_type=kernels, num_threads=1)
+    details = {d["name"]: d for d in interpreter.get_input_details()}
+    assert set(details) == set(inputs), f"inputs {sorted(details)}, wanted {sorted(inputs)}"
+    before = None
+    for i in range(len(next(iter(inputs.values())))):
+        feeds = of_text(inputs, i)
+        if stored:
+            feeds = {name: padded(x, name, details[name]["shape"]) for name, x in feeds.items()}
+        shapes = {name: x.shape for name, x in feeds.items()}
+        if shapes != before:
+            for name, x in feeds.items():
+                if not stored:
+                    interpreter.resize_tensor_input(details[name]["index"], x.shape)
+            interpreter.allocate_tensors()
+            before = shapes
+        for name, x in feeds.items():
+            interpreter.set_tensor(details[name]["index"], x)
+        interpreter.invoke()
+        yield interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0].copy()
+
+
+def rows_of(path, case, inputs, kernels, stored):
+    """The rows that the case names, of what a batch would give."""
+    length = inputs["input_ids"].shape[1] if "input_ids" in inputs else 0
+    all_rows = []
+    for y in outputs(path, inputs, kernels, stored):
+        if y.ndim > 1:  # a row a token
+            y = y[:length]
+            y = numpy.concatenate([y, numpy.zeros((length - len(y), y.shape[1]), y.dtype)])
+        all_rows.append(y.reshape(-1, y.shape[-1]))
+    return numpy.concatenate(all_rows)[case["rows"]][:, : len(case["expected"][0])]
+
+
+def inputs_of(case):
+    types = {"int64": numpy.int32, "float32": numpy.float32}
+    return {name: numpy.array(x["data"], dtype=types[x["type"]]).reshape(x["shape"]) for name, x in case["inputs"].items()}
+
+
+folders = sorted(path.parent for path in pathlib.Path(sys.argv[1]).glob("*/case.json"))
+assert folders, "no cases"
+worst, failed, lines = {name: 0.0 for name in KERNELS}, [], []
+for folder in folders:
+    case = json.loads((folder / "case.json").read_text())
+    expected, inputs = numpy.array(case["expected"], dtype="float32"), inputs_of(case)
+    for kernels, resolver in KERNELS.items():
+        for stored in (True, False):
+            name = f"{folder.name}, {kernels}, {'stored length' if stored else 'length of each text'}"
+            try:
+                rows = rows_of(str(folder / "model.tflite"), case, inputs, resolver, stored)
+            except Exception as error:  # all of them are told, not the first alone
+                failed.append(f"{name}: {error}")
+                continue
+            difference = float(numpy.abs(rows - expected).max())
+            if case.get("labels"):
+                same = float((rows.argmax(1) == expected.argmax(1)).mean())
+                lines.append(f"{name}: {100 * same:.2f} % of {len(rows)} labels, logits differ by at most {difference:.3g}")
+                if not same >= AGREE:
+                    failed.append(lines[-1])
+                continue
+            worst[kernels] = max(worst[kernels], difference)
+            if not difference <= LIMIT:
+                failed.append(f"{name}: differs by {difference} of {numpy.abs(expected).max()}")
+if failed:
+    sys.exit("\n".join(failed))
+print("\n".join(lines + [f"{len(folders)} models, greatest difference of float ones {worst}"]))
