@@ -73,7 +73,7 @@ func Export(ctx context.Context, m *Model, o ExportOptions) (*Exported, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Exported{Folder: p.Dir, File: format.File, Format: o.Format, Precision: o.Precision, Bytes: p.Size, Digest: p.Digest, Outside: export.Outside(m.Model)}, nil
+	return &Exported{Folder: p.Dir, File: format.File, Format: o.Format, Precision: o.Precision, Bytes: p.Size, Digest: p.Digest, Outside: format.Outside(m.Model)}, nil
 }
 
 // frontMatter is what stands between the first two lines of dashes of a card, licence and language among others, without

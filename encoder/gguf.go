@@ -10,31 +10,65 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
-// ggufKey is what a key of config.json is called in GGUF, behind the architecture's name.
+// ggufKey is what a key of config.json is called in GGUF, behind the architecture's name, and its value.
 type ggufKey struct {
-	gguf, config string
+	gguf, config string // config "": GGUF alone has it
 	needed       bool
+	value        func(c *Config) any // uint32, float32 or bool; nil there: the key is left out
 }
+
+// whole32 is a key whose value is a whole number.
+func whole32(gguf, config string, needed bool, value func(c *Config) int) ggufKey {
+	return ggufKey{gguf, config, needed, func(c *Config) any { return uint32(value(c)) }}
+}
+
+var (
+	ggufWidth   = func(c *Config) int { return c.Hidden }
+	ggufLayers  = func(c *Config) int { return c.Layers }
+	ggufInner   = func(c *Config) int { return c.FeedForward }
+	ggufHeads   = func(c *Config) int { return c.Heads }
+	ggufTokens  = func(c *Config) int { return c.MaxTokens }
+	ggufHeadDim = func(c *Config) int { return c.HeadDim }
+	ggufEpsilon = func(c *Config) any { return c.Epsilon }
+)
 
 var ggufDecoder = []ggufKey{
-	{"embedding_length", "hidden_size", true}, {"block_count", "num_hidden_layers", true}, {"feed_forward_length", "intermediate_size", true},
-	{"attention.head_count", "num_attention_heads", true}, {"attention.head_count_kv", "num_key_value_heads", false}, {"attention.key_length", "head_dim", false},
-	{"context_length", "max_position_embeddings", true}, {"attention.layer_norm_rms_epsilon", "rms_norm_eps", true}, {"rope.freq_base", "rope_theta", false},
+	whole32("embedding_length", "hidden_size", true, ggufWidth), whole32("block_count", "num_hidden_layers", true, ggufLayers),
+	whole32("feed_forward_length", "intermediate_size", true, ggufInner), whole32("attention.head_count", "num_attention_heads", true, ggufHeads),
+	whole32("attention.head_count_kv", "num_key_value_heads", false, func(c *Config) int { return c.KeyHeads }),
+	whole32("attention.key_length", "head_dim", false, ggufHeadDim), whole32("attention.value_length", "", false, ggufHeadDim),
+	whole32("context_length", "max_position_embeddings", true, ggufTokens), {"attention.layer_norm_rms_epsilon", "rms_norm_eps", true, ggufEpsilon},
+	{"rope.freq_base", "rope_theta", false, func(c *Config) any { return float32(c.Rotary.Base) }}, whole32("rope.dimension_count", "", false, ggufHeadDim),
+	{"rope.scaling.type", "", false, func(c *Config) any {
+		if c.Rotary.Stretch > 0 {
+			return "linear"
+		}
+		return nil
+	}},
+	{"rope.scaling.factor", "", false, func(c *Config) any {
+		if c.Rotary.Stretch > 0 {
+			return float32(c.Rotary.Stretch)
+		}
+		return nil
+	}},
 }
 
-// ggufConfigs say how GGUF's keys become those of config.json, by architecture.
+// ggufConfigs say how GGUF's keys become those of config.json, and what of a network their values are, by architecture.
 var ggufConfigs = map[string]struct {
 	class  string
 	tokens string // the tensor whose rows are the vocabulary
 	keys   []ggufKey
 }{
 	"bert": {"BertModel", "embeddings.word_embeddings.weight", []ggufKey{
-		{"embedding_length", "hidden_size", true}, {"block_count", "num_hidden_layers", true}, {"feed_forward_length", "intermediate_size", true},
-		{"attention.head_count", "num_attention_heads", true}, {"attention.layer_norm_epsilon", "layer_norm_eps", true},
+		whole32("embedding_length", "hidden_size", true, ggufWidth), whole32("block_count", "num_hidden_layers", true, ggufLayers),
+		whole32("feed_forward_length", "intermediate_size", true, ggufInner), whole32("attention.head_count", "num_attention_heads", true, ggufHeads),
+		whole32("context_length", "", false, ggufTokens), {"attention.layer_norm_epsilon", "layer_norm_eps", true, ggufEpsilon},
+		{"attention.causal", "", false, func(*Config) any { return false }},
 	}},
 	"gpt2": {"GPT2LMHeadModel", "transformer.wte.weight", []ggufKey{
-		{"embedding_length", "n_embd", true}, {"block_count", "n_layer", true}, {"feed_forward_length", "n_inner", false},
-		{"attention.head_count", "n_head", true}, {"context_length", "n_positions", true}, {"attention.layer_norm_epsilon", "layer_norm_epsilon", true},
+		whole32("embedding_length", "n_embd", true, ggufWidth), whole32("block_count", "n_layer", true, ggufLayers),
+		whole32("feed_forward_length", "n_inner", false, ggufInner), whole32("attention.head_count", "n_head", true, ggufHeads),
+		whole32("context_length", "n_positions", true, ggufTokens), {"attention.layer_norm_epsilon", "layer_norm_epsilon", true, ggufEpsilon},
 	}},
 	"llama": {"LlamaForCausalLM", "model.embed_tokens.weight", ggufDecoder},
 	"qwen2": {"Qwen2ForCausalLM", "model.embed_tokens.weight", ggufDecoder},
@@ -59,6 +93,9 @@ func GGUFConfig(keys map[string]any, w Weights) ([]byte, error) {
 	config := map[string]any{"model_type": name, "architectures": []string{a.class}, "vocab_size": shape[0]}
 	for _, k := range a.keys {
 		v, ok := keys[name+"."+k.gguf]
+		if k.config == "" {
+			continue
+		}
 		if !ok && k.needed {
 			return nil, hint.Errorf(way, "the key %s.%s is missing", name, k.gguf)
 		}

@@ -46,6 +46,7 @@ type slot struct {
 	name       string // without the body's prefix
 	body       bool   // the prefix applies
 	param      *nn.Param
+	part       part
 	from, rows int // of param
 	transposed bool
 	kind       kind
@@ -120,7 +121,7 @@ func (n *Network) addSlots(modules []module, name, param string, body bool) {
 }
 
 func (n *Network) slot(m module, name, param string, body bool) *slot {
-	s := &slot{name: name, body: body, kind: m.kind, transposed: m.transposed, param: n.params.Get(param)}
+	s := &slot{name: name, body: body, part: m.part, kind: m.kind, transposed: m.transposed, param: n.params.Get(param)}
 	if s.param == nil && param == "head.out.weight" && n.Config.form.tied {
 		s.param, s.kind = n.embeddings.tokens, double
 	}

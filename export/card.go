@@ -16,6 +16,8 @@ var precisionDoc = map[Precision]string{
 	Int8:        "weights as int8 with a scale for each channel, inputs of linear layers rounded to int8 row by row; convolutions and recurrent layers compute in float32",
 	Int8QDQ:     "weights as int8 with a scale for each channel, inputs of linear layers rounded within ranges found on texts; convolutions and recurrent layers compute in float32",
 	Int8Weights: "weights as int8 with a scale for each channel, computed in float32",
+	Q8_0:        "matrices in whole numbers of 8 bits with a scale for each 32 of them (Q8_0)",
+	Q4_0:        "matrices in whole numbers of 4 bits with a scale for each 32 of them (Q4_0), the table that scores the vocabulary in 8",
 }
 
 // openShapes is the card's part on sizes, of formats that leave them open.
@@ -38,19 +40,20 @@ func card(m *model.Model, g *graph.Graph, f *Format, o *Options) string {
 		}
 		b.WriteString("\n")
 	}
-	table("input", g.Inputs)
-	table("output", g.Outputs)
-	if f.shapes != nil {
-		b.WriteString(f.shapes(g, o))
-	} else {
-		b.WriteString(openShapes)
+	if g != nil {
+		table("input", g.Inputs)
+		table("output", g.Outputs)
+		if f.shapes != nil {
+			b.WriteString(f.shapes(g, o))
+		} else {
+			b.WriteString(openShapes)
+		}
 	}
 	if len(m.Labels) > 0 {
 		fmt.Fprintf(&b, "Labels, in the order of the outputs: %s.\n\n", strings.Join(quoted(m.Labels), ", "))
 	}
-	b.WriteString("What the caller does:\n")
-	for _, s := range Outside(m) {
-		fmt.Fprintf(&b, "- %s\n", s)
+	if outside := f.Outside(m); len(outside) > 0 {
+		b.WriteString("What the caller does:\n- " + strings.Join(outside, "\n- ") + "\n")
 	}
 	b.WriteString("\n## Use\n\n")
 	f.use(&b, m, g)

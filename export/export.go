@@ -39,7 +39,7 @@ type Ranges map[string][2]float32
 func unsupported(format string, op graph.Op, form ...any) error {
 	var able []string
 	for _, f := range formats {
-		if f.Name != format && f.holds(op) {
+		if f.Name != format && f.holds != nil && f.holds(op) {
 			able = append(able, f.Name)
 		}
 	}
@@ -62,6 +62,10 @@ type Format struct {
 	whole      string                                                   // the type of inputs that are whole numbers; "" for int64
 	shapes     func(g *graph.Graph, o *Options) string                  // the card's part on sizes; nil where batch and length are open
 	precisions map[Precision]string                                     // what precisions do, where it is not what precisionDoc says
+
+	// Of a format that knows architectures and not operations, in the place of holds and write; g is nil in use then.
+	writeModel func(m *model.Model, o *Options) (map[string][]byte, error)
+	outside    func(m *model.Model) []string // what callers do themselves; nil: what graphs leave to them
 }
 
 var formats []Format
@@ -70,7 +74,7 @@ func init() {
 	formats = []Format{
 		{Name: "onnx", Doc: "ONNX Runtime and what builds on it, on servers, phones and in browsers", File: ONNXFile, Precisions: []Precision{F32, F16, Int8, Int8QDQ, Int8Weights},
 			holds: func(op graph.Op) bool { _, ok := onnxOps[op]; return ok }, write: writeONNX, use: useONNX},
-		savedModelFormat, tfliteFormat,
+		savedModelFormat, tfliteFormat, ggufFormat,
 	}
 }
 
@@ -131,11 +135,13 @@ func Write(m *model.Model, dir string, o Options) (*model.Package, error) {
 	if err := o.fix(m); err != nil {
 		return nil, err
 	}
-	g, err := m.Graph()
-	if err != nil {
-		return nil, err
+	var g *graph.Graph
+	if f.writeModel == nil {
+		if g, err = m.Graph(); err != nil {
+			return nil, err
+		}
 	}
-	files, err := f.write(g, &o)
+	files, err := f.files(m, g, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +158,14 @@ func (o *Options) fix(m *model.Model) error {
 	}
 	o.sizes = m.PaddedSizes(cmp.Or(o.Length, most))
 	return nil
+}
+
+// files are those that hold the network.
+func (f *Format) files(m *model.Model, g *graph.Graph, o *Options) (map[string][]byte, error) {
+	if f.writeModel != nil {
+		return f.writeModel(m, o)
+	}
+	return f.write(g, o)
 }
 
 // Cost is what an export takes.
@@ -173,7 +187,7 @@ func Costs(m *model.Model) ([]Cost, error) {
 	for _, f := range formats {
 		for _, p := range f.Precisions {
 			c := Cost{Format: f.Name, Precision: p}
-			files, err := f.write(g, &Options{Precision: p, Ranges: Ranges{}, sizes: sizes})
+			files, err := f.files(m, g, &Options{Precision: p, Ranges: Ranges{}, sizes: sizes})
 			if err != nil {
 				list = append(list, Cost{Format: f.Name, Reason: err.Error()})
 				break
@@ -185,6 +199,14 @@ func Costs(m *model.Model) ([]Cost, error) {
 		}
 	}
 	return list, nil
+}
+
+// Outside tells what callers of the format's file do themselves.
+func (f *Format) Outside(m *model.Model) []string {
+	if f.outside != nil {
+		return f.outside(m)
+	}
+	return Outside(m)
 }
 
 // Outside tells what callers of an exported graph do themselves.

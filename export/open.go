@@ -32,6 +32,9 @@ func Open(path string) (*model.Model, error) {
 	} else if !info.IsDir() {
 		dir, file = filepath.Dir(path), path
 	}
+	if path == dir && is(dir, GGUFFile) { // a model by itself
+		return model.OpenFile(filepath.Join(dir, GGUFFile), "")
+	}
 	if is(dir, model.OutsideFile) {
 		return model.OpenExport(dir, func(dir string) (model.Program, error) {
 			program, err := openONNX(file)

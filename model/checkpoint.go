@@ -108,7 +108,7 @@ type found struct {
 	// Of a single file:
 	path      string          // its own
 	tokenizer *text.Tokenizer // where the file describes it
-	keys      map[string]any  // GGUF's, where they describe the network
+	keys      map[string]any  // GGUF's
 }
 
 // model makes the model.
@@ -116,10 +116,11 @@ func (f found) model() (*Model, error) {
 	e, weights := f.encoder, f.weights
 	e.Fit(weights)
 	c := Config{Family: EncoderFamily, MaxTokens: e.MaxTokens, Pooling: OwnPooling, Encoder: e}
-	if f.keys != nil {
-		c.setGGUFPooling(f.keys)
-	} else if err := c.readSentence(f.dir); err != nil {
+	if err := c.readSentence(f.dir); err != nil {
 		return nil, err
+	}
+	if c.Sentence == nil {
+		c.setGGUFPooling(f.keys)
 	}
 	if err := c.readHead(e, f.config); err != nil {
 		return nil, err

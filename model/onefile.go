@@ -52,13 +52,15 @@ func modelOfFile(set *checkpoint.Set, path, dir string) (*Model, error) {
 		}
 	}
 	var config []byte
-	var keys map[string]any // where they tell of the network
+	var keys map[string]any // of GGUF
 	var err error
-	switch {
-	case isFile(filepath.Join(dir, ConfigFile)):
+	if gguf {
+		keys = set.Metadata()
+	}
+	switch beside := isFile(filepath.Join(dir, ConfigFile)); {
+	case beside && (!gguf || modelType(dir) == set.Architecture()): // of RoBERTa, GGUF has a BERT
 		config, err = readSmall(os.DirFS(dir), ConfigFile)
 	case gguf:
-		keys = set.Metadata()
 		config, err = encoder.GGUFConfig(keys, set)
 	default:
 		return nil, hint.Errorf(missing, "weights as %s alone do not say what network they are of: %s and %s are not beside them", set.Format(), ConfigFile, TokenizerFile)
@@ -74,6 +76,17 @@ func modelOfFile(set *checkpoint.Set, path, dir string) (*Model, error) {
 		return nil, err
 	}
 	return found{dir: dir, config: config, encoder: e, weights: set, file: set, path: path, tokenizer: tokenizer, keys: keys}.model()
+}
+
+// modelType is the architecture that the config.json of a folder names, "" where none does.
+func modelType(dir string) string {
+	var c struct {
+		Type string `json:"model_type"`
+	}
+	if found, err := readJSON(dir, ConfigFile, &c); err != nil || !found {
+		return ""
+	}
+	return c.Type
 }
 
 // setGGUFPooling takes how the states of a sentence encoder become an embedding.

@@ -17,6 +17,7 @@ const (
 	ggufUnknown = 2
 	ggufControl = 3
 	ggufUser    = 4
+	ggufUnused  = 5
 	ggufByte    = 6
 )
 
@@ -27,10 +28,16 @@ type ggufTokenizer struct {
 	types  []int64
 }
 
-// FromGGUF makes the tokenizer that the keys of a GGUF file describe: WordPiece (bert), byte-level BPE (gpt2),
-// SentencePiece's BPE (llama) or Unigram (t5).
+// ggufWhole is the key of a whole tokenizer.json, which says more than the others.
+const ggufWhole = "tokenizer.huggingface.json"
+
+// FromGGUF makes the tokenizer that the keys of a GGUF file describe: a tokenizer.json where one is among them, or else
+// WordPiece (bert), byte-level BPE (gpt2), SentencePiece's BPE (llama) or Unigram (t5).
 // https://github.com/ggml-org/ggml/blob/master/docs/gguf.md#tokenizer
 func FromGGUF(keys map[string]any) (*Tokenizer, error) {
+	if whole, ok := keys[ggufWhole].(string); ok {
+		return Read([]byte(whole))
+	}
 	g := &ggufTokenizer{keys: keys}
 	g.tokens, _ = keys["tokenizer.ggml.tokens"].([]string)
 	g.types, _ = keys["tokenizer.ggml.token_type"].([]int64)
@@ -148,8 +155,16 @@ func (g *ggufTokenizer) bert() (map[string]any, error) {
 	if unk < 0 {
 		return nil, hint.Errorf("put the model's tokenizer.json beside it", "the vocabulary has no unknown token")
 	}
+	lower, ok := g.keys["tokenizer.ggml.normalizer.lowercase"].(bool)
+	if !ok {
+		lower = !cased
+	}
+	var accents any // as lower
+	if strip, ok := g.keys["tokenizer.ggml.normalizer.strip_accents"].(bool); ok {
+		accents = strip
+	}
 	return map[string]any{
-		"normalizer":     map[string]any{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": nil, "lowercase": !cased},
+		"normalizer":     map[string]any{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": accents, "lowercase": lower},
 		"pre_tokenizer":  map[string]any{"type": "BertPreTokenizer"},
 		"post_processor": g.around(g.number("cls_token_id", "bos_token_id"), g.number("seperator_token_id", "eos_token_id")), // sic
 		"decoder":        map[string]any{"type": "WordPiece", "prefix": "##", "cleanup": true},

@@ -33,13 +33,14 @@ tokenizer, the labels, a card that shows how it is called, licence, lineage and 
 model can become and how large each would be. --to exe and --to web write a program that carries the package
 itself: one executable, or what runs in a browser, a page if --out ends in .html and a folder otherwise.
 
-` + "`xiaoyu predict`, `xiaoyu eval` and `xiaoyu serve`" + ` run exports to ONNX as they run packages, and encoders that others
+` + "`xiaoyu predict`, `xiaoyu eval` and `xiaoyu serve`" + ` run exports to ONNX and GGUF as they run packages, and encoders that others
 exported to ONNX, beside whose file config.json and tokenizer.json stand. ` + "`xiaoyu verify`" + ` compares an export with the
 model that it was made from.`,
 		Example: `  xiaoyu export models/reviews --list
   xiaoyu export models/reviews --to exe --os windows --arch amd64 --out reviews.exe
   xiaoyu export models/reviews --to web --out reviews.html
   xiaoyu export models/reviews --to onnx --precision int8 --out exports/reviews
+  xiaoyu export models/tales --to gguf --precision q8_0 --out exports/tales
   xiaoyu predict exports/reviews/model.onnx "房间很干净"`,
 		Args: exactly(1, "one model: its folder or hf://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -86,7 +87,7 @@ model that it was made from.`,
 	flags := cmd.Flags()
 	flags.StringVar(&o.Format, "to", "", "what the model becomes: "+strings.Join(names, ", "))
 	flags.StringVar(&o.Out, "out", "", "folder for the export")
-	flags.StringVar(&precision, "precision", "", "f32, f16, int8 (inputs rounded row by row), int8-qdq (within ranges found on the texts of --data) or int8-weights")
+	flags.StringVar(&precision, "precision", "", "f32, f16, int8 (inputs rounded row by row), int8-qdq (within ranges found on the texts of --data) or int8-weights; of gguf f32, f16, q8_0 or q4_0")
 	flags.IntVar(&o.Length, "length", 0, "with --to tflite: tokens of a text that the file has room for as long as nobody resizes it, 0 for as many as the model reads")
 	flags.BoolVar(&list, "list", false, "tell what the model can become, and what each costs")
 	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")

@@ -6,6 +6,11 @@
 //
 //	python3 -m venv .venv && .venv/bin/pip install -r e2e/thirdparty/requirements.txt
 //	XIAOYU_PYTHON=$PWD/.venv/bin/python go test ./e2e/thirdparty
+//
+// llama.cpp comes by npm, and XIAOYU_LLAMA names its folder:
+//
+//	npm install --no-save --ignore-scripts --omit=optional --prefix e2e/thirdparty/llama
+//	XIAOYU_LLAMA=$PWD/e2e/thirdparty/llama go test -run Llama ./e2e/thirdparty
 package thirdparty
 
 import (

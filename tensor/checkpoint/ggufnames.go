@@ -9,7 +9,7 @@ import (
 )
 
 // GGUF has names of its own, the same for all architectures; a converter has made them of Hugging Face's, and has
-// reordered some weights for its kernels. Both is undone here.
+// reordered some weights for its kernels. Both is undone here, and done by ggufwrite.go from the same tables.
 // https://github.com/ggml-org/llama.cpp/blob/master/gguf-py/gguf/tensor_mapping.py
 
 // ggufArchitecture says what an architecture's tensors are called in the Hugging Face library.
@@ -133,9 +133,12 @@ func (s *Set) renameGGUF() error {
 	return nil
 }
 
+// ropeFactors is the tensor by which GGUF tells how Llama 3's rotary positions are scaled. It has no other name.
+const ropeFactors = "rope_freqs.weight"
+
 // rename returns the name that the Hugging Face library has for a tensor; "" for one that it computes instead.
 func (a ggufArchitecture) rename(name string) (string, bool) {
-	if name == "rope_freqs.weight" {
+	if name == ropeFactors {
 		return "", true
 	}
 	stem, ending, ok := cutLast(name, ".")
@@ -153,17 +156,40 @@ func (a ggufArchitecture) rename(name string) (string, bool) {
 	return a.layer + "." + number + "." + to + "." + ending, ok
 }
 
-// relayout undoes what the converter did to a tensor's layout.
-func (s *Set) relayout(a ggufArchitecture, name string, t *tensor) error {
+// ggufLayout is what a converter does to a tensor's numbers.
+type ggufLayout uint8
+
+const (
+	asItIs         ggufLayout = iota
+	columnsFirst              // a transposed matrix
+	pairsOfQueries            // rows in the order of rotary pairs
+	pairsOfKeys
+)
+
+// layoutOf tells what is done to the tensor of that name in GGUF.
+func (a ggufArchitecture) layoutOf(name string, dims int) ggufLayout {
 	stem, ending, _ := cutLast(name, ".")
 	_, part, inLayer := cutLast(stem, ".")
 	switch {
-	case a.conv1d && inLayer && ending == "weight" && len(t.shape) == 2:
+	case a.conv1d && inLayer && ending == "weight" && dims == 2:
+		return columnsFirst
+	case a.rotary && inLayer && part == "attn_q":
+		return pairsOfQueries
+	case a.rotary && inLayer && part == "attn_k":
+		return pairsOfKeys
+	}
+	return asItIs
+}
+
+// relayout undoes what the converter did to a tensor's layout.
+func (s *Set) relayout(a ggufArchitecture, name string, t *tensor) error {
+	switch a.layoutOf(name, len(t.shape)) {
+	case columnsFirst:
 		rows, columns := t.shape[1], t.shape[0]
 		t.shape, t.view = []int{rows, columns}, transposed(rows, columns)
-	case a.rotary && inLayer && part == "attn_q":
+	case pairsOfQueries:
 		return s.unpair(t, "attention.head_count")
-	case a.rotary && inLayer && part == "attn_k":
+	case pairsOfKeys:
 		if _, ok := s.metadata[s.Architecture()+".attention.head_count_kv"]; ok {
 			return s.unpair(t, "attention.head_count_kv")
 		}
