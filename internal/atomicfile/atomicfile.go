@@ -50,7 +50,7 @@ func (w *Writer) Commit() error {
 		os.Remove(w.File.Name())
 		return fmt.Errorf("writing %s: %w", w.path, err)
 	}
-	return syncDir(filepath.Dir(w.path))
+	return SyncDir(filepath.Dir(w.path))
 }
 
 // Abort drops the new version unless it was committed. It may be called at any time.
@@ -82,6 +82,9 @@ func WriteFile(path string, data []byte, perm os.FileMode) error {
 	return nil
 }
 
+// IsTemporary tells whether a file is the unfinished one of a Writer.
+func IsTemporary(path string) bool { return strings.HasSuffix(path, suffix) }
+
 // Clean removes temporary files that a killed process left in dir.
 func Clean(dir string) error {
 	entries, err := os.ReadDir(dir)
@@ -89,7 +92,7 @@ func Clean(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		if !e.IsDir() && strings.HasSuffix(e.Name(), suffix) {
+		if !e.IsDir() && IsTemporary(e.Name()) {
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}

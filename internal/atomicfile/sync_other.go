@@ -2,5 +2,5 @@
 
 package atomicfile
 
-// syncDir has nothing to do: only Unix lets a folder be synced.
-func syncDir(string) error { return nil }
+// SyncDir has nothing to do: only Unix lets a folder be synced.
+func SyncDir(string) error { return nil }

@@ -1,0 +1,263 @@
+package catalogue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+)
+
+// Account is a person, or an organisation that several publish for. Both own repositories.
+type Account struct {
+	ID           int64
+	Name         string
+	Organisation bool
+	FullName     string
+	Email        string
+	Operator     bool // may do everything on this market
+	Disabled     bool
+	Created      time.Time
+}
+
+// Right is what somebody may do with a repository or an organisation; each includes those before it.
+type Right int
+
+// The rights. Admin may change settings, delete, and say who else may.
+const (
+	None Right = iota
+	Read
+	Write
+	Admin
+)
+
+var rightNames = []string{"none", "read", "write", "admin"}
+
+func (r Right) String() string { return rightNames[r] }
+
+// ParseRight reads read, write or admin.
+func ParseRight(s string) (Right, error) {
+	for r, name := range rightNames {
+		if r > 0 && name == s {
+			return Right(r), nil
+		}
+	}
+	return None, hint.Errorf("it is read, write or admin", "%q: %w", s, ErrInvalid)
+}
+
+// Caller is who asks for something, and how far the token goes that was shown. The zero value is a stranger.
+type Caller struct {
+	Account *Account // nil for a stranger
+	Scope   Right    // of the token; Admin in a browser's session
+	Token   string   // name of the token
+}
+
+// Name is that of the account, "" for a stranger.
+func (c Caller) Name() string {
+	if c.Account == nil {
+		return ""
+	}
+	return c.Account.Name
+}
+
+// Needs returns ErrUnauthenticated for a stranger and ErrForbidden for a token that does not go as far as scope.
+func (c Caller) Needs(scope Right) error {
+	if c.Account == nil {
+		return hint.Errorf("log in with `xiaoyu login`, or pass a token", "%w", ErrUnauthenticated)
+	}
+	if c.Scope < scope {
+		return hint.Errorf(fmt.Sprintf("use a token with the scope %s", scope), "%w: the token's scope is %s", ErrForbidden, c.Scope)
+	}
+	return nil
+}
+
+const accountColumns = "id, name, organisation, full_name, email, operator, disabled, created"
+
+func scanAccount(scan func(...any) error) (*Account, error) {
+	var a Account
+	err := scan(&a.ID, &a.Name, &a.Organisation, &a.FullName, &a.Email, &a.Operator, &a.Disabled, timeColumn{&a.Created})
+	return &a, err
+}
+
+// CreateAccount makes an account; password "" makes one that nobody can log in to but by tokens. ErrExists, ErrInvalid.
+func (c *Catalogue) CreateAccount(ctx context.Context, a Account, password string) (*Account, error) {
+	if err := checkAccountName(a.Name); err != nil {
+		return nil, err
+	}
+	hashed := ""
+	if password != "" {
+		var err error
+		if hashed, err = hashPassword(ctx, password); err != nil {
+			return nil, err
+		}
+	}
+	err := c.update(ctx, func(q queries) error {
+		n, err := q.exec(`INSERT INTO accounts (key, name, organisation, full_name, email, password, operator, created)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			key(a.Name), a.Name, a.Organisation, a.FullName, a.Email, hashed, a.Operator, stamp(c.now()))
+		if err == nil && n == 0 {
+			err = hint.Errorf("choose another name", "%w", ErrExists)
+		}
+		if err != nil {
+			return err
+		}
+		return c.audit(q, a.Name, "account", a.Name, "")
+	})
+	if err != nil {
+		return nil, wrap(err, "creating the account %s", a.Name)
+	}
+	return c.Account(ctx, a.Name)
+}
+
+// Account returns an account by its name in any case; ErrNotFound.
+func (c *Catalogue) Account(ctx context.Context, name string) (*Account, error) {
+	return c.account(c.reading(ctx), "key = ?", key(name), name)
+}
+
+func (c *Catalogue) account(q queries, where string, arg any, name string) (a *Account, err error) {
+	err = q.rows("SELECT "+accountColumns+" FROM accounts WHERE "+where, []any{arg}, func(scan func(...any) error) error {
+		a, err = scanAccount(scan)
+		return err
+	})
+	if err == nil && a == nil {
+		err = hint.Errorf("check the name", "%w", ErrNotFound)
+	}
+	return a, wrap(err, "the account %q", name)
+}
+
+// SetPassword gives an account a new password and ends its sessions.
+func (c *Catalogue) SetPassword(ctx context.Context, a *Account, password string) error {
+	hashed, err := hashPassword(ctx, password)
+	if err != nil {
+		return err
+	}
+	return wrap(c.update(ctx, func(q queries) error {
+		if _, err := q.exec("UPDATE accounts SET password = ? WHERE id = ?", hashed, a.ID); err != nil {
+			return err
+		}
+		if _, err := q.exec("DELETE FROM sessions WHERE account_id = ?", a.ID); err != nil {
+			return err
+		}
+		return c.audit(q, a.Name, "password", a.Name, "")
+	}), "changing the password of %s", a.Name)
+}
+
+// LogIn returns the account that a name and a password belong to; ErrUnauthenticated, the same for a wrong name and a
+// wrong password, after the same time.
+func (c *Catalogue) LogIn(ctx context.Context, name, password string) (*Account, error) {
+	var hashed string
+	err := c.reading(ctx).row("SELECT password FROM accounts WHERE key = ? AND NOT disabled AND NOT organisation", []any{key(name)}, &hashed)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, wrap(err, "logging in")
+	}
+	right, err := checkPassword(ctx, hashed, password)
+	if err != nil {
+		return nil, err
+	}
+	if !right {
+		return nil, hint.Errorf("check both", "the name or the password is wrong: %w", ErrUnauthenticated)
+	}
+	return c.Account(ctx, name)
+}
+
+// CreateOrganisation makes an organisation with its first administrator.
+func (c *Catalogue) CreateOrganisation(ctx context.Context, who Caller, name, fullName string) (*Account, error) {
+	if err := who.Needs(Admin); err != nil {
+		return nil, err
+	}
+	o, err := c.CreateAccount(ctx, Account{Name: name, FullName: fullName, Organisation: true}, "")
+	if err != nil {
+		return nil, err
+	}
+	return o, c.setMember(ctx, who.Name(), o, who.Account, Admin)
+}
+
+// SetMember gives somebody a role in an organisation, None to take it away. The last administrator stays.
+func (c *Catalogue) SetMember(ctx context.Context, who Caller, organisation, member *Account, role Right) error {
+	if err := who.Needs(Admin); err != nil {
+		return err
+	}
+	has, err := c.roleOf(c.reading(ctx), who.Account, organisation.ID)
+	if err != nil {
+		return err
+	}
+	if has < Admin {
+		return hint.Errorf("ask an administrator of it", "changing the members of %s: %w", organisation.Name, ErrForbidden)
+	}
+	return c.setMember(ctx, who.Name(), organisation, member, role)
+}
+
+func (c *Catalogue) setMember(ctx context.Context, actor string, o, member *Account, role Right) error {
+	if !o.Organisation || member.Organisation {
+		return hint.Errorf("name an organisation and a person", "%s as a member of %s: %w", member.Name, o.Name, ErrInvalid)
+	}
+	return wrap(c.update(ctx, func(q queries) error {
+		if _, err := q.exec("DELETE FROM members WHERE organisation_id = ? AND account_id = ?", o.ID, member.ID); err != nil {
+			return err
+		}
+		if role > None {
+			if _, err := q.exec("INSERT INTO members (organisation_id, account_id, role, since) VALUES (?, ?, ?, ?)", o.ID, member.ID, role.String(), stamp(c.now())); err != nil {
+				return err
+			}
+		}
+		var left int
+		if err := q.row("SELECT COUNT(*) FROM members WHERE organisation_id = ? AND role = 'admin'", []any{o.ID}, &left); err != nil {
+			return err
+		}
+		if left == 0 {
+			return hint.Errorf("make somebody else an administrator first", "it would have no administrator: %w", ErrInvalid)
+		}
+		return c.audit(q, actor, "member", o.Name, member.Name+" "+role.String())
+	}), "members of %s", o.Name)
+}
+
+// Member is somebody's place in an organisation.
+type Member struct {
+	Account *Account
+	Role    Right
+}
+
+// Members lists those of an organisation, by name.
+func (c *Catalogue) Members(ctx context.Context, organisation *Account) ([]Member, error) {
+	return c.members(ctx, "m.account_id", "m.organisation_id", organisation)
+}
+
+// Organisations lists those that an account is a member of, with its role in each, by name.
+func (c *Catalogue) Organisations(ctx context.Context, a *Account) ([]Member, error) {
+	return c.members(ctx, "m.organisation_id", "m.account_id", a)
+}
+
+func (c *Catalogue) members(ctx context.Context, other, own string, a *Account) (list []Member, err error) {
+	err = c.reading(ctx).rows("SELECT a.id, a.name, a.organisation, a.full_name, a.email, a.operator, a.disabled, a.created, m.role FROM members m JOIN accounts a ON a.id = "+other+
+		" WHERE "+own+" = ? ORDER BY a.key", []any{a.ID}, func(scan func(...any) error) error {
+		var role string
+		m, err := scanAccount(func(into ...any) error { return scan(append(into, &role)...) })
+		if err != nil {
+			return err
+		}
+		r, err := ParseRight(role)
+		list = append(list, Member{m, r})
+		return err
+	})
+	return list, wrap(err, "members of %s", a.Name)
+}
+
+// roleOf returns what an account may do under an owner's name, whatever the token.
+func (c *Catalogue) roleOf(q queries, a *Account, owner int64) (Right, error) {
+	if a == nil || a.Disabled {
+		return None, nil
+	}
+	if a.ID == owner || a.Operator {
+		return Admin, nil
+	}
+	var role string
+	err := q.row("SELECT role FROM members WHERE organisation_id = ? AND account_id = ?", []any{owner, a.ID}, &role)
+	if errors.Is(err, ErrNotFound) {
+		return None, nil
+	}
+	if err != nil {
+		return None, err
+	}
+	return ParseRight(role)
+}

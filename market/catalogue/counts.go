@@ -1,0 +1,93 @@
+package catalogue
+
+import (
+	"context"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// day numbers days since 1970 in UTC.
+func day(t time.Time) int64 { return t.Unix() / (24 * 60 * 60) }
+
+// CountDownload counts a download of a repository, once for each client and day. A client is any text that tells one
+// from another; its digest is kept until the day after.
+func (c *Catalogue) CountDownload(ctx context.Context, r *Repository, client string) error {
+	today := day(c.now())
+	hash := hashOf(time.Unix(today*24*60*60, 0).Format(time.DateOnly) + client)[:32]
+	var n int
+	if err := c.reading(ctx).row("SELECT COUNT(*) FROM downloads WHERE repository_id = ? AND day = ? AND client = ?", []any{r.ID, today, hash}, &n); err != nil || n > 0 {
+		return wrap(err, "counting a download of %s", r.FullName()) // most are counted already: no write for those
+	}
+	return wrap(c.update(ctx, func(q queries) error {
+		if _, err := q.exec("DELETE FROM downloads WHERE repository_id = ? AND day < ?", r.ID, today); err != nil {
+			return err
+		}
+		n, err := q.exec("INSERT INTO downloads (repository_id, day, client) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", r.ID, today, hash)
+		if err != nil || n == 0 {
+			return err
+		}
+		if _, err := q.exec("INSERT INTO downloads_by_day (repository_id, day, n) VALUES (?, ?, 1) ON CONFLICT (repository_id, day) DO UPDATE SET n = downloads_by_day.n + 1", r.ID, today); err != nil {
+			return err
+		}
+		_, err = q.exec("UPDATE repositories SET downloads = downloads + 1 WHERE id = ?", r.ID)
+		return err
+	}), "counting a download of %s", r.FullName())
+}
+
+// DownloadsByDay returns how often a repository was downloaded on each of the last days, today last.
+func (c *Catalogue) DownloadsByDay(ctx context.Context, r *Repository, days int) ([]int64, error) {
+	counts := make([]int64, days)
+	first := day(c.now()) - int64(days) + 1
+	err := c.reading(ctx).rows("SELECT day, n FROM downloads_by_day WHERE repository_id = ? AND day >= ?", []any{r.ID, first}, func(scan func(...any) error) error {
+		var d, n int64
+		err := scan(&d, &n)
+		if i := d - first; i >= 0 && i < int64(days) {
+			counts[i] = n
+		}
+		return err
+	})
+	return counts, wrap(err, "downloads of %s", r.FullName())
+}
+
+// RecordInstall notes that an account has installed a package.
+func (c *Catalogue) RecordInstall(ctx context.Context, a *Account, r *Repository, d digest.Digest) error {
+	return wrap(c.update(ctx, func(q queries) error {
+		_, err := q.exec("INSERT INTO installs (account_id, repository_id, digest, at) VALUES (?, ?, ?, ?) ON CONFLICT (account_id, repository_id, digest) DO UPDATE SET at = excluded.at", a.ID, r.ID, d, stamp(c.now()))
+		return err
+	}), "noting an install of %s", r.FullName())
+}
+
+// HasInstalled tells whether an account has ever installed a package of a repository.
+func (c *Catalogue) HasInstalled(ctx context.Context, a *Account, r *Repository) (bool, error) {
+	var n int
+	err := c.reading(ctx).row("SELECT COUNT(*) FROM installs WHERE account_id = ? AND repository_id = ?", []any{a.ID, r.ID}, &n)
+	return n > 0, wrap(err, "installs of %s", r.FullName())
+}
+
+// Like says that an account likes a repository, or no longer does.
+func (c *Catalogue) Like(ctx context.Context, who Caller, r *Repository, likes bool) error {
+	if err := who.Needs(Read); err != nil {
+		return err
+	}
+	return wrap(c.update(ctx, func(q queries) error {
+		var err error
+		if likes {
+			_, err = q.exec("INSERT INTO likes (account_id, repository_id, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", who.Account.ID, r.ID, stamp(c.now()))
+		} else {
+			_, err = q.exec("DELETE FROM likes WHERE account_id = ? AND repository_id = ?", who.Account.ID, r.ID)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = q.exec("UPDATE repositories SET likes = (SELECT COUNT(*) FROM likes WHERE repository_id = ?) WHERE id = ?", r.ID, r.ID)
+		return err
+	}), "liking %s", r.FullName())
+}
+
+// Likes tells whether an account likes a repository.
+func (c *Catalogue) Likes(ctx context.Context, a *Account, r *Repository) (bool, error) {
+	var n int
+	err := c.reading(ctx).row("SELECT COUNT(*) FROM likes WHERE account_id = ? AND repository_id = ?", []any{a.ID, r.ID}, &n)
+	return n > 0, wrap(err, "likes of %s", r.FullName())
+}
