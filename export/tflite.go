@@ -323,9 +323,13 @@ func (g *liteGraph) places(n *graph.Node) (liteTensor, error) {
 		}
 	}
 	shape := n.Out.Shape
-	flat := g.op(tflite.Reshape, x.typ, shape, x, g.ints(-1))
-	ones := g.op(tflite.Add, x.typ, shape, g.op(tflite.ZerosLike, x.typ, shape, flat), g.wholes("whole number 1", []int{1}))
-	return g.op(tflite.CumulativeSum(), x.typ, shape, ones, g.wholes("whole number 0", []int{0})), nil
+	flat := g.shaped(x, shape)
+	if x.typ == tflite.Int32 {
+		flat = g.float(tflite.Cast(tflite.Int32, tflite.Float32), shape, flat) // microcontrollers add up floats alone
+	}
+	ones := g.float(tflite.Add, shape, g.float(tflite.ZerosLike, shape, flat), g.number(1))
+	sums := g.float(tflite.CumulativeSum(), shape, ones, g.wholes("whole number 0", []int{0}))
+	return g.op(tflite.Cast(tflite.Float32, tflite.Int32), tflite.Int32, shape, sums), nil
 }
 
 // gatherLast has the rows that go together with those of index come first: x is then [n, …, m], index [n, k].

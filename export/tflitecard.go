@@ -20,7 +20,14 @@ func shapesTFLite(g *graph.Graph, o *Options) string {
 			}
 		}
 	}
-	return "The file reads one text at a time (batch is 1), and has room for it: " + strings.Join(list, ", ") + ". What is shorter is padded on the right: `attention_mask` is 1 for tokens and 0 for padding, ids of features are -1 and counts 0 where there are none; padding does not change the result. What is longer is cut by the caller, or its inputs are resized before, which the runtimes of phones and Python can: each of these sizes may be another, and a text then costs what it is long. A text has one token at least.\n\n"
+	micro := "TensorFlow Lite Micro, the runtime of microcontrollers, runs it as well, at these sizes."
+	switch {
+	case slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return n.Op == graph.Gelu || n.Op == graph.GeluTanh }):
+		micro = "TensorFlow Lite Micro, the runtime of microcontrollers, has no GELU and does not run it."
+	case o.Precision != F32:
+		micro = "TensorFlow Lite Micro, the runtime of microcontrollers, multiplies no floats by int8 and does not run it; it runs f32."
+	}
+	return "The file reads one text at a time (batch is 1), and has room for it: " + strings.Join(list, ", ") + ". What is shorter is padded on the right: `attention_mask` is 1 for tokens and 0 for padding, ids of features are -1 and counts 0 where there are none; padding does not change the result. What is longer is cut by the caller, or its inputs are resized before, which the runtimes of phones and Python can: each of these sizes may be another, and a text then costs what it is long. A text has one token at least. " + micro + "\n\n"
 }
 
 // useTFLite shows a call from Python and one from Kotlin.

@@ -96,7 +96,7 @@ func (g *liteGraph) layer(x liteTensor, v, bias *graph.Value, shape []int) liteT
 	rows := []int{v.Shape[0], len(v.Data) / v.Shape[0]}
 	if g.w.precision == Int8 && len(v.Data) >= least && !(g.w.gathered[v] && rows[1] < leastWidth) {
 		w, _ := g.whole8(v.Name, v.Data, 0, true, rows...)
-		k, in = k.Since(12), append(in, w)
+		k, in = tflite.HybridFullyConnected(), append(in, w)
 	} else {
 		in = append(in, g.floats(v.Name, v.Data, 0, rows...))
 	}

@@ -58,6 +58,15 @@ func FullyConnected() Kind {
 	return Kind{number: 9, version: 5, options: 8, fields: []any{nil, nil, keepDims}}
 }
 
+// HybridFullyConnected is the same of int8 weights with a scale for each row: x is rounded to int8 row by row as it runs,
+// between its least and its greatest number.
+func HybridFullyConnected() Kind {
+	k := FullyConnected().Since(12)
+	const asymmetric = true
+	k.fields = append(k.fields, asymmetric)
+	return k
+}
+
 // Softmax is over the last dimension.
 func Softmax() Kind { return Kind{number: 25, options: 9, fields: []any{float32(1)}} }
 

@@ -1,12 +1,13 @@
 """Runs the TFLite models in the folders below one by LiteRT, with the plain kernels and with XNNPACK's, at the length that
-the file has and at that of each text, and compares them with the numbers that their case.json has: logits differ by at
-most LIMIT, or, where the case says so, labels agree."""
+the file has and at that of each text, and where the case says so by the runtime of microcontrollers. Compares them with
+the numbers that their case.json has: logits differ by at most LIMIT, or, where the case says so, labels agree."""
 import json
 import pathlib
 import sys
 
 import numpy
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from tflite_micro.python.tflite_micro import runtime as micro
 
 LIMIT, AGREE = 1e-4, 0.995
 KERNELS = {"XNNPACK": OpResolverType.BUILTIN, "plain": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
@@ -53,11 +54,23 @@ def outputs(path, inputs, kernels, stored):
         yield interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0].copy()
 
 
-def rows_of(path, case, inputs, kernels, stored):
+def micro_outputs(path, inputs):
+    """The same by TensorFlow Lite Micro, which knows inputs by their places, and the stored sizes alone."""
+    names = [d["name"] for d in Interpreter(path).get_input_details()]
+    interpreter = micro.Interpreter.from_file(path, arena_size=1 << 25)
+    for i in range(len(next(iter(inputs.values())))):
+        feeds = of_text(inputs, i)
+        for place, name in enumerate(names):
+            interpreter.set_input(padded(feeds[name], name, interpreter.get_input_details(place)["shape"]), place)
+        interpreter.invoke()
+        yield interpreter.get_output(0)[0].copy()
+
+
+def rows_of(case, inputs, made):
     """The rows that the case names, of what a batch would give."""
     length = inputs["input_ids"].shape[1] if "input_ids" in inputs else 0
     all_rows = []
-    for y in outputs(path, inputs, kernels, stored):
+    for y in made:
         if y.ndim > 1:  # a row a token
             y = y[:length]
             y = numpy.concatenate([y, numpy.zeros((length - len(y), y.shape[1]), y.dtype)])
@@ -72,28 +85,34 @@ def inputs_of(case):
 
 folders = sorted(path.parent for path in pathlib.Path(sys.argv[1]).glob("*/case.json"))
 assert folders, "no cases"
-worst, failed, lines = {name: 0.0 for name in KERNELS}, [], []
+worst, failed, lines = {}, [], []
 for folder in folders:
-    case = json.loads((folder / "case.json").read_text())
+    case, path = json.loads((folder / "case.json").read_text()), str(folder / "model.tflite")
     expected, inputs = numpy.array(case["expected"], dtype="float32"), inputs_of(case)
-    for kernels, resolver in KERNELS.items():
-        for stored in (True, False):
-            name = f"{folder.name}, {kernels}, {'stored length' if stored else 'length of each text'}"
-            try:
-                rows = rows_of(str(folder / "model.tflite"), case, inputs, resolver, stored)
-            except Exception as error:  # all of them are told, not the first alone
-                failed.append(f"{name}: {error}")
-                continue
-            difference = float(numpy.abs(rows - expected).max())
-            if case.get("labels"):
-                same = float((rows.argmax(1) == expected.argmax(1)).mean())
-                lines.append(f"{name}: {100 * same:.2f} % of {len(rows)} labels, logits differ by at most {difference:.3g}")
-                if not same >= AGREE:
-                    failed.append(lines[-1])
-                continue
-            worst[kernels] = max(worst[kernels], difference)
-            if not difference <= LIMIT:
-                failed.append(f"{name}: differs by {difference} of {numpy.abs(expected).max()}")
+    ways = {f"{kernels}, {'stored length' if stored else 'length of each text'}": outputs(path, inputs, resolver, stored)
+            for kernels, resolver in KERNELS.items() for stored in (True, False)}
+    if case.get("micro"):
+        ways["microcontroller"] = micro_outputs(path, inputs)
+    for way, made in ways.items():
+        name = f"{folder.name}, {way}"
+        try:
+            rows = rows_of(case, inputs, made)
+        except Exception as error:  # all of them are told, not the first alone
+            failed.append(f"{name}: {error}")
+            continue
+        difference = float(numpy.abs(rows - expected).max())
+        if case.get("labels"):
+            same = float((rows.argmax(1) == expected.argmax(1)).mean())
+            lines.append(f"{name}: {100 * same:.2f} % of {len(rows)} labels, logits differ by at most {difference:.3g}")
+            if not same >= AGREE:
+                failed.append(lines[-1])
+            continue
+        models, most = worst.get(way, (0, 0.0))
+        worst[way] = models + 1, max(most, difference)
+        if not difference <= LIMIT:
+            failed.append(f"{name}: differs by {difference} of {numpy.abs(expected).max()}")
 if failed:
     sys.exit("\n".join(failed))
-print("\n".join(lines + [f"{len(folders)} models, greatest difference of float ones {worst}"]))
+for way, (models, most) in worst.items():
+    lines.append(f"{way}: {models} float models, greatest difference {most:.2g}")
+print("\n".join(lines))

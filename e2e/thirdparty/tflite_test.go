@@ -22,6 +22,7 @@ import (
 type liteCase struct {
 	*graphCase
 	Labels bool `json:"labels,omitempty"`
+	Micro  bool `json:"micro,omitempty"` // the runtime of microcontrollers is asked as well
 }
 
 func writeLite(t *testing.T, dir string, g *graph.Graph, p export.Precision, sizes map[int]int, c liteCase) {
@@ -30,6 +31,8 @@ func writeLite(t *testing.T, dir string, g *graph.Graph, p export.Precision, siz
 	if err != nil {
 		t.Fatalf("%s: %v; %s", dir, err, hint.Way(err))
 	}
+	lacks := func(n *graph.Node) bool { return n.Op == graph.Gelu || n.Op == graph.GeluTanh }
+	c.Micro = p == export.F32 && !slices.ContainsFunc(g.Nodes, lacks)
 	file, err := m.Marshal()
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +81,7 @@ func TestLiteRTSaysTheSame(t *testing.T) {
 		m := trainOn(t, train, filepath.Join(dir, family), family)
 		c := caseOf(t, m.Model, queries)
 		for _, p := range []export.Precision{export.F32, export.F16, export.Int8} {
-			writeLiteModel(t, filepath.Join(cases, "reviews "+family+" "+string(p)), m.Model, p, liteCase{c, p != export.F32})
+			writeLiteModel(t, filepath.Join(cases, "reviews "+family+" "+string(p)), m.Model, p, liteCase{graphCase: c, Labels: p != export.F32})
 		}
 		if family == "lstm" {
 			verifyInPython(t, m, "tflite", dir)
