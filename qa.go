@@ -20,7 +20,7 @@ var readers = map[string]string{"model.windows.join": model.JoinMax, "model.wind
 
 // suitAnswers refuses families that score no tokens, and has long texts read in windows.
 func (c *Config) suitAnswers() error {
-	if !slices.Contains(model.TokenFamilies(), c.Model.Family) {
+	if !model.HasTokens(c.Model.Family) {
 		return hint.Errorf("choose one of them with --model: "+strings.Join(model.TokenFamilies(), ", "), "task qa: the family %s has no states of tokens, of which an answer is made", c.Model.Family)
 	}
 	c.Model.Pair = true

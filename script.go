@@ -19,7 +19,7 @@ func (c *Config) suitScript(rows []data.Row) {
 			c.Tokenizer.Kind = "word"
 		}
 	}
-	c.Model.Features.Resolve(c.Model.Head, c.Tokenizer.Kind)
+	c.Model.Features.Resolve(c.Model.Family, c.Model.Head, c.Tokenizer.Kind)
 	c.Model.NGram.Resolve(c.Tokenizer.Kind, chinese)
 }
 

@@ -86,7 +86,7 @@ var recurrentTagger = map[string]string{"train.epochs": "12", "train.min_steps":
 // suitTokens refuses families that label no tokens, and changes what the family's preset says but a tagger does better
 // without.
 func (c *Config) suitTokens() error {
-	if !slices.Contains(model.TokenFamilies(), c.Model.Family) {
+	if !model.HasTokens(c.Model.Family) {
 		return hint.Errorf("choose one of them with --model: "+strings.Join(model.TokenFamilies(), ", "), "task tokens: the family %s has no states of tokens to label", c.Model.Family)
 	}
 	return c.suit(taggers[c.Model.Family])

@@ -9,6 +9,8 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
+	"github.com/xiaoyu-slm/xiaoyu/internal/golden"
+	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
 // tagged returns a preset on a file of columns.
@@ -46,6 +48,42 @@ func TestATaggerHasItsOwnSettingsButForThoseThatWereChosen(t *testing.T) {
 	c = tagged(t, "ngram")
 	if err := c.resolveTask(context.Background()); err == nil || !strings.Contains(Way(err), "lstm") {
 		t.Errorf("a family without states of tokens: %v; %s", err, Way(err))
+	}
+}
+
+// TestAPretrainedEncoderLearnsToTagAndToAnswer trains a checkpoint of others on each task that asks for states of tokens.
+func TestAPretrainedEncoderLearnsToTagAndToAnswer(t *testing.T) {
+	base := golden.Path(t, "models", "all-MiniLM-L6-v2")
+	for task, content := range map[string]string{
+		data.Tags:    strings.Repeat("Ann B-PER\nsleeps O\n\nhere O\nBob B-PER\nruns O\n\n", 12),
+		data.Answers: strings.Repeat(`{"question":"who sleeps","context":"Ann sleeps here","answers":["Ann"]}`+"\n"+`{"question":"who runs","context":"now Bob runs","answers":["Bob"]}`+"\n", 12),
+	} {
+		dir := t.TempDir()
+		c, err := Preset(model.EncoderFamily)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Task, c.Name, c.Out, c.Runs = task, "m", filepath.Join(dir, "m"), filepath.Join(dir, "runs")
+		c.Data.Path = filepath.Join(dir, map[string]string{data.Tags: "train.conll", data.Answers: "train.jsonl"}[task])
+		c.Data.Rows.Duplicates, c.Model.Base, c.Train.Epochs, c.Train.Threads, c.Eval.Bootstrap = false, base, 1, 1, 0
+		if err := os.WriteFile(c.Data.Path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Train(t.Context(), c, TrainOptions{}); err != nil {
+			t.Errorf("task %s: %v; %s", task, err, Way(err))
+			continue
+		}
+		m, err := model.Open(c.Out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair := ""
+		if task == data.Answers {
+			pair = "who sleeps"
+		}
+		if _, err := m.PredictQueries(t.Context(), []model.Query{{Text: "Ann sleeps", Pair: pair}}); err != nil {
+			t.Errorf("task %s: %v", task, err)
+		}
 	}
 }
 

@@ -137,9 +137,12 @@ var families = map[string]family{
 // jointFamilies can read two texts as one sequence, see Config.Pairing.
 var jointFamilies = []string{EncoderFamily, "transformer"}
 
-// TokenFamilies returns the names of the families that can label tokens.
+// HasTokens tells whether a family has states of tokens: to label them, or to find answers among them.
+func HasTokens(family string) bool { return families[family].tokens }
+
+// TokenFamilies returns the names of the families that have states of tokens and learn from fresh weights.
 func TokenFamilies() []string {
-	return slices.DeleteFunc(Families(), func(name string) bool { return !families[name].tokens })
+	return slices.DeleteFunc(Families(), func(name string) bool { return !HasTokens(name) })
 }
 
 // Pretrains tells whether what a family learns of texts without labels serves it for any task. cnn has filters of its

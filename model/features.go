@@ -18,9 +18,14 @@ type Features struct {
 	Buckets int    `yaml:"buckets" json:"buckets" doc:"rows of the table that features are hashed to" default:"65536" min:"1" max:"16000000"`
 }
 
-// Resolve replaces what is left to choose by what suits the head and a tokenizer of the given kind: what a token
-// is called shows in its form and its neighbours, and in the characters of words.
-func (f *Features) Resolve(head, tokenizer string) {
+// Resolve replaces what is left to choose by what suits the family, the head and a tokenizer of the given kind: what a token
+// is called shows in its form and its neighbours, and in the characters of words. Families that read no features, such as
+// pretrained encoders, get none.
+func (f *Features) Resolve(family, head, tokenizer string) {
+	if !Reads(family, "features") {
+		f.Dim, f.Chars, f.Direct = 0, 0, "no"
+		return
+	}
 	if f.Dim < 0 {
 		f.Dim = 0
 		if head == TokensHead {

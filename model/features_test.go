@@ -72,20 +72,21 @@ func TestFeaturesAtTheEndsOfAText(t *testing.T) {
 
 func TestWhatFeaturesAreChosen(t *testing.T) {
 	for _, c := range []struct {
-		head, tokenizer string
-		want            Features
+		family, head, tokenizer string
+		want                    Features
 	}{
-		{TokensHead, "word", Features{32, "yes", 50, 9}},
-		{TokensHead, "char", Features{32, "yes", 0, 9}},
-		{ClassHead, "word", Features{0, "no", 0, 9}},
+		{"lstm", TokensHead, "word", Features{32, "yes", 50, 9}},
+		{"lstm", TokensHead, "char", Features{32, "yes", 0, 9}},
+		{"lstm", ClassHead, "word", Features{0, "no", 0, 9}},
+		{EncoderFamily, TokensHead, "word", Features{0, "no", 0, 9}},
 	} {
 		f := Features{-1, "auto", -1, 9}
-		if f.Resolve(c.head, c.tokenizer); f != c.want {
+		if f.Resolve(c.family, c.head, c.tokenizer); f != c.want {
 			t.Errorf("%s of %s: %+v", c.head, c.tokenizer, f)
 		}
 	}
 	f := Features{7, "no", 5, 9}
-	if f.Resolve(TokensHead, "word"); f != (Features{7, "no", 5, 9}) {
+	if f.Resolve("lstm", TokensHead, "word"); f != (Features{7, "no", 5, 9}) {
 		t.Errorf("what is set was changed: %+v", f)
 	}
 }

@@ -131,7 +131,7 @@ func New(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string,
 
 // assemble builds everything but the weights.
 func assemble(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string) (*Model, error) {
-	c.Features.Resolve(c.Head, "")
+	c.Features.Resolve(c.Family, c.Head, "")
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
