@@ -163,7 +163,14 @@ func (p *pythonRun) Run(in map[string]graph.Tensor) (graph.Tensor, error) {
 		return graph.Tensor{}, fmt.Errorf("the other runtime says %s", y.Error)
 	}
 	numbers, err := (&safetensors.Tensor{DType: safetensors.F32, Shape: y.Shape, Data: y.Data}).Float32()
-	return graph.Tensor{Shape: y.Shape, Floats: numbers}, err
+	n := 1
+	for _, d := range y.Shape {
+		n *= d
+	}
+	if err != nil || n != len(numbers) || len(y.Data) != 4*n {
+		return graph.Tensor{}, fmt.Errorf("the other runtime gave %d bytes for numbers of shape %v", len(y.Data), y.Shape)
+	}
+	return graph.Tensor{Shape: y.Shape, Floats: numbers}, nil
 }
 
 func binaryInts(list []int64) []byte {

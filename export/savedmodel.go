@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/graph"
-	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/savedmodel"
 )
@@ -298,17 +297,20 @@ func useSavedModel(b *strings.Builder, m *model.Model, g *graph.Graph) {
 	if !plain(m, g) {
 		b.WriteString("```python\nimport tensorflow\n\n" + opened + "print(model.structured_input_signature)\n```\n\n")
 	} else {
-		b.WriteString("```python\nimport json, urllib.request\nimport numpy, tensorflow, tokenizers\n\n")
+		b.WriteString("```python\nimport numpy, tensorflow, tokenizers\n\n")
 		pythonFeeds(b, m, g, "int32")
 		output := g.Outputs[len(g.Outputs)-1].Name
-		fmt.Fprintf(b, "\n%sprint(model(**{name: tensorflow.constant(x) for name, x in feeds.items()})[%q].numpy())\n\n", opened, output)
-		b.WriteString("# the same of TensorFlow Serving\nbody = json.dumps({\"inputs\": {name: x.tolist() for name, x in feeds.items()}}).encode()\n")
-		b.WriteString("print(json.load(urllib.request.urlopen(\"http://localhost:8501/v1/models/model:predict\", body))[\"outputs\"])\n```\n\n")
+		fmt.Fprintf(b, "\n%sprint(model(**{name: tensorflow.constant(x) for name, x in feeds.items()})[%q].numpy())\n```\n\n", opened, output)
 	}
-	b.WriteString("TensorFlow Serving takes the folder as a version of a model:\n\n```sh\ndocker run -p 8501:8501 -v \"$PWD:/models/model/1\" tensorflow/serving\n```\n")
-}
-
-// unheld says that an operation is of a form that the format lacks.
-func unheld(format string, op graph.Op, what string) error {
-	return hint.Errorf("choose --to onnx", "the format %s has no operation %s %s", format, op, what)
+	b.WriteString("TensorFlow Serving takes the folder as a version of a model:\n\n```sh\ndocker run -p 8501:8501 -v \"$PWD:/models/model/1\" tensorflow/serving\n```\n\n")
+	if plain(m, g) {
+		b.WriteString("```python\nimport json, urllib.request\n\nbody = json.dumps({\"inputs\": {name: x.tolist() for name, x in feeds.items()}}).encode()\n")
+		b.WriteString("print(json.load(urllib.request.urlopen(\"http://localhost:8501/v1/models/model:predict\", body))[\"outputs\"])\n```\n")
+		return
+	}
+	var names []string
+	for _, v := range g.Inputs {
+		names = append(names, fmt.Sprintf("%q: …", v.Name))
+	}
+	fmt.Fprintf(b, "```sh\ncurl -d '{\"inputs\": {%s}}' http://localhost:8501/v1/models/model:predict\n```\n", strings.Join(names, ", "))
 }

@@ -155,7 +155,7 @@ func (w *tfWriter) conv(n *graph.Node) error {
 		"data_format": savedmodel.Text("NHWC"), "explicit_paddings": savedmodel.Ints{}}
 	if n.Groups > 1 {
 		if in != 1 || filters != n.Groups {
-			return unheld("savedmodel", n.Op, fmt.Sprintf("of %d groups with %d filters of %d columns", n.Groups, filters, in))
+			return unsupported("savedmodel", n.Op, " of ", n.Groups, " groups with ", filters, " filters")
 		}
 		op, dims = "DepthwiseConv2dNative", []int{1, width, filters, 1}
 	}
@@ -213,7 +213,8 @@ func (w *tfWriter) recurrent(n *graph.Node) string {
 	for _, a := range loop.args() {
 		types = append(types, a.Type)
 	}
-	end := w.node(nil, "StatelessWhile", tfAttrs{"T": types, "cond": savedmodel.Call(cond), "body": savedmodel.Call(body), "output_shapes": shapes, "parallel_iterations": savedmodel.Int(10)}, in...)
+	end := w.node(nil, "StatelessWhile", tfAttrs{"T": types, "cond": savedmodel.Call(cond), "body": savedmodel.Call(body), "output_shapes": shapes, "parallel_iterations": savedmodel.Int(10),
+		"_lower_using_switch_merge": savedmodel.Truth(true)}, in...) // a hint: the loop runs in the graph itself, not as calls
 	states := w.node(nil, "TensorListStack", tfAttrs{"element_dtype": savedmodel.Float, "num_elements": savedmodel.Int(-1)}, fmt.Sprintf("%s:%d", end, loopList), element)
 	return w.transpose(n.Out, states, savedmodel.Float, 1, 0, 2)
 }
