@@ -234,6 +234,15 @@ func (g *tagger) entities(p *Prediction, s string, places []text.Span) []Entity 
 		types = g.foreign.types
 	}
 	for _, t := range spans(p.Tags) {
+		for t.From < t.To && empty(places[t.From]) { // [CLS], [SEP] and their like stand nowhere in the text
+			t.From++
+		}
+		for t.From < t.To && empty(places[t.To-1]) {
+			t.To--
+		}
+		if t.From == t.To {
+			continue
+		}
 		e := Entity{Start: places[t.From].Start, End: places[t.To-1].End, Label: types[t.Type]}
 		for _, v := range p.tagProbabilities[t.From:t.To] {
 			e.Probability += v / float32(t.To-t.From)
@@ -243,3 +252,5 @@ func (g *tagger) entities(p *Prediction, s string, places []text.Span) []Entity 
 	}
 	return out
 }
+
+func empty(s text.Span) bool { return s.Start == s.End }
