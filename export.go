@@ -16,6 +16,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/export"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/quant"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
@@ -25,6 +26,7 @@ type ExportOptions struct {
 	Format    string           // see export.Formats
 	Precision export.Precision // "" for float32
 	Length    int              // tokens of a text, for formats that want them fixed; 0 for as many as the model reads
+	Calibrate string           // how ranges are found: see quant.ParseCalibration; "" for the least and the greatest number
 	Data      *Config          // of which the data part names texts for calibration; nil for none
 	Observer  Observer         // nil for silence
 	Command   []string         // recorded in the export
@@ -50,14 +52,20 @@ func Export(ctx context.Context, m *Model, o ExportOptions) (*Exported, error) {
 	}
 	o.Precision = cmp.Or(o.Precision, export.F32)
 	e := export.Options{Format: o.Format, Precision: o.Precision, Length: o.Length, Files: m.Beside("LICENSE", "LICENSE.txt", "LICENSE.md", model.MetricsFile)}
+	if o.Calibrate != "" && o.Precision != export.Int8QDQ {
+		return nil, hint.Errorf("add --precision int8-qdq, or leave it out", "calibrating by %s: the precision %s has no ranges", o.Calibrate, o.Precision)
+	}
 	if o.Precision == export.Int8QDQ && o.Data != nil && o.Data.Data.Path != "" {
-		if e.Ranges, err = calibrate(ctx, m.Model, o.Data, cmp.Or[Observer](o.Observer, silent{})); err != nil {
+		if e.Ranges, err = calibrate(ctx, m.Model, o.Data, o.Calibrate, cmp.Or[Observer](o.Observer, silent{})); err != nil {
 			return nil, err
 		}
 	}
 	e.Front = frontMatter(m.Beside(model.CardFile)[model.CardFile])
 	origin := map[string]any{"created": time.Now().UTC(), "command": o.Command, "format": o.Format, "precision": o.Precision, "length": o.Length,
 		"version": Version(), "system": runtime.GOOS + "/" + runtime.GOARCH, "lineage": m.Origin()}
+	if o.Precision == export.Int8QDQ {
+		origin["calibration"] = cmp.Or(o.Calibrate, quant.MinMax)
+	}
 	if m.Package != nil {
 		origin["exported"], origin["parent"] = m.Package.Dir, m.Package.Digest
 	}
@@ -90,7 +98,7 @@ func frontMatter(card []byte) string {
 // calibrationTexts is how many texts are looked at for ranges.
 const calibrationTexts = 500
 
-func calibrate(ctx context.Context, m *model.Model, c *Config, o Observer) (export.Ranges, error) {
+func calibrate(ctx context.Context, m *model.Model, c *Config, how string, o Observer) (export.Ranges, error) {
 	columns := c.Data.Columns
 	columns.Label = "" // none is needed
 	r, err := data.Open(ctx, c.Data.Path, columns)
@@ -108,7 +116,7 @@ func calibrate(ctx context.Context, m *model.Model, c *Config, o Observer) (expo
 		}
 	}
 	o.Stage("calibrating", int64(len(queries)), "texts")
-	return export.Calibrate(ctx, m, queries, func(done int) { o.Progress(int64(done), "") })
+	return export.Calibrate(ctx, m, queries, how, func(done int) { o.Progress(int64(done), "") })
 }
 
 // OpenExport opens an export that the format's own runtime runs: python is the interpreter of an environment that has it.

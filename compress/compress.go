@@ -48,7 +48,7 @@ type Work struct {
 // kindOfMove is a row of the table of moves.
 type kindOfMove struct {
 	doc   string
-	value string // what stands behind the =: "number", "share" of (0, 1), or "" for nothing
+	value string // what stands behind the =: "number", "share" of (0, 1), "percent" of (50, 100], or "" for nothing
 	build func(v float64) Move
 }
 
@@ -66,6 +66,11 @@ var kinds = map[string]kindOfMove{
 	"qat4":         {"the same for 4 bits", "number", func(v float64) Move { return aware{v, quant.Int4} }},
 	"distill":      {"train further for so many epochs on what the original says as well", "number", func(v float64) Move { return distilled(v) }},
 	"heal":         {"train further for so many epochs", "number", func(v float64) Move { return heal(v) }},
+	"share":        {"let the layers of a transformer share their weights in so many groups: their average, trained for two epochs", "number", func(v float64) Move { return share{int(v), false} }},
+	"share_first":  {"the same with the weights of each group's first layer", "number", func(v float64) Move { return share{int(v), true} }},
+	"minmax8":      {"int8 with inputs of linear layers in whole numbers of one scale each, within the ranges that they have on examples", "", func(float64) Move { return static{quant.Calibration{Method: quant.MinMax}} }},
+	"percentile8":  {"the same within ranges that hold so many percent of them, such as 99.9", "percent", func(v float64) Move { return static{quant.Calibration{Method: quant.Percentile, Share: v}} }},
+	"entropy8":     {"the same within ranges that lose least of their distribution", "", func(float64) Move { return static{quant.Calibration{Method: quant.Entropy}} }},
 	"pack":         {"keep the tokenizer as a gzip file", "", func(float64) Move { return pack{} }},
 	"f16":          {"weights in 16 bits", "", func(float64) Move { return weights(quant.F16) }},
 	"bf16":         {"weights in the upper 16 bits of float32", "", func(float64) Move { return weights(quant.BF16) }},
@@ -110,6 +115,8 @@ func Parse(list string) ([]Move, error) {
 			return nil, hint.Errorf("write "+name, "the move %q takes no number", part)
 		case k.value == "number" && (err != nil || !(v > 0) || v > 1e9):
 			return nil, hint.Errorf(fmt.Sprintf("write %s=NUMBER, a number above 0", name), "the move %q", part)
+		case k.value == "percent" && (err != nil || !(v > 50) || v > 100):
+			return nil, hint.Errorf(fmt.Sprintf("write %s=PERCENT, such as %s=99.9", name, name), "the move %q: more than 50 and at most 100 percent", part)
 		case k.value == "share" && (err != nil || !(v > 0) || v >= 1):
 			return nil, hint.Errorf(fmt.Sprintf("write %s=SHARE, such as %s=0.5", name, name), "the move %q: a share is between 0 and 1", part)
 		}

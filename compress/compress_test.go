@@ -95,8 +95,9 @@ func right(t *testing.T, m *model.Model) int {
 // once it was saved and opened.
 func TestEveryMoveMakesAModel(t *testing.T) {
 	families := map[string][]string{
-		"transformer": {"heads=2,heal=1", "feed_forward=24,heal=1", "layers=2,heal=1", "heads=2,feed_forward=20,layers=2,heal=1,int8", "vocabulary=30,heal=1", "sparsity=0.6", "qat8=1", "qat4=1", "rank=0.3", "int4"},
+		"transformer": {"heads=2,heal=1", "feed_forward=24,heal=1", "layers=2,heal=1", "heads=2,feed_forward=20,layers=2,heal=1,int8", "vocabulary=30,heal=1", "sparsity=0.6", "qat8=1", "qat4=1", "rank=0.3", "int4", "share=1", "share=2,int8", "share_first=2", "minmax8", "percentile8=99.9", "entropy8,qat8=1"},
 		"cnn":         {"units=6,heal=1", "sparsity=0.5,int8", "qat8=1"},
+		"static":      {"minmax8"},
 		"mlp":         {"units=16,heal=1", "rank=0.3"},
 		"lstm":        {"units=16,heal=1", "int8"},
 		"gru":         {"units=20,heal=1"},
@@ -142,7 +143,8 @@ func TestEveryMoveMakesAModel(t *testing.T) {
 					t.Errorf("%s, %s: opened, it says %v, and %v before", family, list, b[i].Probability, a[i].Probability)
 				}
 			}
-			if strings.ContainsAny(list, "=") && !strings.HasPrefix(list, "sparsity") && !strings.HasPrefix(list, "qat") && !strings.HasPrefix(list, "rank") && small.Parameters() >= params && !(family == "ngram" && strings.HasPrefix(list, "voc")) {
+			cuts := slices.ContainsFunc([]string{"heads", "feed_forward", "layers", "units", "vocabulary", "grams", "share"}, func(name string) bool { return strings.HasPrefix(list, name) })
+			if cuts && small.Parameters() >= params && !(family == "ngram" && strings.HasPrefix(list, "voc")) {
 				t.Errorf("%s, %s: %d parameters, %d before", family, list, small.Parameters(), params)
 			}
 			opened.Package.Close()
@@ -226,13 +228,13 @@ func TestSparsityRisesAlongACubic(t *testing.T) {
 }
 
 func TestWrongMovesAreRefused(t *testing.T) {
-	for _, list := range []string{"", "int9", "heads", "heads=0", "heads=-1", "rank=1", "rank=0", "sparsity=2", "int8=1", "grams=1e99", "heads=NaN"} {
+	for _, list := range []string{"", "int9", "heads", "heads=0", "heads=-1", "rank=1", "rank=0", "sparsity=2", "int8=1", "grams=1e99", "heads=NaN", "percentile8", "percentile8=30", "percentile8=101", "minmax8=2"} {
 		if _, err := Parse(list); err == nil {
 			t.Errorf("%q was read", list)
 		}
 	}
 	m, w := tiny(t, "mlp")
-	for _, list := range []string{"heads=1", "layers=1", "units=32", "grams=3"} {
+	for _, list := range []string{"heads=1", "layers=1", "units=32", "grams=3", "share=1"} {
 		moves, err := Parse(list)
 		if err != nil {
 			t.Fatal(err)
@@ -241,7 +243,7 @@ func TestWrongMovesAreRefused(t *testing.T) {
 			t.Errorf("%s was done to an mlp", list)
 		}
 	}
-	for _, list := range []string{"vocabulary=3", "sparsity=0.5", "qat8=1", "heal=1", "distill=1"} {
+	for _, list := range []string{"vocabulary=3", "sparsity=0.5", "qat8=1", "heal=1", "distill=1", "minmax8"} {
 		moves, _ := Parse(list)
 		if _, err := moves[0].Apply(context.Background(), m, &Work{}); err == nil || !strings.Contains(err.Error(), "needs examples") {
 			t.Errorf("%s without examples: %v", list, err)

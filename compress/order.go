@@ -8,6 +8,8 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
+func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
 // largest returns the numbers of the n largest values, the largest first.
 func largest(values []float64, n int) []int32 {
 	order := make([]int32, len(values))

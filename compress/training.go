@@ -86,9 +86,7 @@ func smallestOf(data []float32, share float64) []bool {
 	return mask
 }
 
-// aware trains as if weights were of fewer bits already: each pass computes with the quantised ones, and their gradients
-// change the exact ones, which are quantised again (the straight-through estimator: Bengio, Léonard & Courville 2013; Jacob et
-// al. 2018). Inputs of products are quantised row by row when the model predicts, and so finely that training need not know.
+// aware trains as if weights were of fewer bits already, and what they are multiplied with of 8: see nn.Fake.
 type aware struct {
 	epochs float64
 	kind   quant.Kind
@@ -110,38 +108,22 @@ func (a aware) Apply(ctx context.Context, m *model.Model, w *Work) (*model.Model
 	if err != nil {
 		return nil, err
 	}
-	type state struct {
-		p             *nn.Param
-		kind          quant.Kind
-		exact, before []float32
-	}
-	var all []*state
 	for _, p := range g.Params.All() {
-		if kind := weights(a.kind).of(p); kind == a.kind {
-			all = append(all, &state{p: p, kind: kind, exact: slices.Clone(p.Floats())})
+		if weights(a.kind).of(p) != a.kind {
+			continue
+		}
+		rows, width := p.StoredShape()
+		p.Fake = &nn.Fake{Inputs: true, Round: func(dst, src []float32) { quant.Round(a.kind, rows, width, dst, src) }}
+		if old := m.Params.Get(p.Name); old != nil {
+			p.Limit = old.Limit // within which inputs are to stay
 		}
 	}
-	var failed error
-	err = w.Heal(ctx, g, a.epochs, func(step, _ int) {
-		for _, s := range all {
-			for i := range s.before {
-				s.exact[i] += s.p.Data[i] - s.before[i]
-			}
-			rows, width := s.p.StoredShape()
-			coarse, err := quant.Encode(s.kind, rows, width, s.exact)
-			if err != nil {
-				failed = err
-				return
-			}
-			s.before = quant.Floats(coarse, rows, width)
-			copy(s.p.Data, s.before)
-		}
-	})
-	if err == nil {
-		err = failed
-	}
-	if err != nil {
+	// The last weights count: what the validation part would judge are the exact ones.
+	if err := w.Heal(ctx, g, a.epochs, func(int, int) {}); err != nil {
 		return nil, err
+	}
+	for _, p := range g.Params.All() {
+		p.Fake = nil
 	}
 	return weights(a.kind).Apply(ctx, g, w)
 }

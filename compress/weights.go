@@ -60,8 +60,12 @@ func copyOf(m *model.Model) (*model.Model, error) {
 		return nil, err
 	}
 	for _, p := range g.Params.All() {
-		if old := m.Params.Get(p.Name); old != nil && old.Stored != nil {
+		old := m.Params.Get(p.Name)
+		if old != nil && old.Stored != nil {
 			p.Store(old.Stored)
+		}
+		if old != nil {
+			p.Limit = old.Limit
 		}
 	}
 	g.SetPrecision(m.Precision())

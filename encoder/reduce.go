@@ -17,6 +17,7 @@ type Reduction struct {
 	Heads       int   `json:"heads,omitempty"`        // of each layer; those of keys with them
 	FeedForward int   `json:"feed_forward,omitempty"` // width
 	Vocab       int   `json:"vocab,omitempty"`        // rows of the table of tokens
+	Groups      int   `json:"groups,omitempty"`       // in which neighbouring layers share their weights
 }
 
 // reducedKey is the key in config.json.
@@ -52,6 +53,9 @@ func (c *Config) Reduced(r Reduction) (*Config, error) {
 	}
 	if r.Vocab > 0 {
 		whole.Vocab = r.Vocab
+	}
+	if r.Groups > 0 {
+		whole.Groups = r.Groups
 	}
 	if err := g.reduce(&r); err != nil {
 		return nil, err
@@ -95,6 +99,17 @@ func (c *Config) reduce(r *Reduction) error {
 	}
 	if r.Vocab > 0 {
 		c.Vocab = r.Vocab
+	}
+	switch {
+	case r.Groups == 0:
+	case c.Groups > 0:
+		return hint.Errorf("leave the layers as they are", "sharing the weights of layers that share them already")
+	case c.NoFirstNorm:
+		return hint.Errorf("leave the layers as they are", "sharing the weights of layers of which the first has no norm before it")
+	case r.Groups < 0 || r.Groups > c.Layers:
+		return fmt.Errorf("%s: %d groups of %d layers", reducedKey, r.Groups, c.Layers)
+	default:
+		c.Groups, c.Inner = r.Groups, 1
 	}
 	return nil
 }

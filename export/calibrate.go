@@ -1,19 +1,26 @@
 package export
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/xiaoyu-slm/xiaoyu/graph"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/quant"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/onnx"
 )
 
-// Calibrate runs texts through a model and notes the range of the numbers that enter each linear layer. progress, which
-// may be nil, hears how many texts are done.
-func Calibrate(ctx context.Context, m *model.Model, queries []model.Query, progress func(done int)) (Ranges, error) {
+// Calibrate runs texts through a model and finds, in a way that quant.ParseCalibration reads, the range of the numbers that
+// enter each linear layer. progress, which may be nil, hears how many texts are done.
+func Calibrate(ctx context.Context, m *model.Model, queries []model.Query, how string, progress func(done int)) (Ranges, error) {
+	const way = "name a file that has some with --data and --text"
+	calibration, err := quant.ParseCalibration(how)
+	if err != nil {
+		return nil, err
+	}
 	if len(queries) == 0 {
-		return nil, hint.Errorf("name a file that has some with --data and --text", "calibrating: there are no texts")
+		return nil, hint.Errorf(way, "calibrating: the calibration set is empty: there are no texts")
 	}
 	g, err := m.Graph()
 	if err != nil {
@@ -34,13 +41,14 @@ func Calibrate(ctx context.Context, m *model.Model, queries []model.Query, progr
 		}
 	}
 	p.Watch(names)
-	ranges := Ranges{}
+	seen := map[string]*quant.Histogram{}
 	note := func(name string, numbers []float32) {
-		r := ranges[name]
-		for _, v := range numbers {
-			r[0], r[1] = min(r[0], v), max(r[1], v)
+		if seen[name] == nil {
+			seen[name] = new(quant.Histogram)
 		}
-		ranges[name] = r
+		if failed := seen[name].Add(numbers); failed != nil && err == nil {
+			err = hint.Wrap(failed, "train the model again: its numbers have no end", "what enters a layer as %s", name)
+		}
 	}
 	var in model.Input
 	var sample model.Sample
@@ -50,12 +58,21 @@ func Calibrate(ctx context.Context, m *model.Model, queries []model.Query, progr
 		}
 		in.Reset() // one at a time: padding has no part in the ranges
 		m.Encode(&in, &sample, q.Text, q.Pair)
-		if _, err := p.Run(m.Padded(&in), note); err != nil {
-			return nil, err
+		if _, failed := p.Run(m.Padded(&in), note); failed != nil || err != nil {
+			return nil, cmp.Or(failed, err)
 		}
 		if progress != nil {
 			progress(i + 1)
 		}
+	}
+	ranges, count := Ranges{}, int64(0)
+	for name, h := range seen {
+		lo, hi := h.Range(calibration)
+		ranges[name] = [2]float32{min(lo, 0), max(hi, 0)} // 0 has to be among them
+		count += h.Count()
+	}
+	if count == 0 && len(names) > 0 {
+		return nil, hint.Errorf(way, "calibrating: the calibration set is empty: %d texts have no tokens", len(queries))
 	}
 	return ranges, nil
 }

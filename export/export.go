@@ -32,7 +32,7 @@ const (
 	Int8Weights Precision = "int8-weights" // weights int8 by channel, computed in float32
 )
 
-// Ranges are the least and the greatest number that calibration has seen of the inputs of linear layers, by name.
+// Ranges are those of the inputs of linear layers that calibration has found, by name.
 type Ranges map[string][2]float32
 
 // unsupported says that a format lacks an operation, or this one of its forms, and which formats have it.

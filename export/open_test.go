@@ -107,7 +107,7 @@ func TestABrokenExportIsRefused(t *testing.T) {
 
 func TestCalibrationFindsRanges(t *testing.T) {
 	m := exporttest.Model(t, "transformer", model.ClassHead, nil)
-	ranges, err := Calibrate(t.Context(), m, exporttest.Queries, nil)
+	ranges, err := Calibrate(t.Context(), m, exporttest.Queries, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestCalibrationFindsRanges(t *testing.T) {
 			t.Errorf("logit %d is %g, the model's %g", i, out.Floats[i], v)
 		}
 	}
-	if _, err := Calibrate(t.Context(), m, nil, nil); err == nil {
+	if _, err := Calibrate(t.Context(), m, nil, "", nil); err == nil {
 		t.Error("ranges of no texts")
 	}
 }

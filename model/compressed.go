@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
@@ -17,6 +18,7 @@ type Compression struct {
 	Precision string                `json:"precision,omitempty"` // in which it opens: bf16 or int8; f32 where nothing is said
 	Packed    bool                  `json:"packed,omitempty"`    // tokenizer.json is kept as tokenizer.json.gz
 	Weights   map[string]quant.Kind `json:"weights,omitempty"`   // by parameter
+	Inputs    map[string]float32    `json:"inputs,omitempty"`    // of int8: magnitudes up to which what enters a linear layer is told apart, by its weight (nn.Param.Limit)
 }
 
 // compressedFormat is the version of packages since which weights may be kept in fewer bits.
@@ -31,8 +33,14 @@ func (m *Model) Precision() nn.Precision {
 // compression is what config.json says, nil for a package of which there is nothing to say.
 func (m *Model) compression() *Compression {
 	c := m.Compression
-	c.Weights = map[string]quant.Kind{}
+	c.Weights, c.Inputs = map[string]quant.Kind{}, nil
 	for _, p := range m.Params.All() {
+		if p.Limit > 0 {
+			if c.Inputs == nil {
+				c.Inputs = map[string]float32{}
+			}
+			c.Inputs[p.Name] = p.Limit
+		}
 		if p.Stored != nil {
 			c.Weights[p.Name] = p.Stored.Kind()
 		}
@@ -66,6 +74,18 @@ func (m *Model) storedTensors() []safetensors.Tensor {
 		}
 	}
 	return out
+}
+
+// bindInputs uses the limits of config.json.
+func (m *Model) bindInputs() error {
+	for name, limit := range m.Compression.Inputs {
+		p := m.Params.Get(name)
+		if p == nil || !(limit > 0) || math.IsInf(float64(limit), 0) {
+			return fmt.Errorf("%s: compression.inputs: %q of %v is no weight with a limit above 0", ConfigFile, name, limit)
+		}
+		p.Limit = limit
+	}
+	return nil
 }
 
 // bindStored uses the tensors of a file as weights, in fewer bits where config.json says so.

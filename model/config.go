@@ -50,15 +50,16 @@ type Config struct {
 	NGram         NGrams   `yaml:"ngram" json:"ngram,omitzero" doc:"features of the ngram and fasttext families, and of wide"`
 
 	// What follows from the task and from training, and is no key of xiaoyu.yaml.
-	HeadDim     int             `yaml:"-" json:"head_dim,omitempty"`    // width of an attention head where it is not hidden/heads: heads were taken out (transformer)
-	Head        string          `yaml:"-" json:"head,omitempty"`        // see ClassHead and its like; "" is ClassHead
-	Pair        bool            `yaml:"-" json:"pair,omitempty"`        // texts come in pairs
-	Temperature float64         `yaml:"-" json:"temperature,omitempty"` // logits are divided by it; 0 is 1
-	Thresholds  []float64       `yaml:"-" json:"thresholds,omitempty"`  // of each label, head multilabel; 0.5 where there are none
-	Bottleneck  Bottleneck      `yaml:"-" json:"bottleneck,omitzero"`   // see train.bottleneck
-	Sentence    *Sentence       `yaml:"-" json:"sentence,omitempty"`    // of a sentence encoder
-	Layout      string          `yaml:"-" json:"layout,omitempty"`      // of files: Model2Vec, family static; "" is ours
-	Encoder     *encoder.Config `yaml:"-" json:"-"`                     // of family encoder: the rest of config.json
+	LayerGroups int             `yaml:"-" json:"layer_groups,omitempty"` // in which neighbouring layers share their weights; 0: none is shared (transformer)
+	HeadDim     int             `yaml:"-" json:"head_dim,omitempty"`     // width of an attention head where it is not hidden/heads: heads were taken out (transformer)
+	Head        string          `yaml:"-" json:"head,omitempty"`         // see ClassHead and its like; "" is ClassHead
+	Pair        bool            `yaml:"-" json:"pair,omitempty"`         // texts come in pairs
+	Temperature float64         `yaml:"-" json:"temperature,omitempty"`  // logits are divided by it; 0 is 1
+	Thresholds  []float64       `yaml:"-" json:"thresholds,omitempty"`   // of each label, head multilabel; 0.5 where there are none
+	Bottleneck  Bottleneck      `yaml:"-" json:"bottleneck,omitzero"`    // see train.bottleneck
+	Sentence    *Sentence       `yaml:"-" json:"sentence,omitempty"`     // of a sentence encoder
+	Layout      string          `yaml:"-" json:"layout,omitempty"`       // of files: Model2Vec, family static; "" is ours
+	Encoder     *encoder.Config `yaml:"-" json:"-"`                      // of family encoder: the rest of config.json
 
 	known *knowledge.Base // what Knowledge names
 	bound *bounds         // what Constraints names
@@ -253,7 +254,7 @@ func (c *Config) checkKeys(keys []string) error {
 		case "hidden":
 			ok, value = inRange(c.Hidden, 1, 8192), c.Hidden
 		case "layers":
-			ok, value = inRange(c.Layers, 1, 64), c.Layers
+			ok, value = inRange(c.Layers, 1, 64) && inRange(c.LayerGroups, 0, c.Layers), c.Layers
 		case "heads":
 			ok, value = inRange(c.Heads, 1, 256) && inRange(c.HeadDim, 0, 8192) && (c.HeadDim > 0 || c.Hidden%max(c.Heads, 1) == 0), c.Heads
 		case "key_heads":

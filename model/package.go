@@ -279,6 +279,9 @@ func (m *Model) bind(file *safetensors.File) error {
 		}
 	}
 	m.declare()
+	if err := m.bindInputs(); err != nil {
+		return err
+	}
 	if len(m.Compression.Weights) > 0 {
 		if err := m.bindStored(file, used); err != nil {
 			return err

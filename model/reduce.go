@@ -64,12 +64,18 @@ func (m *Model) Parts() Parts {
 		if e.Groups > 0 {
 			p.Layers = 0
 		}
+		if e.Groups > 1 || e.Inner > 1 { // parts are told by their layer
+			p.Heads, p.Inner = 0, 0
+		}
 		return p
 	case *transformer:
 		e := n.form()
 		p := Parts{Heads: e.Heads, Inner: e.FeedForward, Layers: e.Layers}
-		if c.ShareLayers {
+		if c.ShareLayers || c.LayerGroups > 0 {
 			p.Layers = 0
+		}
+		if c.LayerGroups > 1 {
+			p.Heads, p.Inner = 0, 0
 		}
 		return p
 	case *cnn:

@@ -61,7 +61,7 @@ func (m *transformer) form() *encoder.Config {
 	if e.FeedForward == 0 {
 		e.FeedForward = 4 * c.Hidden
 	}
-	if c.ShareLayers {
+	if e.Groups = c.LayerGroups; c.ShareLayers {
 		e.Groups = 1
 	}
 	return e

@@ -9,7 +9,9 @@ import (
 // Linear computes a(x·wᵀ + b): x is [rows, in], w is [out, in] as PyTorch keeps it, b is [out] or nil, the result
 // is [rows, out].
 func (t *Tape) Linear(x *Var, w, b *Param, a Activation) *Var {
-	y := t.value(x.Rows, checkLinear(x, w))
+	out := checkLinear(x, w)
+	x = t.entering(x, w)
+	y := t.value(x.Rows, out)
 	e := kernel.Epilogue{Bias: dataOf(b), Activation: a}
 	changes := t.begin(x, w, b, y.Data, &e)
 	pre := y.Data
@@ -58,6 +60,7 @@ func (t *Tape) LinearAdd(residual, x *Var, w, b *Param, p float32) *Var {
 	if residual.Rows != x.Rows || residual.Cols != out {
 		panic(fmt.Sprintf("nn: linear %s of %d rows added to [%d, %d]", w.Name, x.Rows, residual.Rows, residual.Cols))
 	}
+	x = t.entering(x, w)
 	if !t.training() {
 		if b != nil {
 			kernel.AddBias(residual.Data, residual.Rows, out, b.Data)
@@ -117,8 +120,21 @@ func (t *Tape) multiplyT(x *Var, w *Param, y []float32, e kernel.Epilogue) {
 		t.multiply(thin, x.Rows, w.packed, y, e)
 		return
 	}
-	t.multiply(x.Data, x.Rows, t.packedT(w), y, e)
+	b := t.packedT(w)
+	t.multiply(t.bounded(x.Data, b.Bounded()), x.Rows, b, y, e)
 	t.packs.used = packs
+}
+
+// bounded are numbers within limit, 0 for none.
+func (t *Tape) bounded(x []float32, limit float32) []float32 {
+	if limit == 0 {
+		return x
+	}
+	y := t.arena.Raw(len(x))
+	for i, v := range x {
+		y[i] = min(max(v, -limit), limit)
+	}
+	return y
 }
 
 // multiply computes y = x·b with an epilogue, over all workers: x is [rows, in].

@@ -27,6 +27,8 @@ type Param struct {
 
 	Stored quant.Matrix // in fewer bits, for predictions; Data may be nil then: see stored.go
 	Plain  bool         // read number by number, not by rows or as a factor of a product
+	Limit  float32      // of a linear layer: with INT8, its inputs are whole numbers of one scale, from -Limit to Limit; 0: of a scale a row
+	Fake   *Fake        // training computes as if it were in fewer bits: see fakequant.go
 
 	Recurrent bool // multiplied with step by step
 

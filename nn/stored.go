@@ -54,6 +54,9 @@ func (p *Param) pack(precision Precision) {
 		return
 	}
 	p.packed.PackT(precision, p.Width(), p.Shape[0], p.Floats(), p.Width())
+	if precision == INT8 {
+		p.packed.Bound(p.Limit)
+	}
 }
 
 // rowReader gives the rows of a table one at a time.

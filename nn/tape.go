@@ -93,6 +93,8 @@ type Tape struct {
 	Precision kernel.Precision
 	// Recompute lets a training pass keep no more than the ends of the parts of a network: see Checkpoint.
 	Recompute bool
+	// Watch, where it is not nil, sees what enters each linear layer in inference.
+	Watch func(w *Param, x []float32)
 	// Whole leaves dropout out while training: gradients are those of what the network says when it predicts.
 	Whole bool
 
@@ -100,8 +102,9 @@ type Tape struct {
 	pool      *parallel.Pool
 	mode      Mode
 	still     bool
-	seed      uint64 // of dropout, for this step
-	streams   uint64 // dropout masks drawn in this step
+	seed      uint64   // of dropout, for this step
+	streams   uint64   // dropout masks drawn in this step
+	fakes     []*Param // see Fakes
 	nodes     []node
 	vars      []*Var
 	used      int // of vars
@@ -131,6 +134,9 @@ func (t *Tape) Use(pool *parallel.Pool) { t.pool = pool }
 // seed and step alone, so that a resumed training draws the same.
 func (t *Tape) Begin(mode Mode, seed uint64, step int) {
 	t.arena.Reset()
+	if t.unfake(); mode == Training {
+		t.fake()
+	}
 	t.mode, t.still = mode, false
 	t.seed = mix(seed ^ mix(uint64(step)))
 	t.streams = 0
@@ -162,7 +168,10 @@ func (t *Tape) Backward(loss *Var) {
 
 // BackwardFrom runs the recorded backwards after the caller has set the gradients of some values himself. Operations
 // whose results have no gradient are passed over.
-func (t *Tape) BackwardFrom() { t.backwardTo(0) }
+func (t *Tape) BackwardFrom() {
+	t.backwardTo(0)
+	t.unfake()
+}
 
 // backwardTo runs the backwards of the operations from number first on.
 func (t *Tape) backwardTo(first int) {

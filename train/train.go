@@ -163,6 +163,7 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 	tr.imitates.begin(tr)
 	tr.tape.Recompute = c.Recompute
 	tr.tape.Precision = c.Factors()
+	tr.tape.Fakes(m.Params)
 	tr.loss = c.lossOf(train, len(m.Labels))
 	m.SetScale(train.Targets.Scores)
 	if c.Optimizer == "dual" {

@@ -89,6 +89,7 @@ model that it was made from.`,
 	flags.StringVar(&o.Out, "out", "", "folder for the export")
 	flags.StringVar(&precision, "precision", "", "f32, f16, int8 (inputs rounded row by row), int8-qdq (within ranges found on the texts of --data) or int8-weights; of gguf f32, f16, q8_0 or q4_0")
 	flags.IntVar(&o.Length, "length", 0, "with --to tflite: tokens of a text that the file has room for as long as nobody resizes it, 0 for as many as the model reads")
+	flags.StringVar(&o.Calibrate, "calibrate", "", "with --precision int8-qdq: ranges reach to the least and the greatest number (minmax, the default), hold a share of them (percentile, percentile=99.99), or lose least of their distribution (entropy)")
 	flags.BoolVar(&list, "list", false, "tell what the model can become, and what each costs")
 	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	carried.add(cmd)

@@ -91,7 +91,7 @@ func writeAs(t *testing.T, dir string, m *model.Model, texts []model.Query, c *g
 	var ranges export.Ranges
 	var err error
 	if p == export.Int8QDQ {
-		if ranges, err = export.Calibrate(t.Context(), m, texts, nil); err != nil {
+		if ranges, err = export.Calibrate(t.Context(), m, texts, "", nil); err != nil {
 			t.Fatal(err)
 		}
 	}

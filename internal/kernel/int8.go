@@ -15,16 +15,38 @@ func quantizeRow(l level, dst []int8, x []float32) (scale float32) {
 	for _, v := range x[n:] {
 		top = max(top, float32(math.Abs(float64(v))))
 	}
+	return quantizeTo(l, dst, x, top)
+}
+
+// quantizeTo is quantizeRow where no number of x is larger than top.
+func quantizeTo(l level, dst []int8, x []float32, top float32) (scale float32) {
+	dst = dst[:len(x)]
 	scale, inverse := scaleOf(top)
 	if inverse == 0 {
 		clear(dst)
 		return scale
 	}
-	n = quantizeFast(l, dst, x, inverse)
+	n := quantizeFast(l, dst, x, inverse)
 	for i := n; i < len(x); i++ {
 		dst[i] = int8(math.RoundToEven(float64(x[i] * inverse)))
 	}
 	return scale
+}
+
+// quantizeA is quantizeRow of a row of A.
+func (p *PackedB) quantizeA(dst []int8, x []float32) (scale float32) {
+	if p.limit > 0 {
+		return quantizeTo(p.level, dst, x, p.limit)
+	}
+	return quantizeRow(p.level, dst, x)
+}
+
+// scaleOf is that of a row of A whose largest magnitude is top.
+func (p *PackedB) scaleOf(top float32) (scale, inverse float32) {
+	if p.limit > 0 {
+		top = p.limit
+	}
+	return scaleOf(top)
 }
 
 // scaleOf returns the scale of whole numbers whose largest magnitude stands for top, and what numbers are multiplied
@@ -76,7 +98,7 @@ func (p *PackedB) multiplyInt8(m int, a []float32, lda int, c []float32, ldc int
 	}
 	row := (*buffer)[:p.k]
 	for r := range m {
-		scale := quantizeRow(p.level, row, a[r*lda:r*lda+p.k])
+		scale := p.quantizeA(row, a[r*lda:r*lda+p.k])
 		out := c[r*ldc : r*ldc+p.n]
 		for j := range out {
 			sum := int32(0)

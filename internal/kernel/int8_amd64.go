@@ -65,7 +65,7 @@ func (p *PackedB) multiplyDots(m int, a []float32, lda int, c []float32, ldc int
 	size := head + p.dotGroups(group)*width*group
 	for lo := 0; lo < m; lo += dotRows {
 		count := min(dotRows, m-lo)
-		rows.quantize(p.level, count, p.k, a[lo*lda:], lda, stride)
+		rows.quantize(p, count, a[lo*lda:], lda, stride)
 		for r := 0; r < count; r += tile {
 			t := intTile{level: p.level, rows: min(tile, count-r), groups: p.dotGroups(group), a: &rows.data[r*stride], stride: stride, size: size, scales: &rows.scales[r], ldc: ldc, acc: flag(acc)}
 			t.run(p.ints, p.scales, c[(lo+r)*ldc:], width, p.n)
@@ -73,10 +73,11 @@ func (p *PackedB) multiplyDots(m int, a []float32, lda int, c []float32, ldc int
 	}
 }
 
-// quantize makes whole numbers of rows of A as the kernel of a level wants them.
-func (q *intRows) quantize(l level, rows, k int, a []float32, lda, stride int) {
-	if l >= levelVNNI {
-		q.findScales(rows, k, a, lda)
+// quantize makes whole numbers of rows of A as the kernel of p's level wants them.
+func (q *intRows) quantize(p *PackedB, rows int, a []float32, lda, stride int) {
+	k := p.k
+	if p.level >= levelVNNI {
+		q.findScales(p, rows, a, lda)
 		quantizeRows(rows, (k+63)/64, &a[0], 4*lda, &q.inverses[0], &q.data[0], stride, 64, tailOf64(k), 0x80808080, order64)
 		return
 	}
@@ -84,17 +85,17 @@ func (q *intRows) quantize(l level, rows, k int, a []float32, lda, stride int) {
 		q.row = make([]int8, n)
 	}
 	for r := range rows {
-		q.scales[r] = quantizeRow(l, q.row[:k], a[r*lda:r*lda+k])
+		q.scales[r] = p.quantizeA(q.row[:k], a[r*lda:r*lda+k])
 		clear(q.row[k:min(k+15, len(q.row))])
 		widenAVX2((k+15)/16*16, &q.row[0], (*int16)(unsafe.Pointer(&q.data[r*stride])))
 	}
 }
 
 // findScales finds those of rows of A with AVX-512.
-func (q *intRows) findScales(rows, k int, a []float32, lda int) {
-	absMaxRows(rows, (k+63)/64, &a[0], 4*lda, tailOf64(k), &q.scales[0])
+func (q *intRows) findScales(p *PackedB, rows int, a []float32, lda int) {
+	absMaxRows(rows, (p.k+63)/64, &a[0], 4*lda, tailOf64(p.k), &q.scales[0])
 	for r, top := range q.scales[:rows] {
-		q.scales[r], q.inverses[r] = scaleOf(top)
+		q.scales[r], q.inverses[r] = p.scaleOf(top)
 	}
 }
 

@@ -64,7 +64,7 @@ func (p *PackedB) multiplyDots(m int, a []float32, lda int, c []float32, ldc int
 		count := min(epilogueRows, m-lo)
 		for r := range count {
 			row := rows.ints[r*stride : (r+1)*stride]
-			rows.scales[r] = QuantizeRow(row[:p.k], a[(lo+r)*lda:(lo+r)*lda+p.k])
+			rows.scales[r] = p.quantizeA(row[:p.k], a[(lo+r)*lda:(lo+r)*lda+p.k])
 			clear(row[p.k:])
 		}
 		for j0 := 0; j0 < p.n; j0 += 8 * blockPanels {

@@ -54,6 +54,40 @@ func int8Case(t *testing.T, rng *rand.Rand, m, n, k, pad int, acc bool) {
 	}
 }
 
+// TestInt8WithinABound compares products whose rows of A share a scale with their definition.
+func TestInt8WithinABound(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(6, 2))
+		for _, size := range [][3]int{{1, 16, 32}, {5, 33, 67}, {14, 64, 64}, {40, 70, 129}, {3, 5, 7}} {
+			m, n, k := size[0], size[1], size[2]
+			a, b, limit := random(rng, m*k), random(rng, k*n), float32(0.5)
+			for i := range a {
+				a[i] = min(max(a[i], -limit), limit)
+			}
+			var p PackedB
+			p.Pack(INT8, k, n, b, n)
+			p.Bound(limit)
+			c, column, ints := make([]float32, m*n), make([]float32, k), make([]int8, k)
+			GemmPacked(m, a, k, &p, c, n, Epilogue{})
+			for j := range n {
+				for i := range column {
+					column[i] = b[i*n+j]
+				}
+				scale := QuantizeRow(ints, column)
+				for r := range m {
+					sum := int32(0)
+					for i, w := range ints {
+						sum += int32(w) * int32(math.RoundToEven(float64(a[r*k+i]*(127/limit))))
+					}
+					if want := float32(sum) * (limit / 127 * scale); c[r*n+j] != want {
+						t.Fatalf("%v: C[%d,%d] is %v, want %v", size, r, j, c[r*n+j], want)
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestInt8OnEveryRemainder(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(5, 2))

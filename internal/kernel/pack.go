@@ -14,6 +14,7 @@ type PackedB struct {
 	data      []float32
 	ints      []int8    // of INT8
 	scales    []float32 // of INT8, [n]
+	limit     float32   // of INT8: see Bound
 	tiles     []byte    // of BF16 and INT8 where the processor has tiles, in their place
 }
 
@@ -28,6 +29,13 @@ func (p *PackedB) Memory() int64 {
 	}
 	return int64(4*len(p.data) + len(p.ints) + 4*len(p.scales) + len(p.tiles))
 }
+
+// Bound gives the whole numbers of all rows of A, in products of INT8, one scale, by which they reach from -limit to limit:
+// A has no larger numbers. 0 stands for a scale a row, that of its largest number.
+func (p *PackedB) Bound(limit float32) { p.limit = limit }
+
+// Bounded returns what Bound was told.
+func (p *PackedB) Bounded() float32 { return p.limit }
 
 // Pack takes B of [k, n]; the memory of an earlier one is reused.
 func (p *PackedB) Pack(prec Precision, k, n int, b []float32, ldb int) {

@@ -18,16 +18,16 @@ func (p *PackedB) packInt8Tiles(b []float32, rs, cs int) {
 }
 
 // findScales finds those of rows of A.
-func (s *tileScratch) findScales(k, rows int, a []float32, lda int, scales *[tileRowCount]float32) {
-	absMaxRows(rows, (k+63)/64, &a[0], 4*lda, tailOf64(k), &scales[0])
+func (s *tileScratch) findScales(p *PackedB, rows int, a []float32, lda int, scales *[tileRowCount]float32) {
+	absMaxRows(rows, (p.k+63)/64, &a[0], 4*lda, tailOf64(p.k), &scales[0])
 	for r, top := range scales[:rows] {
-		scales[r], s.inverses[r] = scaleOf(top)
+		scales[r], s.inverses[r] = p.scaleOf(top)
 	}
 }
 
 // quantize makes whole numbers of the first rows of A.
 func (s *tileScratch) quantize(p *PackedB, rows int, a []float32, lda int) {
-	s.findScales(p.k, rows, a, lda, &s.scales[0])
+	s.findScales(p, rows, a, lda, &s.scales[0])
 	quantizeRows(rows, p.kBlocks(), &a[0], 4*lda, &s.inverses[0], &s.a[0][0], 64, tileBlock, tailOf64(p.k), 0, order64)
 }
 
@@ -49,7 +49,7 @@ func (t *tileRows32) int8(kb int) {
 	var next, inverses *float32
 	var to *byte
 	if t.nextRows > 0 {
-		s.findScales(p.k, t.nextRows, t.next, t.lda, &s.scales[1])
+		s.findScales(p, t.nextRows, t.next, t.lda, &s.scales[1])
 		next, inverses, to = &t.next[0], &s.inverses[0], &s.a[1][0]
 	}
 	panels, count := p.n/32, t.nextRows

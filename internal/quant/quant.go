@@ -72,6 +72,18 @@ func Encode(kind Kind, rows, width int, weights []float32) (Matrix, error) {
 	return nil, fmt.Errorf("unknown kind of weights %q; there are %v", kind, Kinds())
 }
 
+// Round writes to dst what weights, [rows, width], become as Kind; where they cannot, because a number is none, they stay.
+func Round(kind Kind, rows, width int, dst, weights []float32) {
+	m, err := Encode(kind, rows, width, weights)
+	if err != nil {
+		copy(dst, weights) // the loss that follows tells
+		return
+	}
+	for i := range rows {
+		m.Row(dst[i*width:(i+1)*width], i)
+	}
+}
+
 // Read takes the matrix that Tensors gave to a file, which get reads. It refuses tensors that are missing, of other types
 // or shapes, or hold what is no number. The matrix may be a view of the file's memory.
 func Read(kind Kind, name string, rows, width int, get func(string) (safetensors.Tensor, bool)) (Matrix, error) {
