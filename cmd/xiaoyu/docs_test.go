@@ -53,7 +53,7 @@ func TestThePagesNameCommandsThatExist(t *testing.T) {
 					found = append(found, m[1])
 				}
 				for _, m := range keyInText.FindAllStringSubmatch(line, -1) {
-					if strings.HasSuffix(m[1], ".json") || strings.HasSuffix(m[1], ".safetensors") || strings.HasSuffix(m[1], ".onnx") {
+					if slices.Contains([]string{".json", ".safetensors", ".onnx", ".tflite", ".gguf"}, filepath.Ext(m[1])) {
 						continue // a file of a package
 					}
 					keys++
