@@ -11,6 +11,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/xiaoyu-slm/xiaoyu/hub/hubtest"
+	"github.com/xiaoyu-slm/xiaoyu/market"
+	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/markettest"
 )
 
 func TestMain(m *testing.M) {
@@ -27,7 +30,8 @@ func TestScripts(t *testing.T) {
 		e.Setenv("SITE", site.URL)
 		return nil
 	}
-	commands := map[string]func(*testscript.TestScript, bool, []string){"hub": func(ts *testscript.TestScript, _ bool, args []string) { startHub(t, ts, args) }}
+	commands := map[string]func(*testscript.TestScript, bool, []string){"hub": func(ts *testscript.TestScript, _ bool, args []string) { startHub(t, ts, args) },
+		"startmarket": func(ts *testscript.TestScript, _ bool, _ []string) { startMarket(t, ts) }}
 	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: setup, UpdateScripts: *update, Cmds: commands, Condition: func(cond string) (bool, error) {
 		return cond == "root" && os.Getuid() == 0, nil
 	}})
@@ -44,6 +48,13 @@ func startHub(t *testing.T, ts *testscript.TestScript, args []string) {
 	for _, name := range []string{"HF_HOME", "MODELSCOPE_CACHE"} {
 		ts.Setenv(name, ts.MkAbs(name))
 	}
+}
+
+// startMarket is the command `startmarket`: a market at $MARKET, and a token of its account ada in the file token.txt.
+func startMarket(t *testing.T, ts *testscript.TestScript) {
+	m := markettest.Start(t, market.Options{})
+	ts.Setenv("MARKET", m.URL)
+	ts.Check(os.WriteFile(ts.MkAbs("token.txt"), []byte(m.Token(t, "ada", catalogue.Write)+"\n"), 0o600))
 }
 
 // serveSite is what scripts fetch from: a feed of two pages, and a page that robots.txt keeps.

@@ -118,7 +118,7 @@ func TestScrubbingFindsAChangedByte(t *testing.T) {
 	if _, err := store.Put(t.Context(), d, strings.NewReader("weights")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(store.path(d), []byte("weighte"), 0o644); err != nil {
+	if err := os.WriteFile(store.Path(d), []byte("weighte"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := Verify(t.Context(), store, d); !errors.Is(err, ErrDigest) {

@@ -28,7 +28,8 @@ func OpenFolder(root string) (*Folder, error) {
 	return &Folder{root}, nil
 }
 
-func (f *Folder) path(d digest.Digest) string {
+// Path is the file of a blob, whether or not it is there. It must not be written to.
+func (f *Folder) Path(d digest.Digest) string {
 	hex := d.Encoded()
 	return filepath.Join(f.root, d.Algorithm().String(), hex[:2], hex)
 }
@@ -49,7 +50,7 @@ func (f *Folder) Put(ctx context.Context, want digest.Digest, r io.Reader) (int6
 	if err := Check(want); err != nil {
 		return 0, err
 	}
-	path := f.path(want)
+	path := f.Path(want)
 	if err := f.makeDir(filepath.Dir(path)); err != nil {
 		return 0, storing(want, err)
 	}
@@ -72,13 +73,13 @@ func (f *Folder) Put(ctx context.Context, want digest.Digest, r io.Reader) (int6
 	return size, nil
 }
 
-// adopt takes a file over whose content is known to have the digest: an upload's, on the same file system.
-func (f *Folder) adopt(d digest.Digest, file string) error {
-	path := f.path(d)
+// Adopt takes a file over whose content is known to have the digest, and is synced to disk. It must be on the same file
+// system.
+func (f *Folder) Adopt(d digest.Digest, file string) error {
+	path := f.Path(d)
 	if err := f.makeDir(filepath.Dir(path)); err != nil {
 		return storing(d, err)
 	}
-	// The link of the new name is what must survive a loss of power; the content has been synced by its session.
 	if err := os.Rename(file, path); err != nil {
 		return storing(d, err)
 	}
@@ -102,7 +103,7 @@ func (f *Folder) Open(_ context.Context, d digest.Digest) (Content, error) {
 	if err := Check(d); err != nil {
 		return nil, err
 	}
-	file, err := os.Open(f.path(d))
+	file, err := os.Open(f.Path(d))
 	if err != nil {
 		return nil, reading(d, err)
 	}
@@ -134,7 +135,7 @@ func (f *Folder) Stat(_ context.Context, d digest.Digest) (Info, error) {
 	if err := Check(d); err != nil {
 		return Info{}, err
 	}
-	info, err := os.Stat(f.path(d))
+	info, err := os.Stat(f.Path(d))
 	if err != nil {
 		return Info{}, reading(d, err)
 	}
@@ -146,7 +147,7 @@ func (f *Folder) Delete(_ context.Context, d digest.Digest) error {
 	if err := Check(d); err != nil {
 		return err
 	}
-	if err := os.Remove(f.path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(f.Path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing blob %s: %w", d, err)
 	}
 	return nil

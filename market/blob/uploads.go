@@ -49,7 +49,7 @@ type upload struct {
 
 // adopter is a Store that can take over a file.
 type adopter interface {
-	adopt(d digest.Digest, file string) error
+	Adopt(d digest.Digest, file string) error
 }
 
 // OpenUploads returns the sessions kept in dir, which is made if need be. For a [Folder] it should be on the same file
@@ -220,7 +220,7 @@ func (u *Uploads) Commit(ctx context.Context, id string, want digest.Digest) (si
 		if err := errors.Join(file.Sync(), file.Close()); err != nil {
 			return 0, storing(want, err)
 		}
-		if err := a.adopt(want, u.path(id)); err != nil {
+		if err := a.Adopt(want, u.path(id)); err != nil {
 			return 0, err
 		}
 		u.forget(id)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -238,4 +240,42 @@ func (c *Catalogue) ExpireUploads(ctx context.Context, since time.Time) error {
 		_, err := q.exec("DELETE FROM uploads WHERE begun < ?", stamp(since))
 		return err
 	}), "ending old uploads")
+}
+
+// Sizes returns the sizes of those of the blobs that a repository has.
+func (c *Catalogue) Sizes(ctx context.Context, r *Repository, blobs []digest.Digest) (map[digest.Digest]int64, error) {
+	sizes := make(map[digest.Digest]int64, len(blobs))
+	for some := range slices.Chunk(blobs, 500) {
+		args := []any{r.ID, present}
+		for _, d := range some {
+			args = append(args, d)
+		}
+		err := c.reading(ctx).rows("SELECT b.digest, b.size FROM blobs b JOIN repository_blobs l ON l.digest = b.digest WHERE l.repository_id = ? AND b.state = ? AND b.digest IN (?"+strings.Repeat(", ?", len(some)-1)+")", args, func(scan func(...any) error) error {
+			var d digest.Digest
+			var size int64
+			err := scan(&d, &size)
+			sizes[d] = size
+			return err
+		})
+		if err != nil {
+			return nil, wrap(err, "blobs of %s", r.FullName())
+		}
+	}
+	return sizes, nil
+}
+
+// Knows tells whether a blob has a row, in whatever state.
+func (c *Catalogue) Knows(ctx context.Context, d digest.Digest) (bool, error) {
+	var n int
+	err := c.reading(ctx).row("SELECT COUNT(*) FROM blobs WHERE digest = ?", []any{d}, &n)
+	return n > 0, wrap(err, "blob %s", d)
+}
+
+// Lost says that a blob that should be in the store is not, or is damaged: until somebody sends it again it counts as
+// missing.
+func (c *Catalogue) Lost(ctx context.Context, d digest.Digest) error {
+	return wrap(c.update(ctx, func(q queries) error {
+		_, err := q.exec("UPDATE blobs SET state = ?, touched = ? WHERE digest = ? AND state = ?", pending, stamp(c.now()), d, present)
+		return err
+	}), "noting the loss of blob %s", d)
 }

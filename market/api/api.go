@@ -1,0 +1,239 @@
+// Package api answers the market's own API under /api/v1/, which its command line speaks. What it says is package client's.
+//
+//	GET  /api/v1/whoami
+//	POST /api/v1/packages                                        takes a name
+//	GET  /api/v1/packages/{owner}/{name}?version=                what is known of a package
+//	DELETE /api/v1/packages/{owner}/{name}
+//	PUT  /api/v1/packages/{owner}/{name}/versions/{version}/state  yanks, deprecates
+//	POST /api/v1/packages/{owner}/{name}/installs                notes an install
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/market/auth"
+	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/client"
+	"github.com/xiaoyu-slm/xiaoyu/market/depot"
+)
+
+// API is the handler of /api/v1/.
+type API struct {
+	depot *depot.Depot
+	log   *slog.Logger
+	mux   *http.ServeMux
+}
+
+// New returns the handler for a depot.
+func New(d *depot.Depot, log *slog.Logger) *API {
+	a := &API{depot: d, log: log, mux: http.NewServeMux()}
+	const name = "/api/v1/packages/{owner}/{name}"
+	a.handle("GET /api/v1/whoami", a.whoami)
+	a.handle("POST /api/v1/packages", a.create)
+	a.handle("GET "+name, a.info)
+	a.handle("DELETE "+name, a.delete)
+	a.handle("PUT "+name+"/versions/{version}/state", a.retire)
+	a.handle("POST "+name+"/installs", a.install)
+	a.handle("/api/v1/", func(w http.ResponseWriter, r *http.Request, _ catalogue.Caller) error {
+		return hint.Wrap(catalogue.ErrNotFound, "see docs/market.md for what there is", "%s %.200s", r.Method, r.URL.Path)
+	})
+	return a
+}
+
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+func (a *API) handle(pattern string, f func(http.ResponseWriter, *http.Request, catalogue.Caller) error) {
+	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+		who, err := auth.Caller(a.depot.Catalogue, r)
+		if err == nil {
+			err = f(w, r, who)
+		}
+		if err != nil {
+			a.fail(w, r, err)
+		}
+	})
+}
+
+// fail answers with an error in the form that the OCI distribution API has as well.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return
+	}
+	status, code := http.StatusInternalServerError, "UNKNOWN"
+	var syntax *badRequest
+	switch {
+	case errors.Is(err, catalogue.ErrUnauthenticated):
+		status, code = http.StatusUnauthorized, "UNAUTHORIZED"
+	case errors.Is(err, catalogue.ErrNotFound):
+		status, code = http.StatusNotFound, "NAME_UNKNOWN"
+	case errors.Is(err, catalogue.ErrForbidden):
+		status, code = http.StatusForbidden, "DENIED"
+	case errors.Is(err, catalogue.ErrExists):
+		status, code = http.StatusConflict, "EXISTS"
+	case errors.Is(err, catalogue.ErrInvalid), errors.As(err, &syntax):
+		status, code = http.StatusBadRequest, "INVALID"
+	}
+	message := err.Error()
+	if way := hint.Way(err); way != "" {
+		message += "; " + way
+	}
+	if status == http.StatusInternalServerError {
+		a.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		message = "the market has failed; try again, and tell who runs it if that does not help"
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]string{"code": code, "message": message}}})
+}
+
+type badRequest struct{ error }
+
+// read reads a body.
+func read(r *http.Request, into any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return &badRequest{fmt.Errorf("reading the request: %w", err)}
+	}
+	return nil
+}
+
+func write(w http.ResponseWriter, status int, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(append(b, '\n'))
+	return nil
+}
+
+func (a *API) whoami(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
+	if err := who.Needs(catalogue.Read); err != nil {
+		return err
+	}
+	p := client.Person{Name: who.Name(), FullName: who.Account.FullName, Scope: who.Scope.String(), Token: who.Token, Organisations: map[string]string{}}
+	list, err := a.depot.Catalogue.Organisations(r.Context(), who.Account)
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		p.Organisations[m.Account.Name] = m.Role.String()
+	}
+	return write(w, http.StatusOK, p)
+}
+
+func (a *API) create(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
+	var n client.NewPackage
+	if err := read(r, &n); err != nil {
+		return err
+	}
+	created, err := a.depot.Catalogue.CreateRepository(r.Context(), who, catalogue.NewRepository{FullName: n.Name, Kind: catalogue.Kind(n.Kind), Private: n.Private})
+	if err != nil {
+		return err
+	}
+	return write(w, http.StatusCreated, describe(created))
+}
+
+// repository is the one that a request is about.
+func (a *API) repository(r *http.Request, who catalogue.Caller) (*catalogue.Repository, error) {
+	return a.depot.Catalogue.Repository(r.Context(), who, r.PathValue("owner")+"/"+r.PathValue("name"))
+}
+
+func describe(r *catalogue.Repository) client.Package {
+	return client.Package{Name: r.FullName(), Kind: string(r.Kind), Private: r.Private, Title: r.Title, Description: r.Description, Licence: r.Licence, Task: r.Task, Family: r.Family,
+		Labels: r.Labels, Size: r.Size, Downloads: r.Downloads, Likes: r.Likes, Created: r.Created, Updated: r.Updated}
+}
+
+func (a *API) info(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
+	repository, err := a.repository(r, who)
+	if err != nil {
+		return err
+	}
+	p := describe(repository)
+	refs, err := a.depot.Catalogue.Refs(r.Context(), repository)
+	if err != nil {
+		return err
+	}
+	for _, f := range refs {
+		p.Versions = append(p.Versions, client.Version{Name: f.Name, Kind: f.Kind, Digest: f.Digest.String(), Commit: f.Commit, Updated: f.Updated, State: f.State, Reason: f.Reason, Successor: f.Successor})
+	}
+	version := r.URL.Query().Get("version")
+	t, err := a.depot.Catalogue.Resolve(r.Context(), repository, version)
+	if errors.Is(err, catalogue.ErrNotFound) && version == "" { // nothing has been published yet
+		return write(w, http.StatusOK, p)
+	}
+	if err != nil {
+		return err
+	}
+	p.Digest = t.Manifest.Digest.String()
+	files, err := a.depot.Catalogue.Files(r.Context(), &t.Manifest)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		p.Files = append(p.Files, client.File{Path: f.Path, Digest: f.Digest.String(), Size: f.Size})
+	}
+	return write(w, http.StatusOK, p)
+}
+
+func (a *API) delete(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
+	repository, err := a.repository(r, who)
+	if err == nil {
+		err = a.depot.Catalogue.DeleteRepository(r.Context(), who, repository)
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (a *API) retire(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
+	var q client.Retirement
+	if err := read(r, &q); err != nil {
+		return err
+	}
+	repository, err := a.repository(r, who)
+	if err == nil {
+		err = a.depot.Catalogue.Retire(r.Context(), who, repository, r.PathValue("version"), q.State, q.Reason, q.Successor)
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (a *API) install(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
+	if err := who.Needs(catalogue.Read); err != nil {
+		return err
+	}
+	var i client.Install
+	if err := read(r, &i); err != nil {
+		return err
+	}
+	repository, err := a.repository(r, who)
+	if err != nil {
+		return err
+	}
+	t, err := a.depot.Catalogue.Resolve(r.Context(), repository, digest.Digest(i.Digest).String())
+	if err == nil {
+		err = a.depot.Catalogue.RecordInstall(r.Context(), who.Account, repository, t.Manifest.Digest)
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,104 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"time"
+)
+
+// What the market's own API under /api/v1/ says, in both directions.
+
+// Person is who a token belongs to.
+type Person struct {
+	Name          string            `json:"name"`
+	FullName      string            `json:"full_name,omitempty"`
+	Scope         string            `json:"scope"` // of the token: read, write or admin
+	Token         string            `json:"token,omitempty"`
+	Organisations map[string]string `json:"organisations,omitempty"` // with the role in each
+}
+
+// Package is what a market knows of one.
+type Package struct {
+	Name        string              `json:"name"` // owner/name
+	Kind        string              `json:"kind"`
+	Private     bool                `json:"private"`
+	Title       string              `json:"title,omitempty"`
+	Description string              `json:"description,omitempty"`
+	Licence     string              `json:"licence,omitempty"`
+	Task        string              `json:"task,omitempty"`
+	Family      string              `json:"family,omitempty"`
+	Labels      map[string][]string `json:"labels,omitempty"` // language, tag, dataset, base_model, dependency
+	Size        int64               `json:"size"`             // bytes of the latest version's files
+	Downloads   int64               `json:"downloads"`
+	Likes       int64               `json:"likes"`
+	Created     time.Time           `json:"created"`
+	Updated     time.Time           `json:"updated"`
+	Versions    []Version           `json:"versions,omitempty"` // highest first, then channels and tags
+	Digest      string              `json:"digest,omitempty"`   // of the version that was asked for
+	Files       []File              `json:"files,omitempty"`    // of that
+}
+
+// Version is a version, a channel or a tag of a package.
+type Version struct {
+	Name      string    `json:"name"`
+	Kind      string    `json:"kind"` // version, branch or tag
+	Digest    string    `json:"digest"`
+	Commit    string    `json:"commit,omitempty"`
+	Updated   time.Time `json:"updated"`
+	State     string    `json:"state,omitempty"` // deprecated or yanked
+	Reason    string    `json:"reason,omitempty"`
+	Successor string    `json:"successor,omitempty"`
+}
+
+// File is one of a package.
+type File struct {
+	Path   string `json:"path"`
+	Digest string `json:"digest"`
+	Size   int64  `json:"size"`
+}
+
+// NewPackage is a name to take before anything is pushed.
+type NewPackage struct {
+	Name    string `json:"name"`
+	Kind    string `json:"kind,omitempty"`
+	Private bool   `json:"private"`
+}
+
+// Retirement says of a version that people should not take it; with State "" that they may again.
+type Retirement struct {
+	State     string `json:"state"` // deprecated, yanked or ""
+	Reason    string `json:"reason"`
+	Successor string `json:"successor,omitempty"`
+}
+
+// Install says what was installed.
+type Install struct {
+	Digest string `json:"digest"`
+}
+
+// WhoAmI asks whose the token is.
+func (c *Client) WhoAmI(ctx context.Context) (*Person, error) {
+	var p Person
+	return &p, c.ask(ctx, "GET", "/api/v1/whoami", nil, &p)
+}
+
+// Info asks about a package, and one of its versions ("" for the latest).
+func (c *Client) Info(ctx context.Context, name, version string) (*Package, error) {
+	var p Package
+	return &p, c.ask(ctx, "GET", "/api/v1/packages/"+name+"?version="+url.QueryEscape(version), nil, &p)
+}
+
+// Create takes a name.
+func (c *Client) Create(ctx context.Context, n NewPackage) error {
+	return c.ask(ctx, "POST", "/api/v1/packages", n, nil)
+}
+
+// Retire yanks or deprecates a version, or takes that back.
+func (c *Client) Retire(ctx context.Context, name, version string, r Retirement) error {
+	return c.ask(ctx, "PUT", "/api/v1/packages/"+name+"/versions/"+url.PathEscape(version)+"/state", r, nil)
+}
+
+// installed tells the market, for the account's list.
+func (c *Client) installed(ctx context.Context, name, digest string) error {
+	return c.ask(ctx, "POST", "/api/v1/packages/"+name+"/installs", Install{digest}, nil)
+}

@@ -1,0 +1,156 @@
+// Package depot is store and catalogue together: it receives blobs, publishes packages, and removes what nobody needs.
+//
+//	d, err := depot.Open(ctx, depot.Options{Data: "data"})
+//	err = d.Receive(ctx, repository, digest, size, body)
+//	result, err := d.Publish(ctx, depot.Request{Who: who, Repository: repository, Manifest: manifest, Ref: "1.0.0"})
+//
+// Every protocol of the market ends here, so that what is true of one is true of all: nothing is visible before it is
+// whole, a package is checked before it is published, and what is acknowledged is safe on disk.
+package depot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/market/blob"
+	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+)
+
+// Grace is how long what nothing needs is kept, since an upload may be about to need it.
+const Grace = 24 * time.Hour
+
+// Options say where a depot is.
+type Options struct {
+	Data     string        // folder
+	Database string        // address of PostgreSQL; "" for SQLite in the folder
+	Grace    time.Duration // Grace if 0
+	Checks   []Check       // what packages must pass beside being well formed
+}
+
+// Depot is an open one. Its methods may be called from several goroutines, and several processes may have one open.
+type Depot struct {
+	Blobs     blob.Store
+	Uploads   *blob.Uploads
+	Catalogue *catalogue.Catalogue
+
+	grace  time.Duration
+	checks []Check
+}
+
+// DatabaseFile is the catalogue's in the data folder.
+const DatabaseFile = "market.db"
+
+// Open opens the depot in a folder, which is made if need be.
+func Open(ctx context.Context, o Options) (*Depot, error) {
+	if err := os.MkdirAll(o.Data, 0o755); err != nil {
+		return nil, hint.Wrap(err, "choose a folder that can be written with --data", "opening the market's data")
+	}
+	d := &Depot{grace: o.Grace, checks: o.Checks}
+	if d.grace == 0 {
+		d.grace = Grace
+	}
+	store, err := blob.OpenFolder(filepath.Join(o.Data, "blobs"))
+	if err != nil {
+		return nil, err
+	}
+	d.Blobs = store
+	if d.Uploads, err = blob.OpenUploads(filepath.Join(o.Data, "uploads"), store); err != nil {
+		return nil, err
+	}
+	source := o.Database
+	if source == "" {
+		source = filepath.Join(o.Data, DatabaseFile)
+	}
+	if d.Catalogue, err = catalogue.Open(ctx, source); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Close closes the catalogue.
+func (d *Depot) Close() error { return d.Catalogue.Close() }
+
+// Receive stores a blob for a repository, whole: see blob.Store's Put. size may be -1 where it is not known yet.
+func (d *Depot) Receive(ctx context.Context, r *catalogue.Repository, want digest.Digest, size int64, content io.Reader) (int64, error) {
+	if err := blob.Check(want); err != nil {
+		return 0, err
+	}
+	return d.take(ctx, r, want, size, func() (int64, error) { return d.Blobs.Put(ctx, want, content) })
+}
+
+// Finish ends an upload: what has arrived is a blob of the repository, see blob.Uploads' Commit.
+func (d *Depot) Finish(ctx context.Context, r *catalogue.Repository, upload string, want digest.Digest) (int64, error) {
+	size, err := d.Uploads.Offset(ctx, upload)
+	if err == nil {
+		err = blob.Check(want)
+	}
+	if err != nil {
+		return 0, err
+	}
+	size, err = d.take(ctx, r, want, size, func() (int64, error) { return d.Uploads.Commit(ctx, upload, want) })
+	if err == nil || errors.Is(err, blob.ErrDigest) {
+		err = errors.Join(err, d.Catalogue.EndUpload(ctx, upload))
+	}
+	return size, err
+}
+
+// take has a blob stored between two notes in the catalogue, see there. The second one is made even if who sent the blob
+// has gone meanwhile: the blob is there.
+func (d *Depot) take(ctx context.Context, r *catalogue.Repository, want digest.Digest, size int64, store func() (int64, error)) (int64, error) {
+	if err := d.Catalogue.Reserve(ctx, want, size); err != nil {
+		return 0, err
+	}
+	size, err := store()
+	if err != nil {
+		return 0, err
+	}
+	return size, d.Catalogue.Stored(context.WithoutCancel(ctx), r, want, size)
+}
+
+// Begin starts an upload to a repository.
+func (d *Depot) Begin(ctx context.Context, who catalogue.Caller, r *catalogue.Repository) (upload string, err error) {
+	if upload, err = d.Uploads.Begin(ctx); err != nil {
+		return "", err
+	}
+	return upload, d.Catalogue.BeginUpload(ctx, who, r, upload)
+}
+
+// Upload tells how far an upload to a repository has come; blob.ErrNoUpload for none, or another's.
+func (d *Depot) Upload(ctx context.Context, r *catalogue.Repository, upload string) (int64, error) {
+	ok, err := d.Catalogue.HasUpload(ctx, r, upload)
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		return 0, hint.Errorf("begin again", "upload %.40q to %s: %w", upload, r.FullName(), blob.ErrNoUpload)
+	}
+	return d.Uploads.Offset(ctx, upload)
+}
+
+// Abort ends an upload without a result.
+func (d *Depot) Abort(ctx context.Context, r *catalogue.Repository, upload string) error {
+	if _, err := d.Upload(ctx, r, upload); err != nil {
+		return err
+	}
+	return errors.Join(d.Uploads.Abort(ctx, upload), d.Catalogue.EndUpload(ctx, upload))
+}
+
+// Open returns the content of a blob of a repository; catalogue.ErrNotFound if it has none such.
+func (d *Depot) Open(ctx context.Context, r *catalogue.Repository, of digest.Digest) (blob.Content, error) {
+	if _, err := d.Catalogue.Blob(ctx, r, of); err != nil {
+		return nil, err
+	}
+	content, err := d.Blobs.Open(ctx, of)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil, fmt.Errorf("the store lacks what the catalogue lists, see `xiaoyu market scrub`: %w", err)
+	}
+	return content, err
+}

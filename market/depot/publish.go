@@ -1,0 +1,291 @@
+package depot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/pack"
+)
+
+// Request is a manifest to publish.
+type Request struct {
+	Who        catalogue.Caller
+	Repository *catalogue.Repository
+	Manifest   []byte
+	MediaType  string           // as it was sent; "" for what the manifest says
+	Algorithm  digest.Algorithm // of its digest; SHA-256 if empty
+	Ref        string           // version, channel or tag; "" for none
+
+	Message, Description string // of the revision
+	Commit               bool   // make a revision even if there is one with the same files
+	Parent               string // commit that Ref must be at; "" for any
+}
+
+// Result is what was published.
+type Result struct {
+	Digest   digest.Digest
+	Subject  digest.Digest
+	Revision *catalogue.Revision // nil where the manifest is no package, or has no name
+	Findings []Finding           // what is not good, but did not forbid it
+}
+
+// Package is one that is about to be published, for those who check it.
+type Package struct {
+	Repository *catalogue.Repository
+	Files      []pack.File
+	Facts      *pack.Facts
+	// Open returns the content of a file; fs.ErrNotExist if there is none of the name.
+	Open func(path string) (File, error)
+}
+
+// File is one of a package that is being read.
+type File interface {
+	io.ReadSeekCloser
+	Size() int64
+}
+
+// Check looks at a package. What it finds is told to who publishes; errors are for failures of the check itself.
+type Check func(ctx context.Context, p *Package) ([]Finding, error)
+
+// Finding is something about a package that its publisher should know.
+type Finding struct {
+	Fatal   bool   `json:"fatal"` // forbids it
+	Path    string `json:"path,omitempty"`
+	Message string `json:"message"`
+	Way     string `json:"way"` // what to do about it
+}
+
+// Rejected is the error of a package that is not good enough to be published.
+type Rejected struct {
+	Findings []Finding
+	err      error
+}
+
+func (r *Rejected) Error() string {
+	if r.err != nil {
+		return r.err.Error()
+	}
+	var list []string
+	for _, f := range r.Findings {
+		if f.Fatal {
+			list = append(list, strings.TrimPrefix(f.Path+": "+f.Message, ": "))
+		}
+	}
+	return strings.Join(list, "; ")
+}
+
+// Unwrap returns what was wrong, where it is an error.
+func (r *Rejected) Unwrap() error { return r.err }
+
+// outline is what manifests and indexes have in common.
+type outline struct {
+	SchemaVersion int               `json:"schemaVersion"`
+	MediaType     string            `json:"mediaType"`
+	ArtifactType  string            `json:"artifactType"`
+	Config        *v1.Descriptor    `json:"config"`
+	Layers        []v1.Descriptor   `json:"layers"`
+	Manifests     []v1.Descriptor   `json:"manifests"`
+	Subject       *v1.Descriptor    `json:"subject"`
+	Annotations   map[string]string `json:"annotations"`
+}
+
+// Publish makes a manifest visible, and a version, channel or tag stand for it. A package is checked first: Rejected if
+// it is not good. For the other errors see catalogue.Publish.
+func (d *Depot) Publish(ctx context.Context, q Request) (*Result, error) {
+	p, err := d.publication(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Digest: p.Digest, Subject: p.Subject}
+	m, err := pack.Parse(q.Manifest)
+	switch {
+	case errors.Is(err, pack.ErrNotPackage):
+	case err != nil:
+		return nil, &Rejected{err: err}
+	default:
+		if result.Findings, err = d.inspect(ctx, q.Repository, m, p); err != nil {
+			return nil, err
+		}
+	}
+	result.Revision, err = d.Catalogue.Publish(ctx, q.Who, q.Repository, *p)
+	return result, err
+}
+
+// publication reads what any manifest or index says.
+func (d *Depot) publication(ctx context.Context, q Request) (*catalogue.Publication, error) {
+	reject := func(way, format string, args ...any) error {
+		return &Rejected{err: hint.Errorf(way, format, args...)}
+	}
+	const way = "send a manifest or an index of the OCI image specification"
+	if len(q.Manifest) > pack.MaxManifest {
+		return nil, reject("make it smaller", "a manifest of more than %d MB", pack.MaxManifest>>20)
+	}
+	var o outline
+	if err := json.Unmarshal(q.Manifest, &o); err != nil {
+		return nil, reject(way, "the manifest is no JSON: %v", err)
+	}
+	if o.SchemaVersion != 2 {
+		return nil, reject(way, "the manifest's schemaVersion is %d, not 2", o.SchemaVersion)
+	}
+	if o.MediaType != "" && q.MediaType != "" && o.MediaType != q.MediaType {
+		return nil, reject(way, "the manifest says that it is %s and was sent as %s", o.MediaType, q.MediaType)
+	}
+	if q.Algorithm == "" {
+		q.Algorithm = digest.SHA256
+	}
+	p := &catalogue.Publication{Digest: q.Algorithm.FromBytes(q.Manifest), MediaType: q.MediaType, ArtifactType: o.ArtifactType, Annotations: o.Annotations, Content: q.Manifest,
+		Ref: q.Ref, Message: q.Message, Description: q.Description, Commit: q.Commit, Parent: q.Parent}
+	if p.MediaType == "" {
+		p.MediaType = o.MediaType
+	}
+	if o.Subject != nil {
+		if err := o.Subject.Digest.Validate(); err != nil {
+			return nil, reject(way, "the manifest's subject: %v", err)
+		}
+		p.Subject = o.Subject.Digest
+	}
+	blobs := o.Layers
+	if o.Config != nil {
+		blobs = append([]v1.Descriptor{*o.Config}, blobs...)
+		if p.ArtifactType == "" {
+			p.ArtifactType = o.Config.MediaType
+		}
+	}
+	for _, b := range blobs {
+		if err := b.Digest.Validate(); err != nil {
+			return nil, reject(way, "a digest in the manifest: %v", err)
+		}
+		if strings.Contains(b.MediaType, "nondistributable") || strings.Contains(b.MediaType, "foreign") {
+			continue // lies somewhere else, by its maker's wish
+		}
+		p.Blobs = append(p.Blobs, b.Digest)
+	}
+	for _, b := range o.Manifests {
+		if _, err := d.Catalogue.Resolve(ctx, q.Repository, b.Digest.String()); errors.Is(err, catalogue.ErrNotFound) {
+			return nil, &catalogue.MissingBlobs{Digests: []digest.Digest{b.Digest}}
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// inspect checks a package and adds to its publication what it says of itself.
+func (d *Depot) inspect(ctx context.Context, r *catalogue.Repository, m *pack.Manifest, p *catalogue.Publication) ([]Finding, error) {
+	sizes, err := d.Catalogue.Sizes(ctx, r, m.Blobs())
+	if err != nil {
+		return nil, err
+	}
+	var missing []digest.Digest
+	for _, b := range m.Blobs() {
+		if _, ok := sizes[b]; !ok {
+			missing = append(missing, b)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, hint.Wrap(&catalogue.MissingBlobs{Digests: missing}, "send them, then the manifest again", "the package")
+	}
+	files := map[string]pack.File{}
+	for _, f := range m.Files {
+		if sizes[f.Digest] != f.Size {
+			return nil, &Rejected{err: hint.Errorf("pack it again", "the file %s has %d bytes, the manifest says %d", f.Path, sizes[f.Digest], f.Size)}
+		}
+		files[f.Path] = f
+	}
+	open := func(path string) (File, error) {
+		f, ok := files[path]
+		if !ok {
+			return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+		}
+		return d.Blobs.Open(ctx, f.Digest)
+	}
+	facts, err := pack.ReadFacts(m.Kind, m.Files, func(path string) (io.ReadCloser, error) { return open(path) })
+	if err != nil {
+		return nil, &Rejected{err: err}
+	}
+	findings, err := d.check(ctx, &Package{Repository: r, Files: m.Files, Facts: facts, Open: open})
+	if err != nil {
+		return nil, err
+	}
+	p.Files = m.Files
+	p.Package = &catalogue.Facts{Kind: facts.Kind, Title: facts.Title, Description: facts.Description, Licence: facts.Licence, Task: facts.Task, Library: facts.Library, Family: facts.Family, Size: m.Size(),
+		Labels: map[string][]string{catalogue.Language: facts.Languages, catalogue.Tag: facts.Tags, catalogue.TrainedOn: facts.Datasets, catalogue.BaseModel: facts.BaseModels}}
+	for _, n := range facts.Needs {
+		p.Package.Labels[catalogue.Dependency] = append(p.Package.Labels[catalogue.Dependency], n.Package)
+	}
+	return findings, nil
+}
+
+func (d *Depot) check(ctx context.Context, p *Package) (all []Finding, err error) {
+	fatal := false
+	for _, c := range d.checks {
+		findings, err := c(ctx, p)
+		if err != nil {
+			return nil, fmt.Errorf("checking the package: %w", err)
+		}
+		for _, f := range findings {
+			fatal = fatal || f.Fatal
+		}
+		all = append(all, findings...)
+	}
+	if fatal {
+		return nil, &Rejected{Findings: all}
+	}
+	return all, nil
+}
+
+// Change is a new state of a repository's files, for protocols that have no manifests. The blobs of the files must be the
+// repository's already.
+type Change struct {
+	Request // Manifest and MediaType are made
+	Kind    pack.Kind
+	Files   []pack.File // all that there are after the change
+}
+
+// Commit makes a package of files and publishes it.
+func (d *Depot) Commit(ctx context.Context, c Change) (*Result, error) {
+	byPath := map[string]pack.File{}
+	var blobs []digest.Digest
+	for _, f := range c.Files {
+		byPath[f.Path] = f
+		blobs = append(blobs, f.Digest)
+	}
+	sizes, err := d.Catalogue.Sizes(ctx, c.Repository, blobs) // before anything of them is read
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range blobs {
+		if _, ok := sizes[b]; !ok {
+			return nil, hint.Wrap(&catalogue.MissingBlobs{Digests: []digest.Digest{b}}, "send it first", "the commit")
+		}
+	}
+	facts, err := pack.ReadFacts(c.Kind, c.Files, func(path string) (io.ReadCloser, error) {
+		f, ok := byPath[path]
+		if !ok {
+			return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+		}
+		return d.Blobs.Open(ctx, f.Digest)
+	})
+	if err != nil {
+		return nil, &Rejected{err: err}
+	}
+	manifest, config, err := pack.Build(c.Files, *facts)
+	if err != nil {
+		return nil, &Rejected{err: err}
+	}
+	if _, err := d.Receive(ctx, c.Repository, digest.FromBytes(config), int64(len(config)), strings.NewReader(string(config))); err != nil {
+		return nil, err
+	}
+	c.Manifest, c.MediaType = manifest, v1.MediaTypeImageManifest
+	return d.Publish(ctx, c.Request)
+}

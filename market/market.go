@@ -1,0 +1,147 @@
+// Package market is a place where models, data sets and applications are published, found and installed: one server on
+// one port, with a folder for all that it holds.
+//
+//	err := market.Serve(ctx, listener, market.Options{Data: "market-data"})
+//
+// What it answers lies in packages of its own, each a plain http.Handler: [registry] the OCI distribution API under /v2/,
+// [api] what the command line asks under /api/v1/. All of them stand on [depot], which is store ([blob]) and catalogue
+// ([catalogue]) together.
+package market
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/xiaoyu-slm/xiaoyu/market/api"
+	"github.com/xiaoyu-slm/xiaoyu/market/depot"
+	"github.com/xiaoyu-slm/xiaoyu/market/registry"
+)
+
+// Options are a market's.
+type Options struct {
+	Data     string        // folder
+	Database string        // address of PostgreSQL; "" for SQLite in the folder
+	Grace    time.Duration // how long what nothing needs is kept; depot.Grace if 0
+	Collect  time.Duration // between two collections of garbage; every hour if 0
+	Drain    time.Duration // how long requests may take to finish when the market stops; 10 s if 0
+	Log      *slog.Logger  // slog's default if nil
+}
+
+// Market is an open one: an http.Handler.
+type Market struct {
+	Depot *depot.Depot
+
+	options  Options
+	mux      *http.ServeMux
+	draining atomic.Bool
+}
+
+// Open opens a market's data and mounts what it answers.
+func Open(ctx context.Context, o Options) (*Market, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Collect == 0 {
+		o.Collect = time.Hour
+	}
+	if o.Drain == 0 {
+		o.Drain = 10 * time.Second
+	}
+	d, err := depot.Open(ctx, depot.Options{Data: o.Data, Database: o.Database, Grace: o.Grace})
+	if err != nil {
+		return nil, err
+	}
+	m := &Market{Depot: d, options: o, mux: http.NewServeMux()}
+	m.mux.Handle("/v2/", registry.New(d, o.Log))
+	m.mux.Handle("/api/v1/", api.New(d, o.Log))
+	m.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	m.mux.HandleFunc("GET /readyz", m.ready)
+	return m, nil
+}
+
+// ServeHTTP answers one request.
+func (m *Market) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTTP(w, r) }
+
+// Close closes the catalogue.
+func (m *Market) Close() error { return m.Depot.Close() }
+
+// ready tells whether the market takes requests: not while it stops, nor without its database.
+func (m *Market) ready(w http.ResponseWriter, r *http.Request) {
+	if m.draining.Load() {
+		http.Error(w, "stopping", http.StatusServiceUnavailable)
+		return
+	}
+	if err := m.Depot.Catalogue.Ping(r.Context()); err != nil {
+		m.options.Log.Error("the catalogue does not answer", "error", err)
+		http.Error(w, "the catalogue does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// Serve serves a market on l until ctx ends; then requests under way get Options.Drain to finish.
+func Serve(ctx context.Context, l net.Listener, o Options) error {
+	m, err := Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return m.Run(ctx, l)
+}
+
+// Run is Serve for an open market.
+func (m *Market) Run(ctx context.Context, l net.Listener) error {
+	// Bodies and answers may be large and take as long as they take; package registry sees to it that they move.
+	server := &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(m.options.Log.Handler(), slog.LevelDebug)}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	working, stop := context.WithCancel(ctx)
+	collected := make(chan struct{})
+	go func() {
+		defer close(collected)
+		m.collect(working)
+	}()
+	defer func() {
+		stop()
+		<-collected
+	}()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	m.draining.Store(true)
+	drain, cancel := context.WithTimeout(context.Background(), m.options.Drain)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		server.Close()
+		return fmt.Errorf("stopping: some requests did not finish within %v", m.options.Drain)
+	}
+	return nil
+}
+
+// collect removes garbage from time to time.
+func (m *Market) collect(ctx context.Context) {
+	tick := time.NewTicker(m.options.Collect)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		c, err := m.Depot.Collect(ctx)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			m.options.Log.Error("collecting garbage", "error", err)
+		case c != (depot.Collected{}):
+			m.options.Log.Info("collected garbage", "blobs", c.Blobs, "bytes", c.Bytes, "uploads", c.Uploads)
+		}
+	}
+}
