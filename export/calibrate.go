@@ -12,7 +12,7 @@ import (
 )
 
 // Calibrate runs texts through a model and finds, in a way that quant.ParseCalibration reads, the range of the numbers that
-// enter each linear layer. progress, which may be nil, hears how many texts are done.
+// enter and leave each linear layer and each convolution. progress, which may be nil, hears how many texts are done.
 func Calibrate(ctx context.Context, m *model.Model, queries []model.Query, how string, progress func(done int)) (Ranges, error) {
 	const way = "name a file that has some with --data and --text"
 	calibration, err := quant.ParseCalibration(how)
@@ -36,8 +36,8 @@ func Calibrate(ctx context.Context, m *model.Model, queries []model.Query, how s
 	}
 	var names []string
 	for _, n := range g.Nodes {
-		if n.Op == graph.Linear {
-			names = append(names, n.In[0].Name)
+		if n.Op == graph.Linear || n.Op == graph.Conv {
+			names = append(names, n.In[0].Name, n.Out.Name)
 		}
 	}
 	p.Watch(names)
@@ -47,7 +47,7 @@ func Calibrate(ctx context.Context, m *model.Model, queries []model.Query, how s
 			seen[name] = new(quant.Histogram)
 		}
 		if failed := seen[name].Add(numbers); failed != nil && err == nil {
-			err = hint.Wrap(failed, "train the model again: its numbers have no end", "what enters a layer as %s", name)
+			err = hint.Wrap(failed, "train the model again: its numbers have no end", "what enters or leaves a layer as %s", name)
 		}
 	}
 	var in model.Input

@@ -32,7 +32,7 @@ const (
 	Int8Weights Precision = "int8-weights" // weights int8 by channel, computed in float32
 )
 
-// Ranges are those of the inputs of linear layers that calibration has found, by name.
+// Ranges are those that calibration has found of what linear layers and convolutions read and make, by name.
 type Ranges map[string][2]float32
 
 // unsupported says that a format lacks an operation, or this one of its forms, and which formats have it.
@@ -148,6 +148,14 @@ func Write(m *model.Model, dir string, o Options) (*model.Package, error) {
 	maps.Copy(files, o.Files)
 	files[model.CardFile] = []byte(card(m, g, &f, &o))
 	return m.SaveExport(dir, files)
+}
+
+// calibrated tells whether there are the ranges that a precision needs.
+func (o *Options) calibrated() error {
+	if o.Precision == Int8QDQ && o.Ranges == nil {
+		return hint.Errorf("name texts with --data and --text, or choose int8", "exporting as int8-qdq: ranges of numbers are found on texts, and none are named")
+	}
+	return nil
 }
 
 // fix chooses sizes for formats that want them fixed.

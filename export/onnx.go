@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/xiaoyu-slm/xiaoyu/graph"
-	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 	"github.com/xiaoyu-slm/xiaoyu/onnx"
 )
@@ -22,8 +21,8 @@ const (
 const ONNXFile = "model.onnx"
 
 func writeONNX(g *graph.Graph, o *Options) (map[string][]byte, error) {
-	if o.Precision == Int8QDQ && o.Ranges == nil {
-		return nil, hint.Errorf("name texts with --data and --text, or choose int8", "exporting as int8-qdq: ranges of numbers are found on texts, and none are named")
+	if err := o.calibrated(); err != nil {
+		return nil, err
 	}
 	m, err := ONNX(g, o.Precision, o.Ranges)
 	if err != nil {

@@ -12,12 +12,18 @@ import (
 // TFLiteFile is the file of an export to TFLite.
 const TFLiteFile = "model.tflite"
 
-var tfliteFormat = Format{Name: "tflite", Doc: "LiteRT (TensorFlow Lite) on phones and small devices", File: TFLiteFile, Precisions: []Precision{F32, F16, Int8},
+var tfliteFormat = Format{Name: "tflite", Doc: "LiteRT (TensorFlow Lite) on phones, TensorFlow Lite Micro on microcontrollers", File: TFLiteFile, Precisions: []Precision{F32, F16, Int8, Int8QDQ},
 	holds: func(op graph.Op) bool { _, ok := liteOps[op]; return ok }, write: writeTFLite, use: useTFLite, whole: "int32", shapes: shapesTFLite,
-	precisions: map[Precision]string{Int8: "weights as int8 with a scale for each channel, inputs of linear and recurrent layers rounded to int8 row by row; convolutions compute in float32"}}
+	precisions: map[Precision]string{
+		Int8:    "weights as int8 with a scale for each channel, inputs of linear and recurrent layers rounded to int8 row by row; convolutions compute in float32",
+		Int8QDQ: "linear layers and convolutions in int8, with a scale for each channel of weights, and within ranges found on texts; recurrent layers are float32",
+	}}
 
 func writeTFLite(g *graph.Graph, o *Options) (map[string][]byte, error) {
-	m, err := TFLite(g, o.Precision, o.sizes)
+	if err := o.calibrated(); err != nil {
+		return nil, err
+	}
+	m, err := TFLite(g, o.Precision, o.Ranges, o.sizes)
 	if err != nil {
 		return nil, err
 	}
@@ -29,9 +35,10 @@ func writeTFLite(g *graph.Graph, o *Options) (map[string][]byte, error) {
 }
 
 // TFLite turns a graph into a model of that format, for one text at a time: a batch is of size 1. sizes are those of the
-// open dimensions (graph.Length …) that the file has as long as nobody resizes an input.
-func TFLite(g *graph.Graph, p Precision, sizes map[int]int) (*tflite.Model, error) {
-	w := &liteWriter{model: &tflite.Model{Description: "xiaoyu", Buffers: [][]byte{nil}}, precision: p, sizes: sizes,
+// open dimensions (graph.Length …) that the file has as long as nobody resizes an input; ranges are those of Calibrate, for
+// Int8QDQ alone.
+func TFLite(g *graph.Graph, p Precision, ranges Ranges, sizes map[int]int) (*tflite.Model, error) {
+	w := &liteWriter{model: &tflite.Model{Description: "xiaoyu", Buffers: [][]byte{nil}}, precision: p, ranges: ranges, sizes: sizes,
 		buffers: map[string]int{}, scales: map[string][]float32{}, gathered: map[*graph.Value]bool{}}
 	main := w.graph("main")
 	for _, v := range g.Inputs {
@@ -73,6 +80,7 @@ func liteType(t graph.Type) tflite.Type {
 type liteWriter struct {
 	model     *tflite.Model
 	precision Precision
+	ranges    Ranges
 	sizes     map[int]int
 	buffers   map[string]int       // by what they hold
 	scales    map[string][]float32 // of buffers of int8

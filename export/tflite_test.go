@@ -21,8 +21,8 @@ func TestTFLiteFilesAreWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		sizes := m.PaddedSizes(17)
-		for _, p := range []Precision{F32, F16, Int8} {
-			file, err := TFLite(g, p, sizes)
+		for _, p := range []Precision{F32, F16, Int8, Int8QDQ} {
+			file, err := TFLite(g, p, Ranges{}, sizes)
 			if err != nil {
 				t.Fatalf("%s as %s: %v", name, p, err)
 			}
@@ -43,7 +43,7 @@ func TestTFLiteFilesAreWhole(t *testing.T) {
 					t.Errorf("%s: output %s is %v, wanted %v", name, x.Name, x.Shape, want)
 				}
 			}
-			if again, err := TFLite(g, p, sizes); err != nil || !slices.Equal(bytesOf(t, again), bytesOf(t, file)) {
+			if again, err := TFLite(g, p, Ranges{}, sizes); err != nil || !slices.Equal(bytesOf(t, again), bytesOf(t, file)) {
 				t.Errorf("%s: a second export differs: %v", name, err)
 			}
 		}
@@ -92,6 +92,49 @@ func checkOrder(t *testing.T, name string, g *tflite.Graph) {
 	}
 }
 
+// TestStaticInt8HasRangesForEveryLayer has texts calibrate models: no layer with enough weights is left in floats for want
+// of a range.
+func TestStaticInt8HasRangesForEveryLayer(t *testing.T) {
+	for _, family := range []string{"cnn", "dwcnn", "mlp", "transformer"} {
+		m := exporttest.Model(t, family, model.ClassHead, nil)
+		ranges, err := Calibrate(t.Context(), m, exporttest.Queries, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := m.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers := 0
+		for _, n := range g.Nodes {
+			if n.Op != graph.Linear && n.Op != graph.Conv {
+				continue
+			}
+			for _, v := range []*graph.Value{n.In[0], n.Out} {
+				if r, ok := ranges[v.Name]; !ok || r[0] >= r[1] {
+					t.Errorf("%s: %s has the range %v", family, v.Name, r)
+				}
+			}
+			if len(n.In[1].Data) >= least {
+				layers++
+			}
+		}
+		file, err := TFLite(g, Int8QDQ, ranges, m.PaddedSizes(9))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rounded := 0
+		for _, op := range file.Graphs[0].Ops {
+			if x := file.Graphs[0].Tensors[op.Out[0]]; x.Type == tflite.Int8 && len(op.In) == 1 {
+				rounded++
+			}
+		}
+		if layers == 0 || rounded != layers {
+			t.Errorf("%s: %d of %d layers are in whole numbers", family, rounded, layers)
+		}
+	}
+}
+
 func TestPaddedSizesHoldTexts(t *testing.T) {
 	exporttest.Each(t, func(name string, m *model.Model) {
 		g, err := m.Graph()
@@ -119,7 +162,7 @@ func TestWhatTFLiteCannotHoldIsNamedWithTheFormatsThatCan(t *testing.T) {
 	g := graph.New()
 	x := g.Input("x", graph.Float, graph.Batch, graph.Length, 6)
 	g.Output("y", g.Conv(x, g.Weights("w", make([]float32, 4*3*3), 4, 3, 3), g.Weights("b", make([]float32, 4), 4), [2]int{1, 1}, 2))
-	_, err := TFLite(g, F32, map[int]int{graph.Length: 5})
+	_, err := TFLite(g, F32, nil, map[int]int{graph.Length: 5})
 	if err == nil || !strings.Contains(err.Error(), "no operation Conv of 6 channels in 2 groups") || !strings.Contains(hint.Way(err), "--to onnx") {
 		t.Errorf("%v; %s", err, hint.Way(err))
 	}

@@ -24,8 +24,8 @@ func shapesTFLite(g *graph.Graph, o *Options) string {
 	switch {
 	case slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return n.Op == graph.Gelu || n.Op == graph.GeluTanh }):
 		micro = "TensorFlow Lite Micro, the runtime of microcontrollers, has no GELU and does not run it."
-	case o.Precision != F32:
-		micro = "TensorFlow Lite Micro, the runtime of microcontrollers, multiplies no floats by int8 and does not run it; it runs f32."
+	case o.Precision == F16 || o.Precision == Int8:
+		micro = "TensorFlow Lite Micro, the runtime of microcontrollers, does not mix float32 and other weights as this file does; it runs f32 and int8-qdq."
 	}
 	return "The file reads one text at a time (batch is 1), and has room for it: " + strings.Join(list, ", ") + ". What is shorter is padded on the right: `attention_mask` is 1 for tokens and 0 for padding, ids of features are -1 and counts 0 where there are none; padding does not change the result. What is longer is cut by the caller, or its inputs are resized before, which the runtimes of phones and Python can: each of these sizes may be another, and a text then costs what it is long. A text has one token at least. " + micro + "\n\n"
 }
@@ -46,11 +46,20 @@ func useTFLite(b *strings.Builder, m *model.Model, g *graph.Graph) {
 		if v.Type == graph.Int {
 			kind = "Int"
 		}
-		name := strings.ReplaceAll(v.Name, "_", "")
+		name := camel(v.Name)
 		fmt.Fprintf(b, "val %s = %sArray(interpreter.getInputTensorFromSignature(%q, %q).numElements())\n", name, kind, v.Name, tflite.SignatureKey)
 		in = append(in, fmt.Sprintf("%q to %sBuffer.wrap(%s)", v.Name, kind, name))
 	}
 	b.WriteString("// … the arrays filled with what the text has, then with padding …\n")
 	fmt.Fprintf(b, "val %s = FloatBuffer.allocate(interpreter.getOutputTensorFromSignature(%q, %q).numElements())\n", out.Name, out.Name, tflite.SignatureKey)
 	fmt.Fprintf(b, "interpreter.runSignature(mapOf(%s), mapOf(%q to %s), %q)\n```\n", strings.Join(in, ", "), out.Name, out.Name, tflite.SignatureKey)
+}
+
+// camel is a name as Kotlin spells it.
+func camel(name string) string {
+	parts := strings.Split(name, "_")
+	for i, p := range parts[1:] {
+		parts[i+1] = strings.ToUpper(p[:1]) + p[1:]
+	}
+	return strings.Join(parts, "")
 }

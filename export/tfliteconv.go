@@ -19,21 +19,24 @@ func (g *liteGraph) conv(n *graph.Node) (liteTensor, error) {
 		g.Tensors[x.index].Shape[2] += n.Pads[0] + n.Pads[1]
 	}
 	out := []int{graph.Batch, 1, length, filters}
-	bias := g.value(n.In[2])
-	var y liteTensor
+	name, data, kind, channel, shape := v.Name, v.Data, tflite.Conv2D(around), 0, []int{filters, 1, width, in}
 	switch {
 	case n.Groups == 1:
-		y = g.float(tflite.Conv2D(around), out, x, g.floats(v.Name, v.Data, 0, filters, 1, width, in), bias)
 	case n.Groups == channels && filters == channels:
-		data := make([]float32, len(v.Data)) // [width, channels]
+		data = make([]float32, len(v.Data)) // [width, channels]
 		for c := range channels {
 			for i := range width {
 				data[i*channels+c] = v.Data[c*width+i]
 			}
 		}
-		y = g.float(tflite.DepthwiseConv2D(around), out, x, g.floats(v.Name+" turned", data, 3, 1, 1, width, channels), bias)
+		name, kind, channel, shape = v.Name+" turned", tflite.DepthwiseConv2D(around), 3, []int{1, 1, width, channels}
 	default:
 		return liteTensor{}, unsupported("tflite", n.Op, " of ", channels, " channels in ", n.Groups, " groups")
 	}
+	if g.static(n) {
+		w, scales := g.whole8(name, data, channel, true, shape...)
+		return g.shaped(g.staticLayer(n, kind.Since(3), out, x, w, scales), n.Out.Shape), nil
+	}
+	y := g.float(kind, out, x, g.floats(name, data, channel, shape...), g.value(n.In[2]))
 	return g.shaped(y, n.Out.Shape), nil
 }

@@ -46,7 +46,7 @@ func (g *liteGraph) whole8(name string, data []float32, channel int, scaled bool
 
 // floats stores a weight and returns its numbers as float32. channel is the dimension that has scales of its own.
 func (g *liteGraph) floats(name string, data []float32, channel int, shape ...int) liteTensor {
-	if len(data) < least || g.w.precision == F32 {
+	if len(data) < least || g.w.precision == F32 || g.w.precision == Int8QDQ { // microcontrollers widen no channels
 		return g.numbers(name, data, shape...)
 	}
 	key := name + " as float"
@@ -72,7 +72,7 @@ func (g *liteGraph) gather(n *graph.Node) liteTensor {
 	switch {
 	case large && g.w.precision == F16:
 		return g.float(tflite.Cast(tflite.Float16, tflite.Float32).Since(5), out, g.op(rows, tflite.Float16, out, g.half(table.Name, table.Data, table.Shape...), index))
-	case large && g.w.precision == Int8 && table.Shape[1] >= leastWidth:
+	case large && g.w.precision != F32 && table.Shape[1] >= leastWidth:
 		q, s := g.whole8(table.Name, table.Data, 0, false, table.Shape...)
 		found := g.float(tflite.Cast(tflite.Int8, tflite.Float32).Since(3), out, g.op(rows.Since(2), tflite.Int8, out, q, index))
 		scales := g.numbers(table.Name+" scales", s, len(s), 1)
@@ -83,6 +83,10 @@ func (g *liteGraph) gather(n *graph.Node) liteTensor {
 
 // linear is FULLY_CONNECTED, with int8 weights the hybrid form: inputs are rounded row by row as it runs.
 func (g *liteGraph) linear(n *graph.Node) liteTensor {
+	if v := n.In[1]; g.static(n) && !g.narrow(v) {
+		w, scales := g.whole8(v.Name, v.Data, 0, true, v.Shape[0], len(v.Data)/v.Shape[0])
+		return g.staticLayer(n, tflite.FullyConnected(), n.Out.Shape, g.value(n.In[0]), w, scales)
+	}
 	var bias *graph.Value
 	if len(n.In) > 2 {
 		bias = n.In[2]
@@ -90,11 +94,16 @@ func (g *liteGraph) linear(n *graph.Node) liteTensor {
 	return g.layer(g.value(n.In[0]), n.In[1], bias, n.Out.Shape)
 }
 
+// narrow tells of a table that is stored as floats: its rows are not worth scales of their own.
+func (g *liteGraph) narrow(v *graph.Value) bool {
+	return g.w.gathered[v] && len(v.Data)/v.Shape[0] < leastWidth
+}
+
 // layer is x·vᵀ + bias; bias may be nil.
 func (g *liteGraph) layer(x liteTensor, v, bias *graph.Value, shape []int) liteTensor {
 	k, in := tflite.FullyConnected(), []liteTensor{x}
 	rows := []int{v.Shape[0], len(v.Data) / v.Shape[0]}
-	if g.w.precision == Int8 && len(v.Data) >= least && !(g.w.gathered[v] && rows[1] < leastWidth) {
+	if g.w.precision == Int8 && len(v.Data) >= least && !g.narrow(v) {
 		w, _ := g.whole8(v.Name, v.Data, 0, true, rows...)
 		k, in = tflite.HybridFullyConnected(), append(in, w)
 	} else {

@@ -43,6 +43,7 @@ var (
 	ExpandDims         = Kind{number: 70, options: 52} // x, whole number: the place of the new dimension
 	Pad                = Kind{number: 34, options: 22} // x, [dimensions, 2]: zeros before and behind
 	ZerosLike          = Kind{number: 93, options: 67}
+	Quantize           = Kind{number: 114, options: 89}
 	Dequantize         = Kind{number: 6, options: 38}
 	DynamicUpdateSlice = Kind{number: 151, options: 117} // x, what replaces a part of it, where that begins
 )

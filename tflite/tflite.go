@@ -56,7 +56,8 @@ type Tensor struct {
 	Open   []int // the same with -1 for sizes that may be changed; nil where none may
 	Buffer int   // of Model.Buffers; 0 for what is computed
 
-	Scales  []float32 // of Int8: number × scale of its place along Channel; nil for plain whole numbers
+	Scales  []float32 // of whole numbers: (number - Zero) × the one scale, or that of its place along Channel; nil for plain ones
+	Zero    int
 	Channel int
 }
 
@@ -233,7 +234,7 @@ func (w *writer) tensor(t *Tensor) flatbuffers.UOffsetT {
 	return w.table(narrow(t.Shape), int8(t.Type), uint32(t.Buffer), name, quantization, nil, nil, open, true)
 }
 
-// quantization is a table QuantizationParameters; all zero points are 0.
+// quantization is a table QuantizationParameters.
 func (w *writer) quantization(t *Tensor) flatbuffers.UOffsetT {
 	w.StartVector(4, len(t.Scales), 4)
 	for i := len(t.Scales) - 1; i >= 0; i-- {
@@ -242,7 +243,7 @@ func (w *writer) quantization(t *Tensor) flatbuffers.UOffsetT {
 	scales := w.EndVector(len(t.Scales))
 	w.StartVector(8, len(t.Scales), 8)
 	for range t.Scales {
-		w.PrependInt64(0)
+		w.PrependInt64(int64(t.Zero))
 	}
 	zeros := w.EndVector(len(t.Scales))
 	return w.table(nil, nil, scales, zeros, nil, nil, int32(t.Channel))

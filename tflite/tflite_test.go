@@ -46,7 +46,7 @@ func small() *Model {
 	m := &Model{Description: "small", Buffers: [][]byte{nil}}
 	g := m.Add("main")
 	x := g.Tensor(Tensor{Name: "x", Type: Float32, Shape: []int{1, 4}, Open: []int{1, -1}})
-	w := g.Tensor(Tensor{Name: "w", Type: Int8, Shape: []int{3, 1}, Buffer: m.Buffer([]byte{1, 2, 3}), Scales: []float32{.5, .25, 2}})
+	w := g.Tensor(Tensor{Name: "w", Type: Int8, Shape: []int{3, 1}, Buffer: m.Buffer([]byte{1, 2, 3}), Scales: []float32{.5, .25, 2}, Zero: -7})
 	y := g.Tensor(Tensor{Name: "y", Type: Float32, Shape: []int{1, 4}, Open: []int{1, -1}})
 	m.Buffer(bytes.Repeat([]byte{7}, 33))
 	g.Do(Gelu(true), []int{x}, y)
@@ -86,6 +86,9 @@ func TestAFileHasTheFieldsOfTheSchema(t *testing.T) {
 	q := flatbuffers.Table{Bytes: data, Pos: tensors[1].Indirect(tensors[1].Pos + at(t, tensors[1], 4))}
 	if o := at(t, q, 2); q.VectorLen(o) != 3 || q.GetFloat32(q.Vector(o)+8) != 2 {
 		t.Error("scales are not those of the tensor")
+	}
+	if o := at(t, q, 3); q.VectorLen(o) != 3 || q.GetInt64(q.Vector(o)+16) != -7 {
+		t.Error("zero points are not those of the tensor")
 	}
 	if in := numbers(t, ops[1], 1); len(in) != 3 || in[2] != -1 {
 		t.Errorf("inputs %v", in)

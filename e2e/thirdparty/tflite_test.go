@@ -22,17 +22,18 @@ import (
 type liteCase struct {
 	*graphCase
 	Labels bool `json:"labels,omitempty"`
+	Many   bool `json:"many,omitempty"`  // texts: each kind of kernels is asked for one length alone
 	Micro  bool `json:"micro,omitempty"` // the runtime of microcontrollers is asked as well
 }
 
-func writeLite(t *testing.T, dir string, g *graph.Graph, p export.Precision, sizes map[int]int, c liteCase) {
+func writeLite(t *testing.T, dir string, g *graph.Graph, p export.Precision, ranges export.Ranges, sizes map[int]int, c liteCase) {
 	t.Helper()
-	m, err := export.TFLite(g, p, sizes)
+	m, err := export.TFLite(g, p, ranges, sizes)
 	if err != nil {
 		t.Fatalf("%s: %v; %s", dir, err, hint.Way(err))
 	}
 	lacks := func(n *graph.Node) bool { return n.Op == graph.Gelu || n.Op == graph.GeluTanh }
-	c.Micro = p == export.F32 && !slices.ContainsFunc(g.Nodes, lacks)
+	c.Micro = (p == export.F32 && !c.Many || p == export.Int8QDQ) && !slices.ContainsFunc(g.Nodes, lacks)
 	file, err := m.Marshal()
 	if err != nil {
 		t.Fatal(err)
@@ -51,13 +52,13 @@ func writeLite(t *testing.T, dir string, g *graph.Graph, p export.Precision, siz
 	}
 }
 
-func writeLiteModel(t *testing.T, dir string, m *model.Model, p export.Precision, c liteCase) {
+func writeLiteModel(t *testing.T, dir string, m *model.Model, p export.Precision, ranges export.Ranges, c liteCase) {
 	t.Helper()
 	g, err := m.Graph()
 	if err != nil {
 		t.Fatalf("%v; %s", err, hint.Way(err))
 	}
-	writeLite(t, dir, g, p, m.PaddedSizes(m.Config.MaxTokens), c)
+	writeLite(t, dir, g, p, ranges, m.PaddedSizes(m.Config.MaxTokens), c)
 }
 
 // TestLiteRTSaysTheSame exports every family with every head that it can have, the checkpoints of every architecture, and
@@ -70,18 +71,22 @@ func TestLiteRTSaysTheSame(t *testing.T) {
 	}
 	cases, dir := t.TempDir(), t.TempDir()
 	exporttest.Each(t, func(name string, m *model.Model) {
-		writeLiteModel(t, filepath.Join(cases, name), m, export.F32, liteCase{graphCase: caseOf(t, m, exporttest.Queries)})
+		writeLiteModel(t, filepath.Join(cases, name), m, export.F32, nil, liteCase{graphCase: caseOf(t, m, exporttest.Queries)})
 	})
 	eachArchitecture(t, func(name string, g *graph.Graph, c *graphCase) {
 		sizes := map[int]int{graph.Length: c.Inputs[graph.InputIDs].Shape[1]}
-		writeLite(t, filepath.Join(cases, "checkpoint "+name), g, export.F32, sizes, liteCase{graphCase: c})
+		writeLite(t, filepath.Join(cases, "checkpoint "+name), g, export.F32, nil, sizes, liteCase{graphCase: c})
 	})
 	train, queries := reviews(t, path, dir, 2400, 400)
 	for _, family := range []string{"cnn", "lstm", "transformer"} {
 		m := trainOn(t, train, filepath.Join(dir, family), family)
 		c := caseOf(t, m.Model, queries)
-		for _, p := range []export.Precision{export.F32, export.F16, export.Int8} {
-			writeLiteModel(t, filepath.Join(cases, "reviews "+family+" "+string(p)), m.Model, p, liteCase{graphCase: c, Labels: p != export.F32})
+		ranges, err := export.Calibrate(t.Context(), m.Model, queries[:100], "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []export.Precision{export.F32, export.F16, export.Int8, export.Int8QDQ} {
+			writeLiteModel(t, filepath.Join(cases, "reviews "+family+" "+string(p)), m.Model, p, ranges, liteCase{graphCase: c, Labels: p != export.F32, Many: true})
 		}
 		if family == "lstm" {
 			verifyInPython(t, m, "tflite", dir)
