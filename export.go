@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"runtime"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/export"
+	"github.com/xiaoyu-slm/xiaoyu/export/c99"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/quant"
 	"github.com/xiaoyu-slm/xiaoyu/model"
@@ -30,6 +30,7 @@ type ExportOptions struct {
 	Data      *Config          // of which the data part names texts for calibration; nil for none
 	Observer  Observer         // nil for silence
 	Command   []string         // recorded in the export
+	Name      string           // of functions and packages, formats c and go; made of Out if empty
 }
 
 // Exported is a model as another program's file.
@@ -40,18 +41,22 @@ type Exported struct {
 	Precision export.Precision `json:"precision"`
 	Bytes     int64            `json:"bytes"`
 	Digest    string           `json:"digest"`
-	Outside   []string         `json:"outside"` // what callers of the file do themselves
+	Outside   []string         `json:"outside"`        // what callers of the file do themselves
+	Cost      *c99.Cost        `json:"cost,omitempty"` // format c
 }
 
 // Export writes a model as a file that other programs execute, with all that its user needs beside it. The folder appears
 // as a whole or not at all.
 func Export(ctx context.Context, m *Model, o ExportOptions) (*Exported, error) {
+	if write := sources[o.Format]; write != nil {
+		return write(ctx, m, &o)
+	}
 	format, err := export.FormatOf(o.Format)
 	if err != nil {
 		return nil, err
 	}
 	o.Precision = cmp.Or(o.Precision, export.F32)
-	e := export.Options{Format: o.Format, Precision: o.Precision, Length: o.Length, Files: m.Beside("LICENSE", "LICENSE.txt", "LICENSE.md", model.MetricsFile)}
+	e := export.Options{Format: o.Format, Precision: o.Precision, Length: o.Length}
 	if o.Calibrate != "" && o.Precision != export.Int8QDQ {
 		return nil, hint.Errorf("add --precision int8-qdq, or leave it out", "calibrating by %s: the precision %s has no ranges", o.Calibrate, o.Precision)
 	}
@@ -60,7 +65,22 @@ func Export(ctx context.Context, m *Model, o ExportOptions) (*Exported, error) {
 			return nil, err
 		}
 	}
-	e.Front = frontMatter(m.Beside(model.CardFile)[model.CardFile])
+	if e.Files, e.Front, err = o.beside(m); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p, err := export.Write(m.Model, o.Out, e)
+	if err != nil {
+		return nil, err
+	}
+	return &Exported{Folder: p.Dir, File: format.File, Format: o.Format, Precision: o.Precision, Bytes: p.Size, Digest: p.Digest, Outside: format.Outside(m.Model)}, nil
+}
+
+// beside are the files that go with an export: licence, figures, lineage; and the front matter of its card.
+func (o *ExportOptions) beside(m *Model) (files map[string][]byte, front string, err error) {
+	files = m.Beside("LICENSE", "LICENSE.txt", "LICENSE.md", model.MetricsFile)
 	origin := map[string]any{"created": time.Now().UTC(), "command": o.Command, "format": o.Format, "precision": o.Precision, "length": o.Length,
 		"version": Version(), "system": runtime.GOOS + "/" + runtime.GOARCH, "lineage": m.Origin()}
 	if o.Precision == export.Int8QDQ {
@@ -71,17 +91,10 @@ func Export(ctx context.Context, m *Model, o ExportOptions) (*Exported, error) {
 	}
 	lineage, err := json.MarshalIndent(origin, "", "  ")
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	maps.Copy(e.Files, map[string][]byte{model.LineageFile: append(lineage, '\n')})
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	p, err := export.Write(m.Model, o.Out, e)
-	if err != nil {
-		return nil, err
-	}
-	return &Exported{Folder: p.Dir, File: format.File, Format: o.Format, Precision: o.Precision, Bytes: p.Size, Digest: p.Digest, Outside: format.Outside(m.Model)}, nil
+	files[model.LineageFile] = append(lineage, '\n')
+	return files, frontMatter(m.Beside(model.CardFile)[model.CardFile]), nil
 }
 
 // frontMatter is what stands between the first two lines of dashes of a card, licence and language among others, without

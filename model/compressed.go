@@ -267,6 +267,9 @@ func (m *Model) KeepGrams(features []int32, bits int) (*Model, error) {
 		return nil, hint.Errorf("begin from the model that it was made of", "pruning n-grams: the model knows them by fingerprints already")
 	}
 	all := table.hashes(n.features)
+	if bits != 8 && bits != 16 {
+		return nil, fmt.Errorf("pruning n-grams: fingerprints of %d bits", bits)
+	}
 	hashes := make([]uint64, len(features))
 	for i, f := range features {
 		hashes[i] = all[f]

@@ -80,10 +80,7 @@ const bucketStride = 64
 // newFingerprints makes the table of the features with these hashes (their upper 40 bits), the most important ones first,
 // and returns which of them each place is. Of two that it cannot tell apart the first is kept.
 func newFingerprints(hashes []uint64, width int) (*fingerprints, []int32, error) {
-	if width != 8 && width != 16 {
-		return nil, nil, fmt.Errorf("fingerprints of %d bits", width)
-	}
-	low := max(bits.Len(uint(len(hashes)))-3, 0) // 4 to 8 features a bucket
+	low := bucketBits(len(hashes))
 	t := &fingerprints{width: width, counts: make([]byte, 1<<low)}
 	key := func(i int32) (bucket, print uint64) {
 		h := hashes[i]
@@ -109,13 +106,16 @@ func newFingerprints(hashes []uint64, width int) (*fingerprints, []int32, error)
 			return nil, nil, fmt.Errorf("more than 255 features of one bucket")
 		}
 		t.counts[bucket]++
-		if t.data = append(t.data, byte(print)); width == 16 {
-			t.data = append(t.data, byte(print>>8))
+		for at := 0; at < width; at += 8 {
+			t.data = append(t.data, byte(print>>at))
 		}
 	}
 	t.index()
 	return t, order, nil
 }
+
+// bucketBits is how many bits of a hash choose the bucket of so many features: 4 to 8 share one.
+func bucketBits(features int) int { return max(bits.Len(uint(features))-3, 0) }
 
 // index finds where buckets begin and returns how many features there are.
 func (t *fingerprints) index() int {

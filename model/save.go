@@ -38,6 +38,34 @@ func (m *Model) Save(dir string, extra map[string][]byte) (*Package, error) {
 	return verify(dir)
 }
 
+// SaveFiles writes a folder of files, by their names with slashes, and the manifest of their digests: what has another
+// layout than a package, such as source code with a model in it. It appears as a whole or not at all.
+func SaveFiles(dir string, files map[string][]byte) (*Package, error) {
+	p := &Package{Dir: dir}
+	err := replaceFolder(dir, func(temp string) error {
+		for name, data := range files {
+			path := filepath.Join(temp, filepath.FromSlash(name))
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				return err
+			}
+			if err := atomicfile.WriteFile(path, data, 0o644); err != nil {
+				return err
+			}
+			p.Size += int64(len(data))
+		}
+		if err := writeManifest(temp, nil); err != nil {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(temp, ManifestFile))
+		p.Size, p.Digest = p.Size+int64(len(data)), digestOf(data)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
 // replaceFolder puts a folder that fill writes in place of dir, as a whole.
 func replaceFolder(dir string, fill func(temp string) error) error {
 	if err := Replaceable(dir); err != nil {

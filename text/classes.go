@@ -105,3 +105,15 @@ func buildClasses() {
 		classes.page[i] = n
 	}
 }
+
+// IsPunctuation tells of what tokenizers cut at: punctuation as BERT means it.
+func IsPunctuation(r rune) bool {
+	classesOnce.Do(buildClasses)
+	return isPunctuation(r)
+}
+
+// IsIdeograph tells of the characters that BERT puts spaces around.
+func IsIdeograph(r rune) bool {
+	classesOnce.Do(buildClasses)
+	return classOf(r)&ideograph != 0
+}

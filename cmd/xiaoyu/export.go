@@ -24,7 +24,7 @@ func exportCommand(term *terminal) *cobra.Command {
 	for _, f := range export.Formats() {
 		names = append(names, f.Name)
 	}
-	names = append(names, programs...)
+	names = append(append(names, xiaoyu.Sources()...), programs...)
 	cmd := &cobra.Command{
 		Use:   "export MODEL --to FORMAT --out FOLDER",
 		Short: "Write a model as a file that other programs execute",
@@ -32,6 +32,8 @@ func exportCommand(term *terminal) *cobra.Command {
 tokenizer, the labels, a card that shows how it is called, licence, lineage and digests. --list tells what a
 model can become and how large each would be. --to exe and --to web write a program that carries the package
 itself: one executable, or what runs in a browser, a page if --out ends in .html and a folder otherwise.
+--to c and --to go write source code: a header and a source of C99 for machines without files, memory and
+operating system, for small families; a package of Go with the model in it, for all.
 
 ` + "`xiaoyu predict`, `xiaoyu eval` and `xiaoyu serve`" + ` run exports to ONNX and GGUF as they run packages, and encoders that others
 exported to ONNX, beside whose file config.json and tokenizer.json stand. ` + "`xiaoyu verify`" + ` compares an export with the
@@ -39,6 +41,8 @@ model that it was made from.`,
 		Example: `  xiaoyu export models/reviews --list
   xiaoyu export models/reviews --to exe --os windows --arch amd64 --out reviews.exe
   xiaoyu export models/reviews --to web --out reviews.html
+  xiaoyu export models/reviews --to c --precision int8 --length 128 --out firmware/reviews
+  xiaoyu export models/reviews --to go --out internal/reviews
   xiaoyu export models/reviews --to onnx --precision int8 --out exports/reviews
   xiaoyu export models/tales --to gguf --precision q8_0 --out exports/tales
   xiaoyu predict exports/reviews/model.onnx "房间很干净"`,
@@ -80,6 +84,9 @@ model that it was made from.`,
 			}
 			fmt.Fprintf(term.out, "%-10s%s, %s   (%s)\n", "export", e.Folder, e.File, size.Bytes(e.Bytes))
 			fmt.Fprintf(term.out, "%-10s%s\n", "digest", e.Digest)
+			if e.Cost != nil {
+				fmt.Fprintf(term.out, "%-10s%s\n", "takes", e.Cost)
+			}
 			printOutside(term, e.Outside)
 			return nil
 		},
@@ -88,10 +95,11 @@ model that it was made from.`,
 	flags.StringVar(&o.Format, "to", "", "what the model becomes: "+strings.Join(names, ", "))
 	flags.StringVar(&o.Out, "out", "", "folder for the export")
 	flags.StringVar(&precision, "precision", "", "f32, f16, int8 (inputs rounded row by row), int8-qdq (within ranges found on the texts of --data) or int8-weights; of gguf f32, f16, q8_0 or q4_0")
-	flags.IntVar(&o.Length, "length", 0, "with --to tflite: tokens of a text that the file has room for as long as nobody resizes it, 0 for as many as the model reads")
+	flags.IntVar(&o.Length, "length", 0, "tokens of a text, 0 for as many as the model reads: with --to tflite those that the file has room for as long as nobody resizes it, with --to c those that are read")
 	flags.StringVar(&o.Calibrate, "calibrate", "", "with --precision int8-qdq: ranges reach to the least and the greatest number (minmax, the default), hold a share of them (percentile, percentile=99.99), or lose least of their distribution (entropy)")
 	flags.BoolVar(&list, "list", false, "tell what the model can become, and what each costs")
 	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	flags.StringVar(&o.Name, "name", "", "with --to c or go: what functions begin with, or how the package is called; the last part of --out if not given")
 	carried.add(cmd)
 	columns.add(cmd, false)
 	return cmd
@@ -111,7 +119,7 @@ func listExports(term *terminal, m *xiaoyu.Model, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		return term.printJSON(map[string]any{"exports": costs, "outside": export.Outside(m.Model)})
+		return term.printJSON(map[string]any{"exports": costs, "sources": xiaoyu.SourceCosts(m), "outside": export.Outside(m.Model)})
 	}
 	for _, c := range costs {
 		what := c.Reason
@@ -119,6 +127,9 @@ func listExports(term *terminal, m *xiaoyu.Model, asJSON bool) error {
 			what = size.Bytes(c.Bytes)
 		}
 		fmt.Fprintf(term.out, "%-12s%-14s%s\n", c.Format, c.Precision, what)
+	}
+	for _, c := range xiaoyu.SourceCosts(m) {
+		fmt.Fprintf(term.out, "%-10s%-14s%s\n", c.Format, c.Precision, c)
 	}
 	if m.Package != nil {
 		packed := size.Bytes(m.Package.Size)

@@ -5,12 +5,11 @@ package program
 import (
 	"context"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/xiaoyu-slm/xiaoyu/export"
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/payload"
@@ -55,7 +54,7 @@ func Export(ctx context.Context, dir, path string, o Options) (*Result, error) {
 		return nil, err
 	}
 	defer m.Package.Close()
-	files, err := Files(m, dir)
+	files, err := export.PackageFiles(m, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -83,35 +82,6 @@ func Export(ctx context.Context, dir, path string, o Options) (*Result, error) {
 		return nil, hint.Wrap(err, "choose another file with --out", "exporting %s as a program", dir)
 	}
 	return &Result{path, int64(len(out)), int64(len(runner)), m.Package.Digest}, nil
-}
-
-// Files reads the package of m, that lies in dir. A checkpoint of others becomes a package first.
-func Files(m *model.Model, dir string) (map[string][]byte, error) {
-	if _, err := os.Stat(filepath.Join(dir, model.ManifestFile)); err != nil {
-		temp, err := os.MkdirTemp("", "xiaoyu-export-*")
-		if err != nil {
-			return nil, fmt.Errorf("exporting %s: %w", dir, err)
-		}
-		defer os.RemoveAll(temp)
-		dir = filepath.Join(temp, "package")
-		p, err := m.Save(dir, nil)
-		if err != nil {
-			return nil, err
-		}
-		m.Package.Digest = p.Digest
-	}
-	files := map[string][]byte{}
-	root := os.DirFS(dir)
-	err := fs.WalkDir(root, ".", func(name string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() {
-			files[name], err = fs.ReadFile(root, name)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("exporting %s: reading the package: %w", dir, err)
-	}
-	return files, nil
 }
 
 func list(targets []Target) string {

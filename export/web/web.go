@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/xiaoyu-slm/xiaoyu/export"
 	"github.com/xiaoyu-slm/xiaoyu/export/program"
 	"github.com/xiaoyu-slm/xiaoyu/export/web/simd128"
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
@@ -60,7 +61,7 @@ func load(ctx context.Context, dir string, o Options) (*parts, error) {
 		return nil, err
 	}
 	defer m.Package.Close()
-	files, err := program.Files(m, dir)
+	files, err := export.PackageFiles(m, dir)
 	if err != nil {
 		return nil, err
 	}
