@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -67,15 +68,19 @@ func ggufOf(m *model.Model) (keys map[string]any, tensors []checkpoint.GGUFTenso
 
 // otherFormats is the way out for a model that a format cannot hold: those that can, by the operations of its graph.
 func otherFormats(m *model.Model, format string) string {
+	const serveIt = "serve the package itself with `xiaoyu serve`"
 	g, err := m.Graph()
 	if err != nil {
-		return "serve the package itself with `xiaoyu serve`"
+		return serveIt
 	}
 	var able []string
 	for _, f := range formats {
 		if f.Name != format && f.holds != nil && !slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return !f.holds(n.Op) }) {
 			able = append(able, f.Name)
 		}
+	}
+	if len(able) == 0 {
+		return serveIt
 	}
 	return "choose --to " + strings.Join(able, " or ")
 }
@@ -110,7 +115,9 @@ func ggufParts(m *model.Model) (keys map[string]any, tensors []checkpoint.GGUFTe
 		return nil, nil, nil, err
 	}
 	maps.Copy(keys, words)
-	keys["general.name"] = m.Architecture()
+	if keys["general.name"] = m.Architecture(); m.Package != nil {
+		keys["general.name"] = filepath.Base(m.Package.Dir)
+	}
 	if m.Config.Head == model.EmbeddingHead {
 		keys[architecture+".pooling_type"] = ggufPoolings[m.Config.Pooling]
 	}

@@ -152,6 +152,22 @@ func TestAModelThatGGUFLacksIsRefused(t *testing.T) {
 	}
 }
 
+func TestAnAlteredGGUFIsRefused(t *testing.T) {
+	dir := asGGUF(t, exporttest.Checkpoint(t, "gpt2"), F16)
+	path := filepath.Join(dir, GGUFFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)-1] ^= 1
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), GGUFFile) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestTheCardOfAGGUFTellsOfPrompts(t *testing.T) {
 	m := exporttest.Checkpoint(t, "bert_mlm")
 	m.Config.Sentence = &model.Sentence{Normalize: true, Prompts: map[string]string{"query": "query: ", "passage": "passage: "}, DefaultPrompt: "query"}

@@ -33,6 +33,9 @@ func Open(path string) (*model.Model, error) {
 		dir, file = filepath.Dir(path), path
 	}
 	if path == dir && is(dir, GGUFFile) { // a model by itself
+		if err := model.CheckExport(dir); err != nil {
+			return nil, err
+		}
 		return model.OpenFile(filepath.Join(dir, GGUFFile), "")
 	}
 	if is(dir, model.OutsideFile) {

@@ -48,6 +48,12 @@ func isOutside(name string) bool {
 	return strings.HasPrefix(name, "crf.") || strings.HasPrefix(name, "regressor.") || name == "ngram.idf"
 }
 
+// CheckExport compares the files of a folder that SaveExport wrote with their digests.
+func CheckExport(dir string) error {
+	_, err := verifyIn(&Package{Dir: dir, files: os.DirFS(dir), export: true})
+	return err
+}
+
 // OpenExport verifies and opens a folder that SaveExport wrote; run opens the network's file in it.
 func OpenExport(dir string, run func(dir string) (Program, error)) (*Model, error) {
 	const way = "export the model again"

@@ -199,6 +199,22 @@ func FuzzRead(f *testing.F) {
 			t.Fatal(err)
 		}
 		tok.Decode(tok.Encode(s).IDs, true)
+		keys, _, err := tok.GGUF(GGUFOptions{Rows: tok.VocabSize(), Begin: -1, End: -1, Wrapped: true})
+		if err != nil {
+			return
+		}
+		again, err := FromGGUF(asRead(keys))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := tok.Encode(s).IDs, again.Encode(s).IDs; !slices.Equal(a, b) {
+			t.Errorf("from GGUF, %q has the tokens %v, and %v before", s, b, a)
+		}
+		theirs := asRead(keys)
+		delete(theirs, ggufWhole)
+		if _, err := FromGGUF(theirs); err != nil {
+			t.Fatal(err)
+		}
 	})
 }
 

@@ -265,6 +265,8 @@ type embedded struct {
 	ids   [][]int32
 	texts []string // normalised
 	whole []bool   // of each text: nothing was cut off
+
+	precisions []export.Precision
 }
 
 // TestLlamaCppEmbedsTheSame has llama.cpp make embeddings of the same tokens, by tiny encoders and by real ones, and
@@ -289,16 +291,21 @@ func TestLlamaCppEmbedsTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer m.Package.Close()
-		cases = append(cases, embeddedOf(name, m, recordedTexts(t, filepath.Join(dir, "golden.jsonl"), 8)))
+		c := embeddedOf(name, m, recordedTexts(t, filepath.Join(dir, "golden.jsonl"), 8))
+		c.precisions = ggufPrecisions[1:] // they are stored in float16
+		cases = append(cases, c)
 	}
 	var questions []question
+	var asked []*embedded
+	var precisions []export.Precision
 	for _, c := range cases {
-		for _, p := range ggufPrecisions {
+		for _, p := range c.precisions {
 			questions = append(questions, question{Model: asGGUF(t, c.model, p), IDs: c.ids, Texts: c.texts})
+			asked, precisions = append(asked, c), append(precisions, p)
 		}
 	}
 	for i, a := range llama(t, questions) {
-		c, p := cases[i/len(ggufPrecisions)], i%len(ggufPrecisions)
+		c, p := asked[i], precisions[i]
 		file, err := export.Open(filepath.Dir(questions[i].Model))
 		if err != nil {
 			t.Fatal(err)
@@ -312,16 +319,17 @@ func TestLlamaCppEmbedsTheSame(t *testing.T) {
 			}
 		}
 		file.Package.Close()
-		t.Logf("%s %s: cosine with the model %.7f at least, with our reading of the file %.7f", c.name, ggufPrecisions[p], least, leastOfFile)
+		t.Logf("%s %s: cosine with the model %.7f at least, with our reading of the file %.7f", c.name, p, least, leastOfFile)
 		// Random weights of rows of 32 suffer from 4 bits more than those of real models do.
-		if limit := []float64{0.9999, 0.9999, 0.999, 0.8}[p]; least < limit || leastOfFile < 0.999 {
-			t.Errorf("%s %s: cosine %v, want %v; of the file %v", c.name, ggufPrecisions[p], least, limit, leastOfFile)
+		limit := map[export.Precision]float64{export.F32: 0.9999, export.F16: 0.9999, export.Q8_0: 0.999, export.Q4_0: 0.8}[p]
+		if least < limit || leastOfFile < 0.999 {
+			t.Errorf("%s %s: cosine %v, want %v; of the file %v", c.name, p, least, limit, leastOfFile)
 		}
 	}
 }
 
 func embeddedOf(name string, m *model.Model, texts []string) *embedded {
-	c := &embedded{name: name, model: m}
+	c := &embedded{name: name, model: m, precisions: ggufPrecisions}
 	var e text.Encoding
 	for _, s := range texts {
 		const most = 100 // tokens: longer ones tell nothing more

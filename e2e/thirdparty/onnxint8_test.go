@@ -26,7 +26,10 @@ func TestInt8SaysTheSameOnRealReviews(t *testing.T) {
 		m := trainOn(t, train, filepath.Join(dir, family), family)
 		c := caseOf(t, m.Model, queries)
 		for _, p := range []export.Precision{export.F16, export.Int8, export.Int8QDQ, export.Int8Weights} {
-			writeAs(t, filepath.Join(cases, family+"-"+string(p)), m.Model, queries[:100], c, p)
+			writeAs(t, filepath.Join(cases, family+"-"+string(p)), m.Model, queries[:100], c, p, "")
+		}
+		for _, how := range []string{"percentile=99.99", "entropy"} {
+			writeAs(t, filepath.Join(cases, family+"-"+how), m.Model, queries[:100], c, export.Int8QDQ, how)
 		}
 		m.Close()
 	}
@@ -86,12 +89,12 @@ func trainOn(t *testing.T, path, out, family string) *xiaoyu.Model {
 	return m
 }
 
-func writeAs(t *testing.T, dir string, m *model.Model, texts []model.Query, c *graphCase, p export.Precision) {
+func writeAs(t *testing.T, dir string, m *model.Model, texts []model.Query, c *graphCase, p export.Precision, calibration string) {
 	t.Helper()
 	var ranges export.Ranges
 	var err error
 	if p == export.Int8QDQ {
-		if ranges, err = export.Calibrate(t.Context(), m, texts, "", nil); err != nil {
+		if ranges, err = export.Calibrate(t.Context(), m, texts, calibration, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
