@@ -34,6 +34,11 @@ func (c *Config) resolveTask(ctx context.Context) error {
 	if err := c.checkWindows(); err != nil {
 		return err
 	}
+	if c.Model.Family == model.EncoderFamily && (c.Train.LoRA.Rank > 0 || c.Train.Bottleneck.Size > 0) {
+		if err := c.suit(smallParts); err != nil {
+			return err
+		}
+	}
 	switch c.Task {
 	case data.Tags:
 		return c.suitTokens()
@@ -44,6 +49,10 @@ func (c *Config) resolveTask(ctx context.Context) error {
 	}
 	return nil
 }
+
+// smallParts hold what differs from the preset where small parts learn beside an encoder that stays: they begin as nothing,
+// and at the encoder's own rate hardly move.
+var smallParts = map[string]string{"train.learning_rate": "0.0005"}
 
 // suitHead changes what the family's preset says but a head that learns alone does better without: where it is one layer
 // over states that stay what they are, its weights are solved.

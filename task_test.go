@@ -87,6 +87,31 @@ func TestAPretrainedEncoderLearnsToTagAndToAnswer(t *testing.T) {
 	}
 }
 
+func TestSmallPartsLearnFasterThanTheirEncoder(t *testing.T) {
+	for _, k := range []struct {
+		set  map[string]string
+		want float64
+	}{
+		{nil, 0.00005},
+		{map[string]string{"train.lora.rank": "8"}, 0.0005},
+		{map[string]string{"train.bottleneck.size": "8"}, 0.0005},
+		{map[string]string{"train.lora.rank": "8", "train.learning_rate": "0.001"}, 0.001},
+	} {
+		c := tagged(t, model.EncoderFamily)
+		for key, value := range k.set {
+			if err := conf.Set(c, key, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.resolveTask(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if c.Train.LearningRate != k.want {
+			t.Errorf("with %v the learning rate is %v, want %v", k.set, c.Train.LearningRate, k.want)
+		}
+	}
+}
+
 func TestTokensAreWholeWhereEntitiesAre(t *testing.T) {
 	row := func(s, entity string) data.Row {
 		at := strings.Index(s, entity)

@@ -11,7 +11,7 @@ import (
 // Bottleneck says how a network learns by small networks between the parts of its layers (Houlsby et al. 2019): the part
 // `train.bottleneck`.
 type Bottleneck struct {
-	Size      int  `yaml:"size" json:"size,omitempty" doc:"train small networks of this width, such as 64, behind the feed-forward part of each layer, which stays as it is; they are kept apart beside the package and are never merged; wants a higher learning rate, such as 0.0005; 0 for none (encoder, transformer)" default:"0" min:"0" max:"16384"`
+	Size      int  `yaml:"size" json:"size,omitempty" doc:"train small networks of this width, such as 64, behind the feed-forward part of each layer, which stays as it is; they are kept apart beside the package and are never merged; a pretrained encoder then learns at 0.0005 where train.learning_rate is not set; 0 for none (encoder, transformer)" default:"0" min:"0" max:"16384"`
 	Attention bool `yaml:"attention" json:"attention,omitempty" doc:"behind attention too" default:"false"`
 }
 

@@ -10,7 +10,7 @@ import (
 
 // LoRA says how a network learns by low-rank changes of its matrices (Hu et al. 2021): the part `train.lora`.
 type LoRA struct {
-	Rank           int      `yaml:"rank" json:"rank,omitempty" doc:"train low-rank changes of this rank beside matrices that stay as they are, which takes a fraction of the memory; wants a higher learning rate, such as 0.0005; 0 to train the matrices themselves (encoder, transformer)" default:"0" min:"0" max:"1024"`
+	Rank           int      `yaml:"rank" json:"rank,omitempty" doc:"train low-rank changes of this rank beside matrices that stay as they are, which takes a fraction of the memory; a pretrained encoder then learns at 0.0005 where train.learning_rate is not set; 0 to train the matrices themselves (encoder, transformer)" default:"0" min:"0" max:"1024"`
 	Alpha          float64  `yaml:"alpha" json:"alpha,omitempty" doc:"weight of the changes: they count alpha/rank times" default:"16" min:"0.001" max:"100000"`
 	Dropout        float64  `yaml:"dropout" json:"dropout,omitempty" doc:"probability with which an input of a change is dropped" default:"0" min:"0" max:"0.9"`
 	Targets        []string `yaml:"targets" json:"targets,omitempty" doc:"which layers change: ends of their names in the checkpoint, such as query,value, or all-linear" default:"all-linear"`
