@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/export"
@@ -95,6 +94,9 @@ func exportGo(ctx context.Context, m *Model, o *ExportOptions) (*Exported, error
 	if o.Precision != "" {
 		return nil, hint.Errorf("compress the model before it is exported: xiaoyu compress", "the format go carries the package as it is: it has no precision %q", o.Precision)
 	}
+	if o.Length != 0 {
+		return nil, hint.Errorf("leave out --length", "the format go carries the package as it is, which says how much it reads")
+	}
 	name, err := o.name()
 	if err != nil {
 		return nil, err
@@ -121,7 +123,7 @@ func exportGo(ctx context.Context, m *Model, o *ExportOptions) (*Exported, error
 	if err != nil {
 		return nil, err
 	}
-	return &Exported{Folder: p.Dir, File: filepath.Base(name + ".go"), Format: o.Format, Bytes: p.Size, Digest: p.Digest}, nil
+	return &Exported{Folder: p.Dir, File: name + ".go", Format: o.Format, Bytes: p.Size, Digest: p.Digest}, nil
 }
 
 // SourceCost is what a model takes as source code.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -119,4 +121,47 @@ func TestReviewsGetTheSameLabelsNativelyAndOnSmallMachines(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheMemoryThatIsToldIsWhatTheCompilerFinds(t *testing.T) {
+	arm := crossed[0]
+	size := strings.TrimSuffix(arm.compiler, "gcc") + "size"
+	each(t, func(name string, m *model.Model) {
+		if strings.Contains(name, "-") {
+			return // families are what memory differs by
+		}
+		s, err := c99.Write(m, c99.Options{Name: "m", Int8: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Dir(arm.compile(t, s))
+		c := exec.Command(arm.compiler, "-std=c99", "-Os", "-c", "m.c")
+		c.Dir = dir
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%.2000s", err, out)
+		}
+		out, err := exec.Command(size, "-A", filepath.Join(dir, "m.o")).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sections := map[string]int{}
+		for l := range strings.Lines(string(out)) {
+			var section string
+			var bytes int
+			if n, _ := fmt.Sscan(l, &section, &bytes); n == 2 {
+				for _, kind := range []string{".bss", ".data", ".rodata"} {
+					if strings.HasPrefix(section, kind) {
+						sections[kind] += bytes
+					}
+				}
+			}
+		}
+		// Tables of pointers and of what describes others are not told: a few hundred bytes.
+		if told, found := s.Cost.RAM, sections[".bss"]; found > told+64 || found < told-64 {
+			t.Errorf("%s: %d bytes of memory are told, the compiler finds %d", name, told, found)
+		}
+		if told, found := s.Cost.Flash, sections[".rodata"]+sections[".data"]; found > told+told/50+1024 || found < told-told/50 {
+			t.Errorf("%s: %d bytes of constants are told, the compiler finds %d", name, told, found)
+		}
+	})
 }

@@ -100,30 +100,26 @@ func check(m *model.Model, format string) error {
 				return export.Unsupported(format, n.Op)
 			}
 		}
-		return no(format, "of the family "+c.Family)
+		return no(g, format, "of the family "+c.Family)
 	}
 	switch {
 	case c.OfTokens() || c.Head == model.CausalHead:
-		return no(format, fmt.Sprintf("with the head %s, which judges each token", c.Head))
+		return no(g, format, fmt.Sprintf("with the head %s, which judges each token", c.Head))
 	case c.Pair:
-		return no(format, "of pairs of texts")
+		return no(g, format, "of pairs of texts")
 	case c.Wide:
-		return no(format, "with n-grams beside the network (model.wide)")
+		return no(g, format, "with n-grams beside the network (model.wide)")
 	case c.Features.Dim+c.Features.Chars > 0:
-		return no(format, "with hashed features of tokens (model.features)")
+		return no(g, format, "with hashed features of tokens (model.features)")
 	case c.Constraints != "" || len(c.Knowledge) > 0:
-		return no(format, "with rules or knowledge of its own (model.constraints, model.knowledge)")
+		return no(g, format, "with rules or knowledge of its own (model.constraints, model.knowledge)")
 	case c.Layout != "":
-		return no(format, "of the layout "+c.Layout)
+		return no(g, format, "of the layout "+c.Layout)
 	}
 	return nil
 }
 
 // no says that a format holds no such model, and which do.
-func no(format, what string) error {
-	names := []string{}
-	for _, f := range export.Formats() {
-		names = append(names, f.Name)
-	}
-	return hint.Errorf("choose --to "+strings.Join(append(names, "exe", "web"), ", "), "the format %s holds no model %s", format, what)
+func no(g *graph.Graph, format, what string) error {
+	return hint.Errorf("choose --to "+strings.Join(append(export.Able(g), "go", "exe", "web"), ", "), "the format %s holds no model %s", format, what)
 }

@@ -121,10 +121,14 @@ func Ranges(is func(r rune) bool) [][2]uint32 {
 	return list
 }
 
-// The ranges of characters that texts are cut at and hashed by.
-var (
-	PunctuationRanges = func() [][2]uint32 { return Ranges(text.IsPunctuation) }
-	IdeographRanges   = func() [][2]uint32 { return Ranges(text.IsIdeograph) }
-	DigitRanges       = func() [][2]uint32 { return Ranges(unicode.IsDigit) }
-	HanRanges         = func() [][2]uint32 { return Ranges(func(r rune) bool { return unicode.Is(unicode.Han, r) }) }
-)
+// PunctuationRanges are the characters that texts are cut around.
+func PunctuationRanges() [][2]uint32 { return Ranges(text.IsPunctuation) }
+
+// IdeographRanges are those that BERT puts spaces around.
+func IdeographRanges() [][2]uint32 { return Ranges(text.IsIdeograph) }
+
+// DigitRanges are those whose runs stay as long as they are.
+func DigitRanges() [][2]uint32 { return Ranges(unicode.IsDigit) }
+
+// HanRanges are the Chinese characters, beside which a space is no end of a word.
+func HanRanges() [][2]uint32 { return Ranges(func(r rune) bool { return unicode.Is(unicode.Han, r) }) }
