@@ -22,7 +22,7 @@ func clusterCommand(term *terminal) *cobra.Command {
 		Long: `Cluster parts texts by their vectors (k-means), and tells of each part how many texts it has, which words are
 frequent in it and rare elsewhere, and its most typical texts. Without --clusters, numbers from 2 to 50 are tried, and the
 one with the clearest parts is taken.`,
-		Args: exactly(1, "a model: its folder or hf://owner/name"),
+		Args: exactly(1, "a model: its folder, hf://owner/name or market://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.K < 0 || o.Keywords < 0 || o.Examples < 0 {
 				return usageError{hint.Errorf("pass 0 or more", "--clusters, --keywords and --examples count something")}

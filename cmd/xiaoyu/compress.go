@@ -49,7 +49,7 @@ With --max-drop, --max-size or --max-latency it searches: it tries combinations 
 the validation part (or half of the test part, where the model has learnt from the former), refuses steps that make the model slower or no smaller on this machine or that lose a label, and
 writes the best combination that holds all limits, or says that none does. What was tried is kept in DIR.search.json;
 the same command goes on after Ctrl-C.`,
-		Args: exactly(1, "a model: its folder or hf://owner/name"),
+		Args: exactly(1, "a model: its folder, hf://owner/name or market://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			term.quiet = f.asJSON && !term.live
 			return f.run(cmd, term, args[0])

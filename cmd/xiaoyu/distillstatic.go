@@ -34,7 +34,7 @@ func (f *staticFlags) add(cmd *cobra.Command) {
 // run makes the embedding.
 func (f *staticFlags) run(cmd *cobra.Command, term *terminal, args []string, columns *columnFlags, out string, asJSON bool) error {
 	if len(args) != 1 {
-		return usageError{hint.Errorf("see `xiaoyu distill --help`", "distill --static takes one encoder: its folder or hf://owner/name")}
+		return usageError{hint.Errorf("see `xiaoyu distill --help`", "distill --static takes one encoder: its folder, hf://owner/name or market://owner/name")}
 	}
 	if out == "" {
 		return usageError{hint.Errorf("pass --out FOLDER", "where the package goes is missing")}

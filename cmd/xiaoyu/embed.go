@@ -30,7 +30,7 @@ text; --prompt names another one.
 A file of any size is read as it comes. With --out, an interrupted call leaves what is done in FILE.part, and the same
 command goes on.`,
 		Example: `  xiaoyu embed hf://sentence-transformers/all-MiniLM-L6-v2 --data reviews.csv --text review --out vectors.jsonl`,
-		Args:    atLeast(1, "a model: its folder or hf://owner/name"),
+		Args:    atLeast(1, "a model: its folder, hf://owner/name or market://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out != "" {
 				switch {

@@ -33,7 +33,7 @@ With --against OTHER it judges a second model on the same rows and tells whether
 chance: by McNemar's exact test (numbers: the sign test) and by resampling the examples in pairs.
 
 With --curve it also trains on parts of the model's own training data, as ` + "`xiaoyu train --curve`" + ` does.`,
-		Args: exactly(1, "a model: its folder or hf://owner/name"),
+		Args: exactly(1, "a model: its folder, hf://owner/name or market://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			term.quiet = f.asJSON && !term.live
 			return f.run(cmd.Context(), term, args[0])

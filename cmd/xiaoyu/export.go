@@ -46,7 +46,7 @@ model that it was made from.`,
   xiaoyu export models/reviews --to onnx --precision int8 --out exports/reviews
   xiaoyu export models/tales --to gguf --precision q8_0 --out exports/tales
   xiaoyu predict exports/reviews/model.onnx "房间很干净"`,
-		Args: exactly(1, "one model: its folder or hf://owner/name"),
+		Args: exactly(1, "one model: its folder, hf://owner/name or market://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case list:

@@ -66,7 +66,7 @@ prints the nearest texts with their cosine. Up to a million texts the search is 
 
 With --index DIR the vectors are kept: the file is embedded once, and later questions need no --data.`,
 		Example: `  xiaoyu find hf://sentence-transformers/all-MiniLM-L6-v2 "how do I get my money back" --data faq.csv --text question --index faq.index`,
-		Args:    atLeast(1, "a model: its folder or hf://owner/name"),
+		Args:    atLeast(1, "a model: its folder, hf://owner/name or market://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if top < 1 {
 				return usageError{hint.Errorf("pass 1 or more", "--top is %d", top)}

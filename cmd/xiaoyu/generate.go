@@ -30,7 +30,7 @@ With - as the prompt, it is read from standard input; without one, the model beg
 Each token is drawn from the probabilities that the model gives: --temperature below 1 makes the probable
 more so, --top-k and --top-p leave out what is improbable, --repetition-penalty above 1 what the text has already.
 --greedy takes the most probable token each time. The same --seed gives the same text.`,
-		Args: cobra.MatchAll(atLeast(1, "a model: its folder or hf://owner/name"), atMost(2, "a model and a prompt: put the prompt in quotes")),
+		Args: cobra.MatchAll(atLeast(1, "a model: its folder, hf://owner/name or market://owner/name"), atMost(2, "a model and a prompt: put the prompt in quotes")),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if greedy {
 				o.Temperature = 0

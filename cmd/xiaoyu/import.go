@@ -27,7 +27,7 @@ tokenizer.json beside them, or in the folder that --config names.
 Models need no import to be used: every command takes hf:// names and such folders as they are.`,
 		Example: `  xiaoyu import hf://sentence-transformers/all-MiniLM-L6-v2 --out models/minilm
   xiaoyu import ./adapter --base ./bert-base-chinese --out models/merged`,
-		Args: exactly(1, "one model: its folder or hf://owner/name"),
+		Args: exactly(1, "one model: its folder, hf://owner/name or market://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.Out == "" {
 				return usageError{hint.Errorf("pass --out FOLDER", "where the package goes is missing")}

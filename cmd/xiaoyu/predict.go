@@ -29,7 +29,7 @@ lines; --format chooses. Texts come from the arguments, else from --data and --t
 lines of standard input. A model of pairs takes two arguments for each pair, two columns (--pair), or
 lines with a tab between the two texts. One that answers questions takes the question and then the text;
 of a file, the columns question (--pair) and context (--text), or passages as SQuAD nests them.`,
-		Args: atLeast(1, "a model: its folder or hf://owner/name"),
+		Args: atLeast(1, "a model: its folder, hf://owner/name or market://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if top < 0 {
 				return usageError{hint.Errorf("pass 0 for all labels", "--top %d is negative", top)}

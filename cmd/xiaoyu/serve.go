@@ -8,7 +8,7 @@ func serveCommand(term *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve MODEL",
 		Short: "Serve a model: predictions as JSON, and a page to try it",
-		Args:  exactly(1, "a model: its folder or hf://owner/name"),
+		Args:  exactly(1, "a model: its folder, hf://owner/name or market://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := exact.open(cmd.Context(), term, args[0])
 			if err != nil {
