@@ -3,6 +3,7 @@ package market_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -33,7 +34,7 @@ func folder(t *testing.T, seed uint64, size int) string {
 	t.Helper()
 	dir := t.TempDir()
 	weights := make([]byte, size)
-	r := rand.NewChaCha8([32]byte{byte(seed)})
+	r := rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed)))
 	r.Read(weights)
 	for name, content := range map[string][]byte{"README.md": []byte("---\nlicense: mit\nlanguage: zh\npipeline_tag: text-classification\n---\n# Test\n"), "config.json": []byte(`{"model_type":"bert"}`), "model.safetensors": weights, "onnx/empty.onnx": nil} {
 		path := filepath.Join(dir, filepath.FromSlash(name))

@@ -77,24 +77,9 @@ func (c *Client) Push(ctx context.Context, p *pack.Packed, to Reference, watch W
 		result.Size += f.Size
 		jobs[f.Digest] = source{name: f.Path, size: f.Size, file: filepath.Join(p.Dir, filepath.FromSlash(f.Path))}
 	}
-	count := &counter{watch: watch}
-	for _, s := range jobs {
-		count.total += s.size
-	}
-	var mu sync.Mutex
-	err := each(ctx, jobs, func(ctx context.Context, d digest.Digest, s source) error {
-		sent, err := c.pushBlob(ctx, to, d, s, count)
-		mu.Lock()
-		defer mu.Unlock()
-		result.Sent += sent
-		return err
-	})
+	answer, err := c.publish(ctx, p, to, jobs, result, watch)
 	if err != nil {
 		return nil, fmt.Errorf("pushing %s: %w", to, err)
-	}
-	answer, err := c.send(ctx, "PUT", to.path()+"/manifests/"+to.at(), bytes.NewReader(p.Manifest), http.Header{"Content-Type": {v1.MediaTypeImageManifest}}, http.StatusCreated)
-	if err != nil {
-		return nil, fmt.Errorf("publishing %s: %w", to, err)
 	}
 	answer.Body.Close()
 	if watch.Warn != nil {
@@ -108,6 +93,35 @@ func (c *Client) Push(ctx context.Context, p *pack.Packed, to Reference, watch W
 		return nil, hint.Errorf("push it again", "the market has published %s and not %s", got, p.Digest)
 	}
 	return result, nil
+}
+
+// publish sends what the market lacks, then the manifest. A market that was told to keep blobs for a short time only may
+// have removed some before the manifest came: those are sent again.
+func (c *Client) publish(ctx context.Context, p *pack.Packed, to Reference, jobs map[digest.Digest]source, result *Pushed, watch Watch) (*http.Response, error) {
+	for try := 1; ; try++ {
+		count := &counter{watch: watch}
+		for _, s := range jobs {
+			count.total += s.size
+		}
+		var mu sync.Mutex
+		err := each(ctx, jobs, func(ctx context.Context, d digest.Digest, s source) error {
+			sent, err := c.pushBlob(ctx, to, d, s, count)
+			mu.Lock()
+			defer mu.Unlock()
+			result.Sent += sent
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		answer, err := c.retry(ctx, func() (*http.Response, error) {
+			return c.send(ctx, "PUT", to.path()+"/manifests/"+to.at(), bytes.NewReader(p.Manifest), http.Header{"Content-Type": {v1.MediaTypeImageManifest}}, http.StatusCreated)
+		})
+		var e *answerError
+		if err == nil || try == 3 || !errors.As(err, &e) || e.code != "MANIFEST_BLOB_UNKNOWN" {
+			return answer, err
+		}
+	}
 }
 
 // source is where a blob comes from: memory or a file.
