@@ -25,6 +25,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
+	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 	"github.com/xiaoyu-slm/xiaoyu/market/markettest"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 )
@@ -346,6 +347,47 @@ func TestGarbageIsCollectedWhileServing(t *testing.T) {
 		t.Error(err)
 	}
 	push(t, c, gone, "ada/gone:1.0.0")
+}
+
+func TestABackupOfAServingMarketIsAMarket(t *testing.T) {
+	m := markettest.Start(t, market.Options{})
+	token := m.Token(t, "ada", catalogue.Write)
+	c := connect(t, m.URL, token)
+	first, second := folder(t, 8, 300_000), folder(t, 9, 300_000)
+	push(t, c, first, "ada/model:1.0.0")
+	backup, data := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "data")
+	none := func(depot.Copied) {}
+	before, err := m.Depot.Backup(t.Context(), backup, none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	push(t, c, second, "ada/model:2.0.0")
+	after, err := m.Depot.Backup(t.Context(), backup, none)
+	if err != nil || after.Known != before.Blobs || after.Bytes > 302_000 {
+		t.Errorf("the first copied %+v, the second %+v (%v)", before, after, err)
+	}
+	push(t, c, folder(t, 10, 10), "ada/model:3.0.0")
+	if restored, err := depot.Restore(t.Context(), backup, data, none); err != nil || restored.Blobs != before.Blobs+after.Blobs {
+		t.Fatal(restored, err)
+	}
+	if _, err := depot.Restore(t.Context(), backup, data, none); err == nil || hint.Way(err) == "" {
+		t.Errorf("a folder in use was written over: %v", err)
+	}
+	again := markettest.Start(t, market.Options{Data: data})
+	for version, dir := range map[string]string{"1.0.0": first, "2.0.0": second, "latest": second} {
+		out := filepath.Join(t.TempDir(), "out")
+		if _, err := connect(t, again.URL, token).Pull(t.Context(), reference(t, "ada/model:"+version), out, false, client.Watch{}); err != nil { // the token is in it as well
+			t.Fatal(err)
+		}
+		same(t, dir, out)
+	}
+	lost := digest.FromBytes([]byte(`{"model_type":"bert"}`))
+	if err := os.Remove(filepath.Join(data, "blobs", "sha256", lost.Encoded()[:2], lost.Encoded())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.Depot.Backup(t.Context(), t.TempDir(), none); err == nil || !strings.Contains(err.Error(), "ada/model") {
+		t.Errorf("a backup that lacks something was called one: %v", err)
+	}
 }
 
 func TestPrivatePackagesAndCredentials(t *testing.T) {

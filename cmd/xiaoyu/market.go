@@ -28,7 +28,7 @@ func marketCommand(term *terminal) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(marketServeCommand(term), marketUserCommand(term), marketTokenCommand(term), marketCollectCommand(term), marketScrubCommand(term))
+	cmd.AddCommand(marketServeCommand(term), marketUserCommand(term), marketTokenCommand(term), marketCollectCommand(term), marketScrubCommand(term), marketBackupCommand(term), marketRestoreCommand(term))
 	return cmd
 }
 
@@ -299,4 +299,59 @@ so that the next push of a package that needs it sends it again. Ends with 3 whe
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was found as JSON")
 	f.add(cmd)
 	return cmd
+}
+
+func marketBackupCommand(term *terminal) *cobra.Command {
+	var f marketFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "backup FOLDER",
+		Short: "Copy a market into a folder while it serves; what an earlier backup has there is not copied again",
+		Args:  exactly(1, "the folder of the backup"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := f.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			term.Stage("copying", 0, "files")
+			c, err := d.Backup(cmd.Context(), args[0], term.copied)
+			return term.printCopied(c, err, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was copied as JSON")
+	f.add(cmd)
+	return cmd
+}
+
+func marketRestoreCommand(term *terminal) *cobra.Command {
+	var data string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "restore FOLDER",
+		Short: "Make a market's data of a backup, in a new folder; every file is verified",
+		Args:  exactly(1, "the folder of the backup"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			term.Stage("copying", 0, "files")
+			c, err := depot.Restore(cmd.Context(), args[0], data, term.copied)
+			return term.printCopied(c, err, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was copied as JSON")
+	cmd.Flags().StringVar(&data, "data", "market-data", "new folder of the market's data")
+	return cmd
+}
+
+func (t *terminal) copied(c depot.Copied) { t.Progress(int64(c.Blobs), size.Bytes(c.Bytes)) }
+
+func (t *terminal) printCopied(c depot.Copied, err error, asJSON bool) error {
+	t.endStage()
+	switch {
+	case err != nil:
+		return err
+	case asJSON:
+		return t.printJSON(c)
+	}
+	fmt.Fprintf(t.out, "%d files copied (%s), %d were there\n", c.Blobs, size.Bytes(c.Bytes), c.Known)
+	return nil
 }

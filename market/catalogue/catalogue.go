@@ -53,6 +53,7 @@ var migrations embed.FS
 type Catalogue struct {
 	read, write *sql.DB // the same one with PostgreSQL
 	postgres    bool
+	address     string // of SQLite's file
 	now         func() time.Time
 }
 
@@ -81,13 +82,13 @@ func (c *Catalogue) connect(source string) (err error) {
 
 // openSQLite opens a file twice: for one writer, whose transactions lock from their beginning, and for readers.
 func (c *Catalogue) openSQLite(file string) (err error) {
-	address := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath()}).String() +
+	c.address = (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath()}).String() +
 		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
-	if c.write, err = sql.Open("sqlite", address+"&_txlock=immediate"); err != nil {
+	if c.write, err = sql.Open("sqlite", c.address+"&_txlock=immediate"); err != nil {
 		return err
 	}
 	c.write.SetMaxOpenConns(1)
-	if c.read, err = sql.Open("sqlite", address+"&_pragma=query_only(1)"); err != nil {
+	if c.read, err = sql.Open("sqlite", c.address+"&_pragma=query_only(1)"); err != nil {
 		return err
 	}
 	c.read.SetMaxOpenConns(8)
@@ -283,4 +284,19 @@ func (j jsonColumn) Scan(v any) error {
 		return nil
 	}
 	return json.Unmarshal([]byte(text), j.to)
+}
+
+// Snapshot writes a consistent copy of the database into a new file, while others read and write. PostgreSQL has programs
+// of its own for that.
+func (c *Catalogue) Snapshot(ctx context.Context, file string) error {
+	if c.postgres {
+		return hint.Errorf("use pg_dump and copy the folder of blobs after it", "a copy of a catalogue in PostgreSQL is not made here")
+	}
+	// Neither of the others will do: one may not write, not even another file, and one is for a transaction at a time.
+	db, err := sql.Open("sqlite", c.address)
+	if err == nil {
+		_, err = db.ExecContext(ctx, "VACUUM INTO ?", file)
+		err = errors.Join(err, db.Close())
+	}
+	return wrap(err, "copying the catalogue")
 }
