@@ -4,13 +4,14 @@
 //	err := market.Serve(ctx, listener, market.Options{Data: "market-data"})
 //
 // What it answers lies in packages of its own, each a plain http.Handler: [registry] the OCI distribution API under /v2/,
-// [api] what the command line asks under /api/v1/. All of them stand on [depot], which is store ([blob]) and catalogue
+// [api] what the command line asks under /api/v1/, [hubapi] the Hugging Face hub's API. All of them stand on [depot], which is store ([blob]) and catalogue
 // ([catalogue]) together.
 package market
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/market/api"
 	"github.com/xiaoyu-slm/xiaoyu/market/depot"
+	"github.com/xiaoyu-slm/xiaoyu/market/hubapi"
 	"github.com/xiaoyu-slm/xiaoyu/market/registry"
 )
 
@@ -38,6 +40,7 @@ type Market struct {
 
 	options  Options
 	mux      *http.ServeMux
+	hub      *hubapi.Handler
 	draining atomic.Bool
 }
 
@@ -56,7 +59,7 @@ func Open(ctx context.Context, o Options) (*Market, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Market{Depot: d, options: o, mux: http.NewServeMux()}
+	m := &Market{Depot: d, options: o, mux: http.NewServeMux(), hub: hubapi.New(d, o.Log)}
 	m.mux.Handle("/v2/", registry.New(d, o.Log))
 	m.mux.Handle("/api/v1/", api.New(d, o.Log))
 	m.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -65,7 +68,31 @@ func Open(ctx context.Context, o Options) (*Market, error) {
 }
 
 // ServeHTTP answers one request.
-func (m *Market) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTTP(w, r) }
+func (m *Market) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = &moving{http.NewResponseController(w), r.Body}
+	}
+	if hubapi.Owns(r) { // the names of repositories stand before what is asked of them, which the mux cannot tell apart
+		m.hub.ServeHTTP(w, r)
+		return
+	}
+	m.mux.ServeHTTP(w, r)
+}
+
+// stall is how long a client may send nothing in the middle of a body. How long the whole takes does not matter.
+const stall = time.Minute
+
+// moving is a body that is read with a deadline which moves on with what arrives.
+type moving struct {
+	control *http.ResponseController
+	io.ReadCloser
+}
+
+func (m *moving) Read(p []byte) (int, error) {
+	// A server that cannot set deadlines, as in tests, has none.
+	_ = m.control.SetReadDeadline(time.Now().Add(stall))
+	return m.ReadCloser.Read(p)
+}
 
 // Close closes the catalogue.
 func (m *Market) Close() error { return m.Depot.Close() }
@@ -96,7 +123,7 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 
 // Run is Serve for an open market.
 func (m *Market) Run(ctx context.Context, l net.Listener) error {
-	// Bodies and answers may be large and take as long as they take; package registry sees to it that they move.
+	// Bodies and answers may be large and take as long as they take, as long as they move.
 	server := &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(m.options.Log.Handler(), slog.LevelDebug)}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -35,8 +36,11 @@ type Publication struct {
 	Message     string // of the revision; a default if empty
 	Description string
 	Commit      bool   // make a revision even if there is one with the same files
-	Parent      string // commit id that Ref must be at, else ErrConflict; "" for any
+	Parent      string // commit id that Ref must be at, Root where there is none yet, else ErrConflict; "" for any
 }
+
+// Root is the commit id of the state before the first revision, without files.
+const Root = "0000000000000000000000000000000000000000"
 
 // MissingBlobs is the error of a manifest that needs blobs which its repository does not have.
 type MissingBlobs struct{ Digests []digest.Digest }
@@ -232,7 +236,7 @@ func (c *Catalogue) addRevision(q queries, who Caller, r *Repository, p Publicat
 			return nil, err
 		}
 	}
-	if p.Parent != "" && p.Parent != at {
+	if p.Parent != "" && p.Parent != cmp.Or(at, Root) {
 		return nil, hint.Errorf("fetch it and try again", "%s is at %s and not at %s: %w", p.Ref, at, p.Parent, ErrConflict)
 	}
 	if !p.Commit {

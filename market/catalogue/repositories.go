@@ -338,6 +338,8 @@ type Filter struct {
 	Task       string
 	Library    string
 	Labels     [][2]string // facet and value; all must be there
+	Words      []string    // each is the task, the library, a language or a tag
+	Gated      *bool
 	LikedBy    *Account
 	Sort       Order
 	Descending bool
@@ -386,6 +388,12 @@ func (c *Catalogue) Repositories(ctx context.Context, who Caller, f Filter) (lis
 	}
 	for _, l := range f.Labels {
 		is("EXISTS (SELECT 1 FROM labels l WHERE l.repository_id = r.id AND l.facet = ? AND l.value = ?)", l[0], l[1])
+	}
+	for _, w := range f.Words {
+		is("(r.task = ? OR library = ? OR EXISTS (SELECT 1 FROM labels l WHERE l.repository_id = r.id AND l.facet IN (?, ?) AND l.value = ?))", w, w, Language, Tag, w)
+	}
+	if f.Gated != nil {
+		is("(r.gated <> '') = ?", *f.Gated)
 	}
 	if f.LikedBy != nil {
 		is("EXISTS (SELECT 1 FROM likes k WHERE k.repository_id = r.id AND k.account_id = ?)", f.LikedBy.ID)

@@ -3,7 +3,6 @@ package registry
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -14,25 +13,6 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 )
 
-// stall is how long a client may send nothing in the middle of a blob. How long the whole takes does not matter.
-const stall = time.Minute
-
-// body is a request's, read with a deadline that moves on with what arrives.
-func body(w http.ResponseWriter, r *request) io.ReadCloser {
-	return &moving{http.NewResponseController(w), r.Body}
-}
-
-type moving struct {
-	control *http.ResponseController
-	io.ReadCloser
-}
-
-func (m *moving) Read(p []byte) (int, error) {
-	// A server that cannot set deadlines, as in tests, has none.
-	_ = m.control.SetReadDeadline(time.Now().Add(stall))
-	return m.ReadCloser.Read(p)
-}
-
 func (s *Registry) getBlob(w http.ResponseWriter, r *request) error {
 	d, err := parseDigest(r.PathValue("digest"))
 	if err != nil {
@@ -40,6 +20,9 @@ func (s *Registry) getBlob(w http.ResponseWriter, r *request) error {
 	}
 	repository, err := s.repository(r)
 	if err != nil {
+		return err
+	}
+	if err := s.depot.Catalogue.MayDownload(r.Context(), r.who, repository); err != nil {
 		return err
 	}
 	if r.Method == http.MethodHead && repository.May >= catalogue.Write {
@@ -100,7 +83,7 @@ func (s *Registry) beginUpload(w http.ResponseWriter, r *request) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.depot.Receive(r.Context(), repository, d, r.ContentLength, body(w, r)); err != nil {
+		if _, err := s.depot.Receive(r.Context(), repository, d, r.ContentLength, r.Body); err != nil {
 			return err
 		}
 		s.created(w, r, d.String())
@@ -121,6 +104,9 @@ func (s *Registry) mount(w http.ResponseWriter, r *request, to *catalogue.Reposi
 		return false, err
 	}
 	from, err := s.depot.Catalogue.Repository(r.Context(), r.who, r.URL.Query().Get("from"))
+	if err == nil && s.depot.Catalogue.MayDownload(r.Context(), r.who, from) != nil {
+		return false, nil // who may not read it sends it himself
+	}
 	if err == nil {
 		_, err = s.depot.Catalogue.Mount(r.Context(), from, to, d)
 	}
@@ -201,7 +187,7 @@ func (s *Registry) add(w http.ResponseWriter, r *request, repository *catalogue.
 			return offset, hint.Errorf("name the range of what is sent", "Content-Range %.80q with %d bytes: %w", text, r.ContentLength, blob.ErrOffset)
 		}
 	}
-	return s.depot.Uploads.Append(r.Context(), upload, from, body(w, r))
+	return s.depot.Uploads.Append(r.Context(), upload, from, r.Body)
 }
 
 func (s *Registry) putUpload(w http.ResponseWriter, r *request) error {

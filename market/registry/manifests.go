@@ -57,7 +57,7 @@ func (s *Registry) putManifest(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	content, err := io.ReadAll(http.MaxBytesReader(w, body(w, r), pack.MaxManifest))
+	content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, pack.MaxManifest))
 	if err != nil {
 		return fmt.Errorf("reading the manifest: %w", err)
 	}

@@ -156,7 +156,7 @@ func codeOf(err error) code {
 		return code{http.StatusInsufficientStorage, "BLOB_UPLOAD_INVALID"}
 	case errors.Is(err, catalogue.ErrPublished):
 		return code{http.StatusConflict, "DENIED"}
-	case errors.Is(err, catalogue.ErrForbidden):
+	case errors.Is(err, catalogue.ErrForbidden), errors.Is(err, catalogue.ErrGated):
 		return code{http.StatusForbidden, "DENIED"}
 	case errors.As(err, &rejected), errors.Is(err, catalogue.ErrInvalid):
 		return code{http.StatusBadRequest, "MANIFEST_INVALID"}
