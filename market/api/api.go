@@ -1,6 +1,7 @@
 // Package api answers the market's own API under /api/v1/, which its command line speaks. What it says is package client's.
 //
 //	GET  /api/v1/whoami
+//	GET  /api/v1/packages?q=&kind=&task=&sort=…                    finds packages
 //	POST /api/v1/packages                                        takes a name
 //	GET  /api/v1/packages/{owner}/{name}?version=                what is known of a package
 //	DELETE /api/v1/packages/{owner}/{name}
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"github.com/opencontainers/go-digest"
 
@@ -36,6 +38,7 @@ func New(d *depot.Depot, log *slog.Logger) *API {
 	a := &API{depot: d, log: log, mux: http.NewServeMux()}
 	const name = "/api/v1/packages/{owner}/{name}"
 	a.handle("GET /api/v1/whoami", a.whoami)
+	a.handle("GET /api/v1/packages", a.search)
 	a.handle("POST /api/v1/packages", a.create)
 	a.handle("GET "+name, a.info)
 	a.handle("DELETE "+name, a.delete)
@@ -131,6 +134,47 @@ func (a *API) whoami(w http.ResponseWriter, r *http.Request, who catalogue.Calle
 		p.Organisations[m.Account.Name] = m.Role.String()
 	}
 	return write(w, http.StatusOK, p)
+}
+
+// mostAtOnce is how many packages one answer to a search may hold.
+const mostAtOnce = 100
+
+func (a *API) search(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
+	values := r.URL.Query()
+	s := catalogue.Query{Text: values.Get("q"), Sort: catalogue.Order(values.Get("sort")), Facets: map[string]string{}}
+	for _, n := range []struct {
+		key  string
+		into *int
+		most int
+	}{{"limit", &s.Limit, mostAtOnce}, {"offset", &s.Offset, catalogue.Most}} {
+		if value := values.Get(n.key); value != "" {
+			v, err := strconv.Atoi(value)
+			if err != nil || v < 0 || v > n.most {
+				return &badRequest{fmt.Errorf("%s: %.40q is no number from 0 to %d", n.key, value, n.most)}
+			}
+			*n.into = v
+		}
+	}
+	for facet := range catalogue.Facets {
+		if v := values.Get(facet); v != "" {
+			s.Facets[facet] = v
+		}
+	}
+	list, err := a.depot.Catalogue.Search(r.Context(), who, s)
+	if err != nil {
+		return err
+	}
+	found := client.Found{Packages: []client.Package{}, Total: list.Total, Capped: list.Capped, Counts: map[string]map[string]int{}}
+	for _, p := range list.Packages {
+		found.Packages = append(found.Packages, describe(p))
+	}
+	for facet, counts := range list.Counts {
+		found.Counts[facet] = map[string]int{}
+		for _, c := range counts {
+			found.Counts[facet][c.Value] = c.N
+		}
+	}
+	return write(w, http.StatusOK, found)
 }
 
 func (a *API) create(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {

@@ -117,9 +117,20 @@ func (c *Catalogue) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.Up(ctx)
-	return err
+	done, err := p.Up(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range done {
+		if strings.HasSuffix(d.Source.Path, searchMigration) {
+			return c.indexAll(ctx)
+		}
+	}
+	return nil
 }
+
+// searchMigration makes the index of words, which only this program can fill.
+const searchMigration = "00002_search.sql"
 
 // Close ends all connections.
 func (c *Catalogue) Close() error {

@@ -345,5 +345,5 @@ func (c *Catalogue) adoptFacts(q queries, repository int64) error {
 			}
 		}
 	}
-	return nil
+	return c.index(q, repository)
 }

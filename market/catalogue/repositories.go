@@ -261,7 +261,9 @@ func (c *Catalogue) Configure(ctx context.Context, who Caller, r *Repository, s 
 			err = set(q, "gated", *s.Gated)
 		}
 		if s.Description != nil && err == nil {
-			err = set(q, "description", *s.Description)
+			if err = set(q, "description", *s.Description); err == nil {
+				err = c.index(q, r.ID)
+			}
 		}
 		return err
 	}), "settings of %s", r.FullName())
@@ -306,6 +308,9 @@ func (c *Catalogue) MoveRepository(ctx context.Context, who Caller, r *Repositor
 			}
 		}
 		if _, err := q.exec("UPDATE repositories SET owner_id = ?, key = ?, name = ?, updated = ? WHERE id = ?", o.ID, key(name), name, stamp(c.now()), r.ID); err != nil {
+			return err
+		}
+		if err := c.index(q, r.ID); err != nil {
 			return err
 		}
 		return c.audit(q, who.Name(), "move", r.FullName(), to)
@@ -364,18 +369,10 @@ const (
 // Repositories lists what who may see, and tells whether there is more. Repositories without a kind are left out: nothing
 // has been published there yet.
 func (c *Catalogue) Repositories(ctx context.Context, who Caller, f Filter) (list []*Repository, more bool, err error) {
-	var where []string
-	var args []any
+	where, args := visible(who)
 	is := func(condition string, values ...any) {
 		where = append(where, condition)
 		args = append(args, values...)
-	}
-	is("r.kind <> ''")
-	switch {
-	case who.Account == nil || who.Scope < Read:
-		is("NOT r.private")
-	case !who.Account.Operator:
-		is("(NOT r.private OR r.owner_id = ? OR r.owner_id IN (SELECT organisation_id FROM members WHERE account_id = ?))", who.Account.ID, who.Account.ID)
 	}
 	for _, e := range [][2]string{{"r.kind", string(f.Kind)}, {"a.key", key(f.Owner)}, {"r.licence", f.Licence}, {"r.task", f.Task}, {"library", f.Library}} {
 		if e[1] != "" {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -74,6 +75,45 @@ type Retirement struct {
 // Install says what was installed.
 type Install struct {
 	Digest string `json:"digest"`
+}
+
+// Search says what to find. Zero fields do not matter.
+type Search struct {
+	Text          string
+	Facets        map[string]string // kind, task, language, licence, family, size, owner
+	Sort          string            // relevance, trend, downloads, updated or size
+	Limit, Offset int
+}
+
+// Found is what a search has found.
+type Found struct {
+	Packages []Package                 `json:"packages"`
+	Total    int                       `json:"total"`
+	Capped   bool                      `json:"capped,omitempty"` // there are more than total
+	Counts   map[string]map[string]int `json:"counts"`           // packages by facet and value
+}
+
+// Search finds packages by words in Chinese or English.
+func (c *Client) Search(ctx context.Context, s Search) (*Found, error) {
+	values := url.Values{}
+	for facet, value := range s.Facets {
+		values.Set(facet, value)
+	}
+	for key, value := range map[string]string{"q": s.Text, "sort": s.Sort, "limit": number(s.Limit), "offset": number(s.Offset)} {
+		if value != "" {
+			values.Set(key, value)
+		}
+	}
+	var f Found
+	return &f, c.ask(ctx, "GET", "/api/v1/packages?"+values.Encode(), nil, &f)
+}
+
+// number writes n, but nothing for 0.
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 // WhoAmI asks whose the token is.
