@@ -4,8 +4,8 @@
 //	err := market.Serve(ctx, listener, market.Options{Data: "market-data"})
 //
 // What it answers lies in packages of its own, each a plain http.Handler: [registry] the OCI distribution API under /v2/,
-// [api] what the command line asks under /api/v1/, [hubapi] the Hugging Face hub's API. All of them stand on [depot], which is store ([blob]) and catalogue
-// ([catalogue]) together.
+// [api] what the command line asks under /api/v1/, [hubapi] the Hugging Face hub's API, [web] the pages. All of them stand on
+// [depot], which is store ([blob]) and catalogue ([catalogue]) together.
 package market
 
 import (
@@ -22,6 +22,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 	"github.com/xiaoyu-slm/xiaoyu/market/hubapi"
 	"github.com/xiaoyu-slm/xiaoyu/market/registry"
+	"github.com/xiaoyu-slm/xiaoyu/market/web"
 )
 
 // Options are a market's.
@@ -62,6 +63,7 @@ func Open(ctx context.Context, o Options) (*Market, error) {
 	m := &Market{Depot: d, options: o, mux: http.NewServeMux(), hub: hubapi.New(d, o.Log)}
 	m.mux.Handle("/v2/", registry.New(d, o.Log))
 	m.mux.Handle("/api/v1/", api.New(d, o.Log))
+	m.mux.Handle("/", web.New(d, o.Log))
 	m.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	m.mux.HandleFunc("GET /readyz", m.ready)
 	return m, nil
