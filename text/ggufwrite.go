@@ -74,6 +74,11 @@ func (w *ggufWriter) vocabulary() error {
 	if n := t.VocabSize(); n > w.o.Rows {
 		return fmt.Errorf("a tokenizer of %d tokens for %d rows", n, w.o.Rows)
 	}
+	for id, name := range t.algorithm.vocabulary() {
+		if token := t.Token(int32(id)); name != "" && token != name {
+			return w.missing("token %d is %q for the model, and %q was added under its number", id, name, token)
+		}
+	}
 	special := map[int32]bool{}
 	for _, id := range append(t.Special(), w.o.Begin, w.o.End) {
 		special[id] = true
@@ -245,6 +250,9 @@ func (w *ggufWriter) unigram(a *unigram) error {
 	if a.fallBack {
 		return w.missing("characters that no token has become bytes")
 	}
+	if w.t.UnkID() < 0 {
+		return w.missing("no token stands for what is unknown")
+	}
 	if err := w.spaces(); err != nil {
 		return err
 	}
@@ -313,6 +321,9 @@ func (w *ggufWriter) sentencePiece(a *bpe) error {
 		}
 		return float32(-len(a.pairs) - 1)
 	})
+	if w.t.UnkID() < 0 {
+		return w.missing("no token stands for what is unknown")
+	}
 	if !a.config.ByteFallback || len(rank) >= 1<<24 {
 		return w.missing("characters that no token has do not become bytes")
 	}

@@ -176,7 +176,9 @@ func checkSpans(t *testing.T, name string, tok *Tokenizer, s string) {
 				t.Fatalf("%s: token %d of %q at %v cuts a character", name, i, s, span)
 			}
 		}
-		last = span.Start
+		if span.Start < span.End { // a space that a step put before a character shares its place, and trimmed it is nowhere: behind it
+			last = span.Start
+		}
 	}
 }
 
