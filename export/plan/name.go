@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"go/token"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -20,6 +21,9 @@ func Identifier(path string) string {
 	name := strings.Trim(b.String(), "_")
 	if name == "" {
 		return "model"
+	}
+	if token.IsKeyword(name) || name == "main" { // no package that can be imported is called so
+		return name + "_model"
 	}
 	return name
 }

@@ -9,7 +9,7 @@ import (
 
 func TestNamesAreThoseOfCAndGo(t *testing.T) {
 	for path, want := range map[string]string{
-		"models/Hotel-Reviews": "hotel_reviews", "a/b.c": "b_c", "评论": "model", "2024 reviews": "reviews", "_x_": "x", "好reviews 2": "reviews_2", "": "model", "--": "model",
+		"models/Hotel-Reviews": "hotel_reviews", "a/b.c": "b_c", "评论": "model", "2024 reviews": "reviews", "_x_": "x", "好reviews 2": "reviews_2", "": "model", "--": "model", "exports/go": "go_model", "main": "main_model",
 	} {
 		if got := Identifier(path); got != want || Identifier(got) != got {
 			t.Errorf("%q becomes %q, want %q", path, got, want)
