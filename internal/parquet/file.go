@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -113,7 +114,7 @@ func (f *File) readGroups(groups []any) error {
 				k.at = dictionary
 			}
 			if k.at < 4 || k.size < 0 || k.values < 0 || k.at > f.end || k.size > f.end-k.at {
-				return fmt.Errorf("column %s lies outside of the file", f.Columns[len(group.chunks)].Name)
+				return fmt.Errorf("column %s lies outside of the file", shown(f.Columns[len(group.chunks)].Name))
 			}
 			group.chunks = append(group.chunks, k)
 		}
@@ -192,7 +193,7 @@ func (s *schemaReader) node(path, name []string, def, rep int, hidden bool, dept
 	if !isGroup || children == 0 {
 		kind, err := kindOf(e)
 		if err != nil {
-			return fmt.Errorf("column %s: %w", strings.Join(path, "."), err)
+			return fmt.Errorf("column %s: %w", shown(strings.Join(path, ".")), err)
 		}
 		s.f.Columns = append(s.f.Columns, Column{Name: strings.Join(name, "."), Path: strings.Join(path, "."), List: rep > 0, maxDef: def, maxRep: rep, kind: kind})
 		return nil
@@ -225,4 +226,12 @@ func (s *schemaReader) element(path, name []string, def, rep, depth int) error {
 	}
 	s.at++
 	return s.node(append(slices.Clip(path), inner), name, def+1, rep+1, true, depth+1)
+}
+
+// shown is a name for an error: as it is if it is short and plain, else quoted and cut.
+func shown(name string) string {
+	if quoted := strconv.Quote(name); len(name) > 80 || quoted[1:len(quoted)-1] != name {
+		return fmt.Sprintf("%.80q", name)
+	}
+	return name
 }

@@ -52,7 +52,7 @@ func (s *Scan) Next() ([][]Value, error) {
 	for i, c := range s.cursors {
 		var err error
 		if s.row[i], err = c.row(s.row[i][:0]); err != nil {
-			return nil, fmt.Errorf("column %s: %w", c.column.Name, err)
+			return nil, fmt.Errorf("column %s: %w", shown(c.column.Name), err)
 		}
 	}
 	return s.row, nil
