@@ -1,10 +1,7 @@
 package export
 
 import (
-	"encoding/binary"
-
 	"github.com/xiaoyu-slm/xiaoyu/graph"
-	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/tflite"
 )
 
@@ -12,15 +9,7 @@ import (
 
 // half stores a weight as float16.
 func (g *liteGraph) half(name string, data []float32, shape ...int) liteTensor {
-	return g.constant(name+" f16", tflite.Float16, shape, func() []byte {
-		numbers := make([]uint16, len(data))
-		kernel.ToF16(numbers, data)
-		raw := make([]byte, 0, 2*len(data))
-		for _, v := range numbers {
-			raw = binary.LittleEndian.AppendUint16(raw, v)
-		}
-		return raw
-	})
+	return g.constant(name+" f16", tflite.Float16, shape, func() []byte { return halfBytes(data) })
 }
 
 // whole8 stores a weight as int8. Scales, one for each place along channel, belong to the tensor where layers read it; a

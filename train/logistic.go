@@ -69,11 +69,7 @@ func newLogistic(pool *parallel.Pool, loss rowLoss, rows []float32, dim int, tar
 	for j, m := range mean {
 		l.mean[j] = float32(m)
 	}
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	l.choose(all)
+	l.choose(firstRows(n))
 	return l
 }
 

@@ -46,10 +46,10 @@ func (v *solver) selfTrain(s *state, labelled int, share, strength float64) (los
 		return v.believe(labelled, v.guesses(all, strength)[who], 1, allBelieved, mild)
 	}
 	// A second round believes two thirds of what the first has left out; further ones drift.
-	spread := v.spread(all)
+	near := v.spread(all)
 	v.learn(all, strength, exactly)
 	for range 2 {
-		loss = v.believe(labelled, v.agreement(spread), share, believed, min(strength/2, mildest))
+		loss = v.believe(labelled, v.agreement(near), share, believed, min(strength/2, mildest))
 		share = 1 - (1-share)/3
 	}
 	return loss
@@ -158,7 +158,7 @@ func (v *solver) spread(known []int) []float32 {
 
 // agreement is the product of what the graph says, which knows of clusters, and the head, which knows of directions; rows sum
 // to 1.
-func (v *solver) agreement(spread []float32) []float32 {
+func (v *solver) agreement(near []float32) []float32 {
 	n := len(v.rows) / v.dim
 	v.scores(v.rows, n, v.theta)
 	p := slices.Clone(v.z)
@@ -166,7 +166,7 @@ func (v *solver) agreement(spread []float32) []float32 {
 		row, sum := p[i:i+v.k], float32(0)
 		kernel.Softmax(row, row)
 		for c := range row {
-			row[c] *= float32(math.Sqrt(float64(spread[i+c]) + 1e-6))
+			row[c] *= float32(math.Sqrt(float64(near[i+c]) + 1e-6))
 			sum += row[c]
 		}
 		kernel.Scale(1/sum, row)

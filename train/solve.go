@@ -82,7 +82,7 @@ func (tr *Trainer) prepareSolver() {
 		s.graph = newGraph(tr.pool, rows, width)
 	}
 	s.logistic = newLogistic(tr.pool, loss, states, width, targets, weights)
-	if s.graph != nil {
+	if s.graph != nil && len(s.folds) > 0 { // mixtures are trusted by labels held back alone
 		s.mixtures = newMixtures(tr.pool, s.rows, width, s.k)
 	}
 	s.theta = make([]float64, s.size())

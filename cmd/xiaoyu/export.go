@@ -84,12 +84,7 @@ model that it was made from.`,
 			if asJSON {
 				return term.printJSON(e)
 			}
-			fmt.Fprintf(term.out, "%-10s%s, %s   (%s)\n", "export", e.Folder, e.File, size.Bytes(e.Bytes))
-			fmt.Fprintf(term.out, "%-10s%s\n", "digest", e.Digest)
-			if e.Cost != nil {
-				fmt.Fprintf(term.out, "%-10s%s\n", "takes", e.Cost)
-			}
-			printOutside(term, e.Outside)
+			printExported(term, e)
 			return nil
 		},
 	}
@@ -105,6 +100,15 @@ model that it was made from.`,
 	carried.add(cmd)
 	columns.add(cmd, false)
 	return cmd
+}
+
+func printExported(term *terminal, e *xiaoyu.Exported) {
+	fmt.Fprintf(term.out, "%-10s%s, %s   (%s)\n", "export", e.Folder, e.File, size.Bytes(e.Bytes))
+	fmt.Fprintf(term.out, "%-10s%s\n", "digest", e.Digest)
+	if e.Cost != nil {
+		fmt.Fprintf(term.out, "%-10s%s\n", "takes", e.Cost)
+	}
+	printOutside(term, e.Outside)
 }
 
 func printOutside(term *terminal, list []string) {
@@ -131,7 +135,7 @@ func listExports(term *terminal, m *xiaoyu.Model, asJSON bool) error {
 		fmt.Fprintf(term.out, "%-12s%-14s%s\n", c.Format, c.Precision, what)
 	}
 	for _, c := range xiaoyu.SourceCosts(m) {
-		fmt.Fprintf(term.out, "%-10s%-14s%s\n", c.Format, c.Precision, c)
+		fmt.Fprintf(term.out, "%-12s%-14s%s\n", c.Format, c.Precision, c)
 	}
 	if m.Package != nil {
 		packed := size.Bytes(m.Package.Size)

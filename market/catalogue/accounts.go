@@ -243,6 +243,23 @@ func (c *Catalogue) members(ctx context.Context, other, own string, a *Account) 
 	return list, wrap(err, "members of %s", a.Name)
 }
 
+// publisher returns the account called owner, if who may publish under its name; else ErrForbidden with that way out, for an
+// account that there is not as well.
+func (c *Catalogue) publisher(q queries, who Caller, owner, way string) (*Account, error) {
+	o, err := c.account(q, "key = ?", key(owner), owner)
+	role := None
+	if err == nil {
+		role, err = c.roleOf(q, who.Account, o.ID)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	if role < Write {
+		return nil, hint.Errorf(way, "publishing as %s: %w", owner, ErrForbidden)
+	}
+	return o, nil
+}
+
 // roleOf returns what an account may do under an owner's name, whatever the token.
 func (c *Catalogue) roleOf(q queries, a *Account, owner int64) (Right, error) {
 	if a == nil || a.Disabled {

@@ -180,18 +180,9 @@ func (c *Catalogue) CreateRepository(ctx context.Context, who Caller, n NewRepos
 		return nil, wrap(err, "creating %s", n.FullName)
 	}
 	err = c.update(ctx, func(q queries) error {
-		o, err := c.account(q, "key = ?", key(owner), owner)
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		o, err := c.publisher(q, who, owner, fmt.Sprintf("publish as %s/%s, or as an organisation that you are a member of", who.Name(), name))
+		if err != nil {
 			return err
-		}
-		role := None
-		if err == nil {
-			if role, err = c.roleOf(q, who.Account, o.ID); err != nil {
-				return err
-			}
-		}
-		if role < Write {
-			return hint.Errorf(fmt.Sprintf("publish as %s/%s, or as an organisation that you are a member of", who.Name(), name), "publishing as %s: %w", owner, ErrForbidden)
 		}
 		now := stamp(c.now())
 		added, err := q.exec("INSERT INTO repositories (owner_id, key, name, kind, private, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -279,18 +270,9 @@ func (c *Catalogue) MoveRepository(ctx context.Context, who Caller, r *Repositor
 		return err
 	}
 	return wrap(c.update(ctx, func(q queries) error {
-		o, err := c.account(q, "key = ?", key(owner), owner)
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		o, err := c.publisher(q, who, owner, "choose an owner that you may publish as")
+		if err != nil {
 			return err
-		}
-		role := None
-		if err == nil {
-			if role, err = c.roleOf(q, who.Account, o.ID); err != nil {
-				return err
-			}
-		}
-		if role < Write {
-			return hint.Errorf("choose an owner that you may publish as", "publishing as %s: %w", owner, ErrForbidden)
 		}
 		if other, err := c.find(q, owner, name); err == nil && other.ID != r.ID {
 			return hint.Errorf("choose another name", "%s: %w", to, ErrExists)

@@ -88,9 +88,9 @@ func (h *Handler) handle(pattern string, f func(*http.Request) (name, title stri
 	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		lang := lang(r)
 		p := page{words: vocabulary[lang], Here: here(r)}
-		name, status := "error", http.StatusOK
-		var err error
-		if name, p.Title, p.Body, err = f(r); err != nil {
+		status := http.StatusOK
+		name, title, body, err := f(r)
+		if p.Title, p.Body = title, body; err != nil {
 			if r.Context().Err() != nil {
 				return
 			}
@@ -142,8 +142,6 @@ func (h *Handler) list(r *http.Request, q catalogue.Query) (*catalogue.Found, er
 }
 
 type home struct {
-	Total    int
-	Capped   bool
 	New      []*catalogue.Repository
 	Trending []*catalogue.Repository
 	Kinds    []catalogue.Count
@@ -158,7 +156,7 @@ func (h *Handler) home(r *http.Request) (string, string, any, error) {
 	if err != nil {
 		return "", "", nil, err
 	}
-	return "home", "", &home{Total: recent.Total, Capped: recent.Capped, New: recent.Packages, Trending: trending.Packages, Kinds: recent.Counts["kind"]}, nil
+	return "home", "", &home{New: recent.Packages, Trending: trending.Packages, Kinds: recent.Counts["kind"]}, nil
 }
 
 // choice is a value that a search can be narrowed by, or the way back from it.
