@@ -50,7 +50,7 @@ func New(d *depot.Depot, log *slog.Logger) *Handler {
 	h.handle("GET /search", h.search)
 	h.handle("GET /{owner}", h.publisher)
 	h.handle("GET /{owner}/{name}", h.repository)
-	for _, name := range []string{"style.css", "copy.js"} {
+	for _, name := range []string{"style.css", "copy.js", "icon.svg"} {
 		h.mux.HandleFunc("GET /-/"+name, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "max-age=3600")
 			http.ServeFileFS(w, r, files, "pages/"+name)
