@@ -133,7 +133,7 @@ func (t trial) check(l level) error {
 	}
 	for _, prec := range []Precision{F32, BF16, INT8} { // which hold whole numbers exactly
 		var got, want [m * n]float32
-		plain, p := PackedB{level: levelGo}, PackedB{level: l}
+		plain, p := PackedB{level: levelGo, narrow: prec == INT8 && narrows(l)}, PackedB{level: l}
 		plain.packAs(prec, k, n, b[:], n, 1)
 		ours.product(&plain, m, a[:], want[:])
 		p.packAs(prec, k, n, b[:], n, 1)

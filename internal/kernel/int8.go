@@ -10,18 +10,22 @@ import (
 func QuantizeRow(dst []int8, x []float32) (scale float32) { return quantizeRow(current, dst, x) }
 
 func quantizeRow(l level, dst []int8, x []float32) (scale float32) {
-	dst = dst[:len(x)]
+	return quantizeTo(l, dst, x, absMax(l, x), wholeSteps)
+}
+
+// absMax returns the largest magnitude of x.
+func absMax(l level, x []float32) float32 {
 	top, n := absMaxFast(l, x)
 	for _, v := range x[n:] {
 		top = max(top, float32(math.Abs(float64(v))))
 	}
-	return quantizeTo(l, dst, x, top)
+	return top
 }
 
-// quantizeTo is quantizeRow where no number of x is larger than top.
-func quantizeTo(l level, dst []int8, x []float32, top float32) (scale float32) {
+// quantizeTo makes whole numbers of x, where no number is larger than top, which becomes steps.
+func quantizeTo(l level, dst []int8, x []float32, top, steps float32) (scale float32) {
 	dst = dst[:len(x)]
-	scale, inverse := scaleOf(top)
+	scale, inverse := scaleOf(top, steps)
 	if inverse == 0 {
 		clear(dst)
 		return scale
@@ -33,12 +37,31 @@ func quantizeTo(l level, dst []int8, x []float32, top float32) (scale float32) {
 	return scale
 }
 
-// quantizeA is quantizeRow of a row of A.
+// quantizeA makes whole numbers of a row of A.
 func (p *PackedB) quantizeA(dst []int8, x []float32) (scale float32) {
-	if p.limit > 0 {
-		return quantizeTo(p.level, dst, x, p.limit)
+	top := p.limit
+	if top == 0 {
+		top = absMax(p.level, x)
 	}
-	return quantizeRow(p.level, dst, x)
+	return quantizeTo(p.level, dst, x, top, p.steps())
+}
+
+// Whole numbers reach from -wholeSteps to wholeSteps. Where products are added up in 16 bits (see narrow), those of A reach
+// to narrowSteps alone, and those of a column of B may be smaller: of the products that meet in one sum, of four numbers,
+// neither the positive nor the negative ones may come to more than narrowSum when A has its largest number, which is
+// 2·narrowSteps+1 once it is raised to have no sign.
+const (
+	wholeSteps  = 127
+	narrowSteps = 63
+	narrowSum   = math.MaxInt16 / (2*narrowSteps + 1)
+)
+
+// steps is the largest whole number of A.
+func (p *PackedB) steps() float32 {
+	if p.narrow {
+		return narrowSteps
+	}
+	return wholeSteps
 }
 
 // scaleOf is that of a row of A whose largest magnitude is top.
@@ -46,19 +69,19 @@ func (p *PackedB) scaleOf(top float32) (scale, inverse float32) {
 	if p.limit > 0 {
 		top = p.limit
 	}
-	return scaleOf(top)
+	return scaleOf(top, p.steps())
 }
 
-// scaleOf returns the scale of whole numbers whose largest magnitude stands for top, and what numbers are multiplied
+// scaleOf returns the scale of whole numbers of which steps stands for top, and what numbers are multiplied
 // with to become them: 0 if all are to be 0. What is below 2⁻¹⁰⁰ counts as nothing, for the inverse has to be finite.
-func scaleOf(top float32) (scale, inverse float32) {
+func scaleOf(top, steps float32) (scale, inverse float32) {
 	switch {
 	case top-top != 0:
 		return float32(math.NaN()), 0
 	case top < 0x1p-100:
 		return 0, 0
 	}
-	return top / 127, 127 / top
+	return top / steps, steps / top
 }
 
 // packInt8 keeps each column of B as a row of whole numbers with a scale.
@@ -79,8 +102,42 @@ func (p *PackedB) quantizeColumns(b []float32, rs, cs int, put func(j int, ints 
 			column[i] = b[i*rs+j*cs]
 		}
 		p.scales[j] = quantizeRow(p.level, ints, column)
+		if p.narrow {
+			p.scales[j] = narrowColumn(p.level, ints, column, p.scales[j])
+		}
 		put(j, ints)
 	}
+}
+
+// narrowColumn makes the whole numbers of a column of B smaller, as far as they would overflow; few columns do.
+func narrowColumn(l level, ints []int8, column []float32, scale float32) float32 {
+	for sum := narrowest(ints); sum > narrowSum; sum = narrowest(ints) {
+		scale = quantizeTo(l, ints, column, scale*wholeSteps*float32(sum)/(narrowSum-2), wholeSteps)
+	}
+	return scale
+}
+
+// narrowest returns the largest sum of the numbers of one sign among four that meet in a sum of 16 bits: two pairs, four
+// places apart.
+func narrowest(ints []int8) (most int) {
+	for i := 0; i < len(ints); i += 2 {
+		if i%8 >= 4 {
+			continue
+		}
+		var positive, negative int
+		for _, at := range [4]int{i, i + 1, i + 4, i + 5} {
+			if at >= len(ints) {
+				break
+			}
+			if v := int(ints[at]); v > 0 {
+				positive += v
+			} else {
+				negative -= v
+			}
+		}
+		most = max(most, positive, negative)
+	}
+	return most
 }
 
 var int8Rows = sync.Pool{New: func() any { return new([]int8) }}

@@ -3,51 +3,60 @@
 package kernel
 
 import (
+	"math"
 	"sync"
 	"unsafe"
 )
 
-// Products of INT8 by instructions that add up several products: four of 8 bits with VNNI, two of 16 bits with AVX2 (see
-// gen/ints.go). B lies in panels, [k/group][columns][group], filled up with zeros; with VNNI a panel begins with the sums
-// of nothing: A is raised by 128 there, so that each column begins with -128 times its sum.
+// Products of INT8 by instructions that add up several products, four with VNNI, twice two with AVX2 (see gen/ints.go). B
+// lies in panels, [k/4][columns][4], filled up with zeros to whole groups. A panel begins with the sums of nothing: A is
+// raised to have no sign, so that each column begins with that many times its sum, negated.
 
 // dots tells whether they are there.
 func (p *PackedB) dots() bool { return p.level >= levelAVX2 }
 
-// dotShape returns how many columns a panel of B has, how many rows a tile, how many products are added at once, and how
-// many bytes a panel begins with.
-func dotShape(l level) (width, rows, group, head int) {
-	if l >= levelVNNI {
-		return 32, 14, 4, 4 * 32
-	}
-	return 16, 6, 2, 0
+// narrows tells whether they add up products in 16 bits.
+func narrows(l level) bool { return l >= levelAVX2 && l < levelVNNI }
+
+// dotShape is how products are laid out.
+type dotShape struct {
+	width int // columns of a panel of B
+	rows  int // of a tile
+	group int // products of a step
+	raise int // of A
 }
 
-func (p *PackedB) dotGroups(group int) int { return (p.k + group - 1) / group }
+func dotShapeOf(l level) dotShape {
+	if l >= levelVNNI {
+		return dotShape{width: 32, rows: 14, group: 4, raise: 128}
+	}
+	return dotShape{width: 16, rows: 4, group: 8, raise: 64}
+}
+
+func (d dotShape) groups(k int) int { return (k + d.group - 1) / d.group }
+
+// size is the length of a panel in bytes.
+func (d dotShape) size(k int) int { return 4*d.width + d.groups(k)*d.width*d.group }
 
 // packDots quantises the columns of B.
 func (p *PackedB) packDots(k, n int, b []float32, rs, cs int) {
-	width, _, group, head := dotShape(p.level)
-	panels := (n + width - 1) / width
-	size := head + p.dotGroups(group)*width*group
-	p.ints, p.scales = make([]int8, panels*size), make([]float32, panels*width)
+	d := dotShapeOf(p.level)
+	panels, size := (n+d.width-1)/d.width, d.size(k)
+	p.ints, p.scales = make([]int8, panels*size), make([]float32, panels*d.width)
 	p.quantizeColumns(b, rs, cs, func(j int, ints []int8) {
-		panel, c := p.ints[j/width*size:(j/width+1)*size], j%width
-		sum := int32(0)
+		panel, c := p.ints[j/d.width*size:(j/d.width+1)*size], j%d.width
+		sum := 0
 		for i, v := range ints {
-			panel[head+(i/group*width+c)*group+i%group] = v
-			sum += int32(v)
+			panel[4*(d.width+i/4*d.width+c)+i%4] = v
+			sum += int(v)
 		}
-		if head > 0 {
-			*(*int32)(unsafe.Pointer(&panel[4*c])) = -128 * sum
-		}
+		*(*int32)(unsafe.Pointer(&panel[4*c])) = int32(-d.raise * sum)
 	})
 }
 
 // intRows are rows of A in whole numbers, with their scales.
 type intRows struct {
 	data             []byte
-	row              []int8
 	scales, inverses [dotRows]float32
 }
 
@@ -57,18 +66,18 @@ var intRowsPool = sync.Pool{New: func() any { return new(intRows) }}
 
 // multiplyDots quantises rows of A, and multiplies those of a tile at a time with panels of B.
 func (p *PackedB) multiplyDots(m int, a []float32, lda int, c []float32, ldc int, acc bool) {
-	width, tile, group, head := dotShape(p.level)
+	d := dotShapeOf(p.level)
 	rows := intRowsPool.Get().(*intRows)
 	defer intRowsPool.Put(rows)
-	stride := (p.k+63)/64*256/group + 64 // whole chunks of 64, and a distance that is no power of two
+	stride := (p.k+63)/64*64 + 64 // whole chunks of 64, and a distance that is no power of two
 	rows.data = aligned(rows.data, min(m, dotRows)*stride)
-	size := head + p.dotGroups(group)*width*group
+	size, groups := d.size(p.k), d.groups(p.k)
 	for lo := 0; lo < m; lo += dotRows {
 		count := min(dotRows, m-lo)
 		rows.quantize(p, count, a[lo*lda:], lda, stride)
-		for r := 0; r < count; r += tile {
-			t := intTile{level: p.level, rows: min(tile, count-r), groups: p.dotGroups(group), a: &rows.data[r*stride], stride: stride, size: size, scales: &rows.scales[r], ldc: ldc, acc: flag(acc)}
-			t.run(p.ints, p.scales, c[(lo+r)*ldc:], width, p.n)
+		for r := 0; r < count; r += d.rows {
+			t := intTile{level: p.level, rows: min(d.rows, count-r), groups: groups, a: &rows.data[r*stride], stride: stride, size: size, scales: &rows.scales[r], ldc: ldc, acc: flag(acc)}
+			t.run(p.ints, p.scales, c[(lo+r)*ldc:], d.width, p.n)
 		}
 	}
 }
@@ -81,14 +90,27 @@ func (q *intRows) quantize(p *PackedB, rows int, a []float32, lda, stride int) {
 		quantizeRows(rows, (k+63)/64, &a[0], 4*lda, &q.inverses[0], &q.data[0], stride, 64, tailOf64(k), 0x80808080, order64)
 		return
 	}
-	if n := (k + 15) / 16 * 16; len(q.row) < n {
-		q.row = make([]int8, n)
-	}
 	for r := range rows {
-		q.scales[r] = p.quantizeA(q.row[:k], a[r*lda:r*lda+k])
-		clear(q.row[k:min(k+15, len(q.row))])
-		widenAVX2((k+15)/16*16, &q.row[0], (*int16)(unsafe.Pointer(&q.data[r*stride])))
+		q.scales[r] = p.raiseRow(q.data[r*stride:][:k], a[r*lda:r*lda+k])
 	}
+}
+
+// raiseRow is quantizeA for AVX2.
+func (p *PackedB) raiseRow(dst []byte, x []float32) (scale float32) {
+	const raise = 64
+	top := p.limit
+	if top == 0 {
+		top = absMax(p.level, x)
+	}
+	scale, inverse := scaleOf(top, p.steps())
+	n := len(x) &^ 31
+	if n > 0 {
+		quantizeAVX2(n, inverse, &x[0], (*int8)(unsafe.Pointer(&dst[0])), &rowOrder[0], raise)
+	}
+	for i := n; i < len(x); i++ {
+		dst[i] = byte(raise + int(math.RoundToEven(float64(x[i]*inverse))))
+	}
+	return scale
 }
 
 // findScales finds those of rows of A with AVX-512.
@@ -133,7 +155,7 @@ func quantizeFast(l level, dst []int8, x []float32, inverse float32) (n int) {
 		}
 	case l >= levelAVX2:
 		if n = len(x) &^ 31; n > 0 {
-			quantizeAVX2(n, inverse, &x[0], &dst[0], &rowOrder[0])
+			quantizeAVX2(n, inverse, &x[0], &dst[0], &rowOrder[0], 0)
 		}
 	}
 	return n

@@ -14,6 +14,8 @@ import (
 // dots tells whether they are there: the processor may lack them.
 func (p *PackedB) dots() bool { return p.level == levelNEON && cpu.ARM64.HasASIMDDP }
 
+func narrows(level) bool { return false }
+
 func fours(k int) int { return (k + 3) / 4 }
 
 func absMaxFast(l level, x []float32) (float32, int) {

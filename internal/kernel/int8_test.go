@@ -19,7 +19,7 @@ func int8Case(t *testing.T, rng *rand.Rand, m, n, k, pad int, acc bool) {
 			column[i] = b[i*(n+pad)+j]
 		}
 		columns[j] = make([]int8, k)
-		columnScales[j] = QuantizeRow(columns[j], column)
+		columnScales[j] = wholeNumbers(columns[j], column, true)
 	}
 	var p PackedB
 	p.Pack(INT8, k, n, b, n+pad)
@@ -27,7 +27,7 @@ func int8Case(t *testing.T, rng *rand.Rand, m, n, k, pad int, acc bool) {
 	GemmPacked(m, a, lda, &p, c, ldc, Epilogue{Accumulate: acc})
 	row := make([]int8, k)
 	for i := range m {
-		scale := QuantizeRow(row, a[i*lda:i*lda+k])
+		scale := wholeNumbers(row, a[i*lda:i*lda+k], false)
 		for j := range ldc {
 			got, want := c[i*ldc+j], start[i*ldc+j]
 			if j < n {
@@ -67,19 +67,20 @@ func TestInt8WithinABound(t *testing.T) {
 			var p PackedB
 			p.Pack(INT8, k, n, b, n)
 			p.Bound(limit)
+			steps := p.steps()
 			c, column, ints := make([]float32, m*n), make([]float32, k), make([]int8, k)
 			GemmPacked(m, a, k, &p, c, n, Epilogue{})
 			for j := range n {
 				for i := range column {
 					column[i] = b[i*n+j]
 				}
-				scale := QuantizeRow(ints, column)
+				scale := wholeNumbers(ints, column, true)
 				for r := range m {
 					sum := int32(0)
 					for i, w := range ints {
-						sum += int32(w) * int32(math.RoundToEven(float64(a[r*k+i]*(127/limit))))
+						sum += int32(w) * int32(math.RoundToEven(float64(a[r*k+i]*(steps/limit))))
 					}
-					if want := float32(sum) * (limit / 127 * scale); c[r*n+j] != want {
+					if want := float32(sum) * (limit / steps * scale); c[r*n+j] != want {
 						t.Fatalf("%v: C[%d,%d] is %v, want %v", size, r, j, c[r*n+j], want)
 					}
 				}

@@ -397,6 +397,17 @@ func TestPrecisionsAndEpilogue(t *testing.T) {
 }
 
 // rounded returns what a product reads of x, [rows, cols], in a precision: A by rows, B by columns.
+// wholeNumbers quantises a column of B, or a row of A, as the variant in use does.
+func wholeNumbers(dst []int8, x []float32, column bool) (scale float32) {
+	p := PackedB{level: levelGo, narrow: narrows(current)}
+	if !column {
+		return p.quantizeA(dst, x)
+	}
+	p.k, p.n, p.scales = len(x), 1, make([]float32, 1)
+	p.quantizeColumns(x, 1, 1, func(_ int, ints []int8) { copy(dst, ints) })
+	return p.scales[0]
+}
+
 func rounded(prec Precision, x []float32, rows, cols int, byColumn bool) []float32 {
 	out := append([]float32(nil), x...)
 	if prec == BF16 {
@@ -416,7 +427,7 @@ func rounded(prec Precision, x []float32, rows, cols int, byColumn bool) []float
 		for i := range line {
 			line[i] = x[l*rs+i*cs]
 		}
-		scale := QuantizeRow(whole, line)
+		scale := wholeNumbers(whole, line, byColumn)
 		for i, w := range whole {
 			out[l*rs+i*cs] = float32(w) * scale
 		}

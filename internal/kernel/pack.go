@@ -15,6 +15,7 @@ type PackedB struct {
 	ints      []int8    // of INT8
 	scales    []float32 // of INT8, [n]
 	limit     float32   // of INT8: see Bound
+	narrow    bool      // of INT8: products are added up in 16 bits; see narrowSteps
 	tiles     []byte    // of BF16 and INT8 where the processor has tiles, in their place
 }
 
@@ -91,6 +92,7 @@ func (p *PackedB) packAs(prec Precision, k, n int, b []float32, rs, cs int) {
 
 func (p *PackedB) reserve(l level, prec Precision, k, n int) {
 	p.level, p.precision, p.k, p.n = l, prec, k, n
+	p.narrow = p.narrow || prec == INT8 && narrows(l)
 	switch {
 	case p.tiled():
 		p.reserveTiles()

@@ -5,14 +5,14 @@
 package kernel
 
 // intsNarrowAVX2 computes C = A·B for a strip of rows and panels of which 8 columns are read, of the last vector last lanes. A is k groups
-// of whole numbers of 16 bits, in pairs, with a scale a row. Panels of B are size bytes long. If acc is not 0, it adds
+// of whole numbers of 8 bits raised by 64, in eights, with a scale a row. Panels of B are size bytes long. If acc is not 0, it adds
 // to C; if there is a bias, it is added. Distances are in bytes.
 //
 //go:noescape
 func intsNarrowAVX2(rows int, k int, panels int, a *byte, rs int, b *int8, size int, scales *float32, columns *float32, c *float32, ldc int, last int, acc int, bias *float32)
 
 // intsAVX2 computes C = A·B for a strip of rows and panels of which 16 columns are read, of the last vector last lanes. A is k groups
-// of whole numbers of 16 bits, in pairs, with a scale a row. Panels of B are size bytes long. If acc is not 0, it adds
+// of whole numbers of 8 bits raised by 64, in eights, with a scale a row. Panels of B are size bytes long. If acc is not 0, it adds
 // to C; if there is a bias, it is added. Distances are in bytes.
 //
 //go:noescape
@@ -47,12 +47,7 @@ func roundAVX512(n int, x *float32, dst *float32)
 //go:noescape
 func absMaxAVX2(n int, x *float32) float32
 
-// quantizeAVX2 rounds the products of n numbers, a multiple of 32, and inverse to whole numbers.
+// quantizeAVX2 rounds the products of n numbers, a multiple of 32, and inverse to whole numbers, and adds raise.
 //
 //go:noescape
-func quantizeAVX2(n int, inverse float32, x *float32, dst *int8, order *uint32)
-
-// widenAVX2 brings n whole numbers, a multiple of 16, from 8 to 16 bits.
-//
-//go:noescape
-func widenAVX2(n int, x *int8, dst *int16)
+func quantizeAVX2(n int, inverse float32, x *float32, dst *int8, order *uint32, raise int8)

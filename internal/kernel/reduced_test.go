@@ -156,25 +156,53 @@ func TestReducedPrecisionPassesOnInfinityAndNaN(t *testing.T) {
 	})
 }
 
-// TestInt8IsTheSameInEveryVariant: sums of whole numbers have one value, and scales are applied in one order.
+// TestInt8IsTheSameInEveryVariant: sums of whole numbers have one value, and scales are applied in one order. Variants that
+// add up in 16 bits have other whole numbers, and are compared with plain Go that has them too.
 func TestInt8IsTheSameInEveryVariant(t *testing.T) {
 	rng := rand.New(rand.NewPCG(13, 14))
 	const m, n, k = 50, 77, 133
 	a, b := random(rng, m*k), random(rng, k*n)
 	start := random(rng, m*n)
-	var first []float32
-	eachVariant(t, func(t *testing.T) {
-		var p PackedB
-		p.Pack(INT8, k, n, b, n)
+	product := func(p *PackedB) []float32 {
+		p.packAs(INT8, k, n, b, n, 1)
 		c := append([]float32(nil), start...)
-		GemmPacked(m, a, k, &p, c, n, Epilogue{Accumulate: true})
-		if first == nil {
-			first = c
-		}
-		for i := range c {
-			if c[i] != first[i] {
-				t.Fatalf("C[%d] is %v, in plain Go %v", i, c[i], first[i])
+		GemmPacked(m, a, k, p, c, n, Epilogue{Accumulate: true})
+		return c
+	}
+	eachVariant(t, func(t *testing.T) {
+		plain := product(&PackedB{level: levelGo, narrow: narrows(current)})
+		for i, v := range product(&PackedB{level: current}) {
+			if v != plain[i] {
+				t.Fatalf("C[%d] is %v, in plain Go %v", i, v, plain[i])
 			}
+		}
+	})
+}
+
+// TestNarrowWholeNumbersDoNotOverflow: the worst that can meet in a sum of 16 bits fits, and what does not need to be made
+// smaller keeps all its bits.
+func TestNarrowWholeNumbersDoNotOverflow(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		const k = 19
+		a, b := make([]float32, k), make([]float32, 3*k)
+		for i := range k {
+			a[i] = 2
+			b[3*i], b[3*i+1] = 1, -1 // sums of four of the largest
+			if i%4 == 0 {
+				b[3*i+2] = 1
+			}
+		}
+		var p PackedB
+		p.Pack(INT8, k, 3, b, 3)
+		c := make([]float32, 3)
+		GemmPacked(1, a, k, &p, c, 3, Epilogue{})
+		for j, want := range []float32{2 * k, -2 * k, 2 * 5} {
+			if math.Abs(float64(c[j]-want)) > 0.002*math.Abs(float64(want)) {
+				t.Errorf("C[%d] is %v, want %v", j, c[j], want)
+			}
+		}
+		if want := float32(1) / wholeSteps; p.scales[2] != want {
+			t.Errorf("the scale of a column that fits is %v, want %v", p.scales[2], want)
 		}
 	})
 }

@@ -5,6 +5,7 @@ package kernel
 // There is no assembly of products in whole numbers and of transposing here.
 
 func (*PackedB) dots() bool                                                         { return false }
+func narrows(level) bool                                                            { return false }
 func (*PackedB) packDots(_, _ int, _ []float32, _, _ int)                           {}
 func (*PackedB) multiplyDots(_ int, _ []float32, _ int, _ []float32, _ int, _ bool) {}
 func absMaxFast(level, []float32) (float32, int)                                    { return 0, 0 }

@@ -17,32 +17,35 @@ func reduced() {
 	}
 	absMax()
 	quantize()
-	widen()
 }
 
 // intTile is the kernel of whole numbers while it is written: a strip of rows of A, already whole numbers with a scale a
 // row, is multiplied with panels of B, two vectors of sums wide, whose scales are those of columns. The sums are scaled
 // before they leave the registers.
 //
-// With AVX512-VNNI four products are added to a sum at once, those of 8 bits without sign (A, raised by 128) and with
-// (B): a panel begins with what its sums have to begin with for that. AVX2 has such an instruction only for sums of
-// 16 bits, which overflow. So there whole numbers have 16 bits when they are multiplied (A in memory, B when it is read)
-// and two products are added at once: that is exact, and as fast on processors that have two multipliers, since the
-// additions find other ports.
+// Instructions multiply bytes without sign (A, raised) with bytes that have one (B), so a panel begins with what its sums
+// have to begin with for that. AVX512-VNNI adds four products to a sum at once. AVX2 adds two, in 16 bits, where they
+// overflow unless they are kept small (see narrow in package kernel); then two such sums can be added in 16 bits as well,
+// and go to one of 32 bits together.
 type intTile struct {
 	tile
 	vnni bool
-	y    VecVirtual // scratch
 }
 
+// groupBytes is the length of a group of the columns of a panel: of four products with VNNI, eight with AVX2.
+const groupBytes = 128
+
 func ints(s set, vectors int) {
-	t := &intTile{tile: tile{set: s, vectors: vectors}, vnni: s.lanes == 16}
-	name, what := "AVX2", "16 bits, in pairs"
+	t := &intTile{vnni: s.lanes == 16}
+	name, what := "AVX2", "raised by 64, in eights"
 	if t.vnni {
-		name, what = "VNNI", "8 bits raised by 128, in fours"
+		name, what = "VNNI", "raised by 128, in fours"
+	} else {
+		s.rows = 4 // leaves registers for four vectors of B
 	}
+	t.tile = tile{set: s, vectors: vectors}
 	kernel(fmt.Sprintf("ints%s%s", [...]string{1: "Narrow", 2: ""}[vectors], name), fmt.Sprintf(`computes C = A·B for a strip of rows and panels of which %d columns are read, of the last vector last lanes. A is k groups
-of whole numbers of %s, with a scale a row. Panels of B are size bytes long. If acc is not 0, it adds
+of whole numbers of 8 bits %s, with a scale a row. Panels of B are size bytes long. If acc is not 0, it adds
 to C; if there is a bias, it is added. Distances are in bytes.`, vectors*s.lanes, what),
 		"func(rows, k, panels int, a *byte, rs int, b *int8, size int, scales, columns, c *float32, ldc, last, acc int, bias *float32)")
 	rows := Load(Param("rows"), GP64())
@@ -81,8 +84,8 @@ func (t *intTile) strip(mr int) {
 		for r := range mr {
 			for j := range t.vectors {
 				sum := t.vec()
-				if t.vnni && i == 0 {
-					VMOVDQU64(Mem{Base: b, Disp: j * t.bytes()}, sum)
+				if i == 0 {
+					t.load(Mem{Base: b, Disp: j * t.bytes()}, sum)
 				} else {
 					t.clear(sum)
 				}
@@ -90,34 +93,30 @@ func (t *intTile) strip(mr int) {
 			}
 		}
 	}
-	if t.vnni {
-		ADDQ(U32(2*t.bytes()), b)
-	}
-	row := make([]VecVirtual, t.vectors)
-	t.x, t.y = t.vec(), t.vec()
-	for j := range row {
-		row[j] = t.vec()
-	}
+	ADDQ(U32(2*t.bytes()), b)
 	const unroll = 4
 	SUBQ(U8(unroll), k)
 	JL(LabelRef(t.label("tail")))
 	Label(t.label("unrolled"))
 	for u := range unroll {
-		t.step(b, row, rows, t.acc[u%sets])
+		t.step(u, b, rows, t.acc[u%sets])
 	}
+	t.advance(unroll, b, rows)
 	SUBQ(U8(unroll), k)
 	JGE(LabelRef(t.label("unrolled")))
 	Label(t.label("tail"))
 	ADDQ(U8(unroll), k)
 	JZ(LabelRef(t.label("sum")))
 	Label(t.label("single"))
-	t.step(b, row, rows, t.acc[0])
+	t.step(0, b, rows, t.acc[0])
+	t.advance(1, b, rows)
 	DECQ(k)
 	JNZ(LabelRef(t.label("single")))
 	Label(t.label("sum"))
 	for i := 1; i < sets; i++ {
 		t.each(func(r, j int) { VPADDD(t.acc[i][r][j], t.acc[0][r][j], t.acc[0][r][j]) })
 	}
+	t.x = t.vec()
 	t.scale()
 	t.store()
 	ADDQ(U32(2*t.bytes()), t.offset)
@@ -129,36 +128,83 @@ func (t *intTile) strip(mr int) {
 	RET()
 }
 
-// step multiplies one group of each row of A with one of each column of B.
-func (t *intTile) step(b GPVirtual, row []VecVirtual, rows *bases, set [][]VecVirtual) {
-	length := 64
-	if !t.vnni {
-		length = 16 // widened to twice as much
-	}
-	for j := range row {
-		at := Mem{Base: b, Disp: j * length}
-		if t.vnni {
-			VMOVDQU64(at, row[j])
-		} else {
-			VPMOVSXBW(at, row[j])
-		}
-	}
-	ADDQ(U32(2*length), b)
-	for r := range t.mr {
-		VPBROADCASTD(rows.at(r), t.x)
-		for j := range row {
-			if t.vnni {
-				VPDPBUSD(row[j], t.x, set[r][j])
-				continue
-			}
-			VPMADDWD(row[j], t.x, t.y)
-			VPADDD(t.y, set[r][j], set[r][j])
-		}
-	}
-	for _, base := range rows.base {
-		ADDQ(U8(4), base)
+// load reads a vector of whole numbers.
+func (t *intTile) load(m Mem, x VecVirtual) {
+	if t.vnni {
+		VMOVDQU64(m, x)
+	} else {
+		VMOVDQU(m, x)
 	}
 }
+
+// step multiplies the group of each row of A that is u groups ahead with one of each column of B.
+func (t *intTile) step(u int, b GPVirtual, rows *bases, sums [][]VecVirtual) {
+	fours := 2 // of a group
+	if t.vnni {
+		fours = 1
+	}
+	weights := make([][]VecVirtual, fours)
+	for h := range weights {
+		for j := range t.vectors {
+			w := t.vec()
+			t.load(Mem{Base: b, Disp: u*groupBytes + h*groupBytes/2 + j*t.bytes()}, w)
+			weights[h] = append(weights[h], w)
+		}
+	}
+	four := func(r, h int) VecVirtual {
+		at, x := rows.at(r), t.vec()
+		at.Disp = 4 * (fours*u + h)
+		VPBROADCASTD(at, x)
+		return x
+	}
+	for r := range t.mr {
+		x := four(r, 0)
+		if t.vnni {
+			for j, w := range weights[0] {
+				VPDPBUSD(w, x, sums[r][j])
+			}
+			continue
+		}
+		pairs := make([]VecVirtual, t.vectors)
+		for j, w := range weights[0] {
+			pairs[j] = t.vec()
+			VPMADDUBSW(w, x, pairs[j])
+		}
+		x = four(r, 1)
+		for j, w := range weights[1] {
+			more := t.vec()
+			VPMADDUBSW(w, x, more)
+			VPADDW(more, pairs[j], pairs[j])
+			VPMADDWD(ones(), pairs[j], pairs[j])
+			VPADDD(pairs[j], sums[r][j], sums[r][j])
+		}
+	}
+}
+
+// advance goes on by some groups.
+func (t *intTile) advance(groups int, b GPVirtual, rows *bases) {
+	ADDQ(I32(groups*groupBytes), b)
+	length := 8
+	if t.vnni {
+		length = 4
+	}
+	for _, base := range rows.base {
+		ADDQ(U8(length*groups), base)
+	}
+}
+
+// ones is a constant of sixteen ones of 16 bits.
+func ones() Mem {
+	if sixteenOnes.Symbol.Name == "" {
+		sixteenOnes = GLOBL("ones", RODATA|NOPTR)
+		for i := range 8 {
+			DATA(4*i, U32(0x00010001))
+		}
+	}
+	return sixteenOnes
+}
+
+var sixteenOnes Mem
 
 // scale turns sums into numbers: each times the product of the scales of its row and of its column.
 func (t *intTile) scale() {
@@ -200,11 +246,13 @@ func absMax() {
 
 // quantize writes the making of whole numbers with AVX2.
 func quantize() {
-	kernel("quantizeAVX2", "rounds the products of n numbers, a multiple of 32, and inverse to whole numbers.", "func(n int, inverse float32, x *float32, dst *int8, order *uint32)")
+	kernel("quantizeAVX2", "rounds the products of n numbers, a multiple of 32, and inverse to whole numbers, and adds raise.", "func(n int, inverse float32, x *float32, dst *int8, order *uint32, raise int8)")
 	n, x, dst := Load(Param("n"), GP64()), Load(Param("x"), GP64()), Load(Param("dst"), GP64())
 	inverse, order := YMM(), YMM()
 	VBROADCASTSS(arg("inverse"), inverse)
 	VMOVDQU(Mem{Base: Load(Param("order"), GP64())}, order)
+	raise := YMM()
+	VPBROADCASTB(arg("raise"), raise)
 	Label("loop")
 	CMPQ(n, U8(32))
 	JL(LabelRef("done"))
@@ -218,29 +266,11 @@ func quantize() {
 	VPACKSSDW(v[3], v[2], v[2])
 	VPACKSSWB(v[2], v[0], v[0])
 	VPERMD(v[0], order, v[0])
+	VPADDB(raise, v[0], v[0])
 	VMOVDQU(v[0], Mem{Base: dst})
 	ADDQ(I32(128), x)
 	ADDQ(U8(32), dst)
 	SUBQ(U8(32), n)
-	JMP(LabelRef("loop"))
-	Label("done")
-	VZEROUPPER()
-	RET()
-}
-
-// widen writes the change from 8 to 16 bits.
-func widen() {
-	kernel("widenAVX2", "brings n whole numbers, a multiple of 16, from 8 to 16 bits.", "func(n int, x *int8, dst *int16)")
-	n, x, dst := Load(Param("n"), GP64()), Load(Param("x"), GP64()), Load(Param("dst"), GP64())
-	Label("loop")
-	CMPQ(n, U8(16))
-	JL(LabelRef("done"))
-	v := YMM()
-	VPMOVSXBW(Mem{Base: x}, v)
-	VMOVDQU(v, Mem{Base: dst})
-	ADDQ(U8(16), x)
-	ADDQ(U8(32), dst)
-	SUBQ(U8(16), n)
 	JMP(LabelRef("loop"))
 	Label("done")
 	VZEROUPPER()
