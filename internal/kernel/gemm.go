@@ -8,7 +8,7 @@ type Precision uint8
 const (
 	F32  Precision = iota
 	BF16           // both factors rounded to bfloat16
-	INT8           // B in whole numbers with a scale a column, A with a scale a row, found as the product runs
+	INT8           // B in whole numbers with a scale a column, A with a scale a row, found as the product runs; of 8 bits, but those of A have 7 where there is AVX2 alone
 )
 
 var precisionNames = [...]string{"f32", "bf16", "int8"}
