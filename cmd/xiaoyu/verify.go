@@ -13,17 +13,25 @@ func verifyCommand(term *terminal) *cobra.Command {
 	var columns columnFlags
 	var base, python string
 	var asJSON bool
+	var signature signatureFlags
 	cmd := &cobra.Command{
 		Use:   "verify EXPORT --data FILE --text COLUMN --label COLUMN",
-		Short: "Compare an export with the model that it was made from",
+		Short: "Compare an export with the model that it was made from, or check the signature of a folder",
 		Long: `Verify runs an export and the model that it was made from on the same examples and prints a table: figures
 of both, the share of texts of which they say the same, how far their logits are apart, how long one text takes,
 and how large they are. Without --label there are no figures. Exports to ONNX are run here; with --python those to
-savedmodel and tflite are run by TensorFlow and LiteRT, in the Python that it names.`,
+savedmodel and tflite are run by TensorFlow and LiteRT, in the Python that it names.
+
+With --key or --roots it checks a signature instead (see ` + "`xiaoyu sign`" + `): that the folder has the files that were signed, all
+of them and no others, and that one of these keys signed them.`,
 		Example: `  xiaoyu verify exports/reviews --data test.csv --text review --label stars
-  xiaoyu verify exports/reviews-tf --python venv/bin/python --data test.csv --text review --label stars`,
+  xiaoyu verify exports/reviews-tf --python venv/bin/python --data test.csv --text review --label stars
+  xiaoyu verify models/reviews --key reviews.pem.pub`,
 		Args: exactly(1, "one export: its folder or its file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if signature.asked() {
+				return signature.verify(cmd.Context(), term, args[0], asJSON)
+			}
 			if columns.data == "" {
 				return usageError{hint.Errorf("pass --data FILE", "the examples are missing")}
 			}
@@ -73,5 +81,6 @@ savedmodel and tflite are run by TensorFlow and LiteRT, in the Python that it na
 	cmd.Flags().StringVar(&python, "python", "", "for formats that are not run here: the Python interpreter of an environment that has the format's own runtime")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	columns.add(cmd, true)
+	signature.add(cmd)
 	return cmd
 }
