@@ -14,12 +14,14 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
+	"github.com/xiaoyu-slm/xiaoyu/market/sign"
 )
 
 // clientFlags say which market a command talks to.
 type clientFlags struct {
 	market string
 	asJSON bool
+	trust  client.Trust
 }
 
 func (f *clientFlags) add(cmd *cobra.Command) {
@@ -28,7 +30,7 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 }
 
 func (f *clientFlags) client() (*client.Client, error) {
-	return client.New(client.Options{Market: f.market})
+	return client.New(client.Options{Market: f.market, Trust: f.trust})
 }
 
 // transfer shows the progress of a push or a pull.
@@ -108,7 +110,7 @@ func whoamiCommand(term *terminal) *cobra.Command {
 
 func pushCommand(term *terminal) *cobra.Command {
 	var f clientFlags
-	var kind string
+	var kind, key string
 	var private bool
 	cmd := &cobra.Command{
 		Use:   "push FOLDER OWNER/NAME[:VERSION]",
@@ -129,6 +131,12 @@ highest; without a version the package is published as latest, under another tag
 			if err != nil {
 				return err
 			}
+			var signer *sign.Signer
+			if key != "" {
+				if signer, err = readSigner(key, "", nil); err != nil {
+					return err
+				}
+			}
 			watch := transfer(term, "reading")
 			p, err := pack.Folder(cmd.Context(), args[0], pack.Options{Kind: pack.Kind(kind), Progress: watch.Progress})
 			if err != nil {
@@ -144,6 +152,12 @@ highest; without a version the package is published as latest, under another tag
 			if err != nil {
 				return err
 			}
+			if signer != nil {
+				if err := c.Sign(cmd.Context(), p, to, signer); err != nil {
+					return fmt.Errorf("the package is published, but not signed: %w", err)
+				}
+				pushed.SignedBy = signer.Public().Fingerprint()
+			}
 			if f.asJSON {
 				return term.printJSON(pushed)
 			}
@@ -153,6 +167,7 @@ highest; without a version the package is published as latest, under another tag
 	}
 	cmd.Flags().StringVar(&kind, "kind", "", "model, dataset or application, if the files do not tell")
 	cmd.Flags().BoolVar(&private, "private", false, "make the package private if it is new")
+	cmd.Flags().StringVar(&key, "sign", "", "sign it with this private key (a PEM file), whose public half the market has been given with `xiaoyu keys add`")
 	f.add(cmd)
 	return cmd
 }
@@ -161,15 +176,25 @@ func pullCommand(term *terminal) *cobra.Command {
 	var f clientFlags
 	var out string
 	var force bool
+	var keys []string
 	cmd := &cobra.Command{
 		Use:   "pull OWNER/NAME[:VERSION|@DIGEST]",
 		Short: "Install a package from a market into a folder",
-		Args:  exactly(1, "owner/name, owner/name:version or owner/name@sha256:…"),
+		Long: `Install a package from a market into a new folder. Every file is verified; what was loaded stays in a cache, so that an
+interrupted pull goes on and versions share their files. Where a package is signed, the signature has to be by a key that
+its publisher had when you first took something of his: those are remembered. --renew-keys takes those of today,
+--key names the only ones that count, and --require-signature refuses what nobody signed.`,
+		Args: exactly(1, "owner/name, owner/name:version or owner/name@sha256:…"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, err := client.ParseReference(args[0])
 			if err != nil {
 				return usageError{err}
 			}
+			trusted, err := (&signatureFlags{keys: keys}).readKeys()
+			if err != nil {
+				return err
+			}
+			f.trust.Keys = trusted
 			c, err := f.client()
 			if err != nil {
 				return err
@@ -183,11 +208,17 @@ func pullCommand(term *terminal) *cobra.Command {
 				return term.printJSON(pulled)
 			}
 			fmt.Fprintf(term.out, "%s is in %s: a %s of %d files, %s, of which %s were loaded\n%s\n", from, pulled.Dir, pulled.Kind, pulled.Files, size.Bytes(pulled.Size), size.Bytes(pulled.Received), pulled.Digest)
+			if pulled.SignedBy != "" {
+				fmt.Fprintf(term.out, "signed with the key %.16s…\n", pulled.SignedBy)
+			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "", "folder to write; otherwise the package's name")
 	cmd.Flags().BoolVar(&force, "force", false, "replace the folder if it is there")
+	cmd.Flags().StringSliceVar(&keys, "key", nil, "public keys (PEM files): it has to be signed with one of them")
+	cmd.Flags().BoolVar(&f.trust.Require, "require-signature", false, "refuse it if nobody signed it")
+	cmd.Flags().BoolVar(&f.trust.Renew, "renew-keys", false, "take the keys that its publisher has today, and remember them")
 	f.add(cmd)
 	return cmd
 }
@@ -256,6 +287,9 @@ func printPackage(term *terminal, p *client.Package) {
 	}
 	for _, file := range p.Files {
 		fmt.Fprintf(term.out, "  %-32s %10s  %s\n", file.Path, size.Bytes(file.Size), shortDigest(file.Digest))
+	}
+	for _, s := range p.Signatures {
+		fmt.Fprintf(term.out, "\nsigned on %s with the key %s\n", s.At.Local().Format(time.DateOnly), s.Key)
 	}
 }
 

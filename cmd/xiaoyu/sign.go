@@ -178,16 +178,8 @@ func (f *signatureFlags) trust() (t sign.Trust, err error) {
 	if len(f.keys) == 0 && len(f.roots) == 0 {
 		return t, usageError{hint.Errorf("pass --key FILE or --roots FILE of whom you trust", "a signature proves something only beside a key that is known from elsewhere")}
 	}
-	keys, err := readAll(f.keys)
-	if err != nil {
+	if t.Keys, err = f.readKeys(); err != nil {
 		return t, err
-	}
-	for i, text := range keys {
-		k, err := sign.ReadPublicKey(text)
-		if err != nil {
-			return t, fmt.Errorf("%s: %w", f.keys[i], err)
-		}
-		t.Keys = append(t.Keys, k)
 	}
 	if len(f.roots) == 0 {
 		return t, nil
@@ -200,6 +192,21 @@ func (f *signatureFlags) trust() (t sign.Trust, err error) {
 	pool, err = sign.TrustRoots(roots...)
 	t.Roots = pool
 	return t, err
+}
+
+func (f *signatureFlags) readKeys() (keys []sign.PublicKey, err error) {
+	texts, err := readAll(f.keys)
+	if err != nil {
+		return nil, err
+	}
+	for i, text := range texts {
+		k, err := sign.ReadPublicKey(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.keys[i], err)
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
 }
 
 // verify checks the signature of a folder.

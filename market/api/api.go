@@ -7,6 +7,9 @@
 //	DELETE /api/v1/packages/{owner}/{name}
 //	PUT  /api/v1/packages/{owner}/{name}/versions/{version}/state  yanks, deprecates
 //	POST /api/v1/packages/{owner}/{name}/installs                notes an install
+//	GET  /api/v1/keys/{owner}                                    public keys of an account
+//	POST /api/v1/keys/{owner}                                    adds one
+//	DELETE /api/v1/keys/{owner}/{fingerprint}
 package api
 
 import (
@@ -44,6 +47,9 @@ func New(d *depot.Depot, log *slog.Logger) *API {
 	a.handle("DELETE "+name, a.delete)
 	a.handle("PUT "+name+"/versions/{version}/state", a.retire)
 	a.handle("POST "+name+"/installs", a.install)
+	a.handle("GET /api/v1/keys/{owner}", a.keys)
+	a.handle("POST /api/v1/keys/{owner}", a.addKey)
+	a.handle("DELETE /api/v1/keys/{owner}/{fingerprint}", a.removeKey)
 	a.handle("/api/v1/", func(w http.ResponseWriter, r *http.Request, _ catalogue.Caller) error {
 		return hint.Wrap(catalogue.ErrNotFound, "see docs/market.md for what there is", "%s %.200s", r.Method, r.URL.Path)
 	})
@@ -227,6 +233,13 @@ func (a *API) info(w http.ResponseWriter, r *http.Request, who catalogue.Caller)
 	}
 	for _, f := range files {
 		p.Files = append(p.Files, client.File{Path: f.Path, Digest: f.Digest.String(), Size: f.Size})
+	}
+	signatures, err := a.depot.Catalogue.Signatures(r.Context(), &t.Manifest)
+	if err != nil {
+		return err
+	}
+	for _, s := range signatures {
+		p.Signatures = append(p.Signatures, client.Signature{Key: s.Fingerprint, Digest: s.Digest.String(), At: s.At})
 	}
 	return write(w, http.StatusOK, p)
 }

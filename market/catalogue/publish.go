@@ -26,6 +26,7 @@ type Publication struct {
 	MediaType    string
 	ArtifactType string
 	Subject      digest.Digest // of what the manifest refers to; "" for none
+	SignedBy     string        // fingerprint of the key, where the manifest is a signature of its subject that was found to be right
 	Annotations  map[string]string
 	Content      []byte          // the manifest, to the byte
 	Blobs        []digest.Digest // what it needs
@@ -103,6 +104,11 @@ func (c *Catalogue) Publish(ctx context.Context, who Caller, r *Repository, p Pu
 		manifest, err := c.addManifest(q, r.ID, p)
 		if err != nil {
 			return err
+		}
+		if p.SignedBy != "" {
+			if err := c.noteSignature(q, p, r.ID); err != nil {
+				return err
+			}
 		}
 		if p.Ref == "" {
 			return nil

@@ -37,6 +37,7 @@ type Package struct {
 	Versions    []Version           `json:"versions,omitempty"` // highest first, then channels and tags
 	Digest      string              `json:"digest,omitempty"`   // of the version that was asked for
 	Files       []File              `json:"files,omitempty"`    // of that
+	Signatures  []Signature         `json:"signatures,omitempty"`
 }
 
 // Version is a version, a channel or a tag of a package.
@@ -56,6 +57,37 @@ type File struct {
 	Path   string `json:"path"`
 	Digest string `json:"digest"`
 	Size   int64  `json:"size"`
+}
+
+// Signature is one of a version, which the market has found to be right.
+type Signature struct {
+	Key    string    `json:"key"`    // fingerprint
+	Digest string    `json:"digest"` // of its manifest
+	At     time.Time `json:"at"`
+}
+
+// Key is a public key of an account.
+type Key struct {
+	Fingerprint string    `json:"fingerprint"`
+	PEM         string    `json:"pem"`
+	Name        string    `json:"name,omitempty"`
+	Added       time.Time `json:"added"`
+}
+
+// Keys lists those of an account.
+func (c *Client) Keys(ctx context.Context, owner string) (list []Key, err error) {
+	err = c.ask(ctx, "GET", "/api/v1/keys/"+url.PathEscape(owner), nil, &list)
+	return list, err
+}
+
+// AddKey gives an account a public key (a PEM file's text), under a name for people.
+func (c *Client) AddKey(ctx context.Context, owner string, pem []byte, name string) error {
+	return c.ask(ctx, "POST", "/api/v1/keys/"+url.PathEscape(owner), Key{PEM: string(pem), Name: name}, nil)
+}
+
+// RemoveKey takes one away.
+func (c *Client) RemoveKey(ctx context.Context, owner, fingerprint string) error {
+	return c.ask(ctx, "DELETE", "/api/v1/keys/"+url.PathEscape(owner)+"/"+url.PathEscape(fingerprint), nil, nil)
 }
 
 // NewPackage is a name to take before anything is pushed.

@@ -45,6 +45,7 @@ type Options struct {
 	Market string // address; "" for $XIAOYU_MARKET, or the one that the user is logged in to
 	Token  string // "" for $XIAOYU_TOKEN, or what the login has kept
 	Home   string // folder of cache and credentials; "" for $XIAOYU_HOME or ~/.xiaoyu
+	Trust  Trust  // what is asked of signatures when something is pulled
 }
 
 // Client is a connection to a market. Its methods may be called from several goroutines.
@@ -52,6 +53,7 @@ type Client struct {
 	base  *url.URL
 	token string
 	home  string
+	trust Trust
 	http  *http.Client
 	wait  func(ctx context.Context, d time.Duration) error // between tries
 }
@@ -82,7 +84,7 @@ func New(o Options) (*Client, error) {
 	transport.DisableCompression = true // weights do not shrink, and ranges are of the bytes themselves
 	transport.ResponseHeaderTimeout = time.Minute
 	transport.WriteBufferSize, transport.ReadBufferSize = 256<<10, 256<<10
-	return &Client{base: base, home: dir, token: first(o.Token, os.Getenv("XIAOYU_TOKEN"), kept.Tokens[base.String()]), wait: sleep,
+	return &Client{base: base, home: dir, trust: o.Trust, token: first(o.Token, os.Getenv("XIAOYU_TOKEN"), kept.Tokens[base.String()]), wait: sleep,
 		http: &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, before []*http.Request) error {
 			if len(before) > 5 {
 				return errors.New("it redirects without an end")

@@ -27,8 +27,9 @@ type Pulled struct {
 	Kind     pack.Kind     `json:"kind"`
 	Dir      string        `json:"dir"`
 	Files    int           `json:"files"`
-	Size     int64         `json:"size"`     // bytes of all files
-	Received int64         `json:"received"` // bytes that were not in the cache
+	Size     int64         `json:"size"`                // bytes of all files
+	Received int64         `json:"received"`            // bytes that were not in the cache
+	SignedBy string        `json:"signed_by,omitempty"` // fingerprint of the key whose signature is right
 }
 
 // Pull writes a package into a new folder, which appears whole or not at all. A folder that is there already is replaced
@@ -72,6 +73,9 @@ func (c *Client) fetch(ctx context.Context, from Reference, watch Watch) (*Pulle
 		return nil, nil, err
 	}
 	result := &Pulled{Name: from.Name, Digest: d, Kind: m.Kind, Files: len(m.Files), Size: m.Size()}
+	if result.SignedBy, err = c.verify(ctx, from, d, m.Files); err != nil {
+		return nil, nil, err
+	}
 	missing := map[digest.Digest]pack.File{}
 	count := &counter{watch: watch}
 	for _, f := range m.Files {

@@ -66,6 +66,8 @@ type Pushed struct {
 	Files  int           `json:"files"`
 	Size   int64         `json:"size"` // bytes of all files
 	Sent   int64         `json:"sent"` // bytes that the market did not have
+
+	SignedBy string `json:"signed_by,omitempty"` // fingerprint of the key, if Sign was called as well
 }
 
 // Push sends a packed folder and publishes it under a tag. What the market has is not sent again; after an interruption

@@ -15,6 +15,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
+	"github.com/xiaoyu-slm/xiaoyu/market/sign"
 )
 
 // Request is a manifest to publish.
@@ -109,6 +110,10 @@ func (d *Depot) Publish(ctx context.Context, q Request) (*Result, error) {
 	result := &Result{Digest: p.Digest, Subject: p.Subject}
 	m, err := pack.Parse(q.Manifest)
 	switch {
+	case p.ArtifactType == sign.BundleType:
+		if p.SignedBy, err = d.signature(ctx, q, p); err != nil {
+			return nil, err
+		}
 	case errors.Is(err, pack.ErrNotPackage):
 	case err != nil:
 		return nil, &Rejected{err: err}

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
@@ -197,7 +198,8 @@ func hashFor(key *ecdsa.PublicKey, message []byte) []byte {
 	return h[:]
 }
 
-// Trust is what signatures are checked by: keys, or the authorities that certificates have to lead to.
+// Trust is what signatures are checked by: keys, or the authorities that certificates have to lead to. A certificate of one
+// of the keys needs no authority.
 type Trust struct {
 	Keys  []PublicKey
 	Roots *x509.CertPool
@@ -214,6 +216,10 @@ func TrustRoots(texts ...[]byte) (*x509.CertPool, error) {
 		pool.AddCert(c)
 	}
 	return pool, nil
+}
+
+func (t Trust) knows(k PublicKey) bool {
+	return slices.ContainsFunc(t.Keys, func(other PublicKey) bool { return other.key.Equal(k.key) })
 }
 
 // ErrUntrusted is the cause of errors about signatures by keys or certificates that are not trusted.
@@ -264,6 +270,9 @@ func (b *Bundle) identifyByCertificate(t Trust) (Identity, error) {
 		return Identity{}, fmt.Errorf("the certificate of %s is for a key that is not known here", list[0].Subject)
 	}
 	who := Identity{PublicKey{key}, list[0].Subject.String()}
+	if t.knows(who.Key) {
+		return who, nil
+	}
 	if t.Roots == nil {
 		return who, untrusted("it was signed with a certificate of %s, and no authority is trusted", who.Subject)
 	}
