@@ -7,6 +7,7 @@
 //	DELETE /api/v1/packages/{owner}/{name}
 //	PUT  /api/v1/packages/{owner}/{name}/versions/{version}/state  yanks, deprecates
 //	POST /api/v1/packages/{owner}/{name}/installs                notes an install
+//	GET  /api/v1/packages/{owner}/{name}/bom?version=            what a package is made of, as CycloneDX
 //	GET  /api/v1/keys/{owner}                                    public keys of an account
 //	POST /api/v1/keys/{owner}                                    adds one
 //	DELETE /api/v1/keys/{owner}/{fingerprint}
@@ -47,6 +48,7 @@ func New(d *depot.Depot, log *slog.Logger) *API {
 	a.handle("DELETE "+name, a.delete)
 	a.handle("PUT "+name+"/versions/{version}/state", a.retire)
 	a.handle("POST "+name+"/installs", a.install)
+	a.handle("GET "+name+"/bom", a.bom)
 	a.handle("GET /api/v1/keys/{owner}", a.keys)
 	a.handle("POST /api/v1/keys/{owner}", a.addKey)
 	a.handle("DELETE /api/v1/keys/{owner}/{fingerprint}", a.removeKey)

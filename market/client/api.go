@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"net/url"
 	"strconv"
 	"time"
@@ -158,6 +159,12 @@ func (c *Client) WhoAmI(ctx context.Context) (*Person, error) {
 func (c *Client) Info(ctx context.Context, name, version string) (*Package, error) {
 	var p Package
 	return &p, c.ask(ctx, "GET", "/api/v1/packages/"+name+"?version="+url.QueryEscape(version), nil, &p)
+}
+
+// Bill asks what a package is made of: a CycloneDX bill of materials, in JSON. Version "" is the latest.
+func (c *Client) Bill(ctx context.Context, name, version string) (bill json.RawMessage, err error) {
+	err = c.ask(ctx, "GET", "/api/v1/packages/"+name+"/bom?version="+url.QueryEscape(version), nil, &bill)
+	return bill, err
 }
 
 // Create takes a name.
