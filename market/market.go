@@ -10,6 +10,7 @@ package market
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,6 +23,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 	"github.com/xiaoyu-slm/xiaoyu/market/hubapi"
 	"github.com/xiaoyu-slm/xiaoyu/market/registry"
+	"github.com/xiaoyu-slm/xiaoyu/market/try"
 	"github.com/xiaoyu-slm/xiaoyu/market/web"
 )
 
@@ -32,6 +34,7 @@ type Options struct {
 	Grace    time.Duration // how long what nothing needs is kept; depot.Grace if 0
 	Collect  time.Duration // between two collections of garbage; every hour if 0
 	Drain    time.Duration // how long requests may take to finish when the market stops; 10 s if 0
+	Try      try.Options   // how models are tried
 	Log      *slog.Logger  // slog's default if nil
 }
 
@@ -42,6 +45,7 @@ type Market struct {
 	options  Options
 	mux      *http.ServeMux
 	hub      *hubapi.Handler
+	desk     *try.Desk
 	draining atomic.Bool
 }
 
@@ -60,10 +64,13 @@ func Open(ctx context.Context, o Options) (*Market, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Market{Depot: d, options: o, mux: http.NewServeMux(), hub: hubapi.New(d, o.Log)}
+	if o.Try.Log == nil {
+		o.Try.Log = o.Log
+	}
+	m := &Market{Depot: d, options: o, mux: http.NewServeMux(), hub: hubapi.New(d, o.Log), desk: try.NewDesk(d, o.Try)}
 	m.mux.Handle("/v2/", registry.New(d, o.Log))
-	m.mux.Handle("/api/v1/", api.New(d, o.Log))
-	m.mux.Handle("/", web.New(d, o.Log))
+	m.mux.Handle("/api/v1/", api.New(d, m.desk, o.Log))
+	m.mux.Handle("/", web.New(d, m.desk, o.Log))
 	m.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	m.mux.HandleFunc("GET /readyz", m.ready)
 	return m, nil
@@ -96,8 +103,8 @@ func (m *moving) Read(p []byte) (int, error) {
 	return m.ReadCloser.Read(p)
 }
 
-// Close closes the catalogue.
-func (m *Market) Close() error { return m.Depot.Close() }
+// Close ends what runs for visitors and closes the catalogue.
+func (m *Market) Close() error { return errors.Join(m.desk.Close(), m.Depot.Close()) }
 
 // ready tells whether the market takes requests: not while it stops, nor without its database.
 func (m *Market) ready(w http.ResponseWriter, r *http.Request) {

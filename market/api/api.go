@@ -11,6 +11,7 @@
 //	GET  /api/v1/keys/{owner}                                    public keys of an account
 //	POST /api/v1/keys/{owner}                                    adds one
 //	DELETE /api/v1/keys/{owner}/{fingerprint}
+//	POST /api/v1/packages/{owner}/{name}/predict?version=        asks a model, here
 package api
 
 import (
@@ -28,18 +29,20 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
 	"github.com/xiaoyu-slm/xiaoyu/market/depot"
+	"github.com/xiaoyu-slm/xiaoyu/market/try"
 )
 
 // API is the handler of /api/v1/.
 type API struct {
 	depot *depot.Depot
+	desk  *try.Desk
 	log   *slog.Logger
 	mux   *http.ServeMux
 }
 
-// New returns the handler for a depot.
-func New(d *depot.Depot, log *slog.Logger) *API {
-	a := &API{depot: d, log: log, mux: http.NewServeMux()}
+// New returns the handler for a depot, whose models are asked at a desk.
+func New(d *depot.Depot, desk *try.Desk, log *slog.Logger) *API {
+	a := &API{depot: d, desk: desk, log: log, mux: http.NewServeMux()}
 	const name = "/api/v1/packages/{owner}/{name}"
 	a.handle("GET /api/v1/whoami", a.whoami)
 	a.handle("GET /api/v1/packages", a.search)
@@ -52,6 +55,7 @@ func New(d *depot.Depot, log *slog.Logger) *API {
 	a.handle("GET /api/v1/keys/{owner}", a.keys)
 	a.handle("POST /api/v1/keys/{owner}", a.addKey)
 	a.handle("DELETE /api/v1/keys/{owner}/{fingerprint}", a.removeKey)
+	a.handle("POST "+name+"/predict", a.predict)
 	a.handle("/api/v1/", func(w http.ResponseWriter, r *http.Request, _ catalogue.Caller) error {
 		return hint.Wrap(catalogue.ErrNotFound, "see docs/market.md for what there is", "%s %.200s", r.Method, r.URL.Path)
 	})
@@ -90,8 +94,12 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, code = http.StatusForbidden, "DENIED"
 	case errors.Is(err, catalogue.ErrExists):
 		status, code = http.StatusConflict, "EXISTS"
-	case errors.Is(err, catalogue.ErrInvalid), errors.As(err, &syntax):
+	case errors.Is(err, catalogue.ErrInvalid), errors.As(err, &syntax), errors.Is(err, try.ErrQuestion):
 		status, code = http.StatusBadRequest, "INVALID"
+	case errors.Is(err, try.ErrBusy):
+		status, code = http.StatusTooManyRequests, "TOOMANYREQUESTS"
+	case errors.Is(err, try.ErrModel), errors.Is(err, try.ErrTime), errors.Is(err, try.ErrMemory), errors.Is(err, try.ErrCrash):
+		status, code = http.StatusUnprocessableEntity, "UNSUPPORTED"
 	}
 	message := err.Error()
 	if way := hint.Way(err); way != "" {
@@ -295,4 +303,20 @@ func (a *API) install(w http.ResponseWriter, r *http.Request, who catalogue.Call
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+func (a *API) predict(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
+	var q try.Question
+	if err := read(r, &q); err != nil {
+		return err
+	}
+	repository, err := a.repository(r, who)
+	if err != nil {
+		return err
+	}
+	answer, err := a.desk.Ask(r.Context(), auth.Client(who, r), repository, r.URL.Query().Get("version"), q)
+	if err != nil {
+		return err
+	}
+	return write(w, http.StatusOK, answer)
 }

@@ -2,6 +2,8 @@ package pack
 
 import (
 	"bytes"
+	"cmp"
+	"math"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -25,7 +27,28 @@ type Card struct {
 	Datasets  []string
 	BaseModel []string
 	Body      string // Markdown without the front matter
+	Examples  []Example
+	Figures   []Figure
 }
+
+// Example is a text to try a model with (the key widget).
+type Example struct {
+	Title string // "" for none
+	Text  string
+	Pair  string // the second text, where there are two
+}
+
+// Figure is what a model has reached (the key model-index), as its card says.
+type Figure struct {
+	Name    string
+	Value   float64
+	Dataset string // that it was reached on
+}
+
+const (
+	maxExamples = 12
+	maxFigures  = 40
+)
 
 // words is a list in YAML that people also write as one value.
 type words []string
@@ -66,6 +89,9 @@ func ReadCard(content []byte) (*Card, error) {
 		Datasets       words `yaml:"datasets"`
 		BaseModel      words `yaml:"base_model"`
 		PrettyName     words `yaml:"pretty_name"`
+
+		Widget yaml.Node `yaml:"widget"`
+		Index  yaml.Node `yaml:"model-index"`
 	}
 	if err := yaml.Unmarshal(front, &keys); err != nil {
 		return nil, hint.Errorf("write key: value lines between two lines of ---, or take them out", "%s: its front matter: %v", CardFile, strings.ReplaceAll(err.Error(), "\n", " "))
@@ -81,7 +107,60 @@ func ReadCard(content []byte) (*Card, error) {
 	if name := keys.PrettyName.first(); name != "" {
 		c.Title = name
 	}
+	c.Examples, c.Figures = examples(&keys.Widget), figures(&keys.Index)
 	return c, nil
+}
+
+// examples reads the key widget; what is something else says nothing.
+func examples(node *yaml.Node) (list []Example) {
+	var entries []struct {
+		Title    string `yaml:"example_title"`
+		Text     string `yaml:"text"`
+		Context  string `yaml:"context"`
+		Source   string `yaml:"source_sentence"`
+		Question string `yaml:"question"`
+		Pair     string `yaml:"text_pair"`
+	}
+	if node.Kind != yaml.SequenceNode || node.Decode(&entries) != nil {
+		return nil
+	}
+	for _, e := range entries {
+		x := Example{Title: e.Title, Text: cmp.Or(e.Text, e.Context, e.Source), Pair: cmp.Or(e.Pair, e.Question)}
+		if x.Text != "" && len(list) < maxExamples {
+			list = append(list, x)
+		}
+	}
+	return list
+}
+
+// figures reads the key model-index; what is something else says nothing.
+func figures(node *yaml.Node) (list []Figure) {
+	var entries []struct {
+		Results []struct {
+			Dataset struct {
+				Name string `yaml:"name"`
+			} `yaml:"dataset"`
+			Metrics []struct {
+				Name  string    `yaml:"name"`
+				Type  string    `yaml:"type"`
+				Value yaml.Node `yaml:"value"`
+			} `yaml:"metrics"`
+		} `yaml:"results"`
+	}
+	if node.Kind != yaml.SequenceNode || node.Decode(&entries) != nil {
+		return nil
+	}
+	for _, e := range entries {
+		for _, r := range e.Results {
+			for _, m := range r.Metrics {
+				var v float64
+				if m.Value.Kind == yaml.ScalarNode && m.Value.Decode(&v) == nil && !math.IsNaN(v) && !math.IsInf(v, 0) && len(list) < maxFigures {
+					list = append(list, Figure{cmp.Or(m.Name, m.Type), v, r.Dataset.Name})
+				}
+			}
+		}
+	}
+	return list
 }
 
 // splitFront cuts front matter and text apart.

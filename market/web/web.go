@@ -7,6 +7,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/depot"
+	"github.com/xiaoyu-slm/xiaoyu/market/pack"
+	"github.com/xiaoyu-slm/xiaoyu/market/try"
 )
 
 //go:embed pages
@@ -33,24 +36,26 @@ const pageLength, homeLength = 20, 6
 // Handler answers the pages of a market.
 type Handler struct {
 	depot *depot.Depot
+	desk  *try.Desk
 	log   *slog.Logger
 	mux   *http.ServeMux
 	pages *template.Template
 }
 
-// New returns the handler of a depot's pages. It expects to stand at the root.
-func New(d *depot.Depot, log *slog.Logger) *Handler {
-	h := &Handler{depot: d, log: log, mux: http.NewServeMux()}
+// New returns the handler of a depot's pages, whose models are asked at a desk. It expects to stand at the root.
+func New(d *depot.Depot, desk *try.Desk, log *slog.Logger) *Handler {
+	h := &Handler{depot: d, desk: desk, log: log, mux: http.NewServeMux()}
 	h.pages = template.Must(template.New("").Funcs(template.FuncMap{
 		"bytes": size.Bytes, "count": func(n int64) string { return size.Count(int(n)) }, "join": strings.Join,
 		"pair":  func(p *page, list []*catalogue.Repository) cards { return cards{p, list} },
-		"short": func(s fmt.Stringer) string { return short(s.String()) },
+		"short": func(s fmt.Stringer) string { return short(s.String()) }, "clip": clip,
 	}).ParseFS(files, "pages/*.html"))
 	h.handle("GET /{$}", h.home)
 	h.handle("GET /search", h.search)
 	h.handle("GET /{owner}", h.publisher)
 	h.handle("GET /{owner}/{name}", h.repository)
-	for _, name := range []string{"style.css", "copy.js", "icon.svg"} {
+	h.handleWith("POST /{owner}/{name}/try", h.ask)
+	for _, name := range []string{"style.css", "copy.js", "try.js", "icon.svg"} {
 		h.mux.HandleFunc("GET /-/"+name, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "max-age=3600")
 			http.ServeFileFS(w, r, files, "pages/"+name)
@@ -85,11 +90,16 @@ type cards struct {
 
 // handle answers with a template and what f has found.
 func (h *Handler) handle(pattern string, f func(*http.Request) (name, title string, body any, err error)) {
+	h.handleWith(pattern, func(_ http.ResponseWriter, r *http.Request) (string, string, any, error) { return f(r) })
+}
+
+// handleWith is handle for what sets headers of its own.
+func (h *Handler) handleWith(pattern string, f func(http.ResponseWriter, *http.Request) (name, title string, body any, err error)) {
 	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		lang := lang(r)
 		p := page{words: vocabulary[lang], Here: here(r)}
 		status := http.StatusOK
-		name, title, body, err := f(r)
+		name, title, body, err := f(w, r)
 		if p.Title, p.Body = title, body; err != nil {
 			if r.Context().Err() != nil {
 				return
@@ -115,9 +125,12 @@ func (h *Handler) handle(pattern string, f func(*http.Request) (name, title stri
 		head.Set("Content-Type", "text/html; charset=utf-8")
 		head.Set("Content-Language", lang)
 		head.Set("Vary", "Accept-Language, Cookie")
-		head.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		head.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		head.Set("X-Content-Type-Options", "nosniff")
 		head.Set("Referrer-Policy", "same-origin")
+		if name == "answer" {
+			head.Set("X-Part", name)
+		}
 		if r.URL.Query().Has("lang") {
 			http.SetCookie(w, &http.Cookie{Name: "lang", Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode, HttpOnly: true})
 		}
@@ -274,20 +287,39 @@ type repository struct {
 	Card     template.HTML
 	Install  string
 	Download string // address of a file is this and its path
+	Trial    *trial // nil where there is no model to ask
+}
+
+// clip is the beginning of a text, as long as a button may be.
+func clip(s string) string {
+	r := []rune(strings.Join(strings.Fields(s), " "))
+	if len(r) <= 24 {
+		return string(r)
+	}
+	return string(r[:23]) + "…"
 }
 
 // longestCard bounds what is rendered, in bytes.
 const longestCard = 1 << 20
 
 func (h *Handler) repository(r *http.Request) (string, string, any, error) {
-	ctx, c := r.Context(), h.depot.Catalogue
-	found, err := c.Repository(ctx, catalogue.Caller{}, r.PathValue("owner")+"/"+r.PathValue("name"))
+	p, err := h.describe(r)
 	if err != nil {
 		return "", "", nil, err
 	}
+	return "package", p.FullName(), p, nil
+}
+
+// describe finds out what the page of a package says.
+func (h *Handler) describe(r *http.Request) (*repository, error) {
+	ctx, c := r.Context(), h.depot.Catalogue
+	found, err := c.Repository(ctx, catalogue.Caller{}, r.PathValue("owner")+"/"+r.PathValue("name"))
+	if err != nil {
+		return nil, err
+	}
 	p := &repository{Repository: found, Asked: r.URL.Query().Get("version")}
 	if p.Refs, err = c.Refs(ctx, found); err != nil {
-		return "", "", nil, err
+		return nil, err
 	}
 	p.Install = "xiaoyu pull " + found.FullName()
 	if p.Asked != "" {
@@ -295,10 +327,10 @@ func (h *Handler) repository(r *http.Request) (string, string, any, error) {
 	}
 	t, err := c.Resolve(ctx, found, p.Asked)
 	if errors.Is(err, catalogue.ErrNotFound) && p.Asked == "" { // nothing has been published yet
-		return "package", found.FullName(), p, nil
+		return p, nil
 	}
 	if err != nil {
-		return "", "", nil, err
+		return nil, err
 	}
 	p.Version, p.Digest = t.Name, t.Manifest.Digest.String()
 	for i, ref := range p.Refs {
@@ -311,7 +343,7 @@ func (h *Handler) repository(r *http.Request) (string, string, any, error) {
 		}
 	}
 	if p.Files, err = c.Files(ctx, &t.Manifest); err != nil {
-		return "", "", nil, err
+		return nil, err
 	}
 	for _, f := range p.Files {
 		p.Total += f.Size
@@ -320,17 +352,32 @@ func (h *Handler) repository(r *http.Request) (string, string, any, error) {
 		prefix := map[string]string{"dataset": "/datasets"}[string(found.Kind)]
 		p.Download = prefix + "/" + found.FullName() + "/resolve/" + t.Revision.Commit + "/"
 	}
-	if i := slices.IndexFunc(p.Files, func(f catalogue.File) bool { return f.Path == "README.md" }); i >= 0 {
-		content, err := h.depot.Open(ctx, found, p.Files[i].Digest)
-		if err != nil {
-			return "", "", nil, err
-		}
-		defer content.Close()
-		text, err := io.ReadAll(io.LimitReader(content, longestCard))
-		if err != nil {
-			return "", "", nil, fmt.Errorf("reading the card of %s: %w", found.FullName(), err)
-		}
-		p.Card = card(text)
+	text, err := h.text(ctx, p, pack.CardFile, longestCard)
+	if err != nil {
+		return nil, err
 	}
-	return "package", found.FullName(), p, nil
+	about, err := pack.ReadCard(text)
+	if err != nil {
+		about = nil // it was published before cards were checked
+	}
+	p.Card, p.Trial = card(text), trialOf(p, about)
+	return p, nil
+}
+
+// text returns the beginning of a file of a package; nil if there is none.
+func (h *Handler) text(ctx context.Context, p *repository, path string, most int64) ([]byte, error) {
+	i := slices.IndexFunc(p.Files, func(f catalogue.File) bool { return f.Path == path })
+	if i < 0 {
+		return nil, nil
+	}
+	content, err := h.depot.Open(ctx, p.Repository, p.Files[i].Digest)
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	text, err := io.ReadAll(io.LimitReader(content, most))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s of %s: %w", path, p.FullName(), err)
+	}
+	return text, nil
 }

@@ -78,12 +78,17 @@ func get(t *testing.T, m *markettest.Market, path, language string) (status int,
 	if err != nil {
 		t.Fatal(err)
 	}
+	return a.StatusCode, a.Header, readAll(t, a)
+}
+
+func readAll(t *testing.T, a *http.Response) string {
+	t.Helper()
 	defer a.Body.Close()
 	b, err := io.ReadAll(a.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.StatusCode, a.Header, string(b)
+	return string(b)
 }
 
 func TestPagesSayWhatThereIs(t *testing.T) {

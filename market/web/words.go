@@ -17,6 +17,9 @@ type words struct {
 	Task, Family, Size, Parameters, Updated, Downloads, Likes, Digest string
 	Yanked, Deprecated, TakeInstead, NotFound, Failed, Invalid, Home  string
 	NotFoundText, FailedText, Publisher                               string
+	TryIt, TheText, SecondText, TheQuestion, Ask, TryPlaceholder      string
+	TryNote, TryBusy, TryTime, TryMemory, TryCrash, WhyWords, Numbers string
+	TokensDropped                                                     string
 	Facets                                                            map[string]string
 	Orders                                                            map[catalogue.Order]string
 	Kinds                                                             map[string]string
@@ -60,6 +63,11 @@ var vocabulary = map[string]words{
 		Task: "Task", Family: "Family", Size: "Size", Parameters: "Parameters", Updated: "Updated", Downloads: "Downloads", Likes: "Likes", Digest: "Digest",
 		Yanked: "This version was taken back", Deprecated: "There is something better than this version", TakeInstead: "take", NotFound: "Not found", Failed: "Something went wrong", Invalid: "This search cannot be made", Home: "Home",
 		NotFoundText: "There is nothing at this address, or you may not see it.", FailedText: "It was noted. Please try again.", Publisher: "Publisher",
+		TryIt: "Try it", TheText: "Text", SecondText: "Second text", TheQuestion: "Question", Ask: "Run", TryPlaceholder: "Write or paste a text …",
+		TryNote: "The model runs on this server, shut in and with limits on time and memory. Nothing that you write is kept.",
+		TryBusy: "Too many are trying models just now. Please try again in a moment.", TryTime: "The model took too long and was stopped. Try a shorter text, or install it.",
+		TryMemory: "The model wanted more memory than it may have here and was stopped. Try a shorter text, or install it.", TryCrash: "The model's process has ended by itself. Try another text, and tell the publisher.",
+		WhyWords: "Which words spoke for the label, and which against it", Numbers: "numbers", TokensDropped: "tokens at the end were not read",
 		Facets: map[string]string{"kind": "Kind", "task": "Task", "licence": "Licence", "family": "Family", "size": "Size"},
 		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "Relevance", catalogue.ByTrend: "Trending", catalogue.ByDownloads: "Downloads", catalogue.ByUpdated: "Newest", catalogue.BySize: "Smallest"},
 		Kinds:  map[string]string{"model": "Models", "dataset": "Data sets", "application": "Applications"},
@@ -73,6 +81,11 @@ var vocabulary = map[string]words{
 		Task: "任务", Family: "模型类型", Size: "大小", Parameters: "参数量", Updated: "更新于", Downloads: "下载", Likes: "喜欢", Digest: "摘要",
 		Yanked: "这个版本已被撤回", Deprecated: "这个版本已有更好的替代", TakeInstead: "请改用", NotFound: "没有找到", Failed: "出错了", Invalid: "无法这样搜索", Home: "首页",
 		NotFoundText: "这个地址没有内容，或者您无权查看。", FailedText: "问题已经记录，请稍后再试。", Publisher: "发布者",
+		TryIt: "在线试用", TheText: "文本", SecondText: "第二段文本", TheQuestion: "问题", Ask: "运行", TryPlaceholder: "输入或粘贴一段文本……",
+		TryNote: "模型在本服务器的隔离环境中运行，时间和内存都有限制。您输入的内容不会被保存。",
+		TryBusy: "现在试用的人太多，请稍后再试。", TryTime: "模型运行时间过长，已被停止。请换一段短一些的文本，或者安装后使用。",
+		TryMemory: "模型需要的内存超出限制，已被停止。请换一段短一些的文本，或者安装后使用。", TryCrash: "模型进程意外结束。请换一段文本，并告知发布者。",
+		WhyWords: "哪些词支持这个标签，哪些词反对", Numbers: "个数值", TokensDropped: "个词元超出长度，没有读取",
 		Facets: map[string]string{"kind": "种类", "task": "任务", "licence": "许可证", "family": "模型类型", "size": "大小"},
 		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "相关度", catalogue.ByTrend: "近期热门", catalogue.ByDownloads: "下载最多", catalogue.ByUpdated: "最新", catalogue.BySize: "最小"},
 		Kinds:  map[string]string{"model": "模型", "dataset": "数据集", "application": "应用"},

@@ -1,0 +1,157 @@
+// Package worker is the process in which a visitor of a market tries a model, see package try: it shuts itself in, opens
+// the package in its folder, and answers questions, a line of JSON each.
+package worker
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/xiaoyu-slm/xiaoyu/explain"
+	"github.com/xiaoyu-slm/xiaoyu/export"
+	"github.com/xiaoyu-slm/xiaoyu/generate"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/market/try"
+	"github.com/xiaoyu-slm/xiaoyu/model"
+)
+
+const (
+	topLabels   = 10
+	longestLine = 1 << 20
+	explaining  = time.Second // that finding out which words mattered may take
+	newTokens   = 60          // that a model of language writes
+)
+
+// Work shuts the process in, with memory for so many bytes beside the model's file, opens the model in the current folder,
+// and answers the questions of in until it ends. It is for a process that does nothing else.
+func Work(ctx context.Context, memory int64, in io.Reader, out io.Writer) error {
+	lacks := Confine(memory)
+	w := bufio.NewWriter(out)
+	say := func(r try.Reply) error {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		return errors.Join(e.Encode(r), w.Flush())
+	}
+	m, err := open()
+	if err != nil {
+		return say(failure(err))
+	}
+	defer m.Package.Close()
+	if err := say(try.Reply{Lacks: lacks}); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, longestLine)
+	for lines.Scan() {
+		var q try.Question
+		if err := json.Unmarshal(lines.Bytes(), &q); err != nil {
+			return err
+		}
+		a, err := answer(ctx, m, q)
+		r := try.Reply{Answer: a}
+		if err != nil {
+			r = failure(err)
+		}
+		if err := say(r); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+func failure(err error) try.Reply { return try.Reply{Error: err.Error(), Way: hint.Way(err)} }
+
+// open opens the package in the current folder.
+func open() (*model.Model, error) {
+	if _, err := os.Stat(model.ConfigFile); err != nil {
+		return nil, errors.New("the package has no config.json")
+	}
+	if export.Is(".") {
+		return export.Open(".")
+	}
+	return model.Open(".")
+}
+
+func answer(ctx context.Context, m *model.Model, q try.Question) (*try.Answer, error) {
+	a := &try.Answer{Head: string(m.Config.Head), Pair: m.Config.Pair}
+	begun := time.Now()
+	if m.Config.Head == model.CausalHead {
+		g, err := generate.New(m)
+		if err != nil {
+			return nil, err
+		}
+		r, err := g.Generate(ctx, q.Text, generate.Options{MaxTokens: newTokens})
+		if err != nil {
+			return nil, err
+		}
+		a.Generated, a.Milli = r.Text, milliseconds(time.Since(begun))
+		return a, nil
+	}
+	query, err := queryOf(m, q)
+	if err != nil {
+		return nil, err
+	}
+	list, err := m.PredictQueries(ctx, []model.Query{query})
+	if err != nil {
+		return nil, err
+	}
+	p := list[0]
+	took := time.Since(begun)
+	a.Milli, a.Dropped = milliseconds(took), p.Dropped
+	view, err := json.Marshal(m.View(p, topLabels))
+	if err == nil {
+		err = json.Unmarshal(view, a)
+	}
+	if err != nil || !q.Explain {
+		return a, err
+	}
+	// Three predictions a token are what it takes, and batches make them cheaper than single ones.
+	if tokens := len(m.Tokens(query).Text.IDs); time.Duration(min(tokens, 160))*took > explaining {
+		return a, nil
+	}
+	limited, stop := context.WithTimeout(ctx, explaining)
+	defer stop()
+	words, err := explain.Words(limited, m, query, p.Class)
+	if err != nil && limited.Err() == nil {
+		return nil, err
+	}
+	for _, w := range words {
+		if !math.IsNaN(w.Weight) && !math.IsInf(w.Weight, 0) {
+			a.Words = append(a.Words, try.Word(w))
+		}
+	}
+	return a, nil
+}
+
+// queryOf is what the model reads: people ask before they give the text, which models have the other way round.
+func queryOf(m *model.Model, q try.Question) (model.Query, error) {
+	if !m.Config.Pair && m.Config.Head != model.AnswerHead {
+		return model.Query{Text: q.Text}, nil
+	}
+	if strings.TrimSpace(q.Pair) == "" {
+		return model.Query{}, hint.Errorf("give the second one too", "this model compares two texts")
+	}
+	return model.Query{Text: q.Text, Pair: q.Pair}, nil
+}
+
+func milliseconds(d time.Duration) float64 {
+	return math.Round(float64(d)/float64(time.Millisecond)*100) / 100
+}
+
+// Arguments reads those of the process: how much memory a model may have, in bytes.
+func Arguments(args []string) (memory int64, err error) {
+	if len(args) != 1 {
+		return 0, errors.New("one argument is expected, the memory in bytes")
+	}
+	if _, err := fmt.Sscan(args[0], &memory); err != nil || memory < 1<<20 {
+		return 0, fmt.Errorf("%q is no number of bytes for a model", args[0])
+	}
+	return memory, nil
+}
