@@ -31,6 +31,7 @@ import (
 type Options struct {
 	Data     string        // folder
 	Database string        // address of PostgreSQL; "" for SQLite in the folder
+	Store    string        // address of an object store, as s3://bucket/prefix; "" for files in the folder
 	Grace    time.Duration // how long what nothing needs is kept; depot.Grace if 0
 	Collect  time.Duration // between two collections of garbage; every hour if 0
 	Drain    time.Duration // how long requests may take to finish when the market stops; 10 s if 0
@@ -60,7 +61,7 @@ func Open(ctx context.Context, o Options) (*Market, error) {
 	if o.Drain == 0 {
 		o.Drain = 10 * time.Second
 	}
-	d, err := depot.Open(ctx, depot.Options{Data: o.Data, Database: o.Database, Grace: o.Grace})
+	d, err := depot.Open(ctx, depot.Options{Data: o.Data, Database: o.Database, Store: o.Store, Grace: o.Grace})
 	if err != nil {
 		return nil, err
 	}

@@ -34,12 +34,13 @@ func marketCommand(term *terminal) *cobra.Command {
 
 // marketFlags say where a market's data is.
 type marketFlags struct {
-	data, database string
-	grace          time.Duration
+	data, database, store string
+	grace                 time.Duration
 }
 
 func (f *marketFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.data, "data", "market-data", "folder of the market's data")
+	cmd.Flags().StringVar(&f.store, "store", "", "files in an object store, as s3://bucket/prefix?endpoint=URL&region=NAME with credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; otherwise in the folder")
 	cmd.Flags().StringVar(&f.database, "database", "", "catalogue in PostgreSQL, as postgres://user@host/name; otherwise SQLite in the folder")
 }
 
@@ -52,7 +53,7 @@ func (f *marketFlags) open(ctx context.Context) (*depot.Depot, error) {
 	if !exists(f.data) {
 		return nil, hint.Errorf("pass the folder that `xiaoyu market serve` uses with --data", "opening the market's data: there is no folder %s", f.data)
 	}
-	return depot.Open(ctx, depot.Options{Data: f.data, Database: f.database, Grace: f.grace})
+	return depot.Open(ctx, depot.Options{Data: f.data, Database: f.database, Store: f.store, Grace: f.grace})
 }
 
 func marketServeCommand(term *terminal) *cobra.Command {
@@ -63,7 +64,7 @@ func marketServeCommand(term *terminal) *cobra.Command {
 		Short: "Serve a market on one port, with all that it holds in one folder",
 		Args:  exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			m, err := market.Open(cmd.Context(), market.Options{Data: f.data, Database: f.database, Grace: f.grace, Log: slog.New(slog.NewTextHandler(term.err, nil))})
+			m, err := market.Open(cmd.Context(), market.Options{Data: f.data, Database: f.database, Store: f.store, Grace: f.grace, Log: slog.New(slog.NewTextHandler(term.err, nil))})
 			if err != nil {
 				return err
 			}

@@ -5,7 +5,8 @@
 //	content, err := store.Open(ctx, want)           // a stream that can seek
 //
 // Nothing here knows who may read what or what refers to what: that is the catalogue's. A [Store] holds whole blobs;
-// [Uploads] collects the parts of those under way, in sessions that survive a restart.
+// [Uploads] collects the parts of those under way, in sessions that survive a restart. Both come in a [Folder] of a file
+// system and in a [Bucket] of an object store.
 //
 // Digests are those of the OCI image specification
 // (https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests), sha256 and sha512.
@@ -31,9 +32,13 @@ var (
 	ErrDigest   = errors.New("the content has another digest")
 	ErrInvalid  = errors.New("not a digest")
 	ErrFull     = errors.New("no space left for it")
+
+	// ErrUnavailable means that nothing is known: the disk is not mounted, the object store does not answer.
+	ErrUnavailable = errors.New("the store of blobs cannot be reached")
 )
 
-// Store holds blobs. Its methods may be called from several goroutines, and from several processes on one store.
+// Store holds blobs. Its methods may be called from several goroutines, and from several processes on one store. Where it
+// cannot be reached they return ErrUnavailable, and never ErrNotFound.
 //
 // A blob is visible from the moment it is whole, verified and safe on disk, never before.
 type Store interface {
@@ -49,6 +54,8 @@ type Store interface {
 	Delete(ctx context.Context, d digest.Digest) error
 	// Walk calls f for each blob, in no order, until f fails.
 	Walk(ctx context.Context, f func(Info) error) error
+	// Ping returns ErrUnavailable where the store cannot be reached.
+	Ping(ctx context.Context) error
 }
 
 // Info is what is known of a blob without reading it.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -25,7 +26,39 @@ func OpenFolder(root string) (*Folder, error) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, hint.Wrap(err, "choose a folder that can be written", "opening the store of blobs")
 	}
+	if err := mark(root); err != nil {
+		return nil, err
+	}
 	return &Folder{root}, nil
+}
+
+// marker is a file by which a folder is known to be there: what is below a mount point is something else while nothing is
+// mounted, and must not be taken for a store that has lost everything.
+const marker = ".store"
+
+func mark(dir string) error {
+	file, err := os.OpenFile(filepath.Join(dir, marker), os.O_CREATE|os.O_RDONLY, 0o644)
+	if err != nil {
+		return hint.Wrap(err, "choose a folder that can be written", "opening the store of blobs")
+	}
+	return file.Close()
+}
+
+// gone makes ErrUnavailable of an error that says that there is no file, where the folder of all of them is not there.
+func gone(dir string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, markerErr := os.Stat(filepath.Join(dir, marker)); markerErr == nil {
+		return err
+	}
+	return hint.Errorf("mount its disk, or put the folder back", "%w: the folder %s is not there", ErrUnavailable, dir)
+}
+
+// Ping is Store's.
+func (f *Folder) Ping(context.Context) error {
+	_, err := os.Stat(filepath.Join(f.root, marker))
+	return gone(f.root, err)
 }
 
 // Path is the file of a blob, whether or not it is there. It must not be written to.
@@ -38,6 +71,9 @@ func (f *Folder) Path(d digest.Digest) string {
 func (f *Folder) makeDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
+	}
+	if err := f.Ping(context.Background()); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -56,7 +92,7 @@ func (f *Folder) Put(ctx context.Context, want digest.Digest, r io.Reader) (int6
 	}
 	w, err := atomicfile.Create(path)
 	if err != nil {
-		return 0, storing(want, err)
+		return 0, storing(want, gone(f.root, err))
 	}
 	defer w.Abort()
 	h := want.Algorithm().Hash()
@@ -81,7 +117,7 @@ func (f *Folder) Adopt(d digest.Digest, file string) error {
 		return storing(d, err)
 	}
 	if err := os.Rename(file, path); err != nil {
-		return storing(d, err)
+		return storing(d, gone(f.root, err))
 	}
 	return atomicfile.SyncDir(filepath.Dir(path))
 }
@@ -105,12 +141,12 @@ func (f *Folder) Open(_ context.Context, d digest.Digest) (Content, error) {
 	}
 	file, err := os.Open(f.Path(d))
 	if err != nil {
-		return nil, reading(d, err)
+		return nil, f.reading(d, err)
 	}
 	info, err := file.Stat()
 	if err != nil {
 		file.Close()
-		return nil, reading(d, err)
+		return nil, f.reading(d, err)
 	}
 	return &openFile{file, info.Size()}, nil
 }
@@ -123,8 +159,8 @@ type openFile struct {
 
 func (o *openFile) Size() int64 { return o.size }
 
-func reading(d digest.Digest, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+func (f *Folder) reading(d digest.Digest, err error) error {
+	if err = gone(f.root, err); errors.Is(err, fs.ErrNotExist) {
 		err = ErrNotFound
 	}
 	return fmt.Errorf("blob %s: %w", d, err)
@@ -137,7 +173,7 @@ func (f *Folder) Stat(_ context.Context, d digest.Digest) (Info, error) {
 	}
 	info, err := os.Stat(f.Path(d))
 	if err != nil {
-		return Info{}, reading(d, err)
+		return Info{}, f.reading(d, err)
 	}
 	return Info{d, info.Size(), info.ModTime()}, nil
 }
@@ -147,7 +183,7 @@ func (f *Folder) Delete(_ context.Context, d digest.Digest) error {
 	if err := Check(d); err != nil {
 		return err
 	}
-	if err := os.Remove(f.Path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := gone(f.root, os.Remove(f.Path(d))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing blob %s: %w", d, err)
 	}
 	return nil
@@ -155,6 +191,9 @@ func (f *Folder) Delete(_ context.Context, d digest.Digest) error {
 
 // Walk is Store's. What a killed process has left half-written is swept up on the way, once it is a day old.
 func (f *Folder) Walk(ctx context.Context, each func(Info) error) error {
+	if err := f.Ping(ctx); err != nil {
+		return err
+	}
 	return filepath.WalkDir(f.root, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) { // deleted since its folder was read
 			return nil
@@ -184,4 +223,12 @@ func (f *Folder) Walk(ctx context.Context, each func(Info) error) error {
 		}
 		return each(Info{d, info.Size(), info.ModTime()})
 	})
+}
+
+// sweep removes what is no blob and was left by a killed process.
+func sweep(path string, info fs.FileInfo) error {
+	if !atomicfile.IsTemporary(path) || time.Since(info.ModTime()) < 24*time.Hour {
+		return nil
+	}
+	return os.Remove(path)
 }

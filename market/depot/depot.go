@@ -31,6 +31,7 @@ const Grace = 24 * time.Hour
 type Options struct {
 	Data     string        // folder
 	Database string        // address of PostgreSQL; "" for SQLite in the folder
+	Store    string        // address of an object store, see blob.OpenBucket; "" for files in the folder
 	Grace    time.Duration // Grace if 0
 	Checks   []Check       // what packages must pass beside being well formed
 }
@@ -38,7 +39,7 @@ type Options struct {
 // Depot is an open one. Its methods may be called from several goroutines, and several processes may have one open.
 type Depot struct {
 	Blobs     blob.Store
-	Uploads   *blob.Uploads
+	Uploads   blob.Uploads
 	Catalogue *catalogue.Catalogue
 
 	grace  time.Duration
@@ -57,14 +58,10 @@ func Open(ctx context.Context, o Options) (*Depot, error) {
 	if d.grace == 0 {
 		d.grace = Grace
 	}
-	store, err := blob.OpenFolder(filepath.Join(o.Data, "blobs"))
-	if err != nil {
+	if err := d.openStore(ctx, o); err != nil {
 		return nil, err
 	}
-	d.Blobs = store
-	if d.Uploads, err = blob.OpenUploads(filepath.Join(o.Data, "uploads"), store); err != nil {
-		return nil, err
-	}
+	var err error
 	source := o.Database
 	if source == "" {
 		source = filepath.Join(o.Data, DatabaseFile)
@@ -73,6 +70,32 @@ func Open(ctx context.Context, o Options) (*Depot, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+func (d *Depot) openStore(ctx context.Context, o Options) error {
+	if o.Store != "" {
+		bucket, err := blob.OpenBucket(ctx, o.Store)
+		if err != nil {
+			return fmt.Errorf("opening the market's store: %w", err)
+		}
+		d.Blobs, d.Uploads = bucket, bucket.Uploads()
+		return nil
+	}
+	folder, err := blob.OpenFolder(filepath.Join(o.Data, "blobs"))
+	if err != nil {
+		return err
+	}
+	d.Blobs = folder
+	d.Uploads, err = blob.OpenUploads(filepath.Join(o.Data, "uploads"), folder)
+	return err
+}
+
+// Ping tells whether store and catalogue answer.
+func (d *Depot) Ping(ctx context.Context) error {
+	if err := d.Catalogue.Ping(ctx); err != nil {
+		return err
+	}
+	return d.Blobs.Ping(ctx)
 }
 
 // Close closes the catalogue.
