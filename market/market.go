@@ -107,16 +107,21 @@ func (m *moving) Read(p []byte) (int, error) {
 // Close ends what runs for visitors and closes the catalogue.
 func (m *Market) Close() error { return errors.Join(m.desk.Close(), m.Depot.Close()) }
 
-// ready tells whether the market takes requests: not while it stops, nor without its database.
+// ready tells whether the market takes requests: not while it stops, nor without its database or its store.
 func (m *Market) ready(w http.ResponseWriter, r *http.Request) {
 	if m.draining.Load() {
 		http.Error(w, "stopping", http.StatusServiceUnavailable)
 		return
 	}
-	if err := m.Depot.Catalogue.Ping(r.Context()); err != nil {
-		m.options.Log.Error("the catalogue does not answer", "error", err)
-		http.Error(w, "the catalogue does not answer", http.StatusServiceUnavailable)
-		return
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	for what, ping := range map[string]func(context.Context) error{"catalogue": m.Depot.Catalogue.Ping, "store": m.Depot.Blobs.Ping} {
+		if err := ping(ctx); err != nil {
+			m.options.Log.Error("the "+what+" does not answer", "error", err)
+			w.Header().Set("Retry-After", depot.RetryAfter)
+			http.Error(w, "the "+what+" does not answer", http.StatusServiceUnavailable)
+			return
+		}
 	}
 	fmt.Fprintln(w, "ready")
 }

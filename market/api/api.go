@@ -86,6 +86,11 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, code := http.StatusInternalServerError, "UNKNOWN"
 	var syntax *badRequest
 	switch {
+	case depot.Unavailable(err):
+		status, code = http.StatusServiceUnavailable, "UNAVAILABLE"
+		w.Header().Set("Retry-After", depot.RetryAfter)
+	case depot.Full(err):
+		status, code = http.StatusInsufficientStorage, "FULL"
 	case errors.Is(err, catalogue.ErrUnauthenticated):
 		status, code = http.StatusUnauthorized, "UNAUTHORIZED"
 	case errors.Is(err, catalogue.ErrNotFound):
@@ -105,7 +110,11 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if way := hint.Way(err); way != "" {
 		message += "; " + way
 	}
-	if status == http.StatusInternalServerError {
+	switch status {
+	case http.StatusServiceUnavailable:
+		a.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		message = "the market cannot reach its store or its catalogue; try again in a moment"
+	case http.StatusInternalServerError:
 		a.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 		message = "the market has failed; try again, and tell who runs it if that does not help"
 	}

@@ -145,7 +145,7 @@ func (c *Catalogue) Close() error {
 }
 
 // Ping tells whether the database answers.
-func (c *Catalogue) Ping(ctx context.Context) error { return c.read.PingContext(ctx) }
+func (c *Catalogue) Ping(ctx context.Context) error { return lost(c.read.PingContext(ctx)) }
 
 // queries runs statements that are written with ? for their arguments, whichever database it is.
 type queries struct {
@@ -178,7 +178,7 @@ func (q queries) text(statement string) string {
 func (q queries) exec(statement string, args ...any) (int64, error) {
 	r, err := q.on.ExecContext(q.ctx, q.text(statement), args...)
 	if err != nil {
-		return 0, err
+		return 0, lost(err)
 	}
 	return r.RowsAffected()
 }
@@ -189,14 +189,14 @@ func (q queries) row(statement string, args []any, into ...any) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
 	}
-	return err
+	return lost(err)
 }
 
 // rows runs a query and calls each for every row.
 func (q queries) rows(statement string, args []any, each func(scan func(...any) error) error) error {
 	r, err := q.on.QueryContext(q.ctx, q.text(statement), args...)
 	if err != nil {
-		return err
+		return lost(err)
 	}
 	defer r.Close()
 	for r.Next() {
@@ -204,7 +204,7 @@ func (q queries) rows(statement string, args []any, each func(scan func(...any) 
 			return err
 		}
 	}
-	return r.Err()
+	return lost(r.Err())
 }
 
 // lockRepository keeps other transactions from changing a repository until this one ends. SQLite's are alone anyway.
@@ -237,13 +237,13 @@ func (c *Catalogue) update(ctx context.Context, f func(q queries) error) error {
 func (c *Catalogue) once(ctx context.Context, f func(q queries) error) error {
 	tx, err := c.write.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return lost(err)
 	}
 	defer tx.Rollback()
 	if err := f(queries{tx, ctx, c.postgres}); err != nil {
 		return err
 	}
-	return tx.Commit()
+	return lost(tx.Commit())
 }
 
 // passing tells an error that a second try may not have: transactions that were in each other's way.

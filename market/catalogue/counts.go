@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -19,7 +20,7 @@ func (c *Catalogue) CountDownload(ctx context.Context, r *Repository, client str
 	if err := c.reading(ctx).row("SELECT COUNT(*) FROM downloads WHERE repository_id = ? AND day = ? AND client = ?", []any{r.ID, today, hash}, &n); err != nil || n > 0 {
 		return wrap(err, "counting a download of %s", r.FullName()) // most are counted already: no write for those
 	}
-	return wrap(c.update(ctx, func(q queries) error {
+	err := c.update(ctx, func(q queries) error {
 		if _, err := q.exec("DELETE FROM downloads WHERE repository_id = ? AND day < ?", r.ID, today); err != nil {
 			return err
 		}
@@ -32,7 +33,11 @@ func (c *Catalogue) CountDownload(ctx context.Context, r *Repository, client str
 		}
 		_, err = q.exec("UPDATE repositories SET downloads = downloads + 1 WHERE id = ?", r.ID)
 		return err
-	}), "counting a download of %s", r.FullName())
+	})
+	if errors.Is(err, ErrFull) { // no reason to refuse the download: it goes uncounted
+		return nil
+	}
+	return wrap(err, "counting a download of %s", r.FullName())
 }
 
 // DownloadsByDay returns how often a repository was downloaded on each of the last days, today last.

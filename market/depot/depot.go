@@ -90,13 +90,16 @@ func (d *Depot) openStore(ctx context.Context, o Options) error {
 	return err
 }
 
-// Ping tells whether store and catalogue answer.
-func (d *Depot) Ping(ctx context.Context) error {
-	if err := d.Catalogue.Ping(ctx); err != nil {
-		return err
-	}
-	return d.Blobs.Ping(ctx)
+// Unavailable tells an error that passes by itself once store or catalogue answer again.
+func Unavailable(err error) bool {
+	return errors.Is(err, blob.ErrUnavailable) || errors.Is(err, catalogue.ErrUnavailable)
 }
+
+// Full tells an error of a disk without room.
+func Full(err error) bool { return errors.Is(err, blob.ErrFull) || errors.Is(err, catalogue.ErrFull) }
+
+// RetryAfter is what clients are told to wait while something is unavailable, in seconds, as HTTP's header has it.
+const RetryAfter = "5"
 
 // Close closes the catalogue.
 func (d *Depot) Close() error { return d.Catalogue.Close() }

@@ -291,6 +291,10 @@ func (h *Handler) code(r *request, err error) (status int, name string) {
 	var large *http.MaxBytesError
 	known := auth.Token(r.Request) != ""
 	switch {
+	case depot.Unavailable(err):
+		return http.StatusServiceUnavailable, ""
+	case depot.Full(err):
+		return http.StatusInsufficientStorage, ""
 	case errors.Is(err, catalogue.ErrUnauthenticated):
 		return http.StatusUnauthorized, ""
 	case errors.Is(err, catalogue.ErrGated) && known:
@@ -318,8 +322,6 @@ func (h *Handler) code(r *request, err error) (status int, name string) {
 		return http.StatusPreconditionFailed, ""
 	case errors.Is(err, blob.ErrBusy), errors.Is(err, blob.ErrOffset):
 		return http.StatusServiceUnavailable, "" // clients try again
-	case errors.Is(err, blob.ErrFull):
-		return http.StatusInsufficientStorage, ""
 	case errors.As(err, &large):
 		return http.StatusRequestEntityTooLarge, ""
 	}
@@ -335,6 +337,13 @@ func (h *Handler) fail(w http.ResponseWriter, r *request, err error) {
 	message := err.Error()
 	if way := hint.Way(err); way != "" {
 		message += "; " + way
+	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", depot.RetryAfter)
+	}
+	if depot.Unavailable(err) {
+		h.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		message = "the market cannot reach its store or its catalogue; try again in a moment"
 	}
 	if status == http.StatusInternalServerError {
 		h.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)

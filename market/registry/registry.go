@@ -136,6 +136,10 @@ func codeOf(err error) code {
 	var absent *unknown
 	var large *http.MaxBytesError
 	switch {
+	case depot.Unavailable(err):
+		return code{http.StatusServiceUnavailable, "UNAVAILABLE"}
+	case depot.Full(err):
+		return code{http.StatusInsufficientStorage, "BLOB_UPLOAD_INVALID"}
 	case errors.Is(err, catalogue.ErrUnauthenticated):
 		return code{http.StatusUnauthorized, "UNAUTHORIZED"}
 	case errors.As(err, &missing):
@@ -152,8 +156,6 @@ func codeOf(err error) code {
 		return code{http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID"}
 	case errors.Is(err, blob.ErrBusy), errors.Is(err, catalogue.ErrConflict):
 		return code{http.StatusConflict, "BLOB_UPLOAD_INVALID"}
-	case errors.Is(err, blob.ErrFull):
-		return code{http.StatusInsufficientStorage, "BLOB_UPLOAD_INVALID"}
 	case errors.Is(err, catalogue.ErrPublished):
 		return code{http.StatusConflict, "DENIED"}
 	case errors.Is(err, catalogue.ErrForbidden), errors.Is(err, catalogue.ErrGated):
@@ -203,6 +205,10 @@ func (s *Registry) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch c.status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="%s/v2/token",service="xiaoyu market"`, auth.Origin(r)))
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", depot.RetryAfter)
+		s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		message = "the market cannot reach its store or its catalogue; try again in a moment"
 	case http.StatusInternalServerError:
 		s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 		message = "the market has failed; try again, and tell who runs it if that does not help"

@@ -111,6 +111,10 @@ func (h *Handler) handleWith(pattern string, f func(http.ResponseWriter, *http.R
 			case errors.Is(err, catalogue.ErrInvalid):
 				status, p.Title, p.Body = http.StatusBadRequest, p.words.Invalid, err.Error()
 			default:
+				if depot.Unavailable(err) {
+					status = http.StatusServiceUnavailable
+					w.Header().Set("Retry-After", depot.RetryAfter)
+				}
 				h.log.Error("a page failed", "path", r.URL.Path, "error", err)
 			}
 		}
