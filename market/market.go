@@ -36,6 +36,7 @@ type Options struct {
 	Collect  time.Duration // between two collections of garbage; every hour if 0
 	Drain    time.Duration // how long requests may take to finish when the market stops; 10 s if 0
 	Try      try.Options   // how models are tried
+	PartSize int64         // of large files that come by the hub's LFS, in bytes; hubapi.PartSize if 0
 	Log      *slog.Logger  // slog's default if nil
 }
 
@@ -68,7 +69,7 @@ func Open(ctx context.Context, o Options) (*Market, error) {
 	if o.Try.Log == nil {
 		o.Try.Log = o.Log
 	}
-	m := &Market{Depot: d, options: o, mux: http.NewServeMux(), hub: hubapi.New(d, o.Log), desk: try.NewDesk(d, o.Try)}
+	m := &Market{Depot: d, options: o, mux: http.NewServeMux(), hub: hubapi.New(d, o.Log, o.PartSize), desk: try.NewDesk(d, o.Try)}
 	m.mux.Handle("/v2/", registry.New(d, o.Log))
 	m.mux.Handle("/api/v1/", api.New(d, m.desk, o.Log))
 	m.mux.Handle("/", web.New(d, m.desk, o.Log))

@@ -56,6 +56,10 @@ def publish():
     api.create_branch("ada/reviews", branch="dev")
     api.upload_file(repo_id="ada/reviews", path_or_fileobj=b"dev", path_in_repo="dev.txt", revision="dev")
     api.delete_file("onnx/model.onnx", "ada/reviews", revision="dev")
+    like = lambda: huggingface_hub.utils.get_session().post(f"{os.environ['HF_ENDPOINT']}/api/models/ada/reviews/like", headers=api._build_hf_headers()).status_code
+    facts["likes"] = [like(), api.model_info("ada/reviews").likes, api.list_liked_repos().models]
+    api.unlike("ada/reviews")
+    facts["likes"].append(api.model_info("ada/reviews").likes)
     refs = api.list_repo_refs("ada/reviews")
     facts["refs"] = sorted(r.ref for r in refs.branches + refs.tags)
     facts["dev"] = sorted(api.list_repo_files("ada/reviews", revision="dev"))
@@ -136,6 +140,38 @@ def large():
     facts["files"] = sorted(api.list_repo_files("ada/large"))
 
 
+def datasets():
+    """Tables of three formats, with splits, as datasets reads them."""
+    import pyarrow
+    import pyarrow.parquet
+    from datasets import load_dataset
+
+    train, test = [["太脏", 0], ["好, 再来", 1]], [["很好", 1]]
+    table = lambda rows: "text,label\n" + "".join(f'"{t}",{n}\n' for t, n in rows)
+    lines = lambda rows: "".join(json.dumps({"text": t, "label": n}) + "\n" for t, n in rows)
+
+    def parquet(rows):
+        out = pyarrow.BufferOutputStream()
+        pyarrow.parquet.write_table(pyarrow.table({"text": [t for t, _ in rows], "label": [n for _, n in rows]}), out)
+        return out.getvalue().to_pybytes()
+
+    api = HfApi()
+    for name, write in (("csv", lambda r: table(r).encode()), ("jsonl", lambda r: lines(r).encode()), ("parquet", parquet)):
+        api.create_repo(f"ada/{name}", repo_type="dataset", private=name == "csv")
+        card = "---\nlicense: mit\ntask_categories: [text-classification]\n---\n# Rows\n"
+        api.create_commit(f"ada/{name}", repo_type="dataset", commit_message="rows", operations=[
+            huggingface_hub.CommitOperationAdd("README.md", card.encode()),
+            huggingface_hub.CommitOperationAdd(f"data/train.{name}", write(train)),
+            huggingface_hub.CommitOperationAdd(f"data/test.{name}", write(test)),
+        ])
+        loaded = load_dataset(f"ada/{name}")
+        facts[name] = {split: [[r["text"], r["label"]] for r in rows] for split, rows in loaded.items()}
+    facts["stream"] = [r["text"] for r in load_dataset("ada/jsonl", split="train", streaming=True)]
+    api.create_repo("ada/unseen", repo_type="dataset", private=True)  # what was loaded before would come from the cache
+    api.upload_file(repo_id="ada/unseen", repo_type="dataset", path_or_fileobj=lines(train).encode(), path_in_repo="train.jsonl")
+    facts["private"] = caught(lambda: load_dataset("ada/unseen", token=False))
+
+
 def command():
     """The command line of huggingface_hub."""
     hf = Path(sys.executable).parent / "hf"
@@ -158,5 +194,5 @@ def command():
     run("repos", "delete", "ada/cli", "--yes")
 
 
-{"publish": publish, "errors": errors, "stage": stage, "snapshot": snapshot, "large": large, "command": command}[task]()
+{"publish": publish, "errors": errors, "stage": stage, "snapshot": snapshot, "large": large, "datasets": datasets, "command": command}[task]()
 print(json.dumps(facts))

@@ -19,11 +19,13 @@ import (
 )
 
 // startMarket gives a test a market, and huggingface_hub an empty cache and ada's token for it.
-func startMarket(t *testing.T) *markettest.Market {
+func startMarket(t *testing.T) *markettest.Market { return startMarketWith(t, market.Options{}) }
+
+func startMarketWith(t *testing.T, o market.Options) *markettest.Market {
 	if os.Getenv("XIAOYU_PYTHON") == "" {
 		t.Skip("needs XIAOYU_PYTHON")
 	}
-	m := markettest.Start(t, market.Options{})
+	m := markettest.Start(t, o)
 	for name, value := range map[string]string{
 		"HF_ENDPOINT": m.URL, "HF_HOME": t.TempDir(), "HF_TOKEN": m.Token(t, "ada", catalogue.Write), "HF_HUB_CACHE": "", "HF_HUB_OFFLINE": "", "HF_HUB_DISABLE_XET": "",
 		"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_UPDATE_CHECK": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -76,6 +78,7 @@ func TestHuggingfaceHubPublishesToAMarket(t *testing.T) {
 		"exists":    {got["exists"], `[true,false,false,false]`},
 		"paths":     {got["paths"], `[["vocab.txt",14,true]]`},
 		"commits":   {got["commits"], `["Upload vocab.txt with huggingface_hub","first"]`},
+		"likes":     {got["likes"], `[200,1,["ada/reviews"],0]`},
 		"refs":      {got["refs"], `["refs/heads/dev","refs/heads/main","refs/tags/v1"]`},
 		"dev":       {got["dev"], `["README.md","config.json","dev.txt","empty.txt","model.safetensors","vocab.txt"]`},
 		"same":      {got["same"], `true`},
@@ -175,14 +178,34 @@ func TestHuggingfaceHubGoesOnAfterACut(t *testing.T) {
 	}
 }
 
-// TestHuggingfaceHubSendsLargeFilesByLFS sends a file that is too large for a commit.
+// TestHuggingfaceHubSendsLargeFilesByLFS sends files that are too large for a commit, in one piece and in parts.
 func TestHuggingfaceHubSendsLargeFilesByLFS(t *testing.T) {
+	for what, o := range map[string]market.Options{"in one piece": {}, "in parts": {PartSize: 9_000_000}} {
+		t.Run(what, func(t *testing.T) {
+			startMarketWith(t, o)
+			t.Setenv("HF_HUB_DISABLE_XET", "1")
+			var got map[string]any
+			runMarketCheck(t, &got, "large", "70000000")
+			agree(t, "the file that came back", got["same"], "true")
+			agree(t, "files", got["files"], `["copy.bin","weights.bin"]`)
+		})
+	}
+}
+
+// TestDatasetsLoadsADataSetOfAMarket has the Python package datasets read tables of each format.
+func TestDatasetsLoadsADataSetOfAMarket(t *testing.T) {
 	startMarket(t)
-	t.Setenv("HF_HUB_DISABLE_XET", "1")
 	var got map[string]any
-	runMarketCheck(t, &got, "large", "70000000")
-	agree(t, "the file that came back", got["same"], "true")
-	agree(t, "files", got["files"], `["copy.bin","weights.bin"]`)
+	runMarketCheck(t, &got, "datasets")
+	for format, want := range map[string]string{
+		"csv":     `{"test":[["很好",1]],"train":[["太脏",0],["好, 再来",1]]}`,
+		"jsonl":   `{"test":[["很好",1]],"train":[["太脏",0],["好, 再来",1]]}`,
+		"parquet": `{"test":[["很好",1]],"train":[["太脏",0],["好, 再来",1]]}`,
+		"stream":  `["太脏","好, 再来"]`,
+		"private": `"DatasetNotFoundError"`,
+	} {
+		agree(t, format, got[format], want)
+	}
 }
 
 // TestTheCommandLineOfHuggingfaceHubWorksWithAMarket has hf do what people do with it.

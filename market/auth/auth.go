@@ -27,8 +27,20 @@ func Caller(c *catalogue.Catalogue, r *http.Request) (catalogue.Caller, error) {
 	return c.Authenticate(r.Context(), token)
 }
 
+// foreign begins tokens for clients that refuse all others: @huggingface/hub takes none that does not begin so. hf_ABC is
+// the token xy_ABC.
+const foreign, own = "hf_", "xy_"
+
 // Token is the token of a request; "" for none.
 func Token(r *http.Request) string {
+	token := sent(r)
+	if rest, ok := strings.CutPrefix(token, foreign); ok {
+		return own + rest
+	}
+	return token
+}
+
+func sent(r *http.Request) string {
 	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "Bearer") {
 		return strings.TrimSpace(credentials)

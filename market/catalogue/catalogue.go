@@ -123,7 +123,7 @@ func (c *Catalogue) migrate(ctx context.Context) error {
 	}
 	for _, d := range done {
 		if strings.HasSuffix(d.Source.Path, searchMigration) {
-			return c.indexAll(ctx)
+			return c.Reindex(ctx)
 		}
 	}
 	return nil

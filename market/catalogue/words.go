@@ -44,6 +44,9 @@ var segmenter = sync.OnceValues(func() (*text.WordSegmenter, error) { return tex
 // cut returns the words of a text in lower case, each once. Of a Chinese word it also returns the words in it that the
 // dictionary knows: 情感分析 is found by 情感.
 func cut(s string, parts bool) ([]string, error) {
+	if s == "" { // the dictionary takes a while to load
+		return nil, nil
+	}
 	seg, err := segmenter()
 	if err != nil {
 		return nil, err
@@ -154,8 +157,8 @@ func (c *Catalogue) matching(words, facets []string) string {
 	return strings.Join(all, map[bool]string{true: " & ", false: " AND "}[c.postgres])
 }
 
-// indexAll indexes every repository: once, when a database gets its index.
-func (c *Catalogue) indexAll(ctx context.Context) error {
+// Reindex indexes every repository anew: when a database gets its index, or rows from elsewhere.
+func (c *Catalogue) Reindex(ctx context.Context) error {
 	for last := int64(0); ; {
 		var ids []int64
 		err := c.update(ctx, func(q queries) error {

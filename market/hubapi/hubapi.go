@@ -2,7 +2,7 @@
 // the same blobs as the OCI distribution API, so that programs which know that hub work with a market by its address in
 // HF_ENDPOINT alone: reading, searching, and publishing.
 //
-//	hub := hubapi.New(depot, log)
+//	hub := hubapi.New(depot, log, 0)
 //	if hubapi.Owns(r) { hub.ServeHTTP(w, r) }
 //
 // What the hub calls a commit is a revision here, with a manifest whose layers are the files; its main is `latest`, its
@@ -32,12 +32,21 @@ import (
 
 // Handler answers what [Owns] tells.
 type Handler struct {
-	depot *depot.Depot
-	log   *slog.Logger
+	depot    *depot.Depot
+	log      *slog.Logger
+	partSize int64
 }
 
-// New returns the handler for a depot.
-func New(d *depot.Depot, log *slog.Logger) *Handler { return &Handler{d, log} }
+// PartSize is that of a large file's parts, in bytes; files up to it come in one piece.
+const PartSize = 256 << 20
+
+// New returns the handler for a depot. partSize is PartSize if 0.
+func New(d *depot.Depot, log *slog.Logger, partSize int64) *Handler {
+	if partSize == 0 {
+		partSize = PartSize
+	}
+	return &Handler{d, log, partSize}
+}
 
 // Owns tells whether a request is one of the hub's API. /api/v1/ is the market's own.
 func Owns(r *http.Request) bool {
@@ -256,6 +265,9 @@ type state struct {
 // at finds a revision of a repository; errNoRevision.
 func (h *Handler) at(r *request, repository *catalogue.Repository, revision string) (*state, error) {
 	s := &state{Repository: repository, commit: catalogue.Root}
+	if revision == "HEAD" { // as the client for JavaScript says it
+		revision = "main"
+	}
 	t, err := h.depot.Catalogue.Resolve(r.Context(), repository, revision)
 	if errors.Is(err, catalogue.ErrNotFound) {
 		if revision == catalogue.Root || revision == "main" || revision == catalogue.Latest {

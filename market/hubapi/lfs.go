@@ -22,9 +22,6 @@ import (
 // where to send each, in one piece (basic) or in parts with the addresses in the header of the action, as the Hugging Face
 // hub has it (multipart). The addresses hold an upload's name, which nobody can guess: clients send no token there.
 
-// partSize is that of a file's parts, in bytes; files up to it come in one piece.
-const partSize = 256 << 20
-
 // maxParts keeps the list of addresses small; parts of larger files are larger.
 const maxParts = 1000
 
@@ -57,7 +54,8 @@ func (h *Handler) batch(w http.ResponseWriter, r *request) error {
 	if err := read(r, &q); err != nil {
 		return err
 	}
-	if q.HashAlgo != "" && q.HashAlgo != "sha256" || len(q.Objects) > 1000 {
+	// The client for JavaScript writes sha_256.
+	if q.HashAlgo != "" && q.HashAlgo != "sha256" && q.HashAlgo != "sha_256" || len(q.Objects) > 1000 {
 		return hint.Errorf("use sha256, and ask for 1000 at once at most", "%d objects by %.20q: %w", len(q.Objects), q.HashAlgo, errRequest)
 	}
 	var repository *catalogue.Repository
@@ -132,8 +130,8 @@ func (h *Handler) take(r *request, repository *catalogue.Repository, o object, m
 	}
 	href := base(r, repository) + "/uploads/" + upload + "/" + o.OID
 	action := map[string]any{"href": href}
-	if multipart && o.Size > partSize {
-		size := max(partSize, (o.Size+maxParts-1)/maxParts)
+	if multipart && o.Size > h.partSize {
+		size := max(h.partSize, (o.Size+maxParts-1)/maxParts)
 		header := map[string]string{"chunk_size": strconv.FormatInt(size, 10)}
 		for n := int64(0); n*size < o.Size; n++ {
 			header[fmt.Sprintf("%05d", n+1)] = fmt.Sprintf("%s?from=%d", href, n*size)
