@@ -37,7 +37,7 @@ func folder(t *testing.T, seed uint64, size int) string {
 	weights := make([]byte, size)
 	r := rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed)))
 	r.Read(weights)
-	for name, content := range map[string][]byte{"README.md": []byte("---\nlicense: mit\nlanguage: zh\npipeline_tag: text-classification\n---\n# Test\n"), "config.json": []byte(`{"model_type":"bert"}`), "model.safetensors": weights, "onnx/empty.onnx": nil} {
+	for name, content := range map[string][]byte{"README.md": []byte(markettest.Card), "config.json": []byte(`{"model_type":"bert"}`), "model.safetensors": markettest.Weights(weights), "empty.txt": nil} {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, content, 0o644)); err != nil {
 			t.Fatal(err)
@@ -98,7 +98,7 @@ func TestVersionsShareWhatTheyHaveInCommon(t *testing.T) {
 	if first.Sent < 3<<20 {
 		t.Errorf("%d bytes were sent", first.Sent)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "README.md"), []byte("---\nlicense: mit\n---\n# Better\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "README.md"), []byte(strings.Replace(markettest.Card, "# Test", "# Better", 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if second := push(t, c, dir, "ada/model:1.1.0"); second.Sent > 2000 {

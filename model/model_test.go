@@ -112,6 +112,26 @@ func TestSaveReplacesAPackageAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestACardMayBeWrittenIn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "m")
+	m := small(t, "ngram")
+	if _, err := m.Save(dir, map[string][]byte{CardFile: []byte("# card")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, CardFile), []byte("---\nlicense: mit\n---\n# card"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back.Package.Close()
+	os.Remove(filepath.Join(dir, CardFile))
+	if _, err := Open(dir); err == nil {
+		t.Error("a package without its card was opened")
+	}
+}
+
 // resign puts the digests of changed files into the manifest, so that what lies behind it is tested.
 func resign(t testing.TB, dir string) {
 	t.Helper()

@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"strings"
 	"time"
@@ -12,7 +14,9 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
+	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
+	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 	"github.com/xiaoyu-slm/xiaoyu/market/sign"
 )
@@ -111,15 +115,27 @@ func whoamiCommand(term *terminal) *cobra.Command {
 func pushCommand(term *terminal) *cobra.Command {
 	var f clientFlags
 	var kind, key string
-	var private bool
+	var private, check bool
 	cmd := &cobra.Command{
 		Use:   "push FOLDER OWNER/NAME[:VERSION]",
 		Short: "Publish a model, a data set or an application on a market",
 		Long: `Publish a folder on a market. Only files that the market does not have are sent; after an interruption the same
 command goes on. A version such as 1.0.0 never changes once it is published, and becomes the latest one if it is the
-highest; without a version the package is published as latest, under another tag (such as beta) as that.`,
-		Args: exactly(2, "a folder and owner/name or owner/name:version"),
+highest; without a version the package is published as latest, under another tag (such as beta) as that.
+
+Before anything is sent, the folder is inspected as the market will do it: programs, pickles and broken weights are
+refused, a version needs a card with licence, language and task, and personal data in samples is pointed out. --check
+does nothing else.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if check && len(args) == 1 {
+				return nil
+			}
+			return exactly(2, "a folder and owner/name or owner/name:version")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if check {
+				return checkFolder(cmd.Context(), term, args, pack.Kind(kind), f.asJSON)
+			}
 			to, err := client.ParseReference(args[1])
 			if err == nil && to.Digest != "" {
 				err = hint.Errorf("write owner/name:version", "a package cannot be published under a digest")
@@ -141,6 +157,13 @@ highest; without a version the package is published as latest, under another tag
 			p, err := pack.Folder(cmd.Context(), args[0], pack.Options{Kind: pack.Kind(kind), Progress: watch.Progress})
 			if err != nil {
 				return err
+			}
+			if found, err := inspect.New(inspect.Limits{}).Folder(cmd.Context(), p, catalogue.IsVersion(to.Tag)); err != nil {
+				return err
+			} else if inspect.Refuses(found, catalogue.IsVersion(to.Tag)) {
+				term.endStage()
+				printFindings(term.err, found)
+				return hint.Errorf("see what is wrong above; `xiaoyu push --check "+args[0]+"` looks again", "pushing %s: the package is not fit to be published", to)
 			}
 			if private {
 				if err := c.Create(cmd.Context(), client.NewPackage{Name: to.Name, Kind: string(p.Kind), Private: true}); err != nil && !errors.Is(err, client.ErrExists) {
@@ -168,8 +191,54 @@ highest; without a version the package is published as latest, under another tag
 	cmd.Flags().StringVar(&kind, "kind", "", "model, dataset or application, if the files do not tell")
 	cmd.Flags().BoolVar(&private, "private", false, "make the package private if it is new")
 	cmd.Flags().StringVar(&key, "sign", "", "sign it with this private key (a PEM file), whose public half the market has been given with `xiaoyu keys add`")
+	cmd.Flags().BoolVar(&check, "check", false, "inspect the folder as the market will, and send nothing; the name may be left out, for a version then")
 	f.add(cmd)
 	return cmd
+}
+
+// checkFolder inspects a folder and sends nothing.
+func checkFolder(ctx context.Context, term *terminal, args []string, kind pack.Kind, asJSON bool) error {
+	final := true
+	if len(args) > 1 {
+		to, err := client.ParseReference(args[1])
+		if err != nil {
+			return usageError{err}
+		}
+		final = catalogue.IsVersion(to.Tag)
+	}
+	p, err := pack.Folder(ctx, args[0], pack.Options{Kind: kind, Progress: transfer(term, "reading").Progress})
+	if err != nil {
+		return err
+	}
+	found, err := inspect.New(inspect.Limits{}).Folder(ctx, p, final)
+	term.endStage()
+	if err != nil {
+		return err
+	}
+	fit := !inspect.Refuses(found, final)
+	if asJSON {
+		if found == nil {
+			found = []inspect.Finding{}
+		}
+		err = term.printJSON(map[string]any{"folder": args[0], "kind": p.Kind, "files": len(p.Files), "fit": fit, "findings": found})
+	} else {
+		printFindings(term.out, found)
+		verdict := "fit to be published"
+		if !fit {
+			verdict = "not fit to be published"
+		}
+		fmt.Fprintf(term.out, "%s: a %s of %d files, %s\n", args[0], p.Kind, len(p.Files), verdict)
+	}
+	if err == nil && !fit {
+		err = exitCode(3)
+	}
+	return err
+}
+
+func printFindings(w io.Writer, list []inspect.Finding) {
+	for _, f := range list {
+		fmt.Fprintf(w, "%-10s %s (%s)\n", f.Severity, f.Sentence(), f.Rule)
+	}
 }
 
 func pullCommand(term *terminal) *cobra.Command {
@@ -290,6 +359,10 @@ func printPackage(term *terminal, p *client.Package) {
 	}
 	for _, s := range p.Signatures {
 		fmt.Fprintf(term.out, "\nsigned on %s with the key %s\n", s.At.Local().Format(time.DateOnly), s.Key)
+	}
+	if len(p.Findings) > 0 {
+		fmt.Fprintln(term.out, "\nnoticed when it was published")
+		printFindings(term.out, p.Findings)
 	}
 }
 

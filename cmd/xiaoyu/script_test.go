@@ -1,6 +1,8 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
 	"flag"
 	"fmt"
 	"net/http"
@@ -31,7 +33,7 @@ func TestScripts(t *testing.T) {
 		return nil
 	}
 	commands := map[string]func(*testscript.TestScript, bool, []string){"hub": func(ts *testscript.TestScript, _ bool, args []string) { startHub(t, ts, args) },
-		"startmarket": func(ts *testscript.TestScript, _ bool, _ []string) { startMarket(t, ts) }}
+		"startmarket": func(ts *testscript.TestScript, _ bool, _ []string) { startMarket(t, ts) }, "hostilezip": hostileZip}
 	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: setup, UpdateScripts: *update, Cmds: commands, Condition: func(cond string) (bool, error) {
 		return cond == "root" && os.Getuid() == 0, nil
 	}})
@@ -55,6 +57,16 @@ func startMarket(t *testing.T, ts *testscript.TestScript) {
 	m := markettest.Start(t, market.Options{})
 	ts.Setenv("MARKET", m.URL)
 	ts.Check(os.WriteFile(ts.MkAbs("token.txt"), []byte(m.Token(t, "ada", catalogue.Write)+"\n"), 0o600))
+}
+
+// hostileZip is the command `hostilezip FILE`: an archive with an entry that would leave its folder.
+func hostileZip(ts *testscript.TestScript, _ bool, args []string) {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	_, err := w.Create("../../evil")
+	ts.Check(err)
+	ts.Check(w.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o644))
 }
 
 // serveSite is what scripts fetch from: a feed of two pages, and a page that robots.txt keeps.

@@ -24,6 +24,14 @@ def caught(f):
     return ""
 
 
+def weights(size, name="model"):
+    """A safetensors file of a size, which a market takes; of any other content it would not know what it is."""
+    header = json.dumps({name: {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}})
+    n = size - 8 - len(header)
+    header = json.dumps({name: {"dtype": "U8", "shape": [n], "data_offsets": [0, n]}}).ljust(len(header))
+    return len(header).to_bytes(8, "little") + header.encode() + os.urandom(min(n, 1 << 20)) + bytes(n - min(n, 1 << 20))
+
+
 def card(task, licence="mit"):
     return f"---\nlicense: {licence}\nlanguage: zh\npipeline_tag: {task}\ntags: [reviews]\n---\n# A model\n"
 
@@ -38,8 +46,8 @@ def publish():
     (folder / "onnx").mkdir(parents=True)
     (folder / "README.md").write_text(card("text-classification"))
     (folder / "config.json").write_text('{"model_type": "bert"}')
-    (folder / "model.safetensors").write_bytes(os.urandom(3 << 20))
-    (folder / "onnx" / "model.onnx").write_bytes(b"onnx")
+    (folder / "model.safetensors").write_bytes(weights(3 << 20))
+    (folder / "onnx" / "model.onnx").write_bytes(b"\x08\x08\x3a\x00")
     (folder / "empty.txt").write_bytes(b"")
     commit = api.upload_folder(repo_id="ada/reviews", folder_path=folder, commit_message="first")
     facts["oid"] = commit.oid
@@ -111,7 +119,7 @@ def stage():
     folder = work / "big"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
-    (folder / "model.safetensors").write_bytes(os.urandom(1 << 20) * 32)
+    (folder / "model.safetensors").write_bytes(weights(32 << 20))
     api.upload_folder(repo_id="ada/big", folder_path=folder)
 
 
@@ -129,10 +137,7 @@ def large():
     api = HfApi()
     api.create_repo("ada/large", exist_ok=True)
     path = work / "weights.bin"
-    with open(path, "wb") as f:
-        f.write(os.urandom(1 << 20))
-        f.seek(int(args[0]) - 1)
-        f.write(b"x")
+    path.write_bytes(weights(int(args[0])))
     facts["oid"] = api.upload_file(repo_id="ada/large", path_or_fileobj=path, path_in_repo="weights.bin").oid
     got = Path(api.hf_hub_download("ada/large", "weights.bin"))
     facts["same"] = subprocess.run(["cmp", got, path]).returncode == 0

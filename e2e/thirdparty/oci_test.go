@@ -71,7 +71,7 @@ func published(t *testing.T) (m *markettest.Market, token, dir string, p *pack.P
 	m = markettest.Start(t, market.Options{})
 	token = m.Token(t, "ada", catalogue.Write)
 	dir = t.TempDir()
-	for name, content := range map[string]string{"README.md": "---\nlicense: mit\n---\n# Test\n", "config.json": `{"model_type":"bert"}`, "model.safetensors": strings.Repeat("weights ", 1<<18), "onnx/model.onnx": "graph"} {
+	for name, content := range map[string]string{"README.md": markettest.Card, "config.json": `{"model_type":"bert"}`, "model.safetensors": string(markettest.Weights([]byte(strings.Repeat("weights ", 1<<18)))), "onnx/model.onnx": "\x08\x08\x3a\x00"} {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -165,7 +165,7 @@ func TestOrasPullsAndPushesPackages(t *testing.T) {
 	}
 	out := t.TempDir()
 	runIn(t, out, environment, oras, "pull", "--plain-http", host+"/ada/theirs:1.0.0")
-	if b, err := os.ReadFile(filepath.Join(out, "onnx", "model.onnx")); err != nil || string(b) != "graph" {
+	if b, err := os.ReadFile(filepath.Join(out, "onnx", "model.onnx")); err != nil || string(b) != "\x08\x08\x3a\x00" {
 		t.Errorf("%q, %v", b, err)
 	}
 	runIn(t, out, environment, oras, "cp", "--from-plain-http", "--to-plain-http", host+"/ada/model:1.0.0", host+"/ada/copied:stable")

@@ -250,6 +250,9 @@ func (a *API) info(w http.ResponseWriter, r *http.Request, who catalogue.Caller)
 	if err != nil {
 		return err
 	}
+	if p.Findings, err = a.depot.Catalogue.Findings(r.Context(), &t.Manifest); err != nil {
+		return err
+	}
 	for _, f := range files {
 		p.Files = append(p.Files, client.File{Path: f.Path, Digest: f.Digest.String(), Size: f.Size})
 	}

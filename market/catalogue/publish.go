@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 )
 
@@ -34,6 +35,7 @@ type Publication struct {
 	Ref         string // version, channel or tag to publish under; "" for the digest alone
 	Package     *Facts // nil where the manifest is no package of ours
 	Files       []File // of the package
+	Findings    []inspect.Finding
 	Message     string // of the revision; a default if empty
 	Description string
 	Commit      bool   // make a revision even if there is one with the same files
@@ -107,6 +109,11 @@ func (c *Catalogue) Publish(ctx context.Context, who Caller, r *Repository, p Pu
 		}
 		if p.SignedBy != "" {
 			if err := c.noteSignature(q, p, r.ID); err != nil {
+				return err
+			}
+		}
+		if p.Package != nil {
+			if err := c.noteFindings(q, manifest, p.Findings); err != nil {
 				return err
 			}
 		}
@@ -321,6 +328,25 @@ func (c *Catalogue) describe(q queries, repository, manifest int64, f *Facts) er
 		return err
 	}
 	return c.adoptFacts(q, repository)
+}
+
+// noteFindings keeps what an inspection has found in a package.
+func (c *Catalogue) noteFindings(q queries, manifest int64, list []inspect.Finding) error {
+	text := ""
+	if len(list) > 0 {
+		b, err := json.Marshal(list)
+		if err != nil {
+			return err
+		}
+		text = string(b)
+	}
+	_, err := q.exec("UPDATE manifests SET findings = ? WHERE id = ?", text, manifest)
+	return err
+}
+
+// Findings returns what the inspection of a package had found when it was published.
+func (c *Catalogue) Findings(ctx context.Context, m *Manifest) (list []inspect.Finding, err error) {
+	return list, wrap(c.reading(ctx).row("SELECT findings FROM manifests WHERE id = ?", []any{m.ID}, jsonColumn{&list}), "findings of %s", m.Digest)
 }
 
 // adoptFacts makes the facts of `latest` those of its repository.

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
 )
 
 // States of a version that people should not take.
@@ -211,7 +212,8 @@ func (c *Catalogue) Referrers(ctx context.Context, r *Repository, subject digest
 	return list, sizes, wrap(err, "referrers of %s", subject)
 }
 
-// SetRef makes or moves a name of a repository: a channel, a tag, or a new version. ErrPublished, ErrInvalid.
+// SetRef makes or moves a name of a repository: a channel, a tag, or a new version, which only a package may become that
+// lacks nothing. ErrPublished, ErrInvalid.
 func (c *Catalogue) SetRef(ctx context.Context, who Caller, r *Repository, name string, to *Target) error {
 	if err := r.Needs(Write); err != nil {
 		return err
@@ -225,6 +227,9 @@ func (c *Catalogue) SetRef(ctx context.Context, who Caller, r *Repository, name 
 			return err
 		}
 		if IsVersion(name) {
+			if err := c.complete(q, to.Manifest.ID); err != nil {
+				return err
+			}
 			if err := c.claimVersion(q, r.ID, Publication{Ref: name, Digest: to.Manifest.Digest}); err != nil {
 				return err
 			}
@@ -246,6 +251,20 @@ func (c *Catalogue) SetRef(ctx context.Context, who Caller, r *Repository, name 
 		}
 		return c.audit(q, who.Name(), "tag", r.FullName()+":"+name, to.Manifest.Digest.String())
 	}), "naming %s:%s", r.FullName(), name)
+}
+
+// complete refuses a package that lacks what a version must have.
+func (c *Catalogue) complete(q queries, manifest int64) error {
+	var list []inspect.Finding
+	if err := q.row("SELECT findings FROM manifests WHERE id = ?", []any{manifest}, jsonColumn{&list}); err != nil {
+		return err
+	}
+	for _, f := range list {
+		if f.Severity == inspect.Incomplete {
+			return hint.Errorf(f.Way, "a version never changes, and %s: %w", f.Message, ErrInvalid)
+		}
+	}
+	return nil
 }
 
 // DeleteRef takes a name from a repository; what it stood for stays. ErrNotFound.

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
 )
 
 // What the market's own API under /api/v1/ says, in both directions.
@@ -39,6 +41,7 @@ type Package struct {
 	Digest      string              `json:"digest,omitempty"`   // of the version that was asked for
 	Files       []File              `json:"files,omitempty"`    // of that
 	Signatures  []Signature         `json:"signatures,omitempty"`
+	Findings    []inspect.Finding   `json:"findings,omitempty"` // of its inspection, when it was published
 }
 
 // Version is a version, a channel or a tag of a package.

@@ -64,8 +64,9 @@ type Pushed struct {
 	Digest digest.Digest `json:"digest"`
 	Kind   pack.Kind     `json:"kind"`
 	Files  int           `json:"files"`
-	Size   int64         `json:"size"` // bytes of all files
-	Sent   int64         `json:"sent"` // bytes that the market did not have
+	Size   int64         `json:"size"`            // bytes of all files
+	Sent   int64         `json:"sent"`            // bytes that the market did not have
+	Notes  []string      `json:"notes,omitempty"` // what the market says of the package without refusing it
 
 	SignedBy string `json:"signed_by,omitempty"` // fingerprint of the key, if Sign was called as well
 }
@@ -84,11 +85,14 @@ func (c *Client) Push(ctx context.Context, p *pack.Packed, to Reference, watch W
 		return nil, fmt.Errorf("pushing %s: %w", to, err)
 	}
 	answer.Body.Close()
-	if watch.Warn != nil {
-		for _, w := range answer.Header.Values("Warning") {
-			if text, err := strconv.Unquote(strings.TrimPrefix(w, "299 - ")); err == nil {
-				watch.Warn(text)
-			}
+	for _, w := range answer.Header.Values("Warning") {
+		text, err := strconv.Unquote(strings.TrimPrefix(w, "299 - "))
+		if err != nil {
+			continue
+		}
+		result.Notes = append(result.Notes, text)
+		if watch.Warn != nil {
+			watch.Warn(text)
 		}
 	}
 	if got := answer.Header.Get("Docker-Content-Digest"); got != p.Digest.String() {

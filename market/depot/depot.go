@@ -22,6 +22,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/market/blob"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
 )
 
 // Grace is how long what nothing needs is kept, since an upload may be about to need it.
@@ -33,7 +34,8 @@ type Options struct {
 	Database string        // address of PostgreSQL; "" for SQLite in the folder
 	Store    string        // address of an object store, see blob.OpenBucket; "" for files in the folder
 	Grace    time.Duration // Grace if 0
-	Checks   []Check       // what packages must pass beside being well formed
+	Limits   inspect.Limits
+	Checks   []Check // what packages must pass beside what package inspect wants of them
 }
 
 // Depot is an open one. Its methods may be called from several goroutines, and several processes may have one open.
@@ -42,8 +44,9 @@ type Depot struct {
 	Uploads   blob.Uploads
 	Catalogue *catalogue.Catalogue
 
-	grace  time.Duration
-	checks []Check
+	grace     time.Duration
+	inspector *inspect.Inspector
+	checks    []Check
 }
 
 // DatabaseFile is the catalogue's in the data folder.
@@ -54,7 +57,7 @@ func Open(ctx context.Context, o Options) (*Depot, error) {
 	if err := os.MkdirAll(o.Data, 0o755); err != nil {
 		return nil, hint.Wrap(err, "choose a folder that can be written with --data", "opening the market's data")
 	}
-	d := &Depot{grace: o.Grace, checks: o.Checks}
+	d := &Depot{grace: o.Grace, inspector: inspect.New(o.Limits), checks: o.Checks}
 	if d.grace == 0 {
 		d.grace = Grace
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 	"github.com/xiaoyu-slm/xiaoyu/market/sign"
 )
@@ -40,9 +41,11 @@ type Result struct {
 	Findings []Finding           // what is not good, but did not forbid it
 }
 
-// Package is one that is about to be published, for those who check it.
+// Package is one that is about to be published, for those who check it beyond what package inspect does.
 type Package struct {
+	Who        catalogue.Caller
 	Repository *catalogue.Repository
+	Version    string // that it will be, "" for a channel or a branch
 	Files      []pack.File
 	Facts      *pack.Facts
 	// Open returns the content of a file; fs.ErrNotExist if there is none of the name.
@@ -50,21 +53,13 @@ type Package struct {
 }
 
 // File is one of a package that is being read.
-type File interface {
-	io.ReadSeekCloser
-	Size() int64
-}
+type File = inspect.File
 
 // Check looks at a package. What it finds is told to who publishes; errors are for failures of the check itself.
 type Check func(ctx context.Context, p *Package) ([]Finding, error)
 
 // Finding is something about a package that its publisher should know.
-type Finding struct {
-	Fatal   bool   `json:"fatal"` // forbids it
-	Path    string `json:"path,omitempty"`
-	Message string `json:"message"`
-	Way     string `json:"way"` // what to do about it
-}
+type Finding = inspect.Finding
 
 // Rejected is the error of a package that is not good enough to be published.
 type Rejected struct {
@@ -72,17 +67,29 @@ type Rejected struct {
 	err      error
 }
 
-func (r *Rejected) Error() string {
-	if r.err != nil {
-		return r.err.Error()
-	}
-	var list []string
-	for _, f := range r.Findings {
-		if f.Fatal {
-			list = append(list, strings.TrimPrefix(f.Path+": "+f.Message, ": "))
+func (r *Rejected) Error() string { return r.err.Error() }
+
+// told is how many findings an error tells; the others are in its list.
+const told = 5
+
+// rejected makes an error of what was found: what is wrong, and the way out of the worst.
+func rejected(list []Finding) *Rejected {
+	var said []string
+	way := ""
+	for _, f := range list {
+		if f.Severity == inspect.Warned {
+			continue
 		}
+		if way == "" {
+			way = f.Way
+		}
+		said = append(said, strings.TrimPrefix(f.Path+": "+f.Message, ": "))
 	}
-	return strings.Join(list, "; ")
+	text := strings.Join(said[:min(len(said), told)], ", and ")
+	if more := len(said) - told; more > 0 {
+		text += fmt.Sprintf(", and %d more", more)
+	}
+	return &Rejected{Findings: list, err: hint.Errorf(way, "%s", text)}
 }
 
 // Unwrap returns what was wrong, where it is an error.
@@ -118,9 +125,10 @@ func (d *Depot) Publish(ctx context.Context, q Request) (*Result, error) {
 	case err != nil:
 		return nil, &Rejected{err: err}
 	default:
-		if result.Findings, err = d.inspect(ctx, q.Repository, m, p); err != nil {
+		if result.Findings, err = d.inspect(ctx, q, m, p); err != nil {
 			return nil, err
 		}
+		p.Findings = result.Findings
 	}
 	result.Revision, err = d.Catalogue.Publish(ctx, q.Who, q.Repository, *p)
 	return result, err
@@ -186,7 +194,8 @@ func (d *Depot) publication(ctx context.Context, q Request) (*catalogue.Publicat
 }
 
 // inspect checks a package and adds to its publication what it says of itself.
-func (d *Depot) inspect(ctx context.Context, r *catalogue.Repository, m *pack.Manifest, p *catalogue.Publication) ([]Finding, error) {
+func (d *Depot) inspect(ctx context.Context, q Request, m *pack.Manifest, p *catalogue.Publication) ([]Finding, error) {
+	r := q.Repository
 	sizes, err := d.Catalogue.Sizes(ctx, r, m.Blobs())
 	if err != nil {
 		return nil, err
@@ -218,7 +227,11 @@ func (d *Depot) inspect(ctx context.Context, r *catalogue.Repository, m *pack.Ma
 	if err != nil {
 		return nil, &Rejected{err: err}
 	}
-	findings, err := d.check(ctx, &Package{Repository: r, Files: m.Files, Facts: facts, Open: open})
+	checked := &Package{Who: q.Who, Repository: r, Files: m.Files, Facts: facts, Open: open}
+	if catalogue.IsVersion(q.Ref) {
+		checked.Version = q.Ref
+	}
+	findings, err := d.check(ctx, checked)
 	if err != nil {
 		return nil, err
 	}
@@ -231,22 +244,36 @@ func (d *Depot) inspect(ctx context.Context, r *catalogue.Repository, m *pack.Ma
 	return findings, nil
 }
 
+// check has a package inspected, its dependencies looked for, and whatever else the depot was opened with.
 func (d *Depot) check(ctx context.Context, p *Package) (all []Finding, err error) {
-	fatal := false
-	for _, c := range d.checks {
+	all, err = d.inspector.Inspect(ctx, &inspect.Package{Kind: p.Facts.Kind, Files: p.Files, Facts: p.Facts, Final: p.Version != "", Open: p.Open,
+		Licence: func(ctx context.Context, name string) (string, bool, error) { return d.licence(ctx, p.Who, name) }})
+	if err != nil {
+		return nil, fmt.Errorf("inspecting the package: %w", err)
+	}
+	for _, c := range append([]Check{d.dependencies}, d.checks...) {
 		findings, err := c(ctx, p)
 		if err != nil {
 			return nil, fmt.Errorf("checking the package: %w", err)
 		}
-		for _, f := range findings {
-			fatal = fatal || f.Fatal
-		}
 		all = append(all, findings...)
 	}
-	if fatal {
-		return nil, &Rejected{Findings: all}
+	if inspect.Refuses(all, p.Version != "") {
+		return nil, rejected(all)
 	}
 	return all, nil
+}
+
+// licence is that of another package, as far as the market has it and who publishes may see it.
+func (d *Depot) licence(ctx context.Context, who catalogue.Caller, name string) (string, bool, error) {
+	r, err := d.Catalogue.Repository(ctx, who, name)
+	if errors.Is(err, catalogue.ErrNotFound) || errors.Is(err, catalogue.ErrInvalid) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	return r.Licence, true, nil
 }
 
 // Change is a new state of a repository's files, for protocols that have no manifests. The blobs of the files must be the

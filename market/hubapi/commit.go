@@ -114,7 +114,7 @@ func (h *Handler) commit(w http.ResponseWriter, r *request) error {
 		}
 	}
 	for _, f := range result.Findings {
-		w.Header().Add("X-HF-Warning", headerText("package; "+strings.TrimPrefix(f.Path+": ", ": ")+f.Message))
+		w.Header().Add("X-HF-Warning", headerText("package; "+f.Sentence()))
 	}
 	return answer(w, http.StatusOK, map[string]any{"success": true, "commitOid": result.Revision.Commit, "commitUrl": address(r, repository, r.kind) + "/commit/" + result.Revision.Commit, "hookOutput": ""})
 }

@@ -2,6 +2,7 @@ package pack
 
 import (
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -95,4 +96,17 @@ func (a *App) Needs() (list []Dependency, err error) {
 	}
 	slices.SortFunc(list, func(a, b Dependency) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
+}
+
+// NeedsIn reads the dependencies of a published app.yaml; one that is not understood any more needs nothing that is known.
+func NeedsIn(r io.Reader) ([]Dependency, error) {
+	content, err := io.ReadAll(io.LimitReader(r, maxText))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", AppFile, err)
+	}
+	a, err := ReadApp(content)
+	if err != nil {
+		return nil, nil
+	}
+	return a.Needs()
 }

@@ -25,6 +25,7 @@ type Facts struct {
 	Datasets    []string
 	BaseModels  []string
 	Needs       []Dependency // of an application
+	Version     string       // of an application, as it says itself
 	Card        *Card        // nil without a README.md
 }
 
@@ -69,6 +70,7 @@ func (f *Facts) application(content []byte) error {
 	if err != nil {
 		return err
 	}
+	f.Version = a.Version
 	if a.Title != "" {
 		f.Title = a.Title
 	}

@@ -87,7 +87,7 @@ func (s *Registry) putManifest(w http.ResponseWriter, r *request) error {
 	}
 	for _, f := range result.Findings {
 		// RFC 9111 has retired the header's other codes; 299 is a warning for people.
-		h.Add("Warning", fmt.Sprintf("299 - %s", strconv.QuoteToASCII(strings.TrimPrefix(f.Path+": ", ": ")+f.Message)))
+		h.Add("Warning", fmt.Sprintf("299 - %s", strconv.QuoteToASCII(f.Sentence())))
 	}
 	w.WriteHeader(http.StatusCreated)
 	return nil

@@ -23,6 +23,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/depot"
+	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 	"github.com/xiaoyu-slm/xiaoyu/market/try"
 )
@@ -287,6 +288,7 @@ type repository struct {
 	Refs     []catalogue.Ref
 	State    *catalogue.Ref // where the version is yanked or deprecated
 	Files    []catalogue.File
+	Findings []inspect.Finding
 	Total    int64
 	Card     template.HTML
 	Install  string
@@ -347,6 +349,9 @@ func (h *Handler) describe(r *http.Request) (*repository, error) {
 		}
 	}
 	if p.Files, err = c.Files(ctx, &t.Manifest); err != nil {
+		return nil, err
+	}
+	if p.Findings, err = c.Findings(ctx, &t.Manifest); err != nil {
 		return nil, err
 	}
 	for _, f := range p.Files {

@@ -20,6 +20,8 @@ type words struct {
 	TryIt, TheText, SecondText, TheQuestion, Ask, TryPlaceholder      string
 	TryNote, TryBusy, TryTime, TryMemory, TryCrash, WhyWords, Numbers string
 	TokensDropped                                                     string
+	Needs, Noticed, NoticedText                                       string
+	Rules                                                             map[string]string
 	Facets                                                            map[string]string
 	Orders                                                            map[catalogue.Order]string
 	Kinds                                                             map[string]string
@@ -36,6 +38,14 @@ func (w *words) value(facet, v string) string {
 		return w.TaskName(v)
 	}
 	return v
+}
+
+// RuleName is what a rule of the inspection is about.
+func (w *words) RuleName(rule string) string {
+	if name := w.Rules[rule]; name != "" {
+		return name
+	}
+	return rule
 }
 
 // TaskName is what a task is called.
@@ -68,6 +78,8 @@ var vocabulary = map[string]words{
 		TryBusy: "Too many are trying models just now. Please try again in a moment.", TryTime: "The model took too long and was stopped. Try a shorter text, or install it.",
 		TryMemory: "The model wanted more memory than it may have here and was stopped. Try a shorter text, or install it.", TryCrash: "The model's process has ended by itself. Try another text, and tell the publisher.",
 		WhyWords: "Which words spoke for the label, and which against it", Numbers: "numbers", TokensDropped: "tokens at the end were not read",
+		Needs: "Needs", Noticed: "Noticed when it was published", NoticedText: "Every package is inspected before it can be seen. This did not forbid it.",
+		Rules:  map[string]string{"personal": "Personal data", "licence": "Licence", "card": "Card", "source": "Source code", "weights": "Weights", "dependency": "Dependency", "archive": "Archive"},
 		Facets: map[string]string{"kind": "Kind", "task": "Task", "licence": "Licence", "family": "Family", "size": "Size"},
 		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "Relevance", catalogue.ByTrend: "Trending", catalogue.ByDownloads: "Downloads", catalogue.ByUpdated: "Newest", catalogue.BySize: "Smallest"},
 		Kinds:  map[string]string{"model": "Models", "dataset": "Data sets", "application": "Applications"},
@@ -86,6 +98,8 @@ var vocabulary = map[string]words{
 		TryBusy: "现在试用的人太多，请稍后再试。", TryTime: "模型运行时间过长，已被停止。请换一段短一些的文本，或者安装后使用。",
 		TryMemory: "模型需要的内存超出限制，已被停止。请换一段短一些的文本，或者安装后使用。", TryCrash: "模型进程意外结束。请换一段文本，并告知发布者。",
 		WhyWords: "哪些词支持这个标签，哪些词反对", Numbers: "个数值", TokensDropped: "个词元超出长度，没有读取",
+		Needs: "依赖", Noticed: "发布时的检查意见", NoticedText: "每个包在公开之前都会接受检查。以下各项不影响发布。",
+		Rules:  map[string]string{"personal": "个人信息", "licence": "许可证", "card": "说明", "source": "源代码", "weights": "权重", "dependency": "依赖", "archive": "压缩包"},
 		Facets: map[string]string{"kind": "种类", "task": "任务", "licence": "许可证", "family": "模型类型", "size": "大小"},
 		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "相关度", catalogue.ByTrend: "近期热门", catalogue.ByDownloads: "下载最多", catalogue.ByUpdated: "最新", catalogue.BySize: "最小"},
 		Kinds:  map[string]string{"model": "模型", "dataset": "数据集", "application": "应用"},

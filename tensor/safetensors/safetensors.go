@@ -100,10 +100,48 @@ func Parse(data []byte) (*File, error) {
 		return nil, fmt.Errorf("%w: a header of %d bytes in a file of %d", ErrMalformed, n, len(data))
 	}
 	f := &File{index: map[string]int{}, metadata: map[string]string{}}
-	if err := f.parseHeader(data[8:8+n], data[8+n:]); err != nil {
+	data, header := data[8+n:], data[8:8+n]
+	all, err := f.parseHeader(header, int64(len(data)))
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
+	for i, t := range all {
+		t.Data = data[t.from:t.to:t.to]
+		f.index[t.Name] = i
+		f.tensors = append(f.tensors, t.Tensor)
+	}
 	return f, nil
+}
+
+// Check reads the header of a file of size bytes and checks it as Parse does, without reading the numbers. A header of more
+// than most bytes is refused. It returns how many tensors there are.
+func Check(r io.Reader, size int64, most int) (tensors int, err error) {
+	var head [8]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, fmt.Errorf("%w: %d bytes hold no header", ErrMalformed, size)
+	}
+	n := binary.LittleEndian.Uint64(head[:])
+	if n > maxHeader || n > uint64(max(size-8, 0)) {
+		return 0, fmt.Errorf("%w: a header of %d bytes in a file of %d", ErrMalformed, n, size)
+	}
+	if n > uint64(most) {
+		return 0, fmt.Errorf("%w: a header of %d bytes, more than %d", ErrMalformed, n, most)
+	}
+	header := make([]byte, n)
+	if _, err := io.ReadFull(r, header); err != nil {
+		return 0, fmt.Errorf("reading the header: %w", err)
+	}
+	all, err := (&File{}).parseHeader(header, size-8-int64(n))
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return len(all), nil
+}
+
+// placed is a tensor with the place of its numbers behind the header, in bytes.
+type placed struct {
+	Tensor
+	from, to int64
 }
 
 // entry is one tensor in the header.
@@ -113,53 +151,47 @@ type entry struct {
 	Offsets []int64 `json:"data_offsets"`
 }
 
-func (f *File) parseHeader(header, data []byte) error {
+// parseHeader returns the tensors of a file with so many bytes of numbers, in the order of their data.
+func (f *File) parseHeader(header []byte, data int64) (all []placed, err error) {
 	fields, err := object(header)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if raw, ok := fields["__metadata__"]; ok {
 		if err := json.Unmarshal(raw, &f.metadata); err != nil {
-			return fmt.Errorf("__metadata__: %w", err)
+			return nil, fmt.Errorf("__metadata__: %w", err)
 		}
 		delete(fields, "__metadata__")
 	}
-	type placed struct {
-		Tensor
-		from, to int64
-	}
-	var all []placed
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		var e entry
 		decoder := json.NewDecoder(bytes.NewReader(fields[name]))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&e); err != nil {
-			return fmt.Errorf("tensor %q: %w", name, err)
+			return nil, fmt.Errorf("tensor %q: %w", name, err)
 		}
 		shape, bytes, err := e.check()
 		if err != nil {
-			return fmt.Errorf("tensor %q: %w", name, err)
+			return nil, fmt.Errorf("tensor %q: %w", name, err)
 		}
 		from, to := e.Offsets[0], e.Offsets[1]
-		if from < 0 || to < from || to > int64(len(data)) || to-from != bytes {
-			return fmt.Errorf("tensor %q: bytes %d to %d do not hold %d bytes of a buffer of %d", name, from, to, bytes, len(data))
+		if from < 0 || to < from || to > data || to-from != bytes {
+			return nil, fmt.Errorf("tensor %q: bytes %d to %d do not hold %d bytes of a buffer of %d", name, from, to, bytes, data)
 		}
-		all = append(all, placed{Tensor{name, e.DType, shape, data[from:to:to]}, from, to})
+		all = append(all, placed{Tensor{name, e.DType, shape, nil}, from, to})
 	}
 	slices.SortStableFunc(all, func(a, b placed) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
 	end := int64(0)
-	for i, t := range all {
+	for _, t := range all {
 		if t.from != end {
-			return fmt.Errorf("tensor %q begins at byte %d, the one before ends at %d", t.Name, t.from, end)
+			return nil, fmt.Errorf("tensor %q begins at byte %d, the one before ends at %d", t.Name, t.from, end)
 		}
 		end = t.to
-		f.index[t.Name] = i
-		f.tensors = append(f.tensors, t.Tensor)
 	}
-	if end != int64(len(data)) {
-		return fmt.Errorf("%d bytes belong to no tensor", int64(len(data))-end)
+	if end != data {
+		return nil, fmt.Errorf("%d bytes belong to no tensor", data-end)
 	}
-	return nil
+	return all, nil
 }
 
 // check returns the shape and the number of bytes that it needs.
