@@ -37,6 +37,9 @@ func (c *Catalogue) CreateRef(ctx context.Context, who Caller, r *Repository, ki
 			return hint.Errorf("choose another name, or delete it first", "%w", ErrExists)
 		}
 		if IsVersion(name) {
+			if err := c.complete(q, to.Manifest.ID); err != nil {
+				return err
+			}
 			if err := c.claimVersion(q, r.ID, Publication{Ref: name, Digest: to.Manifest.Digest}); err != nil {
 				return err
 			}
