@@ -367,10 +367,10 @@ func TestABackupOfAServingMarketIsAMarket(t *testing.T) {
 		t.Errorf("the first copied %+v, the second %+v (%v)", before, after, err)
 	}
 	push(t, c, folder(t, 10, 10), "ada/model:3.0.0")
-	if restored, err := depot.Restore(t.Context(), backup, data, none); err != nil || restored.Blobs != before.Blobs+after.Blobs {
+	if restored, err := depot.Restore(t.Context(), backup, depot.Options{Data: data}, none); err != nil || restored.Blobs != before.Blobs+after.Blobs {
 		t.Fatal(restored, err)
 	}
-	if _, err := depot.Restore(t.Context(), backup, data, none); err == nil || hint.Way(err) == "" {
+	if _, err := depot.Restore(t.Context(), backup, depot.Options{Data: data}, none); err == nil || hint.Way(err) == "" {
 		t.Errorf("a folder in use was written over: %v", err)
 	}
 	again := markettest.Start(t, market.Options{Data: data})

@@ -19,6 +19,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
+	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 	"github.com/xiaoyu-slm/xiaoyu/market/markettest"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 )
@@ -244,5 +245,53 @@ func TestADatabaseOrAStoreThatWasAwayIsBackByItself(t *testing.T) {
 		p.ask(t, "DELETE", p.a.URL+"/v2/ada/known/manifests/1.0.0", nil, nil, http.StatusAccepted)
 		p.ask(t, "DELETE", p.a.URL+"/v2/ada/fresh/manifests/1.0.0", nil, nil, http.StatusAccepted)
 		p.away(t, "store", func() { rename("", "-away") }, func() { rename("-away", "") })
+	})
+}
+
+// TestABackupOfServersThatShareADatabaseIsAMarket copies PostgreSQL and store to a folder while both serve, and from there
+// to an empty database and store.
+func TestABackupOfServersThatShareADatabaseIsAMarket(t *testing.T) {
+	pairs(t, func(t *testing.T, p *pair) {
+		first, second := packed(t, 80, 9<<20), packed(t, 81, 20_000)
+		c := connect(t, p.a.URL, p.token)
+		for version, content := range map[string]*pack.Packed{"1.0.0": first, "2.0.0": second} {
+			if _, err := c.Push(t.Context(), content, reference(t, "ada/model:"+version), client.Watch{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		backup, none := filepath.Join(t.TempDir(), "backup"), func(depot.Copied) {}
+		if _, err := p.b.Depot.Backup(t.Context(), backup, none); err != nil {
+			t.Fatal(err)
+		}
+		again, err := p.a.Depot.Backup(t.Context(), backup, none)
+		if err != nil || again.Blobs > 0 || again.Known == 0 {
+			t.Errorf("the second backup: %+v, %v", again, err)
+		}
+		served := markettest.Start(t, market.Options{Data: backup})
+		installed(t, served, "ada/model:1.0.0", first)
+
+		o := depot.Options{Data: filepath.Join(t.TempDir(), "data"), Database: p.database.Address + "&search_path=restored"}
+		if _, err := depot.Restore(t.Context(), backup, depot.Options{Data: o.Data, Database: p.database.Address}, none); !errors.Is(err, catalogue.ErrExists) {
+			t.Errorf("a database in use was written over: %v", err)
+		}
+		p.database.Run(t, "CREATE SCHEMA restored")
+		if p.store != nil {
+			o.Store = strings.Replace(p.store.Address, "test/market", "test/restored", 1)
+		}
+		o.Data = filepath.Join(t.TempDir(), "data")
+		if _, err := depot.Restore(t.Context(), backup, o, none); err != nil {
+			t.Fatal(err)
+		}
+		m := markettest.Start(t, market.Options{Data: o.Data, Database: o.Database, Store: o.Store})
+		installed(t, m, "ada/model:1.0.0", first)
+		installed(t, m, "ada/model:latest", second)
+		if found, err := connect(t, m.URL, "").Search(t.Context(), client.Search{Text: "test"}); err != nil || len(found.Packages) != 1 {
+			t.Errorf("%+v, %v", found, err)
+		}
+		third := packed(t, 82, 1000) // the token is in it as well, and numbers go on
+		if _, err := connect(t, m.URL, p.token).Push(t.Context(), third, reference(t, "ada/other:1.0.0"), client.Watch{}); err != nil {
+			t.Fatal(err)
+		}
+		installed(t, m, "ada/other:1.0.0", third)
 	})
 }

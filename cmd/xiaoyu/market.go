@@ -50,7 +50,7 @@ func (f *marketFlags) addGrace(cmd *cobra.Command) {
 
 // open opens the data of a market that need not be serving. A folder that is not there is a mistake.
 func (f *marketFlags) open(ctx context.Context) (*depot.Depot, error) {
-	if !exists(f.data) {
+	if !exists(f.data) && (f.database == "" || f.store == "") { // nothing is in it otherwise
 		return nil, hint.Errorf("pass the folder that `xiaoyu market serve` uses with --data", "opening the market's data: there is no folder %s", f.data)
 	}
 	return depot.Open(ctx, depot.Options{Data: f.data, Database: f.database, Store: f.store, Grace: f.grace})
@@ -326,20 +326,20 @@ func marketBackupCommand(term *terminal) *cobra.Command {
 }
 
 func marketRestoreCommand(term *terminal) *cobra.Command {
-	var data string
+	var f marketFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "restore FOLDER",
-		Short: "Make a market's data of a backup, in a new folder; every file is verified",
+		Short: "Make a market of a backup: in a new folder, an empty database, an object store; every file is verified",
 		Args:  exactly(1, "the folder of the backup"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			term.Stage("copying", 0, "files")
-			c, err := depot.Restore(cmd.Context(), args[0], data, term.copied)
+			c, err := depot.Restore(cmd.Context(), args[0], depot.Options{Data: f.data, Database: f.database, Store: f.store}, term.copied)
 			return term.printCopied(c, err, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was copied as JSON")
-	cmd.Flags().StringVar(&data, "data", "market-data", "new folder of the market's data")
+	f.add(cmd)
 	return cmd
 }
 

@@ -296,18 +296,3 @@ func (j jsonColumn) Scan(v any) error {
 	}
 	return json.Unmarshal([]byte(text), j.to)
 }
-
-// Snapshot writes a consistent copy of the database into a new file, while others read and write. PostgreSQL has programs
-// of its own for that.
-func (c *Catalogue) Snapshot(ctx context.Context, file string) error {
-	if c.postgres {
-		return hint.Errorf("use pg_dump and copy the folder of blobs after it", "a copy of a catalogue in PostgreSQL is not made here")
-	}
-	// Neither of the others will do: one may not write, not even another file, and one is for a transaction at a time.
-	db, err := sql.Open("sqlite", c.address)
-	if err == nil {
-		_, err = db.ExecContext(ctx, "VACUUM INTO ?", file)
-		err = errors.Join(err, db.Close())
-	}
-	return wrap(err, "copying the catalogue")
-}

@@ -37,7 +37,11 @@ func (d *Depot) Backup(ctx context.Context, to string, progress func(Copied)) (C
 	if err := d.Catalogue.Snapshot(ctx, snapshot); err != nil {
 		return Copied{}, fmt.Errorf("backing up: %w", err)
 	}
-	copied, err := copyBlobs(ctx, snapshot, d.Blobs, to, progress)
+	store, err := blob.OpenFolder(filepath.Join(to, "blobs"))
+	if err != nil {
+		return Copied{}, err
+	}
+	copied, err := copyBlobs(ctx, snapshot, d.Blobs, store, progress)
 	if err != nil {
 		return copied, fmt.Errorf("backing up: %w", err)
 	}
@@ -52,37 +56,48 @@ func (d *Depot) Backup(ctx context.Context, to string, progress func(Copied)) (C
 	return copied, atomicfile.SyncDir(to)
 }
 
-// Restore makes a market's data of a backup, in a folder that must be empty or not there. Every blob is verified.
-func Restore(ctx context.Context, from, data string, progress func(Copied)) (Copied, error) {
-	if entries, err := os.ReadDir(data); err == nil && len(entries) > 0 {
-		return Copied{}, hint.Errorf("choose a new folder with --data", "restoring: the folder %s is not empty", data)
+// Restore makes a market of a backup: in a folder that must be empty or not there, in an empty database, and in an object
+// store, as the options say. Every blob is verified, and is there before the catalogue says so.
+func Restore(ctx context.Context, from string, o Options, progress func(Copied)) (c Copied, err error) {
+	if entries, err := os.ReadDir(o.Data); err == nil && len(entries) > 0 {
+		return c, hint.Errorf("choose a new folder with --data", "restoring: the folder %s is not empty", o.Data)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return Copied{}, fmt.Errorf("restoring: %w", err)
+		return c, fmt.Errorf("restoring: %w", err)
 	}
 	if _, err := os.Stat(filepath.Join(from, DatabaseFile)); err != nil {
-		return Copied{}, hint.Wrap(err, "name a folder that `xiaoyu market backup` has written", "restoring")
+		return c, hint.Wrap(err, "name a folder that `xiaoyu market backup` has written", "restoring")
 	}
 	d, err := Open(ctx, Options{Data: from})
 	if err != nil {
-		return Copied{}, err
+		return c, err
 	}
 	defer d.Close()
-	return d.Backup(ctx, data, progress)
+	if o.Database == "" && o.Store == "" {
+		return d.Backup(ctx, o.Data, progress)
+	}
+	to, err := Open(ctx, o)
+	if err != nil {
+		return c, err
+	}
+	defer to.Close()
+	if c, err = copyBlobs(ctx, filepath.Join(from, DatabaseFile), d.Blobs, to.Blobs, progress); err == nil {
+		err = to.Catalogue.Load(ctx, filepath.Join(from, DatabaseFile))
+	}
+	if err != nil {
+		return c, fmt.Errorf("restoring: %w", err)
+	}
+	return c, nil
 }
 
-// copyBlobs copies the blobs that a catalogue lists from a store into a folder.
-func copyBlobs(ctx context.Context, list string, from blob.Store, to string, progress func(Copied)) (c Copied, err error) {
+// copyBlobs copies the blobs that a catalogue lists from one store into another.
+func copyBlobs(ctx context.Context, list string, from, to blob.Store, progress func(Copied)) (c Copied, err error) {
 	known, err := catalogue.Open(ctx, list)
 	if err != nil {
 		return c, err
 	}
 	defer known.Close()
-	store, err := blob.OpenFolder(filepath.Join(to, "blobs"))
-	if err != nil {
-		return c, err
-	}
 	err = known.Present(ctx, func(b digest.Digest, size int64) error {
-		if i, err := store.Stat(ctx, b); err == nil && i.Size == size {
+		if i, err := to.Stat(ctx, b); err == nil && i.Size == size {
 			c.Known++
 			return nil
 		}
@@ -98,7 +113,7 @@ func copyBlobs(ctx context.Context, list string, from blob.Store, to string, pro
 			return err
 		}
 		defer content.Close()
-		n, err := store.Put(ctx, b, content) // verifies it
+		n, err := to.Put(ctx, b, content) // verifies it
 		c.Blobs++
 		c.Bytes += n
 		progress(c)

@@ -1,6 +1,8 @@
 package markettest
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -9,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+
 	"github.com/xiaoyu-slm/xiaoyu/internal/s3"
 )
 
@@ -16,6 +20,19 @@ import (
 type Server struct {
 	Address     string // as the market is given it
 	Stop, Start func(t *testing.T)
+}
+
+// Run runs a statement on a database.
+func (s *Server) Run(t *testing.T, statement string) {
+	t.Helper()
+	db, err := sql.Open("pgx", s.Address)
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), statement)
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // PostgreSQL starts a database of its own, or skips the test where the programs are not installed.
