@@ -47,7 +47,9 @@ func front(s *compress.Search, figure string, x chart.Label, cost func(*compress
 	all := chart.Curve{Name: chart.Label{EN: "tried", ZH: "试过"}, Style: chart.Dots, Plain: true}
 	line := chart.Curve{Name: chart.Label{EN: "none is better in both", ZH: "帕累托前沿"}, Style: chart.Marked}
 	for i := range s.Trials {
-		all.X, all.Y = append(all.X, cost(&s.Trials[i])), append(all.Y, s.Trials[i].Value)
+		if t := &s.Trials[i]; t.Failed == "" {
+			all.X, all.Y = append(all.X, cost(t)), append(all.Y, t.Value)
+		}
 	}
 	for _, t := range s.Front(cost) {
 		line.X, line.Y = append(line.X, cost(t)), append(line.Y, t.Value)

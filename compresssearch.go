@@ -27,7 +27,7 @@ type CompressSearchOptions struct {
 	CompressOptions // without Moves
 	Limits          compress.Limits
 	Minutes         float64 // after which no further combination is tried
-	Healing         string  // how what was cut off is made up for: "heal=2" if empty
+	Healing         string  // how what was cut off is made up for; "": heal=2, and distill=2 where that is not enough
 	Report          string  // file of a page with tables and fronts; "" for none
 }
 
@@ -104,14 +104,14 @@ func (b *workbench) search(ctx context.Context, o *CompressSearchOptions) (*comp
 	if err != nil {
 		return nil, err
 	}
-	healing := o.Healing
-	if healing == "" {
-		healing = "heal=2"
+	healing := []string{"heal=2", "distill=2"}
+	if o.Healing != "" {
+		healing = []string{o.Healing}
 	}
-	if _, err := compress.Parse(healing); err != nil {
+	if _, err := compress.Parse(strings.Join(healing, ",")); err != nil {
 		return nil, err
 	}
-	s := &compress.Search{Axes: compress.Axes(b.original), Healing: healing, Limits: o.Limits}
+	s := &compress.Search{Axes: compress.Axes(b.original, healing...), Limits: o.Limits}
 	identity, err := b.identity(s)
 	if err != nil {
 		return nil, err
@@ -134,7 +134,11 @@ func (b *workbench) search(ctx context.Context, o *CompressSearchOptions) (*comp
 		if t.Refused != "" {
 			word = "; refused: " + t.Refused
 		}
-		b.Note("%-44s %9s  %.3g ms  %.4f%s", named(t.Moves), size.Bytes(t.Bytes), t.Milli, t.Value, word)
+		if t.Failed == "" {
+			b.Note("%-44s %9s  %.3g ms  %.4f%s", named(t.Moves), size.Bytes(t.Bytes), t.Milli, t.Value, word)
+		} else {
+			b.Note("%-44s %s", named(t.Moves), t.Refused)
+		}
 		content, err := json.MarshalIndent(searchRecord{identity, s.Trials}, "", "  ")
 		if err != nil {
 			return err
@@ -176,7 +180,7 @@ func (b *workbench) choosing(ctx context.Context) ([]data.Row, error) {
 
 // identity is what trials depend on.
 func (b *workbench) identity(s *compress.Search) (string, error) {
-	content, err := json.Marshal(map[string]any{"model": b.original.Package.Digest, "data": b.files(func(path string) string { return path }), "train": b.config.Train, "split": b.config.Data.Split, "axes": s.Axes, "healing": s.Healing, "limits": s.Limits, "version": Version()})
+	content, err := json.Marshal(map[string]any{"model": b.original.Package.Digest, "data": b.files(func(path string) string { return path }), "train": b.config.Train, "split": b.config.Data.Split, "axes": s.Axes, "limits": s.Limits, "version": Version()})
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:]), err
 }
@@ -272,7 +276,10 @@ func (j *trialJudge) try(ctx context.Context, list string) (*compress.Outcome, e
 		}
 		for _, move := range moves {
 			j.Stage(move.String(), 0, "")
-			if m, err = move.Apply(ctx, m, &j.work); err != nil {
+			if m, err = move.Apply(ctx, m, &j.work); err != nil && ctx.Err() == nil {
+				return &compress.Outcome{Failed: err.Error()}, nil
+			}
+			if err != nil {
 				return nil, err
 			}
 		}

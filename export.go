@@ -146,7 +146,8 @@ func OpenExport(ctx context.Context, path, python string) (*Model, error) {
 type Verification struct {
 	Texts      int              `json:"texts"`
 	Agreement  float64          `json:"agreement"`  // share of texts of which both say the same
-	Difference float64          `json:"difference"` // the greatest of two logits
+	Of         string           `json:"of"`         // what differs: logits, or of programs probabilities, numbers or vectors
+	Difference float64          `json:"difference"` // the greatest
 	Mean       float64          `json:"mean_difference"`
 	Model      VerifiedSide     `json:"model"`
 	Export     VerifiedSide     `json:"export"`
@@ -156,6 +157,7 @@ type Verification struct {
 // VerifiedSide is one of both.
 type VerifiedSide struct {
 	Path    string        `json:"path"`
+	Kind    string        `json:"kind,omitempty"` // of a program, what runs it
 	Bytes   int64         `json:"bytes"`
 	Figures []eval.Figure `json:"figures,omitempty"`
 	Median  float64       `json:"median_ms"` // of one text at a time
@@ -173,7 +175,7 @@ func Verify(ctx context.Context, m, exported *Model, c *Config, o Observer) (*Ve
 	if err := j.read(ctx, m.Config.Head); err != nil {
 		return nil, err
 	}
-	v := &Verification{Texts: len(j.examples)}
+	v := &Verification{Texts: len(j.examples), Of: "logits"}
 	sides := []*VerifiedSide{&v.Model, &v.Export}
 	logits := make([][][]float32, 2)
 	queries := make([]model.Query, len(j.examples))
@@ -306,7 +308,8 @@ func (v *Verification) Text() string {
 	row("one text, median", fmt.Sprintf("%.2f ms", v.Model.Median), fmt.Sprintf("%.2f ms", v.Export.Median))
 	row("one text, 99 of 100", fmt.Sprintf("%.2f ms", v.Model.Slow), fmt.Sprintf("%.2f ms", v.Export.Slow))
 	row("size", fmt.Sprintf("%.2f MB", float64(v.Model.Bytes)/1e6), fmt.Sprintf("%.2f MB", float64(v.Export.Bytes)/1e6))
+	b.WriteString(v.kindLine())
 	fmt.Fprintf(&b, "\nagreement                on %.2f %% of %d texts\n", 100*v.Agreement, v.Texts)
-	fmt.Fprintf(&b, "difference of logits     %.2g at most, %.2g on average\n", v.Difference, v.Mean)
+	fmt.Fprintf(&b, "%-24s %.2g at most, %.2g on average\n", "difference of "+v.Of, v.Difference, v.Mean)
 	return b.String()
 }

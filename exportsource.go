@@ -129,7 +129,8 @@ func exportGo(ctx context.Context, m *Model, o *ExportOptions) (*Exported, error
 // SourceCost is what a model takes as source code.
 type SourceCost struct {
 	export.Cost
-	Takes *c99.Cost `json:"takes,omitempty"` // format c
+	Takes   *c99.Cost `json:"takes,omitempty"`   // format c
+	Missing string    `json:"missing,omitempty"` // format c: why the source reads tokens and no texts
 }
 
 // String tells a cost, or why there is none, in a line.
@@ -137,6 +138,8 @@ func (c SourceCost) String() string {
 	switch {
 	case c.Reason != "":
 		return c.Reason
+	case c.Missing != "":
+		return c.Takes.String() + "; it reads tokens, not texts: no table of C holds " + c.Missing
 	case c.Takes != nil:
 		return c.Takes.String()
 	}
@@ -154,7 +157,7 @@ func SourceCosts(m *Model) []SourceCost {
 			list = append(list, c)
 			break
 		}
-		c.Bytes, c.Takes = int64(len(s.Header)+len(s.Source)), &s.Cost
+		c.Bytes, c.Takes, c.Missing = int64(len(s.Header)+len(s.Source)), &s.Cost, s.Missing
 		list = append(list, c)
 	}
 	if m.Package != nil {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
 // Limits are what a compressed model has to hold; 0 for no limit.
@@ -24,6 +22,7 @@ type Outcome struct {
 	Value     float64  `json:"value"`        // main figure on the rows that choose
 	Agreement float64  `json:"agreement"`    // with the original
 	Collapsed []string `json:"collapsed,omitempty"`
+	Failed    string   `json:"failed,omitempty"` // why the model could not be made; there are no figures then
 }
 
 // Trial is a combination of moves and what became of it.
@@ -32,99 +31,39 @@ type Trial struct {
 	Moves   string `json:"moves"`
 	From    string `json:"from"`              // the trial that it goes one step further than
 	Refused string `json:"refused,omitempty"` // why nothing goes on from here
+	Lossy   bool   `json:"lossy,omitempty"`   // it was refused for what it loses alone, which another way may win back
 	Outcome
-}
-
-// Axis is one way to make a model smaller: moves from none at all to the strongest. Axes are applied in their order.
-type Axis struct {
-	Levels []string // moves as Parse reads them; "" first
-	Hurts  bool     // what is cut off is to be made up for by training
-}
-
-// Axes returns the ways in which a model can be made smaller.
-func Axes(m *model.Model) []Axis {
-	var axes []Axis
-	parts := m.Parts()
-	counted := func(name string, have int, hurts bool, shares ...float64) {
-		a := Axis{Levels: []string{""}, Hurts: hurts}
-		for _, s := range shares {
-			n := int(s*float64(have) + 0.5)
-			level := name + "=" + itoa(n)
-			if n >= 1 && n < have && !slices.Contains(a.Levels, level) {
-				a.Levels = append(a.Levels, level)
-			}
-		}
-		if len(a.Levels) > 1 {
-			axes = append(axes, a)
-		}
-	}
-	if parts.Layers > 1 {
-		counted("layers", parts.Layers, true, 0.75, 0.5, 1.0/3)
-	}
-	if parts.Heads > 1 && parts.Inner > 1 {
-		a := Axis{Levels: []string{""}, Hurts: true}
-		for _, s := range []float64{0.75, 0.5, 0.25} {
-			h, f := max(int(s*float64(parts.Heads)), 1), max(int(s*float64(parts.Inner)), 1)
-			a.Levels = append(a.Levels, fmt.Sprintf("heads=%d,feed_forward=%d", h, f))
-		}
-		axes = append(axes, a)
-	}
-	if parts.Units > 1 {
-		counted("units", parts.Units, true, 0.5, 0.25)
-	}
-	if norms := m.GramNorms(); norms != nil {
-		counted("grams", len(norms), false, 0.25, 0.125, 0.0625, 0.03125)
-	}
-	if m.Tokenizer.VocabSize() > 500 {
-		counted("vocabulary", m.Tokenizer.VocabSize(), m.Linear() == nil, 0.5, 0.25, 0.125)
-	}
-	bits := Axis{Levels: []string{"", "pack,int8"}}
-	if m.GramNorms() == nil {
-		bits.Levels = append(bits.Levels, "pack,int4")
-	}
-	return append(axes, bits)
-}
-
-// moves joins the moves of levels. Where something was cut off that hurts, training follows, before weights lose their bits.
-func moves(axes []Axis, levels []int, healing string) string {
-	var list []string
-	hurt := false
-	for i, a := range axes {
-		if i == len(axes)-1 && hurt && healing != "" {
-			list = append(list, healing)
-		}
-		if move := a.Levels[levels[i]]; move != "" {
-			list = append(list, move)
-			hurt = hurt || a.Hurts
-		}
-	}
-	return strings.Join(list, ",")
 }
 
 // Search tries combinations of moves, each one step further than one that did well, beginning with what is smallest so far.
 type Search struct {
-	Axes    []Axis
-	Healing string // the move that makes up for what was cut off, such as "heal=2" or "distill=2"
-	Limits  Limits
-	Trials  []Trial // done; those of an earlier search may stand here
+	Axes   []Axis
+	Limits Limits
+	Trials []Trial // done; those of an earlier search may stand here
 }
 
-// slower is how much longer a text may take before a step counts as one that makes the model slower: less is within what
-// times vary by.
-const slower = 1.15
+const (
+	// slower is how much longer a text may take before a step counts as one that makes the model slower: less is within
+	// what times vary by.
+	slower = 1.15
+	// faster is the share of the time that a step of the same size has to come below to count as faster.
+	faster = 0.95
+	// reach is how many times the loss that is allowed may be won back by training in another way: more is not tried.
+	reach = 3
+)
 
 // Run tries until nothing is left to try, or ctx or more says that it is enough. try makes the model of a list of moves and
 // judges it; the first trial is the original, of no moves. done sees each trial after it was added.
 func (s *Search) Run(ctx context.Context, more func() bool, try func(ctx context.Context, moves string) (*Outcome, error), done func(*Trial) error) error {
 	add := func(levels []int, from *Trial) error {
-		t := Trial{Levels: levels, Moves: moves(s.Axes, levels, s.Healing)}
+		t := Trial{Levels: levels, Moves: moves(s.Axes, levels)}
 		o, err := try(ctx, t.Moves)
 		if err != nil {
 			return err
 		}
 		if t.Outcome = *o; from != nil {
 			t.From = from.Moves
-			t.Refused = s.refuse(&t, from)
+			t.Refused, t.Lossy = s.refuse(&t, from)
 		}
 		s.Trials = append(s.Trials, t)
 		return done(&s.Trials[len(s.Trials)-1])
@@ -146,56 +85,88 @@ func (s *Search) Run(ctx context.Context, more func() bool, try func(ctx context
 	return nil
 }
 
-// refuse tells why nothing should go on from a trial; "" if it did well.
-func (s *Search) refuse(t, from *Trial) string {
-	switch original := &s.Trials[0]; {
+// refuse tells why nothing should go on from a trial, "" if it did well; and whether its loss is the only reason.
+func (s *Search) refuse(t, from *Trial) (why string, lossy bool) {
+	switch lost := s.Trials[0].Value - t.Value; {
+	case t.Failed != "":
+		return "it cannot be made: " + t.Failed, false
 	case len(t.Collapsed) > 0:
-		return "it never says " + strings.Join(t.Collapsed, ", ") + " any more"
-	case t.Bytes >= from.Bytes:
-		return "it is no smaller than without the last step"
+		return "it never says " + strings.Join(t.Collapsed, ", ") + " any more", false
+	case t.Bytes > from.Bytes:
+		return "it is larger than without the last step", false
 	case t.Milli > slower*from.Milli && !(s.Limits.MaxLatency > 0 && t.Milli <= s.Limits.MaxLatency):
-		return fmt.Sprintf("it is slower on this machine: %.3g ms a text, %.3g before the last step", t.Milli, from.Milli)
-	case s.Limits.MaxDrop > 0 && original.Value-t.Value > s.Limits.MaxDrop:
-		return fmt.Sprintf("it loses %.2f points", 100*(original.Value-t.Value))
+		return fmt.Sprintf("it is slower on this machine: %.3g ms a text, %.3g before the last step", t.Milli, from.Milli), false
+	case t.Bytes == from.Bytes && t.Milli > faster*from.Milli && t.Value <= from.Value:
+		return "it is no smaller, no faster and no better than without the last step", false
+	case s.Limits.MaxDrop > 0 && lost > s.Limits.MaxDrop:
+		return fmt.Sprintf("it loses %.2f points", 100*lost), lost <= reach*s.Limits.MaxDrop
 	}
-	return ""
+	return "", false
 }
 
-// next is the untried combination one step beyond the smallest trial that did well and has such a step.
+// next is the untried combination one step beyond the best trial so far that has such a step.
 func (s *Search) next() (levels []int, from *Trial) {
 	seen := map[string]bool{}
 	for i := range s.Trials {
-		seen[fmt.Sprint(s.Trials[i].Levels)] = true
+		seen[s.Trials[i].Moves] = true
 	}
 	for _, share := range []int{2, 1} { // first the middle and the end of all axes: they tell where to look
 		probe := make([]int, len(s.Axes))
 		for i, a := range s.Axes {
 			probe[i] = max((len(a.Levels)-1)/share, min(len(a.Levels)-1, 1))
 		}
-		if !seen[fmt.Sprint(probe)] {
+		if !seen[moves(s.Axes, probe)] {
 			return probe, &s.Trials[0]
 		}
 	}
-	order := make([]*Trial, 0, len(s.Trials))
-	for i := range s.Trials {
-		if s.Trials[i].Refused == "" {
-			order = append(order, &s.Trials[i])
-		}
-	}
-	slices.SortStableFunc(order, func(a, b *Trial) int { return cmp.Compare(a.Bytes, b.Bytes) })
-	for _, t := range order {
-		for i := len(s.Axes) - 1; i >= 0; i-- { // bits cost least
-			if t.Levels[i]+1 >= len(s.Axes[i].Levels) {
-				continue
-			}
-			further := slices.Clone(t.Levels)
-			further[i]++
-			if !seen[fmt.Sprint(further)] {
+	for _, t := range s.promising() {
+		for _, further := range s.further(t) {
+			if !seen[moves(s.Axes, further)] {
 				return further, t
 			}
 		}
 	}
 	return nil, nil
+}
+
+// promising returns the trials to go on from: the smallest first, or the fastest where time alone has a limit.
+func (s *Search) promising() []*Trial {
+	order := make([]*Trial, 0, len(s.Trials))
+	for i := range s.Trials {
+		if t := &s.Trials[i]; t.Refused == "" || t.Lossy {
+			order = append(order, t)
+		}
+	}
+	byTime := s.Limits.MaxLatency > 0 && s.Limits.MaxSize == 0
+	slices.SortStableFunc(order, func(a, b *Trial) int {
+		if byTime {
+			return cmp.Compare(a.Milli, b.Milli)
+		}
+		return cmp.Compare(a.Bytes, b.Bytes)
+	})
+	return order
+}
+
+// further returns the levels one step beyond a trial's: the last axis first, since bits cost least, and levels before others.
+// From one that was refused for its loss go those alone that may win it back, and those from no trial that has lost nothing.
+func (s *Search) further(t *Trial) [][]int {
+	var levels, others [][]int
+	lost := t.Value < s.Trials[0].Value
+	for i := len(s.Axes) - 1; i >= 0; i-- {
+		for _, next := range s.Axes[i].after(t.Levels[i]) {
+			if next.recovers && !lost || !next.recovers && t.Lossy {
+				continue
+			}
+			further := slices.Clone(t.Levels)
+			further[i] = next.level
+			if next.level < len(s.Axes[i].Levels) {
+				levels = append(levels, further)
+			} else {
+				others = append(others, further)
+			}
+		}
+	}
+	return append(levels, others...)
 }
 
 // Best returns the trial that holds all limits and is best: with a limit of size or time the one with the highest figure,
@@ -204,7 +175,7 @@ func (s *Search) Best() *Trial {
 	var best *Trial
 	for i := range s.Trials {
 		t := &s.Trials[i]
-		if s.misses(t) != "" || len(t.Collapsed) > 0 {
+		if t.Failed != "" || s.misses(t) != "" || len(t.Collapsed) > 0 {
 			continue
 		}
 		better := best == nil || t.Bytes < best.Bytes
@@ -239,6 +210,9 @@ func (s *Search) Nearest() (*Trial, string) {
 	count := func(t *Trial) int { return strings.Count(s.misses(t), ",") }
 	for i := range s.Trials {
 		t := &s.Trials[i]
+		if t.Failed != "" {
+			continue
+		}
 		if near == nil || count(t) < count(near) || count(t) == count(near) && s.closer(t, near) {
 			near = t
 		}
@@ -264,7 +238,9 @@ func (s *Search) closer(a, b *Trial) bool {
 func (s *Search) Front(cost func(*Trial) float64) []*Trial {
 	var all []*Trial
 	for i := range s.Trials {
-		all = append(all, &s.Trials[i])
+		if s.Trials[i].Failed == "" {
+			all = append(all, &s.Trials[i])
+		}
 	}
 	slices.SortStableFunc(all, func(a, b *Trial) int { return cmp.Or(cmp.Compare(cost(a), cost(b)), cmp.Compare(b.Value, a.Value)) })
 	var front []*Trial

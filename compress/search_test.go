@@ -8,7 +8,7 @@ import (
 
 // landscape is a search over two axes whose outcomes follow from the moves.
 func landscape(limits Limits) *Search {
-	return &Search{Axes: []Axis{{Levels: []string{"", "layers=4", "layers=2"}, Hurts: true}, {Levels: []string{"", "int8", "int4"}}}, Healing: "heal=1", Limits: limits}
+	return &Search{Axes: []Axis{{Levels: []string{"", "layers=4", "layers=2"}, Hurts: true}, {Levels: []string{"heal=1"}, Heals: true}, {Levels: []string{"", "int8", "int4"}}}, Limits: limits}
 }
 
 var outcomes = map[string]Outcome{
@@ -98,6 +98,66 @@ func TestASearchGoesOn(t *testing.T) {
 	for i := 1; i < len(front); i++ {
 		if front[i].Bytes < front[i-1].Bytes || front[i].Value <= front[i-1].Value {
 			t.Errorf("no front: %+v", front)
+		}
+	}
+}
+
+// TestWhatIsLostIsWonBackInOtherWays goes on from whole numbers to ranges known beforehand, since those may be faster, and to
+// training aware of bits only where the former lost something, even more than is allowed.
+func TestWhatIsLostIsWonBackInOtherWays(t *testing.T) {
+	bits := Axis{Levels: []string{"", "int8", "int4"}, Others: []Other{{Moves: "percentile8=99.9", After: 1}, {Moves: "minmax8", After: 3, Recovers: true}, {Moves: "qat8=1", After: 1, Recovers: true}, {Moves: "qat4=2", After: 2, Recovers: true, Trains: true}, {Moves: "rank=0.5,int8", After: 1}}}
+	of := map[string]Outcome{
+		"":                 {Bytes: 1000, Milli: 10, Value: 0.90},
+		"int8":             {Bytes: 300, Milli: 8, Value: 0.90},
+		"int4":             {Bytes: 200, Milli: 8, Value: 0.89},
+		"percentile8=99.9": {Bytes: 300, Milli: 6, Value: 0.899},
+		"minmax8":          {Bytes: 300, Milli: 6, Value: 0.90},
+		"qat4=2":           {Bytes: 200, Milli: 8, Value: 0.90},
+		"rank=0.5,int8":    {Failed: "no large matrix"},
+	}
+	for _, c := range []struct {
+		limits Limits
+		want   string
+	}{
+		{Limits{MaxDrop: 0.005}, "qat4=2"},
+		{Limits{MaxDrop: 0.0005, MaxLatency: 7}, "minmax8"},
+	} {
+		s := &Search{Axes: []Axis{bits}, Limits: c.limits}
+		tried := 0
+		err := s.Run(context.Background(), func() bool { return tried < 50 }, func(_ context.Context, moves string) (*Outcome, error) {
+			tried++
+			o, ok := of[moves]
+			if !ok {
+				t.Errorf("%q was tried, though nothing was lost that it could win back", moves)
+			}
+			return &o, nil
+		}, func(*Trial) error { return nil })
+		if best := s.Best(); err != nil || best == nil || best.Moves != c.want {
+			t.Errorf("%+v: %+v, %v, want %q of %+v", c.limits, best, err, c.want, s.Trials)
+		}
+	}
+}
+
+// TestEveryWayToASmallerModelIsTried makes a model of each level of each axis, and finds all kinds of moves among them.
+func TestEveryWayToASmallerModelIsTried(t *testing.T) {
+	have := map[string]bool{}
+	for _, family := range []string{"transformer", "cnn", "lstm", "ngram"} {
+		m, w := tiny(t, family)
+		for _, a := range Axes(m, "heal=1", "distill=1") {
+			for level := range len(a.Levels) + len(a.Others) {
+				for move := range strings.SplitSeq(a.at(level), ",") {
+					name, _, _ := strings.Cut(move, "=")
+					have[name] = true
+				}
+				if move := a.at(level); move != "" && !strings.HasPrefix(move, "distill") {
+					done(t, m, w, move)
+				}
+			}
+		}
+	}
+	for _, name := range strings.Fields("layers heads feed_forward units grams share share_first heal distill int8 int4 f16 minmax8 percentile8 entropy8 qat8 qat4 sparsity rank") {
+		if !have[name] {
+			t.Errorf("a search never tries %s", name)
 		}
 	}
 }

@@ -121,9 +121,11 @@ func verifyAlone(p *Package) error {
 	return err
 }
 
-// verifyFiles checks the files of p, but for what its card says, and sets its size and digest.
-func (p *Package) verifyFiles() (*manifest, error) {
-	const way = "get the package again, or train the model anew"
+// repair is what to do about a package that is not what it was.
+const repair = "get the package again, or train the model anew"
+
+// readManifest reads what the files of p are, compares them with it but for what the card says, and sets size and digest.
+func (p *Package) readManifest() (*manifest, error) {
 	dir := p.Dir
 	data, err := readSmall(p.files, ManifestFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -134,7 +136,7 @@ func (p *Package) verifyFiles() (*manifest, error) {
 		err = json.Unmarshal(data, &man)
 	}
 	if err != nil {
-		return nil, hint.Wrap(err, way, "opening the model %s: reading %s", dir, ManifestFile)
+		return nil, hint.Wrap(err, repair, "opening the model %s: reading %s", dir, ManifestFile)
 	}
 	if man.Format > Format {
 		return nil, hint.Wrap(ErrNewer, "upgrade xiaoyu", "opening the model %s: format %d, this version reads up to %d", dir, man.Format, Format)
@@ -147,14 +149,35 @@ func (p *Package) verifyFiles() (*manifest, error) {
 		}
 		size, sum, err := digestFile(p.files, name)
 		if err != nil {
-			return nil, hint.Wrap(err, way, "opening the model %s", dir)
+			return nil, hint.Wrap(err, repair, "opening the model %s", dir)
 		}
 		// People write in a card: a licence, say, before they publish. Nothing is computed from it.
 		if name != CardFile && (size != want.Size || sum != want.SHA256) {
-			return nil, hint.Errorf(way, "opening the model %s: %s is not the file that was packed (%d bytes, expected %d; the digests differ)", dir, name, size, want.Size)
+			return nil, hint.Errorf(repair, "opening the model %s: %s is not the file that was packed (%d bytes, expected %d; the digests differ)", dir, name, size, want.Size)
 		}
 		p.Size += size
 	}
+	return &man, nil
+}
+
+// CheckFiles compares the files of a folder that SaveFiles wrote with their digests. A folder whose manifest is gone is
+// taken as it is.
+func CheckFiles(dir string) error {
+	p := &Package{Dir: dir, files: os.DirFS(dir), export: true}
+	if _, err := fs.Stat(p.files, ManifestFile); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	_, err := p.readManifest()
+	return err
+}
+
+// verifyFiles checks the files of p and that it is a package, and sets its size and digest.
+func (p *Package) verifyFiles() (*manifest, error) {
+	man, err := p.readManifest()
+	if err != nil {
+		return nil, err
+	}
+	dir := p.Dir
 	if _, ok := man.Files[OutsideFile]; ok && !p.export {
 		return nil, hint.Errorf("name the package that it was made from, or use it with `xiaoyu predict`, `xiaoyu eval` or `xiaoyu serve`", "opening the model %s: the folder holds an export, which has no weights of its own", dir)
 	}
@@ -167,10 +190,10 @@ func (p *Package) verifyFiles() (*manifest, error) {
 	}
 	for _, name := range needed {
 		if _, ok := man.Files[name]; !ok {
-			return nil, hint.Errorf(way, "opening the model %s: %s does not list %s", dir, ManifestFile, name)
+			return nil, hint.Errorf(repair, "opening the model %s: %s does not list %s", dir, ManifestFile, name)
 		}
 	}
-	return &man, nil
+	return man, nil
 }
 
 // readSmall reads a file of JSON, refusing one that is too large to be one of ours.

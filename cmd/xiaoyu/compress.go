@@ -46,9 +46,11 @@ with its interval, agreement, size, memory, the time of one text, labels, and th
 are split as for training: what the model learnt from does not judge it, where the file is the same.
 
 With --max-drop, --max-size or --max-latency it searches: it tries combinations of moves for --minutes, judges them on
-the validation part (or half of the test part, where the model has learnt from the former), refuses steps that make the model slower or no smaller on this machine or that lose a label, and
-writes the best combination that holds all limits, or says that none does. What was tried is kept in DIR.search.json;
-the same command goes on after Ctrl-C.`,
+the validation part (or half of the test part, where the model has learnt from the former), refuses steps that make
+the model larger, slower on this machine, or neither smaller nor faster nor better, or that lose a label, and writes
+the best combination that holds all limits, or says that none does. Training that wins back what was lost (distill,
+qat8, qat4, share_first) is tried where something was lost. What was tried is kept in DIR.search.json; the same
+command goes on after Ctrl-C.`,
 		Args: exactly(1, "a model: its folder, hf://owner/name or market://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			term.quiet = f.asJSON && !term.live
@@ -65,7 +67,7 @@ the same command goes on after Ctrl-C.`,
 	flags.StringVar(&f.maxSize, "max-size", "", "search: largest package, such as 200KB or 2MB")
 	flags.StringVar(&f.maxLatency, "max-latency", "", "search: longest median time of one text on this machine, such as 1ms")
 	flags.Float64Var(&f.minutes, "minutes", 10, "search: minutes after which nothing more is tried")
-	flags.StringVar(&f.healing, "healing", "heal=2", "search: the move that makes up for what was cut out of a network: heal=N or distill=N")
+	flags.StringVar(&f.healing, "healing", "", "search: the move that makes up for what was cut out of a network: heal=N or distill=N (default heal=2, and distill=2 where that loses too much)")
 	flags.StringVar(&f.report, "report", "", "search: write a page with tables and Pareto fronts to this file")
 	flags.StringVar(&f.out, "out", "", "folder for the new package")
 	flags.BoolVar(&f.asJSON, "json", false, "print the result as JSON")

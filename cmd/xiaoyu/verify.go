@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -22,9 +23,17 @@ of both, the share of texts of which they say the same, how far their logits are
 and how large they are. Without --label there are no figures. Exports to ONNX are run here; with --python those to
 savedmodel and tflite are run by TensorFlow and LiteRT, in the Python that it names.
 
+Programs are run as their users run them, one text after the other, and compared by what they say: an executable
+natively, for other machines by qemu-user or wine; a source of C by cc, gcc or clang (or what CC names); a page or
+a folder for JavaScript in Chromium (or what XIAOYU_CHROMIUM names) with the network cut off. What is missing for
+that is named. They are compared with the package that they carry, C with the model that its lineage names, or with
+--model.
+
 With --key or --roots it checks a signature instead (see ` + "`xiaoyu sign`" + `): that the folder has the files that were signed, all
 of them and no others, and that one of these keys signed them.`,
 		Example: `  xiaoyu verify exports/reviews --data test.csv --text review --label stars
+  xiaoyu verify reviews.exe --data test.csv --text review --label stars
+  xiaoyu verify reviews.html --data test.csv --text review --label stars
   xiaoyu verify exports/reviews-tf --python venv/bin/python --data test.csv --text review --label stars
   xiaoyu verify models/reviews --key reviews.pem.pub`,
 		Args: exactly(1, "one export: its folder or its file"),
@@ -46,26 +55,7 @@ of them and no others, and that one of these keys signed them.`,
 				c.Data.Label = ""
 			}
 			term.quiet = asJSON && !term.live
-			open := func() (*xiaoyu.Model, error) { return openModel(cmd.Context(), term, args[0]) }
-			if python != "" {
-				open = func() (*xiaoyu.Model, error) { return xiaoyu.OpenExport(cmd.Context(), args[0], python) }
-			}
-			exported, err := open()
-			if err != nil {
-				return err
-			}
-			defer exported.Close()
-			if base == "" {
-				if base, err = xiaoyu.ModelOf(exported); err != nil {
-					return err
-				}
-			}
-			m, err := openModel(cmd.Context(), term, base)
-			if err != nil {
-				return hint.Wrap(err, "name it with --model", "opening the model that the export was made from")
-			}
-			defer m.Close()
-			v, err := xiaoyu.Verify(cmd.Context(), m, exported, c, term)
+			v, err := compareExport(cmd.Context(), term, args[0], base, python, c)
 			if err != nil {
 				return err
 			}
@@ -83,4 +73,32 @@ of them and no others, and that one of these keys signed them.`,
 	columns.add(cmd, true)
 	signature.add(cmd)
 	return cmd
+}
+
+// compareExport compares the export at path with a model.
+func compareExport(ctx context.Context, term *terminal, path, base, python string, c *xiaoyu.Config) (*xiaoyu.Verification, error) {
+	open := func(name string) (*xiaoyu.Model, error) { return openModel(ctx, term, name) }
+	if python == "" && xiaoyu.IsProgram(path) {
+		return xiaoyu.VerifyProgram(ctx, path, base, open, c, term)
+	}
+	openExport := open
+	if python != "" {
+		openExport = func(path string) (*xiaoyu.Model, error) { return xiaoyu.OpenExport(ctx, path, python) }
+	}
+	exported, err := openExport(path)
+	if err != nil {
+		return nil, err
+	}
+	defer exported.Close()
+	if base == "" {
+		if base, err = xiaoyu.ModelOf(exported); err != nil {
+			return nil, err
+		}
+	}
+	m, err := open(base)
+	if err != nil {
+		return nil, hint.Wrap(err, "name it with --model", "opening the model that the export was made from")
+	}
+	defer m.Close()
+	return xiaoyu.Verify(ctx, m, exported, c, term)
 }

@@ -74,11 +74,45 @@ func TestThePageOfAnExport(t *testing.T) {
 	if len(*seen) > 0 {
 		t.Errorf("the browser complains: %s", strings.Join(*seen, "; "))
 	}
+	verifies(t, path, "page, by ")
 	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s := string(page); strings.Contains(s, "http://") && strings.Contains(s, "<link") {
 		t.Error("the page names what it would have to load")
+	}
+}
+
+// A folder for JavaScript runs in a browser too, and says what the model says.
+func TestTheFolderOfAnExport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiling the program for browsers takes its time")
+	}
+	browser(t) // or skip
+	path := filepath.Join(t.TempDir(), "model")
+	if _, err := web.ExportFolder(context.Background(), trained(t).Package, path, web.Options{Name: "quickstart"}); err != nil {
+		t.Fatal(err)
+	}
+	verifies(t, path, "folder for JavaScript, by ")
+}
+
+// verifies has `xiaoyu verify` compare what runs in a browser with the package that it carries.
+func verifies(t *testing.T, path, kind string) {
+	t.Helper()
+	c, err := xiaoyu.Preset("cnn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Data.Path, c.Data.Text, c.Data.Label, c.Eval.Bootstrap = filepath.Join(t.TempDir(), "few.csv"), "text", "label", 0
+	if err := os.WriteFile(c.Data.Path, []byte("text,label\n房间很干净,positive\n\"太吵了,\n一晚上没睡\",negative\nThe room was clean,positive\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	v, err := xiaoyu.VerifyProgram(context.Background(), path, "", nil, c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Texts != 3 || v.Agreement != 1 || v.Difference > 1e-4 || len(v.Export.Figures) == 0 || !strings.HasPrefix(v.Export.Kind, kind) {
+		t.Errorf("verified: %+v", v)
 	}
 }

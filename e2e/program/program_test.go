@@ -116,7 +116,7 @@ func TestAProgramAnswersAsItsModelDoes(t *testing.T) {
 	}{
 		{runtime.GOOS, runtime.GOARCH, ""},
 		{"linux", "arm64", "qemu-aarch64"},
-		{"windows", "amd64", "wine"},
+		{"windows", "amd64", "wine"}, // of Debian's packages wine and wine64
 	} {
 		t.Run(c.os+"/"+c.arch, func(t *testing.T) {
 			var command []string
@@ -134,11 +134,33 @@ func TestAProgramAnswersAsItsModelDoes(t *testing.T) {
 			if got := strings.Join(run(t, append(command, r.Path)...), "\n"); got != want {
 				t.Errorf("it says\n%s\nand the model\n%s", got, want)
 			}
+			verifies(t, r.Path)
 			if c.with == "" {
 				serves(t, r.Path)
 				refusesWhatIsDamaged(t, r.Path)
 			}
 		})
+	}
+}
+
+// verifies has `xiaoyu verify` compare the program with the package that it carries.
+func verifies(t *testing.T, path string) {
+	t.Helper()
+	c, err := xiaoyu.Preset("cnn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Data.Path, c.Data.Text, c.Data.Label, c.Eval.Bootstrap = filepath.Join(t.TempDir(), "few.csv"), "text", "label", 0
+	content := "text,label\n房间很干净,positive\n\"太吵了,\n一晚上没睡\",negative\nThe room was clean,positive\n"
+	if err := os.WriteFile(c.Data.Path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	v, err := xiaoyu.VerifyProgram(context.Background(), path, "", nil, c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Texts != 3 || v.Agreement != 1 || v.Difference > 1e-5 || v.Of != "probabilities" || len(v.Export.Figures) == 0 || !strings.HasPrefix(v.Export.Kind, "executable for ") {
+		t.Errorf("verified: %+v", v)
 	}
 }
 
@@ -186,6 +208,9 @@ func refusesWhatIsDamaged(t *testing.T, path string) {
 		out, err := exec.Command(damaged, "房间很干净").CombinedOutput()
 		if err == nil || !strings.HasPrefix(string(out), "error: ") || !strings.Contains(string(out), "get the") && !strings.Contains(string(out), "get it") {
 			t.Errorf("%s: %v: %s", name, err, out)
+		}
+		if _, err := xiaoyu.VerifyProgram(context.Background(), damaged, "", nil, new(xiaoyu.Config), nil); err == nil {
+			t.Errorf("%s: it was verified", name)
 		}
 	}
 }

@@ -27,10 +27,9 @@ globalThis.xiaoyuAsk = await (async () => {
     const { ask, about } = await ready;
     const { explain, ...alone } = request;
     const before = performance.now();
-    ask(alone);
+    const answer = ask(alone);
     const ms = performance.now() - before;
-    const answer = ask(request);
     say("took", { ms: ms < 10 ? ms.toFixed(1) : Math.round(ms), kernel: about.kernel });
-    return answer;
+    return explain ? ask(request) : answer;
   };
 })();

@@ -62,6 +62,24 @@ func Own() (*Files, error) {
 	return open(path, slot[:])
 }
 
+// Open opens what another program carries, by the slot that Attach filled in.
+func Open(path string) (*Files, error) {
+	data, unmap, err := mapfile.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	at := bytes.Index(data, mark())
+	var own []byte
+	if at >= 0 && at+slotSize <= len(data) {
+		own = bytes.Clone(data[at : at+slotSize])
+	}
+	unmap()
+	if own == nil {
+		return nil, hint.Wrap(ErrNone, "name one that `xiaoyu export MODEL --to exe` made", "opening %s", path)
+	}
+	return open(path, own)
+}
+
 const way = "the program is damaged or was cut short: get it again"
 
 // open opens what the program at path carries, by its slot.
