@@ -65,6 +65,18 @@ var ggufConfigs = map[string]struct {
 		whole32("context_length", "", false, ggufTokens), {"attention.layer_norm_epsilon", "layer_norm_eps", true, ggufEpsilon},
 		{"attention.causal", "", false, func(*Config) any { return false }},
 	}},
+	"modern-bert": {"ModernBertModel", "embeddings.tok_embeddings.weight", []ggufKey{
+		whole32("embedding_length", "hidden_size", true, ggufWidth), whole32("block_count", "num_hidden_layers", true, ggufLayers),
+		whole32("feed_forward_length", "intermediate_size", true, ggufInner), whole32("attention.head_count", "num_attention_heads", true, ggufHeads),
+		whole32("context_length", "max_position_embeddings", true, ggufTokens), {"attention.layer_norm_epsilon", "norm_eps", true, ggufEpsilon},
+		whole32("attention.sliding_window", "local_attention", true, func(c *Config) int { return 2 * c.Window }),
+		whole32("attention.sliding_window_pattern", "global_attn_every_n_layers", false, (*Config).localPeriod),
+		{"rope.freq_base", "global_rope_theta", false, func(c *Config) any { return float32(c.Rotary.Base) }},
+		{"rope.freq_base_swa", "local_rope_theta", false, func(c *Config) any { return float32(c.LocalRotary.Base) }},
+		{"rope.scaling.type", "", false, func(*Config) any { return "none" }},
+		whole32("vocab_size", "", false, func(c *Config) int { return c.Vocab }),
+		{"attention.causal", "", false, func(*Config) any { return false }},
+	}},
 	"gpt2": {"GPT2LMHeadModel", "transformer.wte.weight", []ggufKey{
 		whole32("embedding_length", "n_embd", true, ggufWidth), whole32("block_count", "n_layer", true, ggufLayers),
 		whole32("feed_forward_length", "n_inner", false, ggufInner), whole32("attention.head_count", "n_head", true, ggufHeads),
@@ -90,7 +102,7 @@ func GGUFConfig(keys map[string]any, w Weights) ([]byte, error) {
 		return nil, hint.Errorf("take another edition of the model", "the table of tokens is missing")
 	}
 	has := func(tensor string) bool { _, ok := w.Shape(tensor); return ok }
-	config := map[string]any{"model_type": name, "architectures": []string{a.class}, "vocab_size": shape[0]}
+	config := map[string]any{"model_type": ownName(name), "architectures": []string{a.class}, "vocab_size": shape[0]}
 	for _, k := range a.keys {
 		v, ok := keys[name+"."+k.gguf]
 		if k.config == "" {
@@ -122,6 +134,7 @@ func GGUFConfig(keys map[string]any, w Weights) ([]byte, error) {
 		if len(types) == 2 {
 			config["type_vocab_size"] = types[0]
 		}
+	case ggufNames[ggufModern]:
 	default:
 		config["tie_word_embeddings"] = !has("lm_head.weight")
 		config["attention_bias"] = has("model.layers.0.self_attn.q_proj.bias")

@@ -15,8 +15,44 @@ import (
 // ggufNames are the architectures of GGUF that compute what ours do.
 var ggufNames = map[string]string{
 	"bert": "bert", "ernie": "bert", "roberta": "bert", "xlm-roberta": "bert", "electra": "bert", "distilbert": "bert",
-	"gpt2": "gpt2", "llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3",
+	ggufModern: "modern-bert", "gpt2": "gpt2", "llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3",
 }
+
+// ggufModern is the architecture that GGUF calls modern-bert.
+const ggufModern = "modernbert"
+
+// ownName is the architecture whose names the tensors of one of GGUF have in the Hugging Face library.
+func ownName(gguf string) string {
+	if gguf == ggufNames[ggufModern] {
+		return ggufModern
+	}
+	return gguf
+}
+
+// headless tells that an architecture of GGUF has names of networks without a head.
+func headless(gguf string) bool { return gguf == "bert" || gguf == ggufNames[ggufModern] }
+
+// localPeriod is the number of which multiples are the global layers, the first one among them; 0 if there is none.
+func (c *Config) localPeriod() int {
+	const usual = 3 // ModernBERT's
+	for every := range c.Layers + 1 {
+		if every == 0 {
+			every = usual
+		}
+		fits := true
+		for i := range c.Layers {
+			local := i < len(c.Local) && c.Local[i]
+			fits = fits && local == (i%every != 0)
+		}
+		if fits {
+			return every
+		}
+	}
+	return 0
+}
+
+// plain tells that positions turn by powers of the base alone.
+func (r Rotary) plain() bool { return r.Stretch == 0 && r.Llama3 == nil }
 
 // GGUFName returns the name that GGUF has for the network's architecture, or what of the network no file of GGUF can tell.
 func (c *Config) GGUFName() (string, error) {
@@ -27,14 +63,24 @@ func (c *Config) GGUFName() (string, error) {
 			missing = fmt.Sprintf(format, args...)
 		}
 	}
+	need(c.Disentangled == nil, "GGUF has no attention that looks at contents and distances apart, which %s has", c.Architecture)
+	need(c.RelativeBuckets == 0, "GGUF has no encoder whose distances share biases of heads, which %s has", c.Architecture)
+	need(c.Groups == 0, "GGUF has no layers that share their weights, which %s has", c.Architecture)
+	need(ok || c.Rotary.Base == 0, "GGUF has no encoder with rotary positions whose norms follow the sums, which %s has", c.Architecture)
 	need(ok, "GGUF has no architecture that computes what %s does", c.Architecture)
 	need(c.Head == Bare || c.Head == Causal, "GGUF has no head %q: it holds embeddings and language models", c.Head)
-	need(c.Local == nil || !slices.Contains(c.Local, true), "GGUF has no layers of a window of %d tokens for the architecture %s", c.Window+1, name)
-	need(c.Groups == 0, "GGUF has no layers that share their weights")
+	need(name == ggufNames[ggufModern] || !slices.Contains(c.Local, true), "GGUF has no layers of a window of %d tokens for the architecture %s", c.Window+1, name)
 	need(c.Tasks == 0, "GGUF has no types of tasks")
 	need(c.EmbedDim == c.Hidden, "GGUF has no embeddings that are narrower than the states (%d and %d)", c.EmbedDim, c.Hidden)
 	activation := map[string]nn.Activation{"bert": nn.GELU, "gpt2": nn.GELUTanh}[name]
 	switch name {
+	case ggufNames[ggufModern]:
+		need(c.Head == Bare, "GGUF has no head %q for the architecture modern-bert: it holds embeddings", c.Head)
+		need(c.Activation == nn.GELU, "GGUF has another activation for the architecture modern-bert")
+		need(c.Norm == LayerNormPlain && !c.AttentionBias && !c.OutBias && !c.FFBias, "GGUF has no biases for the architecture modern-bert")
+		need(c.QueryWidth() == c.Hidden, "GGUF has no heads that were taken out of an architecture modern-bert: %d of %d numbers in states of %d", c.Heads, c.HeadDim, c.Hidden)
+		need(c.localPeriod() > 0, "GGUF has no order of local and global layers but every so manieth global, the first one among them")
+		need(c.Rotary.plain() && c.LocalRotary.plain(), "GGUF has no stretched positions for the architecture modern-bert")
 	case "bert":
 		need(c.Head == Bare, "GGUF has no head %q for the architecture bert: it holds embeddings", c.Head)
 		fallthrough
@@ -77,8 +123,8 @@ func (n *Network) GGUF() (keys map[string]any, tensors []safetensors.Tensor, err
 
 // tensorsAs returns the weights under the names that an architecture of GGUF has for them in the Hugging Face library.
 func (n *Network) tensorsAs(name string) ([]safetensors.Tensor, error) {
-	a, prefix := architectures[name], ""
-	if name != "bert" { // whose names in GGUF are of networks without a head
+	a, prefix := architectures[ownName(name)], ""
+	if !headless(name) {
 		prefix = a.prefix
 	}
 	var out []safetensors.Tensor

@@ -224,6 +224,7 @@ func Outside(m *model.Model) []string {
 		list = append(list, "cleaning: as config.json says under xiaoyu.clean")
 	}
 	list = append(list, "tokens: tokenizer.json, at most "+fmt.Sprint(m.Config.MaxTokens)+" of a text")
+	list = append(list, longTexts(m)...)
 	if m.Config.Family == "ngram" || m.Config.Wide {
 		list = append(list, "n-grams: hashed, and found in a table of outside.safetensors")
 	}
@@ -238,6 +239,11 @@ func Outside(m *model.Model) []string {
 		if m.Config.CRF {
 			list = append(list, "tags: the best path through the logits by the transitions in outside.safetensors (a conditional random field)")
 		}
+	case model.AnswerHead:
+		list = append(list, "the answer: the stretch of the text whose first and last token have the highest sum of both logits, against that of the first token of the sequence, which stands for no answer")
+		if m.Config.Family != model.EncoderFamily {
+			list = append(list, "types of tokens: 0 for the question and special tokens before the text, 1 for the text, 2 for tokens of the text that the question has too")
+		}
 	case model.MultiLabelHead:
 		list = append(list, "labels: those whose probability reaches their threshold")
 	}
@@ -245,4 +251,29 @@ func Outside(m *model.Model) []string {
 		list = append(list, "pairs: the cosine of two embeddings")
 	}
 	return list
+}
+
+// longTexts tells how texts that are longer than a graph reads at once are read.
+func longTexts(m *model.Model) []string {
+	w := m.Config.Windows
+	join := map[string]string{model.JoinMean: "the mean of their logits", model.JoinMax: "the highest of their logits"}[w.Join]
+	switch m.Config.Head {
+	case model.EmbeddingHead:
+		if join != "" {
+			return []string{"longer texts: the package reads them in windows, this export their beginning alone"}
+		}
+		return nil
+	case model.TokensHead:
+		if join != "" {
+			join = "each token's logits from the window in whose middle it is nearer to be"
+		}
+	case model.AnswerHead:
+		if join != "" {
+			join = "the best stretch of all"
+		}
+	}
+	if join == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("longer texts: windows that overlap by %d tokens, each a sequence of its own, and of these %s; `xiaoyu predict` does so", w.Stride, join)}
 }

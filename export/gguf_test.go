@@ -15,7 +15,7 @@ import (
 )
 
 // inGGUF are the architectures of golden/hf that become files of GGUF.
-var inGGUF = []string{"bert_mlm", "roberta_seqcls", "xlmroberta_tokcls", "distilbert_seqcls", "gpt2", "llama", "llama3_scaled_tied", "qwen2", "qwen3"}
+var inGGUF = []string{"bert_mlm", "modernbert_mlm", "roberta_seqcls", "xlmroberta_tokcls", "distilbert_seqcls", "gpt2", "llama", "llama3_scaled_tied", "qwen2", "qwen3"}
 
 // asGGUF writes a model in a precision and returns the folder.
 func asGGUF(t *testing.T, m *model.Model, p Precision) string {
@@ -133,13 +133,15 @@ func TestAModelThatGGUFLacksIsRefused(t *testing.T) {
 		return m
 	}
 	for want, m := range map[string]*model.Model{
-		"GGUF has no architecture of the family cnn":             exporttest.Model(t, "cnn", model.ClassHead, nil),
-		"GGUF has no architecture that computes what albert":     exporttest.Checkpoint(t, "albert_groups_mlm"),
-		"GGUF has no architecture that computes what modernbert": exporttest.Checkpoint(t, "modernbert_mlm"),
-		"GGUF has no types of tasks":                             exporttest.Checkpoint(t, "ernie_seqcls"),
-		"GGUF has another activation":                            exporttest.Checkpoint(t, "bert_relu_6x24"),
-		"GGUF has no pooling \"max\"":                            bert(func(c *model.Config) { c.Pooling = "max" }),
-		"GGUF has no head \"tokens\"":                            bert(func(c *model.Config) { c.Head = model.TokensHead }),
+		"GGUF has no architecture of the family cnn":                                      exporttest.Model(t, "cnn", model.ClassHead, nil),
+		"GGUF has no layers that share their weights, which albert has":                   exporttest.Checkpoint(t, "albert_groups_mlm"),
+		"GGUF has no attention that looks at contents and distances apart, which deberta": exporttest.Checkpoint(t, "debertav2_seqcls"),
+		"GGUF has no encoder whose distances share biases of heads, which mpnet has":      exporttest.Checkpoint(t, "mpnet"),
+		"GGUF has no encoder with rotary positions whose norms follow the sums":           exporttest.Checkpoint(t, "roformer_seqcls"),
+		"GGUF has no types of tasks":                                                      exporttest.Checkpoint(t, "ernie_seqcls"),
+		"GGUF has another activation":                                                     exporttest.Checkpoint(t, "bert_relu_6x24"),
+		"GGUF has no pooling \"max\"":                                                     bert(func(c *model.Config) { c.Pooling = "max" }),
+		"GGUF has no head \"tokens\"":                                                     bert(func(c *model.Config) { c.Head = model.TokensHead }),
 	} {
 		_, err := Write(m, filepath.Join(t.TempDir(), "export"), Options{Format: "gguf"})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(hint.Way(err), "--to onnx") {

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -47,6 +48,58 @@ func TestAnExportedModelPredictsTheSame(t *testing.T) {
 	})
 }
 
+// TestAnExportReadsLongTextsInWindows has texts of several windows predicted by an export as by its package; the checkpoint
+// of a BERT that answers questions among them.
+func TestAnExportReadsLongTextsInWindows(t *testing.T) {
+	var long strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&long, "%s%d，", []string{"房间很干净", "服务好", "太脏了", "不会再来", "早餐一般"}[i*i%5], i)
+	}
+	windows := func(join string) func(c *model.Config) {
+		return func(c *model.Config) {
+			c.Windows, c.Pair = model.Windows{Join: join, Stride: 8}, c.Head == model.AnswerHead
+		}
+	}
+	for name, m := range map[string]*model.Model{
+		"labels, mean": exporttest.Model(t, "transformer", model.ClassHead, windows(model.JoinMean)),
+		"labels, max":  exporttest.Model(t, "gru", model.MultiLabelHead, windows(model.JoinMax)),
+		"tags":         exporttest.Model(t, "lstm", model.TokensHead, windows(model.JoinMean)),
+		"answers":      exporttest.Model(t, "transformer", model.AnswerHead, windows(model.JoinMax)),
+		"a BERT":       exporttest.Checkpoint(t, "bert_qa"),
+	} {
+		dir := filepath.Join(t.TempDir(), "export")
+		if _, err := Write(m, dir, Options{Format: "onnx"}); err != nil {
+			t.Fatalf("%s: %v; %s", name, err, hint.Way(err))
+		}
+		again, err := Open(dir)
+		if err != nil {
+			t.Fatalf("%s: %v; %s", name, err, hint.Way(err))
+		}
+		defer again.Package.Close()
+		queries := []model.Query{{Text: long.String(), Pair: "早餐"}, {Text: "很好", Pair: "好"}}
+		if m.Config.Head != model.AnswerHead {
+			queries[0].Pair, queries[1].Pair = "", ""
+		}
+		want, err := m.PredictQueries(t.Context(), queries)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		got, err := again.PredictQueries(t.Context(), queries)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		for i := range want {
+			if !alike(&want[i], &got[i]) || len(want[i].Answers) > 0 && want[i].Answers[0].Text != got[i].Answers[0].Text {
+				t.Errorf("%s: of text %d it says %+v, the model %+v", name, i, got[i], want[i])
+			}
+		}
+		card, err := os.ReadFile(filepath.Join(dir, model.CardFile))
+		if err != nil || !strings.Contains(string(card), "longer texts: windows that overlap by") {
+			t.Errorf("%s: the card does not tell of windows: %v", name, err)
+		}
+	}
+}
+
 func close32(a, b []float32) bool {
 	ok := len(a) == len(b)
 	for i := range a {
@@ -60,6 +113,10 @@ func alike(a, b *model.Prediction) bool {
 		reflect.DeepEqual(a.Tags, b.Tags) && reflect.DeepEqual(a.Labels, b.Labels) && len(a.Entities) == len(b.Entities) && len(a.Masks) == len(b.Masks)
 	for i := range a.Entities {
 		ok = ok && a.Entities[i].Start == b.Entities[i].Start && a.Entities[i].End == b.Entities[i].End && a.Entities[i].Label == b.Entities[i].Label
+	}
+	for i := range a.Answers {
+		// Which of several that are the same is best is a matter of chance, in texts that repeat themselves.
+		ok = ok && len(a.Answers) == len(b.Answers) && math.Abs(float64(a.Answers[i].Probability-b.Answers[i].Probability)) < 1e-4
 	}
 	for i := range a.Masks {
 		ok = ok && len(a.Masks[i]) == len(b.Masks[i]) && math.Abs(float64(a.Masks[i][0].Probability-b.Masks[i][0].Probability)) < 1e-4

@@ -57,7 +57,7 @@ func (m *cnn) Forward(t *nn.Tape, in *Input) Hidden {
 
 func (m *cnn) lower(t *graph.Text) (*graph.Value, error) {
 	x := m.inputs.lower(t)
-	if m.config.Head != TokensHead {
+	if !m.config.OfTokens() {
 		return t.ConvMax(x, m.convs, m.activation), nil
 	}
 	x = t.Linear(x, m.project, nil, nn.Identity)

@@ -100,7 +100,11 @@ func (m *Model) SetEmbeddings(find func(token string) []float32) int {
 }
 
 func (in *inputs) lower(t *graph.Text) *graph.Value {
-	list := []*graph.Value{t.Embedding(in.table)}
+	x := t.Embedding(in.table)
+	if g := t.Graph(); in.types != nil {
+		x = g.Add(x, g.Gather(g.Param(in.types), t.Types()))
+	}
+	list := []*graph.Value{x}
 	if in.features != nil {
 		list = append(list, t.Bag(in.features, graph.InputFeatures, graph.Count, true))
 	}

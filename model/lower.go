@@ -17,14 +17,12 @@ const (
 // Graph returns the network with its head in the form that other runtimes execute. Its outputs are logits, [batch,
 // labels], and probabilities of heads class and multilabel; logits and score, [batch, 1], of head regression; logits of
 // each token, [batch, length, tags], of head tokens (a conditional random field over them stays outside), [batch, length,
-// 1] of head replaced, and [batch, length, vocabulary] of heads masked and causal; of head embedding the embedding,
+// 1] of head replaced, [batch, length, 2] of head qa, for the first and the last token of an answer, and [batch, length,
+// vocabulary] of heads masked and causal; of head embedding the embedding,
 // [batch, width], of length 1 where the model says so: of a pair, each text's by itself.
 func (m *Model) Graph() (*graph.Graph, error) {
 	if m.Ensemble != nil {
 		return nil, hint.Errorf("export its members one by one, or teach one model what it says with `xiaoyu distill`", "exporting an ensemble: no graph holds several models with tokenizers of their own")
-	}
-	if m.Config.Head == AnswerHead {
-		return nil, hint.Errorf("serve the package itself", "exporting a model that answers questions: a graph knows neither windows nor the best stretch")
 	}
 	if m.program != nil {
 		return nil, hint.Errorf("export the package that it was made from", "exporting an export")

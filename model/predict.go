@@ -219,7 +219,7 @@ type placer interface {
 
 // predictRange fills out; alone tells that no other goroutine works for the same call.
 func (m *Model) predictRange(ctx context.Context, queries []Query, out []Prediction, alone bool) error {
-	if m.program == nil && (m.Config.Windows.on() || m.Config.Head == AnswerHead) { // exports have the first window alone
+	if m.readsWindows() {
 		return m.predictWindows(ctx, queries, out, alone)
 	}
 	g, _ := m.Head.(placer)
@@ -236,6 +236,12 @@ func (m *Model) predictRange(ctx context.Context, queries []Query, out []Predict
 			out[first+i] = p
 		}
 	})
+}
+
+// readsWindows tells whether texts are predicted window by window. An export gives an embedding as it is compared, not as
+// those of windows are joined: of texts that are too long it reads the beginning.
+func (m *Model) readsWindows() bool {
+	return m.Config.Head == AnswerHead || m.Config.Windows.on() && (m.program == nil || m.Config.Head != EmbeddingHead)
 }
 
 // predictOne reads the logits of example i of w's batch, within the bounds of the model's rules.
@@ -305,11 +311,16 @@ const wideWork = 1 << 26
 
 // logits runs the batch of w; alone tells that it may have all processors.
 func (m *Model) logits(w *worker, alone bool) (*nn.Var, error) {
+	return m.pass(w, alone, m.Forward)
+}
+
+// pass is run, or what stands for the head's output where a program stands in place of the network.
+func (m *Model) pass(w *worker, alone bool, forward func(t *nn.Tape, in *Input) *nn.Var) (*nn.Var, error) {
 	if m.program != nil {
 		w.tape.Begin(nn.Inference, 0, 0)
 		return m.runProgram(w.tape, &w.batch)
 	}
-	return m.run(w, alone, m.Forward), nil
+	return m.run(w, alone, forward), nil
 }
 
 // run is logits for any part of the way.

@@ -29,7 +29,10 @@ func (m *Model) eachWindow(ctx context.Context, queries []Query, aligned, alone 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		v := m.run(wk, alone, forward)
+		v, err := m.pass(wk, alone, forward)
+		if err != nil {
+			return err
+		}
 		for i := range list {
 			each(v, &wk.batch, i, &list[i].Window, list[i].text)
 		}

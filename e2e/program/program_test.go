@@ -128,7 +128,9 @@ func TestAProgramAnswersAsItsModelDoes(t *testing.T) {
 				if err != nil {
 					t.Skipf("needs %s, which is not here", c.with)
 				}
-				command = []string{path}
+				if command = []string{path}; c.os == "windows" {
+					command = []string{windows(t)}
+				}
 			}
 			r := export(t, dir, c.os, c.arch)
 			if got := strings.Join(run(t, append(command, r.Path)...), "\n"); got != want {

@@ -44,7 +44,7 @@ func Model(t testing.TB, family, head string, change func(c *model.Config)) *mod
 		labels = model.TagNames([]string{"地", "人"})
 	case model.RegressionHead:
 		labels = []string{"score"}
-	case model.EmbeddingHead, model.MaskedHead, model.ReplacedHead:
+	case model.EmbeddingHead, model.MaskedHead, model.ReplacedHead, model.AnswerHead:
 		labels = nil
 	}
 	m, err := model.New(c, text.CleanConfig{}, tok, labels, 3, func(yield func(model.Example) bool) {
@@ -84,6 +84,9 @@ func Each(t testing.TB, f func(name string, m *model.Model)) {
 				c.Features = model.Features{Dim: 8, Chars: 6, Direct: "yes", Buckets: 64}
 			})
 			add(family+"-plain-tokens", family, model.TokensHead, func(c *model.Config) { c.CRF, c.Features = false, model.Features{Direct: "no"} })
+		}
+		if slices.Contains(model.TokenFamilies(), family) {
+			add(family+"-qa", family, model.AnswerHead, func(c *model.Config) { c.Pair, c.CRF, c.Temperature = true, false, 0 })
 		}
 		if model.Pretrains(family) {
 			add(family+"-replaced", family, model.ReplacedHead, nil)

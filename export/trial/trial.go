@@ -135,8 +135,13 @@ func (p *Program) Close() error {
 	return err
 }
 
-// lastLine is the end of what a program said.
+// lastLine is the end of what a program said, or why it failed where a line says so.
 func lastLine(out []byte) string {
+	for line := range bytes.Lines(out) {
+		if bytes.HasPrefix(line, []byte("error: ")) || bytes.HasPrefix(line, []byte("fatal error: ")) {
+			return string(bytes.TrimSpace(line))
+		}
+	}
 	out = bytes.TrimSpace(out)
 	return strings.TrimSpace(string(out[bytes.LastIndexByte(out, '\n')+1:]))
 }

@@ -43,6 +43,23 @@ var bertNames = ggufArchitecture{
 	},
 }
 
+var modernNames = ggufArchitecture{
+	layer: "layers",
+	global: map[string]string{
+		"token_embd":      "embeddings.tok_embeddings",
+		"token_embd_norm": "embeddings.norm",
+		"output_norm":     "final_norm",
+	},
+	block: map[string]string{
+		"attn_norm":   "attn_norm",
+		"attn_qkv":    "attn.Wqkv",
+		"attn_output": "attn.Wo",
+		"ffn_norm":    "mlp_norm",
+		"ffn_up":      "mlp.Wi",
+		"ffn_down":    "mlp.Wo",
+	},
+}
+
 // llamaNames hold for Llama, Qwen2 and Qwen3 alike: each has some of them.
 var llamaNames = ggufArchitecture{
 	layer: "model.layers",
@@ -87,7 +104,7 @@ var gpt2Names = ggufArchitecture{
 
 // ggufArchitectures are the architectures whose names are known, by their key general.architecture.
 var ggufArchitectures = map[string]ggufArchitecture{
-	"bert": bertNames, "gpt2": gpt2Names, "llama": withRotaryPairs(llamaNames), "qwen2": llamaNames, "qwen3": llamaNames,
+	"bert": bertNames, "modern-bert": modernNames, "gpt2": gpt2Names, "llama": withRotaryPairs(llamaNames), "qwen2": llamaNames, "qwen3": llamaNames,
 }
 
 func withRotaryPairs(a ggufArchitecture) ggufArchitecture {
@@ -106,7 +123,7 @@ func (s *Set) Architecture() string {
 func (s *Set) renameGGUF() error {
 	a, ok := ggufArchitectures[s.Architecture()]
 	if !ok {
-		return hint.Errorf("bert, llama, qwen2, qwen3 and gpt2 are known; take the model as safetensors",
+		return hint.Errorf("bert, modern-bert, llama, qwen2, qwen3 and gpt2 are known; take the model as safetensors",
 			"its architecture %q is not known", s.Architecture())
 	}
 	renamed := map[string]string{}
