@@ -16,12 +16,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/market/api"
 	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 	"github.com/xiaoyu-slm/xiaoyu/market/hubapi"
+	"github.com/xiaoyu-slm/xiaoyu/market/limit"
 	"github.com/xiaoyu-slm/xiaoyu/market/registry"
 	"github.com/xiaoyu-slm/xiaoyu/market/try"
 	"github.com/xiaoyu-slm/xiaoyu/market/web"
@@ -38,6 +40,13 @@ type Options struct {
 	Try      try.Options   // how models are tried
 	PartSize int64         // of large files that come by the hub's LFS, in bytes; hubapi.PartSize if 0
 	Log      *slog.Logger  // slog's default if nil
+	Web      web.Options   // who may sign up, and how
+	Quota    depot.Quota   // how much may be published
+
+	Rate       float64        // requests of an address a second; 0 is no limit
+	Burst      int            // requests of an address at once; a second's if 0
+	MaxRequest int64          // bytes of one request; 0 is no limit
+	Proxies    []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto count; Loopback if nil
 }
 
 // Market is an open one: an http.Handler.
@@ -48,6 +57,7 @@ type Market struct {
 	mux      *http.ServeMux
 	hub      *hubapi.Handler
 	desk     *try.Desk
+	rate     *limit.Limiter
 	draining atomic.Bool
 }
 
@@ -59,20 +69,23 @@ func Open(ctx context.Context, o Options) (*Market, error) {
 	if o.Collect == 0 {
 		o.Collect = time.Hour
 	}
+	if o.Proxies == nil {
+		o.Proxies = Loopback
+	}
 	if o.Drain == 0 {
 		o.Drain = 10 * time.Second
 	}
-	d, err := depot.Open(ctx, depot.Options{Data: o.Data, Database: o.Database, Store: o.Store, Grace: o.Grace})
+	d, err := depot.Open(ctx, depot.Options{Data: o.Data, Database: o.Database, Store: o.Store, Grace: o.Grace, Quota: o.Quota})
 	if err != nil {
 		return nil, err
 	}
 	if o.Try.Log == nil {
 		o.Try.Log = o.Log
 	}
-	m := &Market{Depot: d, options: o, mux: http.NewServeMux(), hub: hubapi.New(d, o.Log, o.PartSize), desk: try.NewDesk(d, o.Try)}
+	m := &Market{Depot: d, options: o, mux: http.NewServeMux(), hub: hubapi.New(d, o.Log, o.PartSize), desk: try.NewDesk(d, o.Try), rate: newRate(o.Rate, o.Burst)}
 	m.mux.Handle("/v2/", registry.New(d, o.Log))
 	m.mux.Handle("/api/v1/", api.New(d, m.desk, o.Log))
-	m.mux.Handle("/", web.New(d, m.desk, o.Log))
+	m.mux.Handle("/", web.New(d, m.desk, o.Log, o.Web))
 	m.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	m.mux.HandleFunc("GET /readyz", m.ready)
 	return m, nil
@@ -80,6 +93,10 @@ func Open(ctx context.Context, o Options) (*Market, error) {
 
 // ServeHTTP answers one request.
 func (m *Market) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = forwarded(r, m.options.Proxies)
+	if !m.admits(w, r) {
+		return
+	}
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = &moving{http.NewResponseController(w), r.Body}
 	}

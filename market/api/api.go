@@ -6,8 +6,16 @@
 //	GET  /api/v1/packages/{owner}/{name}?version=                what is known of a package
 //	DELETE /api/v1/packages/{owner}/{name}
 //	PUT  /api/v1/packages/{owner}/{name}/versions/{version}/state  yanks, deprecates
+//	DELETE /api/v1/packages/{owner}/{name}/versions/{version}
+//	PATCH /api/v1/packages/{owner}/{name}                         settings, another name
+//	PUT, DELETE /api/v1/packages/{owner}/{name}/like
 //	POST /api/v1/packages/{owner}/{name}/installs                notes an install
 //	GET  /api/v1/packages/{owner}/{name}/bom?version=            what a package is made of, as CycloneDX
+//	GET, POST /api/v1/organisations                              those of the account; makes one
+//	GET  /api/v1/organisations/{name}                            its members
+//	PUT, DELETE /api/v1/organisations/{name}/members/{member}
+//	POST /api/v1/organisations/{name}/invitations
+//	GET  /api/v1/audit?owner=&actor=&before=&limit=                what was done
 //	GET  /api/v1/keys/{owner}                                    public keys of an account
 //	POST /api/v1/keys/{owner}                                    adds one
 //	DELETE /api/v1/keys/{owner}/{fingerprint}
@@ -52,6 +60,11 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger) *API {
 	a.handle("PUT "+name+"/versions/{version}/state", a.retire)
 	a.handle("POST "+name+"/installs", a.install)
 	a.handle("GET "+name+"/bom", a.bom)
+	a.handle("PATCH "+name, a.configure)
+	a.handle("DELETE "+name+"/versions/{version}", a.deleteVersion)
+	a.handle("PUT "+name+"/like", a.like)
+	a.handle("DELETE "+name+"/like", a.like)
+	a.people()
 	a.handle("GET /api/v1/keys/{owner}", a.keys)
 	a.handle("POST /api/v1/keys/{owner}", a.addKey)
 	a.handle("DELETE /api/v1/keys/{owner}/{fingerprint}", a.removeKey)
@@ -95,7 +108,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, code = http.StatusUnauthorized, "UNAUTHORIZED"
 	case errors.Is(err, catalogue.ErrNotFound):
 		status, code = http.StatusNotFound, "NAME_UNKNOWN"
-	case errors.Is(err, catalogue.ErrForbidden):
+	case errors.Is(err, catalogue.ErrForbidden), errors.Is(err, catalogue.ErrQuota):
 		status, code = http.StatusForbidden, "DENIED"
 	case errors.Is(err, catalogue.ErrExists):
 		status, code = http.StatusConflict, "EXISTS"

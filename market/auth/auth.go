@@ -4,8 +4,8 @@ package auth
 
 import (
 	"errors"
-	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
@@ -76,14 +76,25 @@ func Client(who catalogue.Caller, r *http.Request) string {
 	if who.Account != nil {
 		return "account " + who.Name()
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	return "address " + host
+	return "address " + Address(r)
 }
 
-// Origin is the address under which a request has reached the market, such as https://example.org.
+// Address is that of a client, without its port. Of IPv6 it is the network of 64 bits, which one client has for itself.
+func Address(r *http.Request) string {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	ip := a.Addr().Unmap().WithZone("")
+	if ip.Is6() {
+		network, _ := ip.Prefix(64) // never fails for IPv6
+		return network.String()
+	}
+	return ip.String()
+}
+
+// Origin is the address under which a request has reached the market, such as https://example.org. Headers of proxies
+// that are not trusted are gone by then, see package market.
 func Origin(r *http.Request) string {
 	scheme := "http"
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {

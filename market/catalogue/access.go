@@ -32,15 +32,23 @@ func (c *Catalogue) MayDownload(ctx context.Context, who Caller, r *Repository) 
 	if err != nil || role >= Read {
 		return wrap(err, "access to %s", r.FullName())
 	}
-	var state string
-	err = q.row("SELECT state FROM access WHERE repository_id = ? AND account_id = ?", []any{r.ID, who.Account.ID}, &state)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return wrap(err, "access to %s", r.FullName())
+	state, err := c.AccessState(ctx, who.Account, r)
+	if err != nil {
+		return err
 	}
 	if state != Accepted {
 		return hint.Errorf(way, "%s: %w", r.FullName(), ErrGated)
 	}
 	return nil
+}
+
+// AccessState is that of an account's request for access to a repository, "" where it has not asked.
+func (c *Catalogue) AccessState(ctx context.Context, a *Account, r *Repository) (state string, err error) {
+	err = c.reading(ctx).row("SELECT state FROM access WHERE repository_id = ? AND account_id = ?", []any{r.ID, a.ID}, &state)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
+	}
+	return state, wrap(err, "access to %s", r.FullName())
 }
 
 // RequestAccess asks for access to a gated repository and returns the state of the request: accepted at once where it is
@@ -80,7 +88,7 @@ func (c *Catalogue) AccessRequests(ctx context.Context, r *Repository, state str
 	if err := r.Needs(Admin); err != nil {
 		return nil, err
 	}
-	err = c.reading(ctx).rows(`SELECT a.id, a.name, a.organisation, a.full_name, a.email, a.operator, a.disabled, a.created, x.state, x.at FROM access x JOIN accounts a ON a.id = x.account_id
+	err = c.reading(ctx).rows(`SELECT `+accountColumns+`, x.state, x.at FROM access x JOIN accounts a ON a.id = x.account_id
 		WHERE x.repository_id = ? AND x.state = ? ORDER BY x.at, a.id`, []any{r.ID, state}, func(scan func(...any) error) error {
 		var x AccessRequest
 		var err error

@@ -16,7 +16,9 @@ type Account struct {
 	Organisation bool
 	FullName     string
 	Email        string
-	Operator     bool // may do everything on this market
+	About        string // a few sentences, as plain text
+	Link         string // http:// or https://
+	Operator     bool   // may do everything on this market
 	Disabled     bool
 	Created      time.Time
 }
@@ -72,42 +74,53 @@ func (c Caller) Needs(scope Right) error {
 	return nil
 }
 
-const accountColumns = "id, name, organisation, full_name, email, operator, disabled, created"
+const accountColumns = "a.id, a.name, a.organisation, a.full_name, a.email, a.about, a.link, a.operator, a.disabled, a.created"
 
 func scanAccount(scan func(...any) error) (*Account, error) {
 	var a Account
-	err := scan(&a.ID, &a.Name, &a.Organisation, &a.FullName, &a.Email, &a.Operator, &a.Disabled, timeColumn{&a.Created})
+	err := scan(&a.ID, &a.Name, &a.Organisation, &a.FullName, &a.Email, &a.About, &a.Link, &a.Operator, &a.Disabled, timeColumn{&a.Created})
 	return &a, err
 }
 
 // CreateAccount makes an account; password "" makes one that nobody can log in to but by tokens. ErrExists, ErrInvalid.
 func (c *Catalogue) CreateAccount(ctx context.Context, a Account, password string) (*Account, error) {
-	if err := checkAccountName(a.Name); err != nil {
+	hashed, err := c.newAccount(ctx, a, password)
+	if err != nil {
 		return nil, err
 	}
-	hashed := ""
-	if password != "" {
-		var err error
-		if hashed, err = hashPassword(ctx, password); err != nil {
-			return nil, err
-		}
-	}
-	err := c.update(ctx, func(q queries) error {
-		n, err := q.exec(`INSERT INTO accounts (key, name, organisation, full_name, email, password, operator, created)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			key(a.Name), a.Name, a.Organisation, a.FullName, a.Email, hashed, a.Operator, stamp(c.now()))
-		if err == nil && n == 0 {
-			err = hint.Errorf("choose another name", "%w", ErrExists)
-		}
-		if err != nil {
-			return err
-		}
-		return c.audit(q, a.Name, "account", a.Name, "")
+	err = c.update(ctx, func(q queries) error {
+		_, err := c.insertAccount(q, a, hashed)
+		return err
 	})
 	if err != nil {
 		return nil, wrap(err, "creating the account %s", a.Name)
 	}
 	return c.Account(ctx, a.Name)
+}
+
+// newAccount checks what an account is to be, and returns what is kept of its password.
+func (c *Catalogue) newAccount(ctx context.Context, a Account, password string) (hashed string, err error) {
+	err = errors.Join(checkAccountName(a.Name), checkProfile(a))
+	if err == nil && password != "" {
+		hashed, err = hashPassword(ctx, password)
+	}
+	return hashed, err
+}
+
+func (c *Catalogue) insertAccount(q queries, a Account, hashed string) (id int64, err error) {
+	n, err := q.exec(`INSERT INTO accounts (key, name, organisation, full_name, email, about, link, password, operator, created)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		key(a.Name), a.Name, a.Organisation, a.FullName, a.Email, a.About, a.Link, hashed, a.Operator, stamp(c.now()))
+	if err == nil && n == 0 {
+		err = hint.Errorf("choose another name", "%w", ErrExists)
+	}
+	if err == nil {
+		err = q.row("SELECT id FROM accounts WHERE key = ?", []any{key(a.Name)}, &id)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return id, c.audit(q, a.Name, "account", a.Name, "")
 }
 
 // Account returns an account by its name in any case; ErrNotFound.
@@ -116,7 +129,7 @@ func (c *Catalogue) Account(ctx context.Context, name string) (*Account, error) 
 }
 
 func (c *Catalogue) account(q queries, where string, arg any, name string) (a *Account, err error) {
-	err = q.rows("SELECT "+accountColumns+" FROM accounts WHERE "+where, []any{arg}, func(scan func(...any) error) error {
+	err = q.rows("SELECT "+accountColumns+" FROM accounts a WHERE "+where, []any{arg}, func(scan func(...any) error) error {
 		a, err = scanAccount(scan)
 		return err
 	})
@@ -166,50 +179,75 @@ func (c *Catalogue) CreateOrganisation(ctx context.Context, who Caller, name, fu
 	if err := who.Needs(Admin); err != nil {
 		return nil, err
 	}
-	o, err := c.CreateAccount(ctx, Account{Name: name, FullName: fullName, Organisation: true}, "")
-	if err != nil {
+	a := Account{Name: name, FullName: fullName, Organisation: true}
+	if _, err := c.newAccount(ctx, a, ""); err != nil {
 		return nil, err
 	}
-	return o, c.setMember(ctx, who.Name(), o, who.Account, Admin)
+	err := c.update(ctx, func(q queries) error {
+		var err error
+		if a.ID, err = c.insertAccount(q, a, ""); err != nil {
+			return err
+		}
+		return c.putMember(q, who.Name(), &a, who.Account, Admin)
+	})
+	if err != nil {
+		return nil, wrap(err, "creating the organisation %s", name)
+	}
+	return c.Account(ctx, name)
 }
 
-// SetMember gives somebody a role in an organisation, None to take it away. The last administrator stays.
-func (c *Catalogue) SetMember(ctx context.Context, who Caller, organisation, member *Account, role Right) error {
+// NeedsAdmin returns ErrForbidden for who does not administer an account: it is another's, or an organisation's of which
+// he is no administrator.
+func (c *Catalogue) NeedsAdmin(ctx context.Context, who Caller, of *Account) error {
+	return c.needsAdmin(c.reading(ctx), who, of)
+}
+
+func (c *Catalogue) needsAdmin(q queries, who Caller, of *Account) error {
 	if err := who.Needs(Admin); err != nil {
 		return err
 	}
-	has, err := c.roleOf(c.reading(ctx), who.Account, organisation.ID)
+	has, err := c.roleOf(q, who.Account, of.ID)
+	if err == nil && has < Admin {
+		err = hint.Errorf("ask an administrator of it", "changing %s: %w", of.Name, ErrForbidden)
+	}
+	return err
+}
+
+// SetMember gives somebody a role in an organisation, None to take it away; whoever is a member may leave. The last
+// administrator stays.
+func (c *Catalogue) SetMember(ctx context.Context, who Caller, organisation, member *Account, role Right) error {
+	err := who.Needs(Admin)
+	if err == nil && !(role == None && member.ID == who.Account.ID) {
+		err = c.NeedsAdmin(ctx, who, organisation)
+	}
 	if err != nil {
 		return err
 	}
-	if has < Admin {
-		return hint.Errorf("ask an administrator of it", "changing the members of %s: %w", organisation.Name, ErrForbidden)
-	}
-	return c.setMember(ctx, who.Name(), organisation, member, role)
+	return wrap(c.update(ctx, func(q queries) error {
+		return c.putMember(q, who.Name(), organisation, member, role)
+	}), "members of %s", organisation.Name)
 }
 
-func (c *Catalogue) setMember(ctx context.Context, actor string, o, member *Account, role Right) error {
+func (c *Catalogue) putMember(q queries, actor string, o, member *Account, role Right) error {
 	if !o.Organisation || member.Organisation {
 		return hint.Errorf("name an organisation and a person", "%s as a member of %s: %w", member.Name, o.Name, ErrInvalid)
 	}
-	return wrap(c.update(ctx, func(q queries) error {
-		if _, err := q.exec("DELETE FROM members WHERE organisation_id = ? AND account_id = ?", o.ID, member.ID); err != nil {
+	if _, err := q.exec("DELETE FROM members WHERE organisation_id = ? AND account_id = ?", o.ID, member.ID); err != nil {
+		return err
+	}
+	if role > None {
+		if _, err := q.exec("INSERT INTO members (organisation_id, account_id, role, since) VALUES (?, ?, ?, ?)", o.ID, member.ID, role.String(), stamp(c.now())); err != nil {
 			return err
 		}
-		if role > None {
-			if _, err := q.exec("INSERT INTO members (organisation_id, account_id, role, since) VALUES (?, ?, ?, ?)", o.ID, member.ID, role.String(), stamp(c.now())); err != nil {
-				return err
-			}
-		}
-		var left int
-		if err := q.row("SELECT COUNT(*) FROM members WHERE organisation_id = ? AND role = 'admin'", []any{o.ID}, &left); err != nil {
-			return err
-		}
-		if left == 0 {
-			return hint.Errorf("make somebody else an administrator first", "it would have no administrator: %w", ErrInvalid)
-		}
-		return c.audit(q, actor, "member", o.Name, member.Name+" "+role.String())
-	}), "members of %s", o.Name)
+	}
+	var left int
+	if err := q.row("SELECT COUNT(*) FROM members WHERE organisation_id = ? AND role = 'admin'", []any{o.ID}, &left); err != nil {
+		return err
+	}
+	if left == 0 {
+		return hint.Errorf("make somebody else an administrator first", "it would have no administrator: %w", ErrInvalid)
+	}
+	return c.audit(q, actor, "member", o.Name, member.Name+" "+role.String())
 }
 
 // Member is somebody's place in an organisation.
@@ -229,7 +267,7 @@ func (c *Catalogue) Organisations(ctx context.Context, a *Account) ([]Member, er
 }
 
 func (c *Catalogue) members(ctx context.Context, other, own string, a *Account) (list []Member, err error) {
-	err = c.reading(ctx).rows("SELECT a.id, a.name, a.organisation, a.full_name, a.email, a.operator, a.disabled, a.created, m.role FROM members m JOIN accounts a ON a.id = "+other+
+	err = c.reading(ctx).rows("SELECT "+accountColumns+", m.role FROM members m JOIN accounts a ON a.id = "+other+
 		" WHERE "+own+" = ? ORDER BY a.key", []any{a.ID}, func(scan func(...any) error) error {
 		var role string
 		m, err := scanAccount(func(into ...any) error { return scan(append(into, &role)...) })

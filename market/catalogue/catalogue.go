@@ -51,6 +51,8 @@ var migrations embed.FS
 
 // Catalogue is an open database. Its methods may be called from several goroutines.
 type Catalogue struct {
+	MostPackages int // of an owner; 0 is no limit. Do not change it once it is used
+
 	read, write *sql.DB // the same one with PostgreSQL
 	postgres    bool
 	address     string // of SQLite's file
@@ -113,7 +115,8 @@ func (c *Catalogue) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(dialect, c.write, files, goose.WithDisableGlobalRegistry(true))
+	// Migrations are written side by side: one with a lower number may come to a database that has a higher one already.
+	p, err := goose.NewProvider(dialect, c.write, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return err
 	}

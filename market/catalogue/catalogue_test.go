@@ -338,7 +338,7 @@ func TestPasswordsTokensAndSessions(t *testing.T) {
 		if a, err := c.LogIn(t.Context(), "ADA", "correct horse"); err != nil || a.ID != ada.ID {
 			t.Errorf("%v, %v", a, err)
 		}
-		cookie, err := c.CreateSession(t.Context(), ada, time.Hour)
+		cookie, err := c.CreateSession(t.Context(), ada, "Firefox", "192.0.2.1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -360,6 +360,7 @@ func TestPasswordsTokensAndSessions(t *testing.T) {
 		if _, err := c.Authenticate(t.Context(), token); !errors.Is(err, ErrUnauthenticated) {
 			t.Errorf("an old token: %v", err)
 		}
+		now = now.Add(SessionIdle)
 		if _, err := c.Session(t.Context(), cookie); !errors.Is(err, ErrUnauthenticated) {
 			t.Errorf("an old session: %v", err)
 		}

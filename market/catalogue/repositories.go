@@ -184,6 +184,9 @@ func (c *Catalogue) CreateRepository(ctx context.Context, who Caller, n NewRepos
 		if err != nil {
 			return err
 		}
+		if err := c.roomFor(q, o); err != nil {
+			return err
+		}
 		now := stamp(c.now())
 		added, err := q.exec("INSERT INTO repositories (owner_id, key, name, kind, private, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 			o.ID, key(name), name, n.Kind, n.Private, now, now)
@@ -273,6 +276,11 @@ func (c *Catalogue) MoveRepository(ctx context.Context, who Caller, r *Repositor
 		o, err := c.publisher(q, who, owner, "choose an owner that you may publish as")
 		if err != nil {
 			return err
+		}
+		if o.ID != r.OwnerID {
+			if err := c.roomFor(q, o); err != nil {
+				return err
+			}
 		}
 		if other, err := c.find(q, owner, name); err == nil && other.ID != r.ID {
 			return hint.Errorf("choose another name", "%s: %w", to, ErrExists)

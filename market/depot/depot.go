@@ -35,6 +35,7 @@ type Options struct {
 	Store    string        // address of an object store, see blob.OpenBucket; "" for files in the folder
 	Grace    time.Duration // Grace if 0
 	Limits   inspect.Limits
+	Quota    Quota
 	Checks   []Check // what packages must pass beside what package inspect wants of them
 }
 
@@ -43,6 +44,7 @@ type Depot struct {
 	Blobs     blob.Store
 	Uploads   blob.Uploads
 	Catalogue *catalogue.Catalogue
+	Quota     Quota // do not change it once it serves
 
 	grace     time.Duration
 	inspector *inspect.Inspector
@@ -57,7 +59,7 @@ func Open(ctx context.Context, o Options) (*Depot, error) {
 	if err := os.MkdirAll(o.Data, 0o755); err != nil {
 		return nil, hint.Wrap(err, "choose a folder that can be written with --data", "opening the market's data")
 	}
-	d := &Depot{grace: o.Grace, inspector: inspect.New(o.Limits), checks: o.Checks}
+	d := &Depot{grace: o.Grace, inspector: inspect.New(o.Limits), checks: o.Checks, Quota: o.Quota}
 	if d.grace == 0 {
 		d.grace = Grace
 	}
@@ -72,6 +74,7 @@ func Open(ctx context.Context, o Options) (*Depot, error) {
 	if d.Catalogue, err = catalogue.Open(ctx, source); err != nil {
 		return nil, err
 	}
+	d.Catalogue.MostPackages = o.Quota.OwnerPackages
 	return d, nil
 }
 
@@ -112,6 +115,15 @@ func (d *Depot) Receive(ctx context.Context, r *catalogue.Repository, want diges
 	if err := blob.Check(want); err != nil {
 		return 0, err
 	}
+	if size < 0 {
+		left, why, err := d.room(ctx, r)
+		if err != nil {
+			return 0, err
+		}
+		if left >= 0 {
+			content = &bounded{content, left, why}
+		}
+	}
 	return d.take(ctx, r, want, size, func() (int64, error) { return d.Blobs.Put(ctx, want, content) })
 }
 
@@ -134,10 +146,14 @@ func (d *Depot) Finish(ctx context.Context, r *catalogue.Repository, upload stri
 // take has a blob stored between two notes in the catalogue, see there. The second one is made even if who sent the blob
 // has gone meanwhile: the blob is there.
 func (d *Depot) take(ctx context.Context, r *catalogue.Repository, want digest.Digest, size int64, store func() (int64, error)) (int64, error) {
-	if err := d.Catalogue.Reserve(ctx, want, size); err != nil {
+	err := d.admit(ctx, r, want, size)
+	if err == nil {
+		err = d.Catalogue.Reserve(ctx, want, size)
+	}
+	if err != nil {
 		return 0, err
 	}
-	size, err := store()
+	size, err = store()
 	if err != nil {
 		return 0, err
 	}

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
@@ -208,6 +209,9 @@ func (d *Depot) inspect(ctx context.Context, q Request, m *pack.Manifest, p *cat
 	}
 	if len(missing) > 0 {
 		return nil, hint.Wrap(&catalogue.MissingBlobs{Digests: missing}, "send them, then the manifest again", "the package")
+	}
+	if most := d.Quota.Package; most > 0 && m.Size() > most {
+		return nil, &Rejected{err: hint.Errorf("leave something out, or publish it as several", "the package has %s, of %s at most: %w", size.Bytes(m.Size()), size.Bytes(most), ErrTooLarge)}
 	}
 	files := map[string]pack.File{}
 	for _, f := range m.Files {

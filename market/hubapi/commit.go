@@ -239,7 +239,7 @@ func (h *Handler) store(ctx context.Context, who catalogue.Caller, repository *c
 		return pack.File{}, err
 	}
 	sum := digest.SHA256.Digester()
-	size, err := h.depot.Uploads.Append(ctx, upload, 0, io.TeeReader(io.LimitReader(io.MultiReader(bytes.NewReader(head), from), MaxRegular+1), sum.Hash()))
+	size, err := h.depot.Append(ctx, repository, upload, 0, io.TeeReader(io.LimitReader(io.MultiReader(bytes.NewReader(head), from), MaxRegular+1), sum.Hash()))
 	if err == nil && size > MaxRegular {
 		err = fmt.Errorf("%w: %w", hint.Errorf("send it by LFS: with huggingface_hub, set HF_HUB_DISABLE_XET=1", "a file of more than %d MB within a commit", MaxRegular>>20), &http.MaxBytesError{Limit: MaxRegular})
 	}

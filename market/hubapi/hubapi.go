@@ -199,7 +199,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *request) (err error) {
-	if r.who, err = auth.Caller(h.depot.Catalogue, r.Request); err != nil {
+	who := auth.Caller
+	if r.action == "resolve" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		who = auth.Visitor // pages link to files
+	}
+	if r.who, err = who(h.depot.Catalogue, r.Request); err != nil {
 		return err
 	}
 	method := r.Method
@@ -301,7 +305,7 @@ func (h *Handler) code(r *request, err error) (status int, name string) {
 	var missing *catalogue.MissingBlobs
 	var rejected *depot.Rejected
 	var large *http.MaxBytesError
-	known := auth.Token(r.Request) != ""
+	known := auth.Token(r.Request) != "" || r.who.Account != nil
 	switch {
 	case depot.Unavailable(err):
 		return http.StatusServiceUnavailable, ""
@@ -309,6 +313,10 @@ func (h *Handler) code(r *request, err error) (status int, name string) {
 		return http.StatusInsufficientStorage, ""
 	case errors.Is(err, catalogue.ErrUnauthenticated):
 		return http.StatusUnauthorized, ""
+	case errors.Is(err, depot.ErrTooLarge):
+		return http.StatusRequestEntityTooLarge, ""
+	case errors.Is(err, catalogue.ErrQuota):
+		return http.StatusForbidden, ""
 	case errors.Is(err, catalogue.ErrGated) && known:
 		return http.StatusForbidden, "GatedRepo"
 	case errors.Is(err, catalogue.ErrGated):

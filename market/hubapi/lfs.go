@@ -186,7 +186,7 @@ func (h *Handler) lfsPut(w http.ResponseWriter, r *request) error {
 	if err != nil || from < 0 || r.ContentLength < 0 {
 		return hint.Errorf("send parts to the addresses that the batch has named, with their length", "a part of upload %s: %w", upload, errRequest)
 	}
-	if err := h.part(r.Context(), upload, from, r.ContentLength, r.Body); err != nil {
+	if err := h.part(r.Context(), repository, upload, from, r.ContentLength, r.Body); err != nil {
 		return err
 	}
 	w.Header().Set("ETag", fmt.Sprintf(`"%s-%d"`, upload, from))
@@ -199,7 +199,7 @@ const turn = time.Minute
 
 // part adds a part to an upload once those before it are there. A part that comes again after a cut goes on where it
 // broke off.
-func (h *Handler) part(ctx context.Context, upload string, from, length int64, content io.Reader) error {
+func (h *Handler) part(ctx context.Context, repository *catalogue.Repository, upload string, from, length int64, content io.Reader) error {
 	last, since := int64(-1), time.Now()
 	for {
 		at, err := h.depot.Uploads.Offset(ctx, upload)
@@ -213,7 +213,7 @@ func (h *Handler) part(ctx context.Context, upload string, from, length int64, c
 		if at >= from {
 			_, err := io.CopyN(io.Discard, content, at-from)
 			if err == nil {
-				_, err = h.depot.Uploads.Append(ctx, upload, at, content)
+				_, err = h.depot.Append(ctx, repository, upload, at, content)
 			}
 			if err == nil || !errors.Is(err, blob.ErrBusy) {
 				return err

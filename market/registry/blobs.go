@@ -108,7 +108,7 @@ func (s *Registry) mount(w http.ResponseWriter, r *request, to *catalogue.Reposi
 		return false, nil // who may not read it sends it himself
 	}
 	if err == nil {
-		_, err = s.depot.Catalogue.Mount(r.Context(), from, to, d)
+		err = s.depot.Mount(r.Context(), from, to, d)
 	}
 	if errors.Is(err, catalogue.ErrNotFound) {
 		return false, nil
@@ -187,7 +187,7 @@ func (s *Registry) add(w http.ResponseWriter, r *request, repository *catalogue.
 			return offset, hint.Errorf("name the range of what is sent", "Content-Range %.80q with %d bytes: %w", text, r.ContentLength, blob.ErrOffset)
 		}
 	}
-	return s.depot.Uploads.Append(r.Context(), upload, from, r.Body)
+	return s.depot.Append(r.Context(), repository, upload, from, r.Body)
 }
 
 func (s *Registry) putUpload(w http.ResponseWriter, r *request) error {

@@ -156,6 +156,10 @@ func codeOf(err error) code {
 		return code{http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID"}
 	case errors.Is(err, blob.ErrBusy), errors.Is(err, catalogue.ErrConflict):
 		return code{http.StatusConflict, "BLOB_UPLOAD_INVALID"}
+	case errors.Is(err, depot.ErrTooLarge):
+		return code{http.StatusRequestEntityTooLarge, "SIZE_INVALID"}
+	case errors.Is(err, catalogue.ErrQuota):
+		return code{http.StatusForbidden, "DENIED"}
 	case errors.Is(err, catalogue.ErrPublished):
 		return code{http.StatusConflict, "DENIED"}
 	case errors.Is(err, catalogue.ErrForbidden), errors.Is(err, catalogue.ErrGated):

@@ -2,11 +2,13 @@
 // plain HTML that needs no JavaScript, in English and Chinese, light and dark. What strangers wrote, a card above all, is
 // rendered without anything that could run, load or send.
 //
-// It shows what everybody may see; it publishes nothing and signs nobody in.
+// Who looks at a page is told by [visitor]: a stranger, or somebody whose session (account.go) or token came with the
+// request. Pages show what that person may see; nothing is published here.
 package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -19,8 +21,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
+	"github.com/xiaoyu-slm/xiaoyu/market/auth"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
@@ -36,20 +40,29 @@ const pageLength, homeLength = 20, 6
 
 // Handler answers the pages of a market.
 type Handler struct {
-	depot *depot.Depot
-	desk  *try.Desk
-	log   *slog.Logger
-	mux   *http.ServeMux
-	pages *template.Template
+	depot    *depot.Depot
+	desk     *try.Desk
+	log      *slog.Logger
+	options  Options
+	mux      *http.ServeMux
+	guarded  http.Handler // the mux, for requests that come from pages of this market alone
+	pages    *template.Template
+	attempts attempts
 }
 
 // New returns the handler of a depot's pages, whose models are asked at a desk. It expects to stand at the root.
-func New(d *depot.Depot, desk *try.Desk, log *slog.Logger) *Handler {
-	h := &Handler{depot: d, desk: desk, log: log, mux: http.NewServeMux()}
+func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
+	h := &Handler{depot: d, desk: desk, log: log, options: o, mux: http.NewServeMux(), attempts: newAttempts()}
 	h.pages = template.Must(template.New("").Funcs(template.FuncMap{
 		"bytes": size.Bytes, "count": func(n int64) string { return size.Count(int(n)) }, "join": strings.Join,
 		"pair":  func(p *page, list []*catalogue.Repository) cards { return cards{p, list} },
 		"short": func(s fmt.Stringer) string { return short(s.String()) }, "clip": clip,
+		"usage": func(p *page, u usage) usageOf { return usageOf{p, u} },
+		"pages": func(p *page, body any) pageOf { return pageOf{Page: p, Body: body} },
+		"of":    func(p *page, a *catalogue.Account) profileOf { return profileOf{p, a} },
+		"list": func(p *page, list []catalogue.Invitation, to string) invitationsOf {
+			return invitationsOf{p, list, to, time.Now()}
+		},
 	}).ParseFS(files, "pages/*.html"))
 	h.handle("GET /{$}", h.home)
 	h.handle("GET /search", h.search)
@@ -62,6 +75,7 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger) *Handler {
 			http.ServeFileFS(w, r, files, "pages/"+name)
 		})
 	}
+	h.mountAccounts()
 	return h
 }
 
@@ -71,16 +85,16 @@ func short(digest string) string {
 	return hex[:min(len(hex), 12)]
 }
 
-// ServeHTTP answers one request.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
-
 // page is what every template gets.
 type page struct {
 	words
-	Title string
-	Query string // of the search field
-	Here  string // path and query, but lang: where the other language is
-	Body  any
+	Title  string
+	Query  string             // of the search field
+	Here   string             // path and query, but lang: where the other language is
+	Who    *catalogue.Account // who looks at it; nil for a stranger
+	Join   bool               // strangers may sign up
+	Origin string             // address of the market
+	Body   any
 }
 
 // cards are what the template of lists gets.
@@ -97,51 +111,88 @@ func (h *Handler) handle(pattern string, f func(*http.Request) (name, title stri
 // handleWith is handle for what sets headers of its own.
 func (h *Handler) handleWith(pattern string, f func(http.ResponseWriter, *http.Request) (name, title string, body any, err error)) {
 	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		lang := lang(r)
-		p := page{words: vocabulary[lang], Here: here(r)}
-		status := http.StatusOK
 		name, title, body, err := f(w, r)
-		if p.Title, p.Body = title, body; err != nil {
-			if r.Context().Err() != nil {
-				return
-			}
-			name, status, p.Title = "error", http.StatusInternalServerError, p.words.Failed
-			switch {
-			case errors.Is(err, catalogue.ErrNotFound):
-				status, p.Title = http.StatusNotFound, p.words.NotFound
-			case errors.Is(err, catalogue.ErrInvalid):
-				status, p.Title, p.Body = http.StatusBadRequest, p.words.Invalid, err.Error()
-			default:
-				if depot.Unavailable(err) {
-					status = http.StatusServiceUnavailable
-					w.Header().Set("Retry-After", depot.RetryAfter)
-				}
-				h.log.Error("a page failed", "path", r.URL.Path, "error", err)
-			}
-		}
-		p.Query = r.URL.Query().Get("q")
-		var out bytes.Buffer
-		if err := h.pages.ExecuteTemplate(&out, name+".html", &p); err != nil {
-			h.log.Error("a page failed", "path", r.URL.Path, "error", err)
-			http.Error(w, p.words.Failed, http.StatusInternalServerError)
+		h.answer(w, r, &reply{name: name, title: title, body: body}, err)
+	})
+}
+
+// reply is a page, or where to find it.
+type reply struct {
+	name, title string
+	body        any
+	status      int    // 200 if 0
+	to          string // address to go to instead
+}
+
+// answer sends a page, or one that says what went wrong.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, a *reply, err error) {
+	if err != nil {
+		if r.Context().Err() != nil {
 			return
 		}
-		head := w.Header()
-		head.Set("Content-Type", "text/html; charset=utf-8")
-		head.Set("Content-Language", lang)
-		head.Set("Vary", "Accept-Language, Cookie")
-		head.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-		head.Set("X-Content-Type-Options", "nosniff")
-		head.Set("Referrer-Policy", "same-origin")
-		if name == "answer" {
-			head.Set("X-Part", name)
+		a = h.failure(w, r, err)
+	}
+	if a.to != "" {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, a.to, http.StatusSeeOther)
+		return
+	}
+	lang := lang(r)
+	p := page{words: vocabulary[lang], Here: here(r), Title: a.title, Body: a.body, Query: r.URL.Query().Get("q"), Who: visitor(r).Account, Join: h.options.SignUp == Open, Origin: auth.Origin(r)}
+	var out bytes.Buffer
+	if err := h.pages.ExecuteTemplate(&out, a.name+".html", &p); err != nil {
+		h.log.Error("a page failed", "path", r.URL.Path, "error", err)
+		http.Error(w, p.words.Failed, http.StatusInternalServerError)
+		return
+	}
+	head := w.Header()
+	head.Set("Content-Type", "text/html; charset=utf-8")
+	head.Set("Content-Language", lang)
+	head.Set("Vary", "Accept-Language, Cookie")
+	if p.Who != nil {
+		head.Set("Cache-Control", "private, no-store")
+	}
+	head.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	head.Set("X-Content-Type-Options", "nosniff")
+	head.Set("Referrer-Policy", "same-origin")
+	if a.name == "answer" {
+		head.Set("X-Part", a.name)
+	}
+	if r.URL.Query().Has("lang") {
+		http.SetCookie(w, &http.Cookie{Name: "lang", Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode, HttpOnly: true})
+	}
+	w.WriteHeader(cmp.Or(a.status, http.StatusOK))
+	out.WriteTo(w)
+}
+
+// failure is the page for an error.
+func (h *Handler) failure(w http.ResponseWriter, r *http.Request, err error) *reply {
+	say := vocabulary[lang(r)]
+	a := &reply{name: "error", status: http.StatusInternalServerError, title: say.Failed}
+	var often *tooOften
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &often):
+		w.Header().Set("Retry-After", strconv.Itoa(often.seconds()))
+		a.status, a.title, a.body = http.StatusTooManyRequests, say.T("Too many attempts"), fmt.Sprintf(say.T("Please try again in %d seconds."), often.seconds())
+	case errors.Is(err, catalogue.ErrUnauthenticated):
+		a.status, a.title, a.body = http.StatusUnauthorized, say.T("Sign in"), say.T("This needs somebody who is signed in.")
+	case errors.Is(err, catalogue.ErrNotFound):
+		a.status, a.title = http.StatusNotFound, say.NotFound
+	case errors.Is(err, catalogue.ErrForbidden):
+		a.status, a.title, a.body = http.StatusForbidden, say.T("Not permitted"), say.T("You may not do this. Ask an administrator.")
+	case errors.As(err, &large):
+		a.status, a.title, a.body = http.StatusRequestEntityTooLarge, say.T("Too much"), say.T("What was sent is too long.")
+	case errors.Is(err, catalogue.ErrInvalid):
+		a.status, a.title, a.body = http.StatusBadRequest, say.Invalid, sentence(err)
+	default:
+		if depot.Unavailable(err) {
+			a.status = http.StatusServiceUnavailable
+			w.Header().Set("Retry-After", depot.RetryAfter)
 		}
-		if r.URL.Query().Has("lang") {
-			http.SetCookie(w, &http.Cookie{Name: "lang", Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode, HttpOnly: true})
-		}
-		w.WriteHeader(status)
-		out.WriteTo(w)
-	})
+		h.log.Error("a page failed", "path", r.URL.Path, "error", err)
+	}
+	return a
 }
 
 // here is the address of a request without its language, ready for another parameter.
@@ -154,9 +205,9 @@ func here(r *http.Request) string {
 	return r.URL.EscapedPath() + "?" + q.Encode() + "&"
 }
 
-// list finds packages that everybody may see.
+// list finds packages that the visitor may see.
 func (h *Handler) list(r *http.Request, q catalogue.Query) (*catalogue.Found, error) {
-	return h.depot.Catalogue.Search(r.Context(), catalogue.Caller{}, q)
+	return h.depot.Catalogue.Search(r.Context(), visitor(r), q)
 }
 
 type home struct {
@@ -258,30 +309,9 @@ func (h *Handler) search(r *http.Request) (string, string, any, error) {
 	return "search", q.Text, out, nil
 }
 
-type publisher struct {
-	Name     string
-	Packages []*catalogue.Repository
-	More     string
-}
-
-func (h *Handler) publisher(r *http.Request) (string, string, any, error) {
-	owner := r.PathValue("owner")
-	found, err := h.list(r, catalogue.Query{Facets: map[string]string{"owner": owner}, Sort: catalogue.ByUpdated, Limit: 100})
-	if err != nil {
-		return "", "", nil, err
-	}
-	if len(found.Packages) == 0 { // nobody learns whether there is an account that shows nothing
-		return "", "", nil, catalogue.ErrNotFound
-	}
-	p := &publisher{Name: found.Packages[0].Owner, Packages: found.Packages}
-	if found.Total > len(found.Packages) {
-		p.More = "/search?" + url.Values{"owner": {p.Name}}.Encode()
-	}
-	return "publisher", p.Name, p, nil
-}
-
 type repository struct {
 	*catalogue.Repository
+	Mine     mine
 	Asked    string // the version in the address
 	Version  string // the one that is shown, "" if it has no name
 	Digest   string
@@ -319,11 +349,14 @@ func (h *Handler) repository(r *http.Request) (string, string, any, error) {
 // describe finds out what the page of a package says.
 func (h *Handler) describe(r *http.Request) (*repository, error) {
 	ctx, c := r.Context(), h.depot.Catalogue
-	found, err := c.Repository(ctx, catalogue.Caller{}, r.PathValue("owner")+"/"+r.PathValue("name"))
+	found, err := c.Repository(ctx, visitor(r), r.PathValue("owner")+"/"+r.PathValue("name"))
 	if err != nil {
 		return nil, err
 	}
 	p := &repository{Repository: found, Asked: r.URL.Query().Get("version")}
+	if p.Mine, err = h.mine(r, found); err != nil {
+		return nil, err
+	}
 	if p.Refs, err = c.Refs(ctx, found); err != nil {
 		return nil, err
 	}
