@@ -28,7 +28,7 @@ func marketCommand(term *terminal) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(marketServeCommand(term), marketUserCommand(term), marketTokenCommand(term), marketCollectCommand(term), marketScrubCommand(term), marketBackupCommand(term), marketRestoreCommand(term), tryWorkerCommand(term))
+	cmd.AddCommand(marketServeCommand(term), marketUserCommand(term), marketTokenCommand(term), marketInviteCommand(term), marketAuditCommand(term), marketCollectCommand(term), marketScrubCommand(term), marketBackupCommand(term), marketRestoreCommand(term), tryWorkerCommand(term))
 	return cmd
 }
 
@@ -59,12 +59,17 @@ func (f *marketFlags) open(ctx context.Context) (*depot.Depot, error) {
 func marketServeCommand(term *terminal) *cobra.Command {
 	var f marketFlags
 	var addr string
+	var people peopleFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a market on one port, with all that it holds in one folder",
 		Args:  exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			m, err := market.Open(cmd.Context(), market.Options{Data: f.data, Database: f.database, Store: f.store, Grace: f.grace, Log: slog.New(slog.NewTextHandler(term.err, nil))})
+			o := market.Options{Data: f.data, Database: f.database, Store: f.store, Grace: f.grace, Log: slog.New(slog.NewTextHandler(term.err, nil))}
+			if err := people.apply(&o); err != nil {
+				return err
+			}
+			m, err := market.Open(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -81,6 +86,7 @@ func marketServeCommand(term *terminal) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8088", "address to serve on; port 0 means any free one")
+	people.add(cmd)
 	f.add(cmd)
 	f.addGrace(cmd)
 	return cmd
@@ -134,7 +140,7 @@ func marketUserCommand(term *terminal) *cobra.Command {
 	flags.BoolVar(&operator, "operator", false, "the person runs this market, and may do everything on it")
 	flags.BoolVar(&asJSON, "json", false, "print the account as JSON")
 	f.add(add)
-	cmd.AddCommand(add)
+	cmd.AddCommand(add, marketUsersCommand(term), marketPasswordCommand(term), marketDisableCommand(term, true), marketDisableCommand(term, false))
 	return cmd
 }
 

@@ -58,13 +58,15 @@ func loginCommand(term *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "login URL",
 		Short: "Log in to a market with a token, which is read from the terminal or standard input",
-		Args:  exactly(1, "a market's address"),
+		Long: `Log in to a market with a token, which is read from the terminal or standard input and kept for this user and this
+market alone. Tokens are made in a browser, under Settings, Tokens: at the market's address with /settings/tokens.`,
+		Args: exactly(1, "a market's address"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := client.New(client.Options{Market: args[0]})
 			if err != nil {
 				return err
 			}
-			token, err := readSecret(term, "token of "+c.Market()+": ")
+			token, err := readSecret(term, "token of "+c.Market()+", made at "+c.Market()+"/settings/tokens: ")
 			if err != nil {
 				return err
 			}
