@@ -28,7 +28,7 @@ func marketCommand(term *terminal) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(marketServeCommand(term), marketUserCommand(term), marketTokenCommand(term), marketInviteCommand(term), marketAuditCommand(term), marketCollectCommand(term), marketScrubCommand(term), marketBackupCommand(term), marketRestoreCommand(term), tryWorkerCommand(term))
+	cmd.AddCommand(marketServeCommand(term), marketUserCommand(term), marketTokenCommand(term), marketInviteCommand(term), marketAuditCommand(term), marketCollectCommand(term), marketScrubCommand(term), marketBackupCommand(term), marketRestoreCommand(term), marketMirrorCommand(term), tryWorkerCommand(term))
 	return cmd
 }
 
@@ -60,6 +60,7 @@ func marketServeCommand(term *terminal) *cobra.Command {
 	var f marketFlags
 	var addr string
 	var people peopleFlags
+	var withSamples bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a market on one port, with all that it holds in one folder",
@@ -82,11 +83,24 @@ func marketServeCommand(term *terminal) *cobra.Command {
 			if host, _, err := net.SplitHostPort(l.Addr().String()); err == nil && !net.ParseIP(host).IsLoopback() {
 				term.Note("note: it can be reached from other machines, and does not encrypt; put it behind a server with TLS")
 			}
+			if withSamples {
+				filled := make(chan struct{})
+				ctx, cancel := context.WithCancel(cmd.Context())
+				go func() {
+					defer close(filled)
+					publishSamples(ctx, term, m.Depot, l.Addr())
+				}()
+				defer func() {
+					cancel()
+					<-filled
+				}()
+			}
 			return m.Run(cmd.Context(), l)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8088", "address to serve on; port 0 means any free one")
 	people.add(cmd)
+	cmd.Flags().BoolVar(&withSamples, "with-samples", false, "train and publish three small models, two data sets and an application, once")
 	f.add(cmd)
 	f.addGrace(cmd)
 	return cmd

@@ -292,6 +292,9 @@ func (c *Client) said(answer *http.Response) error {
 	if json.Unmarshal(b, &said) == nil && len(said.Errors) > 0 {
 		e.code, e.message = said.Errors[0].Code, said.Errors[0].Message
 	}
+	if text := answer.Header.Get("X-Error-Message"); text != "" && e.code == "" { // a hub's way to say it
+		e.message = text
+	}
 	if answer.StatusCode == http.StatusUnauthorized {
 		way := "log in with `xiaoyu login " + c.Market() + "`"
 		if c.token != "" {

@@ -15,6 +15,9 @@ func card(p *Package) (all []Finding) {
 	if f == nil {
 		return nil
 	}
+	if _, ok := p.exists(pack.AppFile); !ok && p.Kind == pack.Application {
+		all = append(all, Finding{Incomplete, "application", pack.AppFile, "an application without it", "write one; docs/market.md shows how"})
+	}
 	if f.Card == nil {
 		say("write one, with license, language and pipeline_tag between two lines of --- at its beginning", "the package has no card")
 		return all

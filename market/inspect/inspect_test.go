@@ -350,6 +350,9 @@ func TestCardsAreAskedForWhatPeopleNeed(t *testing.T) {
 			t.Errorf("%s: %+v, want warnings about licence and language", name, list)
 		}
 	}
+	if list := findings(t, packed(pack.Application, map[string]string{"README.md": goodCard})); len(list) != 1 || list[0].Rule != "application" || list[0].Severity != Incomplete {
+		t.Errorf("no app.yaml: %+v", list)
+	}
 	if list := findings(t, packed(pack.Model, map[string]string{"config.json": "{}"})); len(list) != 1 || list[0].Message != "the package has no card" {
 		t.Errorf("no card: %+v", list)
 	}

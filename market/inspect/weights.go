@@ -12,8 +12,8 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
 )
 
-// mostHeader bounds the header of a safetensors file that is read into memory, in bytes: enough for 100,000 tensors.
-const mostHeader = 16 << 20
+// mostHeader bounds the header of a safetensors file that is read into memory, in bytes: enough for 50,000 tensors.
+const mostHeader = 8 << 20
 
 // weightEndings are the forms of weights that may be published.
 var weightEndings = map[string]string{".safetensors": "safetensors", ".onnx": "ONNX", ".gguf": "GGUF", ".tflite": "LiteRT"}

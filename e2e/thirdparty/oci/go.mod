@@ -1,9 +1,11 @@
-// Programs of others that judge the market's registry: the OCI distribution specification's conformance suite, and oras.
+// Programs of others that judge the market's registry: the OCI distribution specification's conformance suite, oras, and a
+// registry to copy to and from.
 module github.com/xiaoyu-slm/xiaoyu/e2e/thirdparty/oci
 
 go 1.26.7
 
 tool (
+	github.com/google/go-containerregistry/cmd/registry
 	github.com/opencontainers/distribution-spec/conformance
 	oras.land/oras/cmd/oras
 )
@@ -14,6 +16,7 @@ require (
 	github.com/Masterminds/semver/v3 v3.4.0 // indirect
 	github.com/Masterminds/sprig/v3 v3.3.0 // indirect
 	github.com/goccy/go-yaml v1.18.0 // indirect
+	github.com/google/go-containerregistry v0.22.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/huandu/xstrings v1.5.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
