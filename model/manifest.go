@@ -129,6 +129,10 @@ func (p *Package) readManifest() (*manifest, error) {
 	dir := p.Dir
 	data, err := readSmall(p.files, ManifestFile)
 	if errors.Is(err, fs.ErrNotExist) {
+		_, weights := fs.Stat(p.files, WeightsFile)
+		if _, err := fs.Stat(p.files, ConfigFile); weights == nil && err != nil {
+			return nil, hint.Errorf("put both beside it, or take the model as one of the architectures of `xiaoyu import --help`", "opening the model %s: it has %s, and no %s that tells what network the weights are of, nor a manifest of ours", dir, WeightsFile, ConfigFile)
+		}
 		return nil, hint.Errorf("name the folder that `xiaoyu train` or `xiaoyu quickstart` wrote", "opening the model %s: the folder has no %s, so it is no model package", dir, ManifestFile)
 	}
 	var man manifest

@@ -3,7 +3,6 @@ package model
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -71,23 +70,13 @@ func replaceFolder(dir string, fill func(temp string) error) error {
 	if err := Replaceable(dir); err != nil {
 		return err
 	}
-	parent := filepath.Dir(filepath.Clean(dir))
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return hint.Wrap(err, "choose another folder", "writing the package %s", dir)
+	err := atomicfile.Folder(dir, fill)
+	way := "free some space or choose another folder"
+	if errors.Is(err, fs.ErrPermission) {
+		way = "choose a folder that you may write to"
 	}
-	temp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".*.xiaoyu-tmp")
 	if err != nil {
-		return hint.Wrap(err, "choose a folder that you may write to", "writing the package %s", dir)
-	}
-	defer os.RemoveAll(temp)
-	if err := fill(temp); err != nil {
-		return hint.Wrap(err, "free some space or choose another folder", "writing the package %s", dir)
-	}
-	if err := os.Chmod(temp, 0o755); err != nil {
-		return fmt.Errorf("writing the package %s: %w", dir, err)
-	}
-	if err := swap(temp, dir); err != nil {
-		return fmt.Errorf("writing the package %s: %w", dir, err)
+		return hint.Wrap(err, way, "writing the package %s", dir)
 	}
 	return nil
 }
@@ -105,20 +94,6 @@ func Replaceable(dir string) error {
 		return hint.Errorf("choose a new or empty folder with --out", "writing the package %s: the folder holds other files", dir)
 	}
 	return nil
-}
-
-// swap puts the folder temp in place of dir.
-func swap(temp, dir string) error {
-	old := temp + ".old"
-	err := os.Rename(dir, old)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.Rename(temp, dir); err != nil {
-		os.Rename(old, dir) // put back what was there
-		return err
-	}
-	return os.RemoveAll(old)
 }
 
 func (m *Model) writePackage(dir string, extra map[string][]byte) error {

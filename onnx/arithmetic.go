@@ -9,6 +9,13 @@ import (
 // Operations on each number.
 
 func init() {
+	addFunctions()
+	addTests()
+	addPairs()
+}
+
+// addFunctions adds those of one number that have the number's type.
+func addFunctions() {
 	for name, f := range map[string]func(float32) float32{
 		"Sqrt":       func(x float32) float32 { return float32(math.Sqrt(float64(x))) },
 		"Log":        func(x float32) float32 { return float32(math.Log(float64(x))) },
@@ -49,6 +56,10 @@ func init() {
 		}
 		return c.each(f, nil)
 	})
+}
+
+// addTests adds those of one number that tell whether something holds.
+func addTests() {
 	operations["Not"] = one(1, 1, func(c *call) (*value, error) {
 		return c.each(nil, func(x int64) int64 { return 1 - min(x, 1) })
 	})
@@ -68,6 +79,10 @@ func init() {
 		}
 		return y, nil
 	})
+}
+
+// addPairs adds those of two numbers or more.
+func addPairs() {
 	for name, f := range map[string]both{
 		"Add": {func(a, b float32) float32 { return a + b }, func(a, b int64) int64 { return a + b }},
 		"Sub": {func(a, b float32) float32 { return a - b }, func(a, b int64) int64 { return a - b }},

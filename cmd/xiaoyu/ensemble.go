@@ -13,10 +13,16 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 )
 
+// ensembleFlags say how models are joined.
+type ensembleFlags struct {
+	columns       columnFlags
+	out, weights  string
+	vote, average bool
+}
+
 func ensembleCommand(term *terminal) *cobra.Command {
-	var columns columnFlags
-	var out, weights string
-	var vote, average, asJSON bool
+	var f ensembleFlags
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "ensemble MODEL MODEL… --out DIR",
 		Short: "Join models into one that asks all of them",
@@ -44,32 +50,11 @@ much to trust it. ` + "`xiaoyu distill DIR`" + ` teaches one small model what an
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o := xiaoyu.JoinOptions{Out: out, Vote: vote, Observer: term, Command: os.Args}
-			switch {
-			case out == "":
-				return usageError{hint.Errorf("pass --out DIR", "ensemble needs a folder for the model")}
-			case vote && average:
-				return usageError{hint.Errorf("choose one", "--vote and --average exclude each other")}
-			case weights == "auto" || weights == "stack":
-				c, err := xiaoyu.Preset("cnn") // only its data part is used
-				if err != nil {
-					return err
-				}
-				if columns.data == "" {
-					return usageError{hint.Errorf("pass --data FILE, of rows that no member was trained on", "--weights %s needs labelled rows", weights)}
-				}
-				if err := columns.apply(c); err != nil {
-					return err
-				}
-				o.Auto, o.Stack, o.Data = weights == "auto", weights == "stack", c
-			case columns.data != "":
-				return usageError{hint.Errorf("pass --weights auto or stack, or leave --data out", "--data is for choosing weights")}
-			case weights != "":
-				var err error
-				if o.Weights, err = parseWeights(weights, len(args)); err != nil {
-					return err
-				}
+			o, err := f.options(len(args))
+			if err != nil {
+				return err
 			}
+			o.Observer, o.Command = term, os.Args
 			term.quiet = asJSON && !term.live
 			j, err := xiaoyu.Join(cmd.Context(), args, o)
 			if err != nil {
@@ -86,14 +71,42 @@ much to trust it. ` + "`xiaoyu distill DIR`" + ` teaches one small model what an
 			return nil
 		},
 	}
-	columns.add(cmd, true)
+	f.columns.add(cmd, true)
 	flags := cmd.Flags()
-	flags.StringVar(&out, "out", "", "folder for the model package")
-	flags.BoolVar(&vote, "vote", false, "members vote with what each decides")
-	flags.BoolVar(&average, "average", false, "probabilities are averaged (the default)")
-	flags.StringVar(&weights, "weights", "", "weight of each member, such as 2,1,1; or auto; or stack; equal if not given")
+	flags.StringVar(&f.out, "out", "", "folder for the model package")
+	flags.BoolVar(&f.vote, "vote", false, "members vote with what each decides")
+	flags.BoolVar(&f.average, "average", false, "probabilities are averaged (the default)")
+	flags.StringVar(&f.weights, "weights", "", "weight of each member, such as 2,1,1; or auto; or stack; equal if not given")
 	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
+}
+
+// options are the flags as they join so many models.
+func (f *ensembleFlags) options(members int) (xiaoyu.JoinOptions, error) {
+	o := xiaoyu.JoinOptions{Out: f.out, Vote: f.vote}
+	switch {
+	case f.out == "":
+		return o, usageError{hint.Errorf("pass --out DIR", "ensemble needs a folder for the model")}
+	case f.vote && f.average:
+		return o, usageError{hint.Errorf("choose one", "--vote and --average exclude each other")}
+	case f.weights == "auto" || f.weights == "stack":
+		c, err := xiaoyu.Preset("cnn") // only its data part is used
+		if err != nil {
+			return o, err
+		}
+		if f.columns.data == "" {
+			return o, usageError{hint.Errorf("pass --data FILE, of rows that no member was trained on", "--weights %s needs labelled rows", f.weights)}
+		}
+		o.Auto, o.Stack, o.Data = f.weights == "auto", f.weights == "stack", c
+		return o, f.columns.apply(c)
+	case f.columns.data != "":
+		return o, usageError{hint.Errorf("pass --weights auto or stack, or leave --data out", "--data is for choosing weights")}
+	case f.weights != "":
+		var err error
+		o.Weights, err = parseWeights(f.weights, members)
+		return o, err
+	}
+	return o, nil
 }
 
 func parseWeights(list string, members int) ([]float64, error) {

@@ -34,9 +34,8 @@ func (f *programFlags) export(ctx context.Context, term *terminal, m *xiaoyu.Mod
 	if m.Package == nil {
 		return hint.Errorf("name the folder of its package", "exporting a model as a program: it lies in no folder")
 	}
-	dir := m.Package.Dir
 	if to == "exe" {
-		r, err := program.Export(ctx, dir, out, program.Options{Target: program.Target{OS: f.goos, Arch: f.arch}, Runner: f.runner, Notify: term.Note})
+		r, err := program.Export(ctx, m.Model, out, program.Options{Target: program.Target{OS: f.goos, Arch: f.arch}, Runner: f.runner, Notify: term.Note})
 		if err != nil {
 			return err
 		}
@@ -52,7 +51,7 @@ func (f *programFlags) export(ctx context.Context, term *terminal, m *xiaoyu.Mod
 	if strings.EqualFold(filepath.Ext(out), ".html") {
 		write = web.ExportPage
 	}
-	r, err := write(ctx, dir, out, o)
+	r, err := write(ctx, m.Model, out, o)
 	if err != nil {
 		return err
 	}

@@ -19,18 +19,18 @@ import (
 func TestThePageOfAnExport(t *testing.T) {
 	dir := trained(t).Package
 	path := filepath.Join(t.TempDir(), "model.html")
-	r, err := web.ExportPage(context.Background(), dir, path, web.Options{Name: "quickstart", Examples: examples.ToTry("zh")})
+	m, err := xiaoyu.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	r, err := web.ExportPage(context.Background(), m.Model, path, web.Options{Name: "quickstart", Examples: examples.ToTry("zh")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if r.Packed >= 3_000_000 {
 		t.Errorf("the program in the page has %d bytes compressed; it is to stay under 3 MB", r.Packed)
 	}
-	m, err := xiaoyu.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
 	ctx := browser(t) // whose time begins here
 	seen := complaints(ctx)
 	const text = "房间很干净，服务态度特别好，下次还来！<b>"
@@ -90,8 +90,13 @@ func TestTheFolderOfAnExport(t *testing.T) {
 		t.Skip("compiling the program for browsers takes its time")
 	}
 	browser(t) // or skip
+	m, err := xiaoyu.Open(trained(t).Package)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
 	path := filepath.Join(t.TempDir(), "model")
-	if _, err := web.ExportFolder(context.Background(), trained(t).Package, path, web.Options{Name: "quickstart"}); err != nil {
+	if _, err := web.ExportFolder(context.Background(), m.Model, path, web.Options{Name: "quickstart"}); err != nil {
 		t.Fatal(err)
 	}
 	verifies(t, path, "folder for JavaScript, by ")

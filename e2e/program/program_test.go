@@ -20,6 +20,7 @@ import (
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
 	"github.com/xiaoyu-slm/xiaoyu/examples"
 	"github.com/xiaoyu-slm/xiaoyu/export/program"
+	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
 // trained is the folder of a small model's package.
@@ -95,9 +96,20 @@ func run(t *testing.T, command ...string) []string {
 	return said
 }
 
+// opened opens a package for the time of the test.
+func opened(t *testing.T, dir string) *model.Model {
+	t.Helper()
+	m, err := model.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Package.Close() })
+	return m
+}
+
 func export(t *testing.T, dir, goos, arch string) *program.Result {
 	t.Helper()
-	r, err := program.Export(context.Background(), dir, filepath.Join(t.TempDir(), "app"), program.Options{Target: program.Target{OS: goos, Arch: arch}})
+	r, err := program.Export(context.Background(), opened(t, dir), filepath.Join(t.TempDir(), "app"), program.Options{Target: program.Target{OS: goos, Arch: arch}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +251,7 @@ func TestRunnersOfOthersAreRefused(t *testing.T) {
 		"reading the runner /": {Target: program.Targets[0], Runner: "/nowhere"},
 	} {
 		out := filepath.Join(t.TempDir(), "app")
-		if _, err := program.Export(context.Background(), dir, out, o); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := program.Export(context.Background(), opened(t, dir), out, o); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)
 		}
 		if _, err := os.Stat(out); err == nil {

@@ -40,20 +40,16 @@ type Result struct {
 	Digest string `json:"package"`      // of the model's package
 }
 
-// Export writes the model package in dir as a program to path, whole or not at all. The program carries all files of
-// the package: card, licence and lineage too.
-func Export(ctx context.Context, dir, path string, o Options) (*Result, error) {
+// Export writes a model that was opened from its package as a program to path, whole or not at all. The program carries all
+// files of the package: card, licence and lineage too.
+func Export(ctx context.Context, m *model.Model, path string, o Options) (*Result, error) {
 	if !slices.Contains(Targets, o.Target) {
 		return nil, hint.Errorf("choose "+list(Targets), "exporting a program: there is no runner for %s", o.Target)
 	}
 	if o.OS == "windows" && filepath.Ext(path) != ".exe" {
 		path += ".exe"
 	}
-	m, err := model.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Package.Close()
+	dir := m.Package.Dir
 	files, err := export.PackageFiles(m, dir)
 	if err != nil {
 		return nil, err

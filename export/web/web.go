@@ -55,12 +55,8 @@ type parts struct {
 	runner, glue, files []byte // program, the script beside it, the archive of the package
 }
 
-func load(ctx context.Context, dir string, o Options) (*parts, error) {
-	m, err := model.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Package.Close()
+func load(ctx context.Context, m *model.Model, o Options) (*parts, error) {
+	dir := m.Package.Dir
 	files, err := export.PackageFiles(m, dir)
 	if err != nil {
 		return nil, err
@@ -80,9 +76,10 @@ func load(ctx context.Context, dir string, o Options) (*parts, error) {
 	return p, err
 }
 
-// ExportPage writes the model package in dir as one HTML file to path, whole or not at all.
-func ExportPage(ctx context.Context, dir, path string, o Options) (*Result, error) {
-	p, err := load(ctx, dir, o)
+// ExportPage writes a model that was opened from its package as one HTML file to path, whole or not at all.
+func ExportPage(ctx context.Context, m *model.Model, path string, o Options) (*Result, error) {
+	dir := m.Package.Dir
+	p, err := load(ctx, m, o)
 	if err != nil {
 		return nil, err
 	}
@@ -177,13 +174,15 @@ func asset(name string) string {
 	return string(data)
 }
 
-// ExportFolder writes the model package in dir as a package for JavaScript to the folder path, whole or not at all.
-func ExportFolder(ctx context.Context, dir, path string, o Options) (*Result, error) {
+// ExportFolder writes a model that was opened from its package as a package for JavaScript to the folder path, whole or not
+// at all.
+func ExportFolder(ctx context.Context, m *model.Model, path string, o Options) (*Result, error) {
+	dir := m.Package.Dir
 	entries, err := os.ReadDir(path)
 	if err == nil && len(entries) > 0 {
 		return nil, hint.Errorf("choose a new or empty folder with --out", "exporting %s for the web: %s holds files", dir, path)
 	}
-	p, err := load(ctx, dir, o)
+	p, err := load(ctx, m, o)
 	if err != nil {
 		return nil, err
 	}
@@ -196,25 +195,20 @@ func ExportFolder(ctx context.Context, dir, path string, o Options) (*Result, er
 		"index.js":     []byte(strings.Replace(asset("index.js"), "/* CORE */", asset("core.js"), 1)),
 		"wasm_exec.js": p.glue, "runner.wasm": p.runner, "simd128.wasm": simd128.Module(), "model.zip": p.files,
 	}
-	temp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(path)), "."+filepath.Base(path)+".*.xiaoyu-tmp")
-	if err != nil {
-		return nil, hint.Wrap(err, "choose a folder that you may write to", "exporting %s for the web", dir)
-	}
-	defer os.RemoveAll(temp)
 	r := &Result{Path: path, Digest: p.model.Package.Digest, Packed: int64(len(p.runner))}
-	for name, data := range files {
-		if err := atomicfile.WriteFile(filepath.Join(temp, name), data, 0o644); err != nil {
-			return nil, hint.Wrap(err, "free some space or choose another folder", "exporting %s for the web", dir)
+	err = atomicfile.Folder(path, func(temp string) error {
+		for name, data := range files {
+			r.Bytes += int64(len(data))
+			if err := atomicfile.WriteFile(filepath.Join(temp, name), data, 0o644); err != nil {
+				return err
+			}
 		}
-		r.Bytes += int64(len(data))
+		return nil
+	})
+	if err != nil {
+		return nil, hint.Wrap(err, "free some space, or choose a folder that you may write to", "exporting %s for the web", dir)
 	}
-	if err := os.Chmod(temp, 0o755); err != nil {
-		return nil, err
-	}
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return nil, hint.Wrap(err, "choose a new or empty folder with --out", "exporting %s for the web", dir)
-	}
-	return r, os.Rename(temp, path)
+	return r, nil
 }
 
 // packageJSON is what npm wants to know of the folder.
