@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/market/api"
+	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 	"github.com/xiaoyu-slm/xiaoyu/market/hubapi"
 	"github.com/xiaoyu-slm/xiaoyu/market/limit"
@@ -160,6 +161,7 @@ func (m *Market) Run(ctx context.Context, l net.Listener) error {
 	server := &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(m.options.Log.Handler(), slog.LevelDebug)}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
+	go catalogue.Warm()
 	working, stop := context.WithCancel(ctx)
 	collected := make(chan struct{})
 	go func() {

@@ -41,6 +41,9 @@ var pairs = [][2]string{
 
 var segmenter = sync.OnceValues(func() (*text.WordSegmenter, error) { return text.NewSegmenter() })
 
+// Warm loads the dictionary, for which the first search would wait otherwise.
+func Warm() { _, _ = segmenter() } // who searches hears of an error
+
 // cut returns the words of a text in lower case, each once. Of a Chinese word it also returns the words in it that the
 // dictionary knows: 情感分析 is found by 情感.
 func cut(s string, parts bool) ([]string, error) {

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is a market in a process of its own.
+type server struct {
+	cmd   *exec.Cmd
+	url   string
+	token string // of ada, who may write
+	home  string // of her client
+	ready time.Duration
+}
+
+// serve starts a market on a data folder, and waits until it answers.
+func (b *bench) serve(ctx context.Context, data string) (*server, error) {
+	s := &server{home: filepath.Join(data, "home")}
+	if _, err := os.Stat(filepath.Join(data, "token")); err != nil {
+		if _, err := b.xiaoyu(ctx, nil, "market", "user", "add", "ada", "--data", data); err != nil {
+			return nil, err
+		}
+		token, err := b.xiaoyu(ctx, nil, "market", "token", "--data", data, "--user", "ada", "--scopes", "write")
+		if err == nil {
+			err = os.WriteFile(filepath.Join(data, "token"), []byte(strings.TrimSpace(token)), 0o600)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	token, err := os.ReadFile(filepath.Join(data, "token"))
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	address := l.Addr().String()
+	l.Close()
+	s.token, s.url = string(token), "http://"+address
+	s.cmd = exec.Command(b.program, "market", "serve", "--addr", address, "--data", data)
+	s.cmd.Stderr = os.Stderr
+	from := time.Now()
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for {
+		answer, err := http.Get(s.url + "/readyz")
+		if err == nil {
+			answer.Body.Close()
+		}
+		if err == nil && answer.StatusCode == http.StatusOK {
+			s.ready = time.Since(from)
+			return s, nil
+		}
+		if time.Since(from) > time.Minute {
+			s.stop()
+			return nil, errors.New("the market does not start")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (s *server) stop() {
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	s.cmd.Wait()
+}
+
+// memory is the most that the server has had, in bytes (VmHWM of Linux).
+func (s *server) memory() (int64, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var kb int64
+		if n, _ := fmt.Sscanf(lines.Text(), "VmHWM: %d kB", &kb); n == 1 {
+			return kb << 10, nil
+		}
+	}
+	return 0, errors.New("the system does not tell the memory of processes")
+}
+
+// xiaoyu runs a command and returns what it prints.
+func (b *bench) xiaoyu(ctx context.Context, s *server, args ...string) (string, error) {
+	var environment []string
+	if s != nil {
+		environment = []string{"XIAOYU_MARKET=" + s.url, "XIAOYU_TOKEN=" + s.token, "XIAOYU_HOME=" + s.home}
+	}
+	return command(ctx, environment, b.program, args...)
+}
+
+func command(ctx context.Context, environment []string, program string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = append(os.Environ(), environment...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w: %s", filepath.Base(program), strings.Join(args, " "), err, stderr.String())
+	}
+	return string(out), nil
+}
+
+// model writes a folder with weights of random bytes.
+func model(dir string, size int64) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, text := range map[string]string{"README.md": "---\nlicense: mit\nlanguage: zh\npipeline_tag: text-classification\n---\n# A model\n\nIt has weights, and says what texts are about.\n", "config.json": `{"model_type":"bert"}`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	f, err := os.Create(filepath.Join(dir, "model.onnx"))
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(f, rand.Reader, size)
+	return errors.Join(err, f.Sync(), f.Close())
+}
