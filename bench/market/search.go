@@ -18,7 +18,7 @@ import (
 // search has eight clients ask a market of many packages at once.
 func (b *bench) search(ctx context.Context, packages int) error {
 	const clients, each = 8, 250
-	data := filepath.Join(b.dir, fmt.Sprintf("search-%d", packages))
+	data := filepath.Join(b.dir, fmt.Sprintf("catalogue-%d", packages))
 	from := time.Now()
 	if err := fill(ctx, data, packages); err != nil {
 		return err
@@ -123,7 +123,7 @@ func ms(sorted []time.Duration, q float64) string {
 // start starts a market with packages anew, cold but for the system's own cache, and asks for its first pages and for a
 // package's.
 func (b *bench) start(ctx context.Context, packages int) error {
-	data := filepath.Join(b.dir, fmt.Sprintf("start-%d", packages))
+	data := filepath.Join(b.dir, fmt.Sprintf("catalogue-%d", packages))
 	if err := fill(ctx, data, packages); err != nil {
 		return err
 	}

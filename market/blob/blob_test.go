@@ -328,6 +328,7 @@ func TestUploadsThatAreLeftAloneEnd(t *testing.T) { both(t, testExpire) }
 
 func testExpire(t *testing.T, k *kit) {
 	var ids [2]string
+	var between time.Time
 	for i := range ids {
 		var err error
 		if ids[i], err = k.uploads.Begin(t.Context()); err != nil {
@@ -336,14 +337,16 @@ func testExpire(t *testing.T, k *kit) {
 		if _, err := k.uploads.Append(t.Context(), ids[i], 0, strings.NewReader(strings.Repeat("x", 9_000_000))); err != nil {
 			t.Fatal(err)
 		}
-		if i == 0 {
-			time.Sleep(1100 * time.Millisecond) // a bucket's times are seconds
+		if i == 0 { // a bucket's times are seconds
+			time.Sleep(1100 * time.Millisecond)
+			between = time.Now()
+			time.Sleep(1100 * time.Millisecond)
 		}
 	}
 	if n, err := k.uploads.Expire(t.Context(), time.Now().Add(-24*time.Hour)); n != 0 || err != nil {
 		t.Error(n, err)
 	}
-	if n, err := k.uploads.Expire(t.Context(), time.Now().Add(-time.Second)); n != 1 || err != nil {
+	if n, err := k.uploads.Expire(t.Context(), between); n != 1 || err != nil {
 		t.Error(n, err)
 	}
 	if _, err := k.uploads.Offset(t.Context(), ids[0]); !errors.Is(err, ErrNoUpload) {
