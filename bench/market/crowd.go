@@ -32,10 +32,11 @@ func (b *bench) crowd(ctx context.Context, clients int, size int64) error {
 	if _, err := b.xiaoyu(ctx, s, "push", weights, "ada/model:1.0.0"); err != nil {
 		return err
 	}
-	content, err := os.ReadFile(filepath.Join(weights, "model.onnx"))
+	content, err := os.ReadFile(filepath.Join(weights, weightsFile))
 	if err != nil {
 		return err
 	}
+	size = int64(len(content))
 	sum := sha256.Sum256(content)
 	address := s.url + "/v2/ada/model/blobs/sha256:" + hex.EncodeToString(sum[:])
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}

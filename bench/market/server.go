@@ -4,10 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -119,7 +120,10 @@ func command(ctx context.Context, environment []string, program string, args ...
 	return string(out), nil
 }
 
-// model writes a folder with weights of random bytes.
+// weightsFile holds a model's weights.
+const weightsFile = "model.safetensors"
+
+// model writes a folder with a model: a tensor of so many random bytes.
 func model(dir string, size int64) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -129,10 +133,15 @@ func model(dir string, size int64) error {
 			return err
 		}
 	}
-	f, err := os.Create(filepath.Join(dir, "model.onnx"))
+	f, err := os.Create(filepath.Join(dir, weightsFile))
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(f, rand.Reader, size)
+	header := fmt.Sprintf(`{"w":{"dtype":"U8","shape":[%d],"data_offsets":[0,%d]}}`, size, size)
+	header += strings.Repeat(" ", (8-len(header)%8)%8)
+	_, err = f.Write(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...))
+	if err == nil {
+		_, err = io.CopyN(f, rand.NewChaCha8([32]byte([]byte(fmt.Sprintf("%032d", time.Now().UnixNano())))), size)
+	}
 	return errors.Join(err, f.Sync(), f.Close())
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/market/blob"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 )
 
@@ -67,28 +68,28 @@ func values(m map[string]string) (list []string) {
 	return list
 }
 
-var small = map[string]string{"README.md": "---\nlicense: mit\n---\n# Small\n", "config.json": `{"model_type":"bert"}`, "model.onnx": "graph"}
+var small = map[string]string{"README.md": "---\nlicense: mit\nlanguage: zh\npipeline_tag: text-classification\n---\n# Small\n", "config.json": `{"model_type":"bert"}`, "vocab.txt": "word"}
 
 func TestAPackageThatAChecksRefusesIsNotPublished(t *testing.T) {
 	var seen []string
-	refuse := true
+	severity := inspect.Refused
 	d, who, r := open(t, Options{Checks: []Check{func(_ context.Context, p *Package) ([]Finding, error) {
 		for _, f := range p.Files {
 			seen = append(seen, f.Path)
 		}
-		return []Finding{{Fatal: refuse, Path: "model.onnx", Message: "is no graph", Way: "export it again"}}, nil
+		return []Finding{{Severity: severity, Rule: "words", Path: "vocab.txt", Message: "has one word", Way: "export it again"}}, nil
 	}}})
 	p := send(t, d, r, small)
 	q := Request{Who: who, Repository: r, Manifest: p.Manifest, Ref: "1.0.0"}
 	_, err := d.Publish(t.Context(), q)
 	var rejected *Rejected
-	if !errors.As(err, &rejected) || len(rejected.Findings) != 1 || !strings.Contains(err.Error(), "model.onnx: is no graph") {
+	if !errors.As(err, &rejected) || len(rejected.Findings) != 1 || !strings.Contains(err.Error(), "vocab.txt: has one word") {
 		t.Fatalf("%v", err)
 	}
 	if _, err := d.Catalogue.Resolve(t.Context(), r, "1.0.0"); !errors.Is(err, catalogue.ErrNotFound) {
 		t.Errorf("what was refused is there: %v", err)
 	}
-	refuse = false
+	severity = inspect.Warned
 	result, err := d.Publish(t.Context(), q)
 	if err != nil || result.Digest != p.Digest || len(result.Findings) != 1 || len(seen) != 6 {
 		t.Errorf("%+v, %v after %v", result, err, seen)
