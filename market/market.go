@@ -187,7 +187,7 @@ func (m *Market) Run(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// collect removes garbage from time to time.
+// collect removes garbage from time to time, has trends follow the days, and keeps the index of words short.
 func (m *Market) collect(ctx context.Context) {
 	tick := time.NewTicker(m.options.Collect)
 	defer tick.Stop()
@@ -196,6 +196,9 @@ func (m *Market) collect(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if err := errors.Join(m.Depot.Catalogue.RefreshTrends(ctx), m.Depot.Catalogue.TidyIndex(ctx)); err != nil && ctx.Err() == nil {
+			m.options.Log.Error("keeping searches good", "error", err)
 		}
 		c, err := m.Depot.Collect(ctx)
 		switch {

@@ -18,8 +18,8 @@ func searchCommand(term *terminal) *cobra.Command {
 		Use:   "search [WORDS…]",
 		Short: "Find packages on a market, by words in Chinese or English",
 		Long: `Find models, data sets and applications on a market. Words are found in names, titles, descriptions, tasks and tags, in
-either language: 情感 and sentiment find the same packages. The last word may be the beginning of one. Without words, all
-packages are listed.`,
+either language: 情感 and sentiment find the same packages, and so do traditional characters. The last word may be the beginning
+of one, and a misspelt word is read as the nearest one that there is. Without words, all packages are listed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s.Text, s.Facets = strings.Join(args, " "), map[string]string{}
 			for name, value := range facets {
@@ -44,10 +44,10 @@ packages are listed.`,
 	}
 	f.add(cmd)
 	for _, flag := range [][2]string{{"kind", "model, dataset or application"}, {"task", "a task, as the hub's pipeline tags name it, such as text-classification"}, {"language", "a language's code, such as zh"},
-		{"licence", "a licence's short name, such as apache-2.0"}, {"family", "a family or architecture"}, {"size", "all files: <1MB, <10MB, <100MB or >100MB"}, {"owner", "a person or an organisation"}} {
+		{"licence", "a licence's short name, such as apache-2.0"}, {"family", "a family or architecture"}, {"size", "all files: <1MB, <10MB, <100MB or >100MB"}, {"latency", "for one text, as cards say: <1ms, <10ms, <100ms or >100ms"}, {"owner", "a person or an organisation"}} {
 		facets[flag[0]] = cmd.Flags().String(flag[0], "", "only those of this "+flag[0]+": "+flag[1])
 	}
-	cmd.Flags().StringVar(&s.Sort, "sort", "relevance", "relevance, trend, downloads, updated or size (smallest first)")
+	cmd.Flags().StringVar(&s.Sort, "sort", "relevance", "relevance, trend, downloads, updated, size (smallest first) or latency (fastest first)")
 	cmd.Flags().IntVar(&s.Limit, "limit", 20, "how many, at most 100")
 	cmd.Flags().IntVar(&s.Offset, "offset", 0, "how many to pass over")
 	return cmd
@@ -57,6 +57,9 @@ func printPackages(term *terminal, s *client.Search, found *client.Found) {
 	if len(found.Packages) == 0 {
 		fmt.Fprintln(term.out, "nothing found")
 		return
+	}
+	if found.Instead != "" {
+		term.Note("nothing has all of these words; these are for: %s", found.Instead)
 	}
 	width := 0
 	for _, p := range found.Packages {
@@ -75,8 +78,8 @@ func printPackages(term *terminal, s *client.Search, found *client.Found) {
 		}
 	}
 	total := fmt.Sprint(found.Total)
-	if found.Capped {
-		total = "more than " + total
+	if found.Estimated {
+		total = "about " + total
 	}
 	fmt.Fprintf(term.out, "\n%d to %d of %s\n", s.Offset+1, s.Offset+len(found.Packages), total)
 }

@@ -184,7 +184,7 @@ func (a *API) search(w http.ResponseWriter, r *http.Request, who catalogue.Calle
 		key  string
 		into *int
 		most int
-	}{{"limit", &s.Limit, mostAtOnce}, {"offset", &s.Offset, catalogue.Most}} {
+	}{{"limit", &s.Limit, mostAtOnce}, {"offset", &s.Offset, catalogue.Deep}} {
 		if value := values.Get(n.key); value != "" {
 			v, err := strconv.Atoi(value)
 			if err != nil || v < 0 || v > n.most {
@@ -202,7 +202,7 @@ func (a *API) search(w http.ResponseWriter, r *http.Request, who catalogue.Calle
 	if err != nil {
 		return err
 	}
-	found := client.Found{Packages: []client.Package{}, Total: list.Total, Capped: list.Capped, Counts: map[string]map[string]int{}}
+	found := client.Found{Packages: []client.Package{}, Total: list.Total, Estimated: list.Estimated, Instead: list.Instead, Counts: map[string]map[string]int{}}
 	for _, p := range list.Packages {
 		found.Packages = append(found.Packages, describe(p))
 	}

@@ -57,6 +57,7 @@ type Catalogue struct {
 	postgres    bool
 	address     string // of SQLite's file
 	now         func() time.Time
+	crowds      crowds
 }
 
 // Open opens the database at source, a file or an address that begins with postgres://, and brings its tables up to date.
@@ -125,15 +126,19 @@ func (c *Catalogue) migrate(ctx context.Context) error {
 		return err
 	}
 	for _, d := range done {
-		if strings.HasSuffix(d.Source.Path, searchMigration) {
+		if filepath.Base(d.Source.Path) == indexMigration {
 			return c.Reindex(ctx)
 		}
 	}
 	return nil
 }
 
-// searchMigration makes the index of words, which only this program can fill.
-const searchMigration = "00002_search.sql"
+// searchMigration makes the index of words, and indexMigration the last change of what is in it, which only this program
+// can fill.
+const (
+	searchMigration = "00002_search.sql"
+	indexMigration  = "00009_ranking.sql"
+)
 
 // Close ends all connections.
 func (c *Catalogue) Close() error {

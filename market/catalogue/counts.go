@@ -3,6 +3,7 @@ package catalogue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -31,8 +32,14 @@ func (c *Catalogue) CountDownload(ctx context.Context, r *Repository, client str
 		if _, err := q.exec("INSERT INTO downloads_by_day (repository_id, day, n) VALUES (?, ?, 1) ON CONFLICT (repository_id, day) DO UPDATE SET n = downloads_by_day.n + 1", r.ID, today); err != nil {
 			return err
 		}
-		_, err = q.exec("UPDATE repositories SET downloads = downloads + 1 WHERE id = ?", r.ID)
-		return err
+		var all, lately int64
+		if err := q.row("UPDATE repositories SET downloads = downloads + 1, trend = trend + 1 WHERE id = ? RETURNING downloads, trend", []any{r.ID}, &all, &lately); err != nil {
+			return err
+		}
+		if all&(all-1) != 0 && lately&(lately-1) != 0 { // of the same classes as before
+			return nil
+		}
+		return c.index(q, r.ID)
 	})
 	if errors.Is(err, ErrFull) { // no reason to refuse the download: it goes uncounted
 		return nil
@@ -95,4 +102,54 @@ func (c *Catalogue) Likes(ctx context.Context, a *Account, r *Repository) (bool,
 	var n int
 	err := c.reading(ctx).row("SELECT COUNT(*) FROM likes WHERE account_id = ? AND repository_id = ?", []any{a.ID, r.ID}, &n)
 	return n > 0, wrap(err, "likes of %s", r.FullName())
+}
+
+// RefreshTrends brings the trends of repositories up to date, which grow with each download and shrink as days pass.
+func (c *Catalogue) RefreshTrends(ctx context.Context) error {
+	for {
+		done := false
+		err := c.update(ctx, func(q queries) error {
+			type change struct{ id, was, is int64 }
+			var list []change
+			err := q.rows(fmt.Sprintf(`SELECT id, trend, n FROM (SELECT r.id AS id, r.trend AS trend, (SELECT COALESCE(SUM(n), 0) FROM downloads_by_day d WHERE d.repository_id = r.id AND d.day > %d) AS n
+				FROM repositories r WHERE r.trend > 0) t WHERE trend <> n LIMIT 500`, day(c.now())-7), nil, func(scan func(...any) error) error {
+				var x change
+				err := scan(&x.id, &x.was, &x.is)
+				list = append(list, x)
+				return err
+			})
+			for _, x := range list {
+				if err == nil {
+					_, err = q.exec("UPDATE repositories SET trend = ? WHERE id = ?", x.is, x.id)
+				}
+				if err == nil && classOf("trend", float64(x.was)) != classOf("trend", float64(x.is)) {
+					err = c.index(q, x.id)
+				}
+			}
+			done = len(list) == 0
+			return err
+		})
+		if err != nil || done {
+			return wrap(err, "bringing trends up to date")
+		}
+	}
+}
+
+// TidyIndex joins parts of SQLite's index of words, which searches read one after the other. Each step is short, so that
+// publishers do not wait.
+func (c *Catalogue) TidyIndex(ctx context.Context) error {
+	if c.postgres {
+		return nil // which does so by itself
+	}
+	const steps, pages = 50, 500
+	for range steps {
+		err := c.update(ctx, func(q queries) error {
+			_, err := q.exec("INSERT INTO words (words, rank) VALUES ('merge', ?)", pages)
+			return err
+		})
+		if err != nil {
+			return wrap(err, "tidying the index of words")
+		}
+	}
+	return nil
 }

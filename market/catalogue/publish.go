@@ -363,8 +363,8 @@ func (c *Catalogue) adoptFacts(q queries, repository int64) error {
 	if err := json.Unmarshal([]byte(text), &f); err != nil {
 		return fmt.Errorf("reading the facts of a package: %w", err)
 	}
-	if _, err := q.exec("UPDATE repositories SET title = ?, description = ?, licence = ?, task = ?, library = ?, family = ?, parameters = ?, size = ? WHERE id = ?",
-		f.Title, f.Description, f.Licence, f.Task, f.Library, f.Family, f.Parameters, f.Size, repository); err != nil {
+	if _, err := q.exec("UPDATE repositories SET title = ?, description = ?, licence = ?, task = ?, library = ?, family = ?, parameters = ?, size = ?, latency = ? WHERE id = ?",
+		f.Title, f.Description, f.Licence, f.Task, f.Library, f.Family, f.Parameters, f.Size, f.Latency, repository); err != nil {
 		return err
 	}
 	if _, err := q.exec("DELETE FROM labels WHERE repository_id = ?", repository); err != nil {

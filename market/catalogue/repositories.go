@@ -35,6 +35,7 @@ type Facts struct {
 	Family      string // architecture
 	Parameters  int64
 	Size        int64               // bytes of all files
+	Latency     float64             // milliseconds for a text, as the card says; 0 for unknown
 	Labels      map[string][]string // by facet
 }
 
@@ -47,6 +48,7 @@ type Repository struct {
 	Gated       string // "", "auto" or "manual"
 	Facts
 	Downloads, Likes int64
+	Trend            int64 // downloads of about the last seven days, see RefreshTrends
 	Created, Updated time.Time
 
 	// May is what the caller may do with it whom it was looked up for.
@@ -57,14 +59,14 @@ type Repository struct {
 func (r *Repository) FullName() string { return r.Owner + "/" + r.Name }
 
 const repositoryColumns = `r.id, a.name, r.name, r.owner_id, r.private, r.gated, r.kind, r.title, r.description, r.licence, r.task, library, r.family,
-	r.parameters, r.size, r.downloads, r.likes, r.created, r.updated`
+	r.parameters, r.size, r.latency, r.downloads, r.likes, r.trend, r.created, r.updated`
 
 const repositoryTables = " FROM repositories r JOIN accounts a ON a.id = r.owner_id"
 
 func scanRepository(scan func(...any) error) (*Repository, error) {
 	var r Repository
 	err := scan(&r.ID, &r.Owner, &r.Name, &r.OwnerID, &r.Private, &r.Gated, &r.Kind, &r.Title, &r.Description, &r.Licence, &r.Task, &r.Library, &r.Family,
-		&r.Parameters, &r.Size, &r.Downloads, &r.Likes, timeColumn{&r.Created}, timeColumn{&r.Updated})
+		&r.Parameters, &r.Size, &r.Latency, &r.Downloads, &r.Likes, &r.Trend, timeColumn{&r.Created}, timeColumn{&r.Updated})
 	return &r, err
 }
 
@@ -249,7 +251,9 @@ func (c *Catalogue) Configure(ctx context.Context, who Caller, r *Repository, s 
 	return wrap(c.update(ctx, func(q queries) error {
 		var err error
 		if s.Private != nil {
-			err = set(q, "private", *s.Private)
+			if err = set(q, "private", *s.Private); err == nil {
+				err = c.index(q, r.ID)
+			}
 		}
 		if s.Gated != nil && err == nil {
 			err = set(q, "gated", *s.Gated)
@@ -386,8 +390,8 @@ func (c *Catalogue) Repositories(ctx context.Context, who Caller, f Filter) (lis
 		is("EXISTS (SELECT 1 FROM likes k WHERE k.repository_id = r.id AND k.account_id = ?)", f.LikedBy.ID)
 	}
 	order := map[Order]string{ByName: "a.key || '/' || r.key", ByCreated: "r.created", ByUpdated: "r.updated", ByDownloads: "r.downloads", ByLikes: "r.likes", BySize: "r.size",
-		ByTrend: fmt.Sprintf("(SELECT COALESCE(SUM(n), 0) FROM downloads_by_day d WHERE d.repository_id = r.id AND d.day > %d) + 5 * (SELECT COUNT(*) FROM likes k WHERE k.repository_id = r.id AND k.at > %d)",
-			day(c.now())-7, stamp(c.now().AddDate(0, 0, -7)))}[f.Sort]
+		ByTrend: fmt.Sprintf("r.trend + 5 * (SELECT COUNT(*) FROM likes k WHERE k.repository_id = r.id AND k.at > %d)",
+			stamp(c.now().AddDate(0, 0, -7)))}[f.Sort]
 	if order == "" {
 		return nil, false, hint.Errorf("see the orders of package catalogue", "the order %.40q: %w", f.Sort, ErrInvalid)
 	}

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"sync"
 	"unicode"
-	"unicode/utf8"
 
+	"golang.org/x/text/width"
+
+	"github.com/xiaoyu-slm/xiaoyu/internal/hanzi"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
@@ -31,8 +33,11 @@ var Tasks = map[string][2]string{
 	"text-regression":          {"Text regression", "文本回归"},
 }
 
-// pairs are words of the field in both languages: a package that has one is found by the other as well.
+// pairs are words of the field in both languages, and short forms: a package that has one is found by the other as well.
 var pairs = [][2]string{
+	{"ner", "实体"}, {"entities", "实体"}, {"qa", "问答"}, {"answering", "问答"}, {"tagging", "标注"}, {"segmentation", "分词"}, {"keyword", "关键词"}, {"ranking", "排序"},
+	{"detection", "检测"}, {"fraud", "欺诈"}, {"hotel", "酒店"}, {"movie", "电影"}, {"product", "商品"}, {"chat", "聊天"}, {"dialogue", "对话"}, {"language", "语言"}, {"text", "文本"},
+	{"polarity", "情感"}, {"opinion", "观点"}, {"comment", "评论"}, {"headline", "标题"}, {"title", "标题"}, {"summary", "摘要"}, {"search", "搜索"}, {"retrieval", "检索"},
 	{"sentiment", "情感"}, {"emotion", "情绪"}, {"classification", "分类"}, {"news", "新闻"}, {"review", "评论"}, {"reviews", "评论"}, {"spam", "垃圾"},
 	{"intent", "意图"}, {"entity", "实体"}, {"similarity", "相似"}, {"question", "问题"}, {"translation", "翻译"}, {"summarization", "摘要"},
 	{"medical", "医疗"}, {"legal", "法律"}, {"finance", "金融"}, {"customer", "客服"}, {"toxic", "辱骂"}, {"topic", "主题"}, {"embedding", "向量"},
@@ -55,7 +60,7 @@ func cut(s string, parts bool) ([]string, error) {
 		return nil, err
 	}
 	var list []string
-	for _, run := range strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) }) {
+	for _, run := range strings.FieldsFunc(folded(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) }) {
 		for _, w := range text.Words(seg, run) {
 			if len(w) > 120 {
 				continue // no word of any language
@@ -76,6 +81,23 @@ func cut(s string, parts bool) ([]string, error) {
 	return slices.Compact(list), nil
 }
 
+// folded is a text in the forms that words are compared in: half width, simplified characters, lower case.
+func folded(s string) string {
+	s = strings.ToLower(width.Fold.String(s))
+	var out strings.Builder
+	at := 0
+	hanzi.Simplify(s, func(from, to int, with rune) {
+		out.WriteString(s[at:from])
+		out.WriteRune(with)
+		at = to
+	})
+	if at == 0 {
+		return s
+	}
+	out.WriteString(s[at:])
+	return out.String()
+}
+
 // facetWord is the word that stands for a value of a facet: no text has it.
 func facetWord(facet, value string) string {
 	sum := sha256.Sum256([]byte(facet + "\x00" + strings.ToLower(value)))
@@ -92,8 +114,14 @@ func (c *Catalogue) index(q queries, id int64) error {
 	if r.Labels, err = c.labels(q, id); err != nil {
 		return err
 	}
-	list, err := wordsOf(r)
+	list, spoken, err := wordsOf(r)
 	if err != nil {
+		return err
+	}
+	if err := c.learn(q, spoken); err != nil {
+		return err
+	}
+	if _, err := q.exec("UPDATE repositories SET facets = ? WHERE id = ?", facetsColumn(r.Labels), id); err != nil {
 		return err
 	}
 	if c.postgres {
@@ -110,28 +138,39 @@ func (c *Catalogue) index(q queries, id int64) error {
 	return err
 }
 
-// wordsOf returns all that a repository is found by.
-func wordsOf(r *Repository) ([]string, error) {
+// wordsOf returns all that a repository is found by, and of that the words that people would type.
+func wordsOf(r *Repository) (all, spoken []string, err error) {
 	task := Tasks[r.Task]
-	all := []string{r.Owner, r.Name, r.Title, r.Description, r.Task, task[0], task[1], r.Library, r.Family, r.Licence, string(r.Kind)}
-	list, err := cut(strings.Join(append(all, r.Labels[Tag]...), "\n"), true)
-	if err != nil {
-		return nil, err
+	texts := []string{r.Owner, r.Name, r.Title, r.Description, r.Task, task[0], task[1], r.Library, r.Family, r.Licence, string(r.Kind)}
+	if spoken, err = cut(strings.Join(append(texts, r.Labels[Tag]...), "\n"), true); err != nil {
+		return nil, nil, err
 	}
-	for _, p := range pairs {
-		for i := range p {
-			if slices.Contains(list, p[i]) {
-				list = append(list, p[1-i])
+	for range 2 { // from one short form by way of the other language to the next
+		for _, p := range pairs {
+			for i := range p {
+				if slices.Contains(spoken, p[i]) && !slices.Contains(spoken, p[1-i]) {
+					spoken = append(spoken, p[1-i])
+				}
 			}
 		}
 	}
+	slices.Sort(spoken)
+	spoken = slices.Compact(spoken)
+	all = append(slices.Clone(spoken), classWords(r)...)
+	name, err := cut(r.Owner+" "+r.Name, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, w := range name {
+		all = append(all, nameWord(w))
+	}
 	for facet, value := range Facets {
 		for _, v := range value(r) {
-			list = append(list, facetWord(facet, v))
+			all = append(all, facetWord(facet, v))
 		}
 	}
-	slices.Sort(list)
-	return slices.Compact(list), nil
+	slices.Sort(all)
+	return slices.Compact(all), spoken, nil
 }
 
 // quote writes a word as PostgreSQL's tsvector and tsquery do.
@@ -139,23 +178,17 @@ func quote(w string) string {
 	return "'" + strings.NewReplacer("'", "''", `\`, `\\`).Replace(w) + "'"
 }
 
-// matching is the condition of a full-text search for all words and facets. The last word may go on: people type.
-func (c *Catalogue) matching(words, facets []string) string {
+// expression is the condition of a full-text search for one of each group.
+func (c *Catalogue) expression(groups [][]string) string {
 	var all []string
-	for i, w := range words {
-		switch open := i == len(words)-1 && utf8.RuneCountInString(w) > 1; {
-		case c.postgres && open:
-			all = append(all, quote(w)+":*")
-		case c.postgres:
-			all = append(all, quote(w))
-		case open:
-			all = append(all, `"`+w+`"*`)
-		default:
-			all = append(all, `"`+w+`"`)
+	for _, group := range groups {
+		any := make([]string, len(group))
+		for i, w := range group {
+			if any[i] = `"` + w + `"`; c.postgres {
+				any[i] = quote(w)
+			}
 		}
-	}
-	for _, f := range facets {
-		all = append(all, map[bool]string{true: quote(f), false: `"` + f + `"`}[c.postgres])
+		all = append(all, "("+strings.Join(any, map[bool]string{true: " | ", false: " OR "}[c.postgres])+")")
 	}
 	return strings.Join(all, map[bool]string{true: " & ", false: " AND "}[c.postgres])
 }

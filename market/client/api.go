@@ -116,17 +116,18 @@ type Install struct {
 // Search says what to find. Zero fields do not matter.
 type Search struct {
 	Text          string
-	Facets        map[string]string // kind, task, language, licence, family, size, owner
-	Sort          string            // relevance, trend, downloads, updated or size
+	Facets        map[string]string // kind, task, language, licence, family, size, latency, owner, verified, signed
+	Sort          string            // relevance, trend, downloads, updated, size or latency
 	Limit, Offset int
 }
 
 // Found is what a search has found.
 type Found struct {
-	Packages []Package                 `json:"packages"`
-	Total    int                       `json:"total"`
-	Capped   bool                      `json:"capped,omitempty"` // there are more than total
-	Counts   map[string]map[string]int `json:"counts"`           // packages by facet and value
+	Packages  []Package                 `json:"packages"`
+	Total     int                       `json:"total"`
+	Estimated bool                      `json:"estimated,omitempty"` // total and counts are about so many
+	Instead   string                    `json:"instead,omitempty"`   // what was searched for in place of words that no package has
+	Counts    map[string]map[string]int `json:"counts"`              // packages by facet and value
 }
 
 // Search finds packages by words in Chinese or English.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
@@ -19,7 +20,8 @@ type Facts struct {
 	Licence     string
 	Task        string
 	Library     string
-	Family      string // architecture of a model
+	Family      string  // architecture of a model
+	Latency     float64 // milliseconds for a text, as the card says; 0 if it does not
 	Languages   []string
 	Tags        []string
 	Datasets    []string
@@ -45,6 +47,11 @@ func ReadFacts(kind Kind, files []File, open func(path string) (io.ReadCloser, e
 		c := f.Card
 		f.Title, f.Description, f.Licence, f.Task, f.Library = c.Title, c.Summary, c.Licence, c.Task, c.Library
 		f.Languages, f.Tags, f.Datasets, f.BaseModels = c.Languages, c.Tags, c.Datasets, c.BaseModel
+		for _, x := range c.Figures {
+			if strings.HasPrefix(strings.ToLower(x.Name), "latency") && x.Value > 0 {
+				f.Latency = x.Value
+			}
+		}
 	}
 	app, err := readText(open, AppFile)
 	if err != nil {

@@ -250,7 +250,7 @@ type facet struct {
 }
 
 // facetNames are those that the page shows, in its order, and mostChoices how many values of each.
-var facetNames = []string{"kind", "task", "licence", "family", "size"}
+var facetNames = []string{"kind", "task", catalogue.Language, "size", "latency", "licence", "family", "verified", "signed"}
 
 const mostChoices = 8
 
@@ -297,13 +297,13 @@ func (h *Handler) search(r *http.Request) (string, string, any, error) {
 			out.Facets = append(out.Facets, f)
 		}
 	}
-	for _, o := range []catalogue.Order{catalogue.ByRelevance, catalogue.ByTrend, catalogue.ByDownloads, catalogue.ByUpdated, catalogue.BySize} {
+	for _, o := range catalogue.Orders {
 		out.Orders = append(out.Orders, choice{Label: w.Orders[o], Link: link("sort", string(o)), On: o == q.Sort || q.Sort == "" && o == catalogue.ByRelevance})
 	}
 	if offset > 0 {
 		out.Previous = link("offset", strconv.Itoa(max(offset-pageLength, 0)))
 	}
-	if out.Last < found.Total {
+	if out.Last < min(found.Total, catalogue.Deep) && len(found.Packages) == pageLength {
 		out.Next = link("offset", strconv.Itoa(out.Last))
 	}
 	return "search", q.Text, out, nil

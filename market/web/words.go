@@ -12,14 +12,14 @@ import (
 type words struct {
 	Lang, Other, OtherName                                            string
 	Market, Slogan, Search, Placeholder, Trending, New, All, Nothing  string
-	NothingYet, HowToPublish, Previous, Next, Of, MoreThan, Packages  string
+	NothingYet, HowToPublish, Previous, Next, Of, About, Packages     string
 	Versions, Files, NoCard, Install, Copy, Copied, Licence, Language string
 	Task, Family, Size, Parameters, Updated, Downloads, Likes, Digest string
 	Yanked, Deprecated, TakeInstead, NotFound, Failed, Invalid, Home  string
 	NotFoundText, FailedText, Publisher                               string
 	TryIt, TheText, SecondText, TheQuestion, Ask, TryPlaceholder      string
 	TryNote, TryBusy, TryTime, TryMemory, TryCrash, WhyWords, Numbers string
-	TokensDropped                                                     string
+	TokensDropped, Instead                                            string
 	Needs, Noticed, NoticedText                                       string
 	Rules                                                             map[string]string
 	Facets                                                            map[string]string
@@ -68,7 +68,7 @@ var vocabulary = map[string]words{
 		Lang: "en", Other: "zh", OtherName: "中文",
 		Market: "Market", Slogan: "Small language models, data sets and applications, ready to run anywhere.", Search: "Search", Placeholder: "sentiment, 情感, customer service …",
 		Trending: "Trending", New: "New", All: "Show all", Nothing: "Nothing found. Try fewer words, or take a filter away.",
-		NothingYet: "Nothing is published here yet.", HowToPublish: "Publish the first package:", Previous: "Previous", Next: "Next", Of: " of ", MoreThan: "more than", Packages: "packages",
+		NothingYet: "Nothing is published here yet.", HowToPublish: "Publish the first package:", Previous: "Previous", Next: "Next", Of: " of ", About: "about", Packages: "packages",
 		Versions: "Versions", Files: "Files", NoCard: "This package has no card.", Install: "Install", Copy: "Copy", Copied: "Copied", Licence: "Licence", Language: "Language",
 		Task: "Task", Family: "Family", Size: "Size", Parameters: "Parameters", Updated: "Updated", Downloads: "Downloads", Likes: "Likes", Digest: "Digest",
 		Yanked: "This version was taken back", Deprecated: "There is something better than this version", TakeInstead: "take", NotFound: "Not found", Failed: "Something went wrong", Invalid: "This search cannot be made", Home: "Home",
@@ -77,18 +77,18 @@ var vocabulary = map[string]words{
 		TryNote: "The model runs on this server, shut in and with limits on time and memory. Nothing that you write is kept.",
 		TryBusy: "Too many are trying models just now. Please try again in a moment.", TryTime: "The model took too long and was stopped. Try a shorter text, or install it.",
 		TryMemory: "The model wanted more memory than it may have here and was stopped. Try a shorter text, or install it.", TryCrash: "The model's process has ended by itself. Try another text, and tell the publisher.",
-		WhyWords: "Which words spoke for the label, and which against it", Numbers: "numbers", TokensDropped: "tokens at the end were not read",
+		WhyWords: "Which words spoke for the label, and which against it", Numbers: "numbers", TokensDropped: "tokens at the end were not read", Instead: "No package has all of these words. Showing results for",
 		Needs: "Needs", Noticed: "Noticed when it was published", NoticedText: "Every package is inspected before it can be seen. This did not forbid it.",
 		Rules:  map[string]string{"personal": "Personal data", "licence": "Licence", "card": "Card", "source": "Source code", "weights": "Weights", "dependency": "Dependency", "archive": "Archive"},
-		Facets: map[string]string{"kind": "Kind", "task": "Task", "licence": "Licence", "family": "Family", "size": "Size"},
-		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "Relevance", catalogue.ByTrend: "Trending", catalogue.ByDownloads: "Downloads", catalogue.ByUpdated: "Newest", catalogue.BySize: "Smallest"},
+		Facets: map[string]string{"kind": "Kind", "task": "Task", "licence": "Licence", "family": "Family", "size": "Size", "language": "Language", "latency": "Latency", "verified": "Verified", "signed": "Signed"},
+		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "Relevance", catalogue.ByTrend: "Trending", catalogue.ByDownloads: "Downloads", catalogue.ByUpdated: "Newest", catalogue.BySize: "Smallest", catalogue.ByLatency: "Fastest"},
 		Kinds:  map[string]string{"model": "Models", "dataset": "Data sets", "application": "Applications"},
 	},
 	"zh": {
 		Lang: "zh", Other: "en", OtherName: "English",
 		Market: "市场", Slogan: "小型语言模型、数据集和应用，随处可用。", Search: "搜索", Placeholder: "情感、sentiment、客服……",
 		Trending: "近期热门", New: "最新发布", All: "查看全部", Nothing: "没有找到。可以少用几个词，或者去掉一个筛选条件。",
-		NothingYet: "这里还没有发布任何内容。", HowToPublish: "发布第一个包：", Previous: "上一页", Next: "下一页", Of: "，共 ", MoreThan: "超过", Packages: "个包",
+		NothingYet: "这里还没有发布任何内容。", HowToPublish: "发布第一个包：", Previous: "上一页", Next: "下一页", Of: "，共 ", About: "约", Packages: "个包",
 		Versions: "版本", Files: "文件", NoCard: "这个包没有说明。", Install: "安装", Copy: "复制", Copied: "已复制", Licence: "许可证", Language: "语言",
 		Task: "任务", Family: "模型类型", Size: "大小", Parameters: "参数量", Updated: "更新于", Downloads: "下载", Likes: "喜欢", Digest: "摘要",
 		Yanked: "这个版本已被撤回", Deprecated: "这个版本已有更好的替代", TakeInstead: "请改用", NotFound: "没有找到", Failed: "出错了", Invalid: "无法这样搜索", Home: "首页",
@@ -97,11 +97,11 @@ var vocabulary = map[string]words{
 		TryNote: "模型在本服务器的隔离环境中运行，时间和内存都有限制。您输入的内容不会被保存。",
 		TryBusy: "现在试用的人太多，请稍后再试。", TryTime: "模型运行时间过长，已被停止。请换一段短一些的文本，或者安装后使用。",
 		TryMemory: "模型需要的内存超出限制，已被停止。请换一段短一些的文本，或者安装后使用。", TryCrash: "模型进程意外结束。请换一段文本，并告知发布者。",
-		WhyWords: "哪些词支持这个标签，哪些词反对", Numbers: "个数值", TokensDropped: "个词元超出长度，没有读取",
+		WhyWords: "哪些词支持这个标签，哪些词反对", Numbers: "个数值", TokensDropped: "个词元超出长度，没有读取", Instead: "没有包含这些词的包，以下是相近词的结果：",
 		Needs: "依赖", Noticed: "发布时的检查意见", NoticedText: "每个包在公开之前都会接受检查。以下各项不影响发布。",
 		Rules:  map[string]string{"personal": "个人信息", "licence": "许可证", "card": "说明", "source": "源代码", "weights": "权重", "dependency": "依赖", "archive": "压缩包"},
-		Facets: map[string]string{"kind": "种类", "task": "任务", "licence": "许可证", "family": "模型类型", "size": "大小"},
-		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "相关度", catalogue.ByTrend: "近期热门", catalogue.ByDownloads: "下载最多", catalogue.ByUpdated: "最新", catalogue.BySize: "最小"},
+		Facets: map[string]string{"kind": "种类", "task": "任务", "licence": "许可证", "family": "模型类型", "size": "大小", "language": "语言", "latency": "延迟", "verified": "已验证", "signed": "已签名"},
+		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "相关度", catalogue.ByTrend: "近期热门", catalogue.ByDownloads: "下载最多", catalogue.ByUpdated: "最新", catalogue.BySize: "最小", catalogue.ByLatency: "最快"},
 		Kinds:  map[string]string{"model": "模型", "dataset": "数据集", "application": "应用"},
 	},
 }
