@@ -540,7 +540,7 @@ func relevance(r *Repository, words [][]string) float64 {
 	}{{folded(r.Name), 4}, {folded(r.Title), 3}, {strings.ToLower(r.Task + " " + task[0] + " " + task[1]), 2}}
 	for _, group := range words {
 		for _, f := range fields {
-			if slices.ContainsFunc(group, func(w string) bool { return strings.Contains(f.text, w) }) {
+			if slices.ContainsFunc(group, func(w string) bool { return strings.Contains(f.text, strings.TrimSuffix(w, "*")) }) {
 				score += f.weight
 				break
 			}

@@ -39,7 +39,8 @@ const (
 	mostForms    = 8  // words that will do in place of the last one, which may go on: people type
 	nearWords    = 3  // words that will do in place of one that no package has
 	lookedAt     = 2000
-	shortestNear = 4 // letters of a word whose misspellings are looked for
+	readable     = 4000 // packages, whose numbers are read to join all words with one beginning
+	shortestNear = 4    // letters of a word whose misspellings are looked for
 )
 
 // terms reads a query. They are nil where nothing can match. instead is the text with the words that will do in place of
@@ -96,7 +97,7 @@ func lastWord(text string, words []string) string {
 }
 
 // forms are the words that will do for one that somebody has typed: itself; if it may go on, the most frequent ones that
-// begin with it; and if no package has any of those, the nearest ones.
+// begin with it, or where few packages have any of those, itself with a star, which stands for all; and if no package has any of those, the nearest ones.
 func (c *Catalogue) forms(q queries, w string, open bool) (group []string, near bool, err error) {
 	group = []string{w}
 	known := false
@@ -104,9 +105,12 @@ func (c *Catalogue) forms(q queries, w string, open bool) (group []string, near 
 		return nil, false, err
 	}
 	if open && utf8.RuneCountInString(w) > 1 {
-		longer, err := c.known(q, w, w+"\U0010FFFF", mostForms, func(v string) float64 { return map[bool]float64{true: -1, false: 0}[v == w] })
-		if err != nil {
+		longer, packages, err := c.known(q, w, w+"\U0010FFFF", mostForms, func(v string) float64 { return map[bool]float64{true: -1, false: 0}[v == w] })
+		switch {
+		case err != nil:
 			return nil, false, err
+		case len(longer) == mostForms && packages <= readable:
+			return []string{w + "*"}, false, nil
 		}
 		group = append(group, longer...)
 	}
@@ -117,7 +121,7 @@ func (c *Catalogue) forms(q queries, w string, open bool) (group []string, near 
 	if len(w) > 6 {
 		most = 2
 	}
-	list, err := c.known(q, w[:1], w[:1]+"\U0010FFFF", nearWords, func(v string) float64 {
+	list, _, err := c.known(q, w[:1], w[:1]+"\U0010FFFF", nearWords, func(v string) float64 {
 		if d := distance(w, v, most); d <= most {
 			return float64(100 * (most + 1 - d))
 		}
@@ -130,18 +134,19 @@ func (c *Catalogue) forms(q queries, w string, open bool) (group []string, near 
 }
 
 // known returns the words between two, those of the most packages first; those with a merit above 0 before, those below 0
-// not at all. Of longer words than those asked for only the more frequent are looked at.
-func (c *Catalogue) known(q queries, from, to string, most int, merit func(word string) float64) ([]string, error) {
+// not at all. Of many only the more frequent are looked at. packages is about how many packages have one of those.
+func (c *Catalogue) known(q queries, from, to string, most int, merit func(word string) float64) (words []string, packages float64, err error) {
 	type entry struct {
 		word  string
 		merit float64
 	}
 	var list []entry
-	err := q.rows("SELECT word, level FROM vocabulary WHERE word >= ? AND word < ? ORDER BY level DESC, word LIMIT ?", []any{from, to, lookedAt}, func(scan func(...any) error) error {
+	err = q.rows("SELECT word, level FROM vocabulary WHERE word >= ? AND word < ? ORDER BY level DESC, word LIMIT ?", []any{from, to, lookedAt}, func(scan func(...any) error) error {
 		var e entry
 		if err := scan(&e.word, &e.merit); err != nil {
 			return err
 		}
+		packages += math.Exp2(e.merit)
 		if m := merit(e.word); m >= 0 {
 			e.merit += m
 			list = append(list, e)
@@ -149,11 +154,10 @@ func (c *Catalogue) known(q queries, from, to string, most int, merit func(word 
 		return nil
 	})
 	slices.SortStableFunc(list, func(a, b entry) int { return int(math.Copysign(1, b.merit-a.merit)) })
-	var words []string
 	for _, e := range list[:min(most, len(list))] {
 		words = append(words, e.word)
 	}
-	return words, err
+	return words, packages, err
 }
 
 // distance is how many letters are wrong, missing, too many, or stand the wrong way round (Damerau 1964, each stretch

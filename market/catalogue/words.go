@@ -178,14 +178,22 @@ func quote(w string) string {
 	return "'" + strings.NewReplacer("'", "''", `\`, `\\`).Replace(w) + "'"
 }
 
-// expression is the condition of a full-text search for one of each group.
+// expression is the condition of a full-text search for one of each group; a word with a star may go on.
 func (c *Catalogue) expression(groups [][]string) string {
 	var all []string
 	for _, group := range groups {
 		any := make([]string, len(group))
 		for i, w := range group {
-			if any[i] = `"` + w + `"`; c.postgres {
-				any[i] = quote(w)
+			begin, open := strings.CutSuffix(w, "*")
+			switch {
+			case c.postgres && open:
+				any[i] = quote(begin) + ":*"
+			case c.postgres:
+				any[i] = quote(begin)
+			case open:
+				any[i] = `"` + begin + `"*`
+			default:
+				any[i] = `"` + begin + `"`
 			}
 		}
 		all = append(all, "("+strings.Join(any, map[bool]string{true: " | ", false: " OR "}[c.postgres])+")")

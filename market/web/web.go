@@ -56,7 +56,7 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
 	h.pages = template.Must(template.New("").Funcs(template.FuncMap{
 		"bytes": size.Bytes, "count": func(n int64) string { return size.Count(int(n)) }, "join": strings.Join,
 		"pair":  func(p *page, list []*catalogue.Repository) cards { return cards{p, list} },
-		"short": func(s fmt.Stringer) string { return short(s.String()) }, "clip": clip,
+		"short": func(s fmt.Stringer) string { return short(s.String()) }, "clip": clip, "drawn": drawn,
 		"usage": func(p *page, u usage) usageOf { return usageOf{p, u} },
 		"pages": func(p *page, body any) pageOf { return pageOf{Page: p, Body: body} },
 		"of":    func(p *page, a *catalogue.Account) profileOf { return profileOf{p, a} },
@@ -68,7 +68,10 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
 	h.handle("GET /search", h.search)
 	h.handle("GET /{owner}", h.publisher)
 	h.handle("GET /{owner}/{name}", h.repository)
+	h.handle("GET /{owner}/{name}/compare", h.compare)
+	h.handle("GET /{owner}/{name}/file", h.file)
 	h.handleWith("POST /{owner}/{name}/try", h.ask)
+	h.public()
 	for _, name := range []string{"style.css", "copy.js", "try.js", "icon.svg"} {
 		h.mux.HandleFunc("GET /-/"+name, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "max-age=3600")
@@ -94,6 +97,10 @@ type page struct {
 	Who    *catalogue.Account // who looks at it; nil for a stranger
 	Join   bool               // strangers may sign up
 	Origin string             // address of the market
+	About  string             // one line, for those who link to the page
+	Image  string             // address of a picture that stands for it; "" for none
+	At     string             // address of the page, without the language
+	Feed   string             // path of its feed; "" for none
 	Body   any
 }
 
@@ -139,6 +146,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, a *reply, err e
 	}
 	lang := lang(r)
 	p := page{words: vocabulary[lang], Here: here(r), Title: a.title, Body: a.body, Query: r.URL.Query().Get("q"), Who: visitor(r).Account, Join: h.options.SignUp == Open, Origin: auth.Origin(r)}
+	p.tell(r)
 	var out bytes.Buffer
 	if err := h.pages.ExecuteTemplate(&out, a.name+".html", &p); err != nil {
 		h.log.Error("a page failed", "path", r.URL.Path, "error", err)
@@ -195,6 +203,21 @@ func (h *Handler) failure(w http.ResponseWriter, r *http.Request, err error) *re
 	return a
 }
 
+// tell says of the page what those need who link to it.
+func (p *page) tell(r *http.Request) {
+	origin := auth.Origin(r)
+	p.At, p.About = origin+strings.TrimRight(p.Here, "?&"), p.Slogan
+	switch b := p.Body.(type) {
+	case *repository:
+		p.Image, p.Feed = origin+"/"+b.FullName()+"/preview.png", "/"+b.FullName()+"/versions.atom"
+		if about := strings.TrimSpace(b.Title + " " + b.Description); about != "" {
+			p.About = about
+		}
+	case *results:
+		p.Feed = b.Feed
+	}
+}
+
 // here is the address of a request without its language, ready for another parameter.
 func here(r *http.Request) string {
 	q := r.URL.Query()
@@ -242,6 +265,7 @@ type results struct {
 	Orders         []choice
 	First, Last    int
 	Previous, Next string // links; "" for none
+	Feed           string // address of the feed of this search
 }
 
 type facet struct {
@@ -283,6 +307,7 @@ func (h *Handler) search(r *http.Request) (string, string, any, error) {
 		return "/search?" + to.Encode()
 	}
 	out := &results{Found: found, First: offset + 1, Last: offset + len(found.Packages)}
+	out.Feed = strings.Replace(link("lang", ""), "/search", "/search.atom", 1)
 	w := vocabulary[lang(r)]
 	for _, name := range facetNames {
 		f := facet{Name: w.Facets[name]}
@@ -324,6 +349,8 @@ type repository struct {
 	Install  string
 	Download string // address of a file is this and its path
 	Trial    *trial // nil where there is no model to ask
+	Figures  []pack.Figure
+	Around   *relations // nil where nothing has been published
 }
 
 // clip is the beginning of a text, as long as a button may be.
@@ -342,6 +369,11 @@ func (h *Handler) repository(r *http.Request) (string, string, any, error) {
 	p, err := h.describe(r)
 	if err != nil {
 		return "", "", nil, err
+	}
+	if p.Digest != "" {
+		if p.Around, err = h.relate(r.Context(), visitor(r), p.Repository); err != nil {
+			return "", "", nil, err
+		}
 	}
 	return "package", p.FullName(), p, nil
 }
@@ -403,6 +435,9 @@ func (h *Handler) describe(r *http.Request) (*repository, error) {
 		about = nil // it was published before cards were checked
 	}
 	p.Card, p.Trial = card(text), trialOf(p, about)
+	if about != nil {
+		p.Figures = about.Figures
+	}
 	return p, nil
 }
 

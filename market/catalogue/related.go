@@ -1,0 +1,114 @@
+package catalogue
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
+
+// LastRepository is the highest number that a repository has had.
+func (c *Catalogue) LastRepository(ctx context.Context) (id int64, err error) {
+	return id, wrap(c.reading(ctx).row("SELECT COALESCE(MAX(id), 0) FROM repositories", nil, &id), "listing packages")
+}
+
+// EachPublic calls f for each repository that everybody may see, of those with the numbers from on to below to.
+func (c *Catalogue) EachPublic(ctx context.Context, from, to int64, f func(fullName string, updated time.Time) error) error {
+	where, args := visible(Caller{})
+	return wrap(c.reading(ctx).rows("SELECT a.name, r.name, r.updated"+repositoryTables+" WHERE "+strings.Join(where, " AND ")+" AND r.id >= ? AND r.id < ? ORDER BY r.id", append(args, from, to), func(scan func(...any) error) error {
+		var owner, name string
+		var updated time.Time
+		if err := scan(&owner, &name, timeColumn{&updated}); err != nil {
+			return err
+		}
+		return f(owner+"/"+name, updated)
+	}), "listing packages")
+}
+
+// Dependents lists repositories that who may see whose latest version says that it was made of another, or needs it: the
+// facet says how (BaseModel, TrainedOn, Dependency). The most downloaded come first.
+func (c *Catalogue) Dependents(ctx context.Context, who Caller, of *Repository, facet string, limit int) (list []*Repository, err error) {
+	where, args := visible(who)
+	args = append([]any{facet, of.FullName(), key(of.FullName())}, args...)
+	err = c.reading(ctx).rows("SELECT DISTINCT "+repositoryColumns+" FROM labels l JOIN repositories r ON r.id = l.repository_id JOIN accounts a ON a.id = r.owner_id WHERE l.facet = ? AND l.value IN (?, ?) AND "+
+		strings.Join(where, " AND ")+" ORDER BY r.downloads DESC, r.id DESC LIMIT ?", append(args, limit), func(scan func(...any) error) error {
+		r, err := scanRepository(scan)
+		list = append(list, r)
+		return err
+	})
+	return list, wrap(err, "what builds on %s", of.FullName())
+}
+
+// similarWords is how many words of a package others are looked for by: its rarest.
+const similarWords = 6
+
+// Similar lists repositories of the same kind that who may see and that share words of title, name and tags, their task,
+// family, language or origin with one; the one that shares the most comes first.
+func (c *Catalogue) Similar(ctx context.Context, who Caller, of *Repository, limit int) ([]*Repository, error) {
+	q := c.reading(ctx)
+	words, err := cut(strings.Join(append([]string{of.Name, of.Title}, of.Labels[Tag]...), "\n"), false)
+	if err != nil || len(words) == 0 {
+		return nil, err
+	}
+	levels := map[string]int{}
+	args := make([]any, len(words))
+	for i, w := range words {
+		args[i] = w
+	}
+	if err := q.rows("SELECT word, level FROM vocabulary WHERE word IN (?"+strings.Repeat(", ?", len(words)-1)+")", args, func(scan func(...any) error) error {
+		var w string
+		var level int
+		err := scan(&w, &level)
+		levels[w] = level
+		return err
+	}); err != nil {
+		return nil, wrap(err, "what is like %s", of.FullName())
+	}
+	slices.SortStableFunc(words, func(a, b string) int { return cmp.Compare(levels[a], levels[b]) })
+	words = slices.DeleteFunc(words, func(w string) bool { return len(w) < 2 })
+	words = words[:min(similarWords, len(words))]
+	find := &finder{c: c, q: q, who: who}
+	if find.seen, err = c.visibility(q, who); err != nil {
+		return nil, wrap(err, "what is like %s", of.FullName())
+	}
+	groups := [][]string{append(words, facetWord("task", of.Task)), {facetWord("kind", string(of.Kind))}}
+	ids, err := find.ids(groups, sampled)
+	if err != nil {
+		return nil, wrap(err, "what is like %s", of.FullName())
+	}
+	list, err := find.load(ids)
+	if err != nil {
+		return nil, wrap(err, "what is like %s", of.FullName())
+	}
+	list = slices.DeleteFunc(list, func(r *Repository) bool { return r.ID == of.ID })
+	likeness := map[int64]int{}
+	for _, r := range list {
+		likeness[r.ID] = alike(of, r, words)
+	}
+	slices.SortStableFunc(list, func(a, b *Repository) int {
+		return cmp.Or(cmp.Compare(likeness[b.ID], likeness[a.ID]), cmp.Compare(b.Downloads, a.Downloads))
+	})
+	full, err := c.whole(q, who, list[:min(limit, len(list))])
+	return full, wrap(err, "what is like %s", of.FullName())
+}
+
+// alike counts what two repositories share; words are those of the first.
+func alike(a, b *Repository, words []string) (n int) {
+	text := folded(b.Name + " " + b.Title)
+	for _, w := range words {
+		if strings.Contains(text, w) {
+			n += 2
+		}
+	}
+	if a.Task != "" && a.Task == b.Task {
+		n += 2
+	}
+	if a.Family != "" && a.Family == b.Family {
+		n++
+	}
+	if slices.ContainsFunc(a.Labels[Language], func(l string) bool { return slices.Contains(b.Labels[Language], l) }) {
+		n++
+	}
+	return n
+}
