@@ -118,6 +118,8 @@ func TestTheMapOfTheSiteNamesWhatEverybodyMaySee(t *testing.T) {
 
 const figuresCard = `---
 license: mit
+language: [zh]
+pipeline_tag: text-classification
 base_model: ada/base
 datasets: [ada/reviews, elsewhere/data]
 model-index:
