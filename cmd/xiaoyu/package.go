@@ -195,6 +195,7 @@ does nothing else.`,
 	cmd.Flags().StringVar(&key, "sign", "", "sign it with this private key (a PEM file), whose public half the market has been given with `xiaoyu keys add`")
 	cmd.Flags().BoolVar(&check, "check", false, "inspect the folder as the market will, and send nothing; the name may be left out, for a version then")
 	f.add(cmd)
+	cmd.ValidArgsFunction = completePackage(&f, 1)
 	return cmd
 }
 
@@ -291,6 +292,7 @@ its publisher had when you first took something of his: those are remembered. --
 	cmd.Flags().BoolVar(&f.trust.Require, "require-signature", false, "refuse it if nobody signed it")
 	cmd.Flags().BoolVar(&f.trust.Renew, "renew-keys", false, "take the keys that its publisher has today, and remember them")
 	f.add(cmd)
+	cmd.ValidArgsFunction = completePackage(&f, 0)
 	return cmd
 }
 
@@ -321,6 +323,7 @@ func infoCommand(term *terminal) *cobra.Command {
 		},
 	}
 	f.add(cmd)
+	cmd.ValidArgsFunction = completePackage(&f, 0)
 	return cmd
 }
 
@@ -418,5 +421,6 @@ func yankCommand(term *terminal) *cobra.Command {
 	cmd.Flags().BoolVar(&deprecate, "deprecate", false, "only say that there is something better")
 	cmd.Flags().BoolVar(&undo, "undo", false, "take that back")
 	f.add(cmd)
+	cmd.ValidArgsFunction = completePackage(&f, 0)
 	return cmd
 }
