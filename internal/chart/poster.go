@@ -13,6 +13,7 @@ import (
 	"github.com/golang/freetype/truetype"
 	"golang.org/x/image/font"
 	"golang.org/x/image/math/fixed"
+	"golang.org/x/image/vector"
 )
 
 // Poster is a picture that stands for something where a link to it is shown, of the size that is usual there, 1200 × 630
@@ -57,8 +58,7 @@ func (p *Poster) WritePNG(w io.Writer) error {
 	fill(0, 0, posterWidth, posterHeight, posterBack)
 	fill(0, 0, posterWidth, 14, posterAccent)
 	write := func(x, y int, size float64, c color.Color, s string) {
-		d := font.Drawer{Dst: picture, Src: image.NewUniform(c), Face: posterFace(size), Dot: fixed.P(x, y)}
-		d.DrawString(s)
+		drawLetters(picture, x, y, size, c, s)
 	}
 	y := 130
 	write(posterEdge, y, 34, posterAccent, latin(p.Over))
@@ -78,9 +78,9 @@ func (p *Poster) WritePNG(w io.Writer) error {
 			facts = append(facts, f)
 		}
 	}
-	y += 62
+	y += 54
 	write(posterEdge, y, 32, posterSoft, shorten(32, strings.Join(facts, "   ·   ")))
-	y = posterHeight - posterEdge - 52*min(len(p.Bars), mostBars)
+	y = posterHeight - 58 - 52*min(len(p.Bars), mostBars)
 	for _, b := range p.Bars[:min(len(p.Bars), mostBars)] {
 		const left, width = 420, 560
 		write(posterEdge, y+14, 28, posterInk, shortenTo(28, latin(b.Name), left-posterEdge-20))
@@ -89,16 +89,79 @@ func (p *Poster) WritePNG(w io.Writer) error {
 		write(left+width+24, y+14, 28, posterInk, b.Text)
 		y += 52
 	}
-	write(posterEdge, posterHeight-34, 26, posterSoft, latin(p.Brand))
+	write(posterEdge, posterHeight-28, 26, posterSoft, latin(p.Brand))
 	return (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(w, picture)
 }
 
-func posterFace(size float64) font.Face {
-	return truetype.NewFace(charts.GetFont(charts.FontFamilyRoboto), &truetype.Options{Size: size, DPI: 72})
+// drawLetters draws text from its outlines. The font's letters consist of parts that overlap, in which the drawer of
+// package truetype leaves holes.
+func drawLetters(picture *image.RGBA, x, y int, size float64, c color.Color, s string) {
+	f := charts.GetFont(charts.FontFamilyRoboto)
+	scale := fixed.Int26_6(size * 64)
+	r := vector.NewRasterizer(posterWidth, posterHeight)
+	at := float32(x)
+	var glyph truetype.GlyphBuf
+	for _, letter := range s {
+		index := f.Index(letter)
+		if glyph.Load(f, scale, index, font.HintingNone) == nil {
+			first := 0
+			for _, end := range glyph.Ends {
+				drawContour(r, glyph.Points[first:end], at, float32(y))
+				first = end
+			}
+		}
+		at += float32(f.HMetric(scale, index).AdvanceWidth) / 64
+	}
+	r.Draw(picture, picture.Bounds(), image.NewUniform(c), image.Point{})
 }
 
-func posterMeasure(size float64, s string) int {
-	return font.MeasureString(posterFace(size), s).Round()
+// drawContour adds a closed line of quadratic curves: between two control points that follow each other lies a point of
+// the line, halfway (TrueType's outlines).
+func drawContour(r *vector.Rasterizer, points []truetype.Point, x, y float32) {
+	if len(points) < 2 {
+		return
+	}
+	place := func(p truetype.Point) [2]float32 { return [2]float32{x + float32(p.X)/64, y - float32(p.Y)/64} }
+	on := func(p truetype.Point) bool { return p.Flags&1 != 0 }
+	middle := func(a, b [2]float32) [2]float32 { return [2]float32{(a[0] + b[0]) / 2, (a[1] + b[1]) / 2} }
+	start := place(points[0])
+	if last := points[len(points)-1]; !on(points[0]) {
+		if start = middle(start, place(last)); on(last) {
+			start = place(last)
+		}
+	}
+	r.MoveTo(start[0], start[1])
+	var control *[2]float32
+	for _, p := range append(points[:len(points):len(points)], points[0]) {
+		to := place(p)
+		switch {
+		case on(p) && control == nil:
+			r.LineTo(to[0], to[1])
+		case on(p):
+			r.QuadTo(control[0], control[1], to[0], to[1])
+			control = nil
+		default:
+			if control != nil {
+				half := middle(*control, to)
+				r.QuadTo(control[0], control[1], half[0], half[1])
+			}
+			control = &to
+		}
+	}
+	if control != nil {
+		r.QuadTo(control[0], control[1], start[0], start[1])
+	}
+	r.ClosePath()
+}
+
+func posterMeasure(size float64, s string) (width int) {
+	f := charts.GetFont(charts.FontFamilyRoboto)
+	scale := fixed.Int26_6(size * 64)
+	var all fixed.Int26_6
+	for _, letter := range s {
+		all += f.HMetric(scale, f.Index(letter)).AdvanceWidth
+	}
+	return all.Round()
 }
 
 func shorten(size float64, s string) string { return shortenTo(size, s, posterWidth-2*posterEdge) }

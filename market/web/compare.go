@@ -35,7 +35,7 @@ type fileChange struct {
 // figureChange is a figure of two cards.
 type figureChange struct {
 	Name, From, To string
-	Change         string // "" where one is missing
+	Change         string // "" for none, and where one is missing
 	Up             bool
 }
 
@@ -133,7 +133,10 @@ func (c *comparison) figures(from, to []pack.Figure) {
 	for _, f := range to {
 		x := figureChange{Name: f.Name, To: decimal(f)}
 		if was, ok := old[key(f)]; ok {
-			x.From, x.Change, x.Up = decimal(was), strconv.FormatFloat(f.Value-was.Value, 'f', 3, 64), f.Value >= was.Value
+			x.From, x.Up = decimal(was), f.Value > was.Value
+			if f.Value != was.Value {
+				x.Change = strconv.FormatFloat(f.Value-was.Value, 'f', 3, 64)
+			}
 			if x.Up {
 				x.Change = "+" + x.Change
 			}

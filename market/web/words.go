@@ -23,7 +23,7 @@ type words struct {
 	Needs, Noticed, NoticedText                                       string
 	Rules                                                             map[string]string
 	Compare, From, To, FilesDiffer, FilesSame, Figures, FiguresNote   string
-	Card, CardCut, CardSame, Download, FileCut, NoText, Feed          string
+	Card, CardCut, CardSame, Download, FileCut, NoText, FeedName      string
 	DownloadsLately, AllYanked, Lineage, BasedOn, TrainedOn           string
 	BuiltOn, ModelsOfIt, UsedBy, Similar                              string
 	Facets                                                            map[string]string
@@ -85,7 +85,7 @@ var vocabulary = map[string]words{
 		Needs: "Needs", Noticed: "Noticed when it was published", NoticedText: "Every package is inspected before it can be seen. This did not forbid it.",
 		Rules:   map[string]string{"personal": "Personal data", "licence": "Licence", "card": "Card", "source": "Source code", "weights": "Weights", "dependency": "Dependency", "archive": "Archive"},
 		Compare: "Compare versions", From: "from", To: "to", FilesDiffer: "files differ", FilesSame: "are the same", Figures: "Figures", FiguresNote: "As the publisher's card tells them.",
-		Card: "Card", CardCut: "The cards are long; their ends are not compared.", CardSame: "The cards say the same.", Download: "Download", FileCut: "The file goes on; download it to see the rest.", NoText: "This file is no text.", Feed: "Feed",
+		Card: "Card", CardCut: "The cards are long; their ends are not compared.", CardSame: "The cards say the same.", Download: "Download", FileCut: "The file goes on; download it to see the rest.", NoText: "This file is no text.", FeedName: "Feed",
 		DownloadsLately: "downloads in 30 days", AllYanked: "All versions of this package were taken back; there is none to install.", Lineage: "Lineage", BasedOn: "Based on", TrainedOn: "Trained on",
 		BuiltOn: "Built on it", ModelsOfIt: "Trained on it", UsedBy: "Applications that use it", Similar: "Similar packages",
 		Facets: map[string]string{"kind": "Kind", "task": "Task", "licence": "Licence", "family": "Family", "size": "Size", "language": "Language", "latency": "Latency", "verified": "Verified", "signed": "Signed"},
@@ -109,7 +109,7 @@ var vocabulary = map[string]words{
 		Needs: "依赖", Noticed: "发布时的检查意见", NoticedText: "每个包在公开之前都会接受检查。以下各项不影响发布。",
 		Rules:   map[string]string{"personal": "个人信息", "licence": "许可证", "card": "说明", "source": "源代码", "weights": "权重", "dependency": "依赖", "archive": "压缩包"},
 		Compare: "比较版本", From: "从", To: "到", FilesDiffer: "个文件不同", FilesSame: "个文件相同", Figures: "指标", FiguresNote: "数据来自发布者的说明。",
-		Card: "说明", CardCut: "说明较长，末尾部分未比较。", CardSame: "说明内容相同。", Download: "下载", FileCut: "文件未完全显示，请下载查看其余部分。", NoText: "该文件不是文本。", Feed: "订阅",
+		Card: "说明", CardCut: "说明较长，末尾部分未比较。", CardSame: "说明内容相同。", Download: "下载", FileCut: "文件未完全显示，请下载查看其余部分。", NoText: "该文件不是文本。", FeedName: "订阅",
 		DownloadsLately: "次下载（近 30 天）", AllYanked: "这个包的所有版本都已撤回，没有可安装的版本。", Lineage: "来源与去向", BasedOn: "基于", TrainedOn: "训练数据",
 		BuiltOn: "基于它的模型", ModelsOfIt: "用它训练的模型", UsedBy: "使用它的应用", Similar: "相似的包",
 		Facets: map[string]string{"kind": "种类", "task": "任务", "licence": "许可证", "family": "模型类型", "size": "大小", "language": "语言", "latency": "延迟", "verified": "已验证", "signed": "已签名"},
