@@ -35,9 +35,9 @@ async function hub() {
   facts.again = await caught(() => h.createRepo({ ...at, repo }));
   const card = "---\nlicense: mit\npipeline_tag: text-classification\nlanguage: zh\n---\n# From JavaScript\n";
   // A sound safetensors file: a market takes no other weights.
-  const size = 3 << 20, header = `{"w":{"dtype":"U8","shape":[${size - 72}],"data_offsets":[0,${size - 72}]}}`.padEnd(64);
+  const size = 3 << 20, header = `{"w":{"dtype":"U8","shape":[${size - 80}],"data_offsets":[0,${size - 80}]}}`.padEnd(72);
   const weights = new Uint8Array(size).map((_, i) => i * 7 + (i >> 8));
-  weights.set([64, 0, 0, 0, 0, 0, 0, 0]);
+  weights.set([72, 0, 0, 0, 0, 0, 0, 0]);
   weights.set(new TextEncoder().encode(header), 8);
   const commit = await h.uploadFiles({ ...at, repo, commitTitle: "first", files: [
     { path: "README.md", content: new Blob([card]) },

@@ -89,7 +89,7 @@ func TestTransformersForJavaScriptRunsAModelOfAMarket(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "README.md"), []byte("---\nlicense: mit\nlibrary_name: transformers.js\npipeline_tag: text-classification\n---\n# Tiny\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "README.md"), []byte("---\nlicense: mit\nlanguage: en\nlibrary_name: transformers.js\npipeline_tag: text-classification\n---\n# Tiny\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	tiny, err := model.Open(dir)
