@@ -102,6 +102,10 @@ func TestSignaturesAreCheckedByTheMarketAndByWhoPulls(t *testing.T) {
 	if err != nil || len(info.Signatures) != 1 || info.Signatures[0].Key != key.Public().Fingerprint() {
 		t.Errorf("the market tells of %+v: %v", info.Signatures, err)
 	}
+	found, err := s.ada.Search(t.Context(), client.Search{Facets: map[string]string{"signed": "yes"}})
+	if err != nil || found.Total != 1 {
+		t.Errorf("signed packages found: %+v, %v", found, err)
+	}
 	other, _ := signingKey(t)
 	if _, err := s.pull("ada/model", client.Trust{Keys: []sign.PublicKey{other.Public()}}); !errors.Is(err, sign.ErrUntrusted) {
 		t.Errorf("pulled although another key was asked for: %v", err)
@@ -140,6 +144,9 @@ func TestKeysAreRememberedFromTheFirstTime(t *testing.T) {
 	}
 	if info, err := s.ada.Info(t.Context(), "ada/model", "1.0.0"); err != nil || len(info.Signatures) != 0 {
 		t.Errorf("signatures of a key that was removed: %+v, %v", info.Signatures, err)
+	}
+	if found, err := s.ada.Search(t.Context(), client.Search{Facets: map[string]string{"signed": "yes"}}); err != nil || found.Total != 0 {
+		t.Errorf("signed packages found: %+v, %v", found, err)
 	}
 	p, to = s.push("2.0.0", "two")
 	if err := s.ada.Sign(t.Context(), p, to, thief); err != nil {

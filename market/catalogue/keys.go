@@ -68,11 +68,35 @@ func (c *Catalogue) RemoveKey(ctx context.Context, who Caller, owner, fingerprin
 		if err != nil {
 			return err
 		}
-		if _, err := q.exec("DELETE FROM signatures WHERE fingerprint = ? AND manifest_id IN (SELECT m.id FROM manifests m JOIN repositories r ON r.id = m.repository_id WHERE r.owner_id = ?)", fingerprint, a.ID); err != nil {
+		if err := c.forgetSignatures(q, a, fingerprint); err != nil {
 			return err
 		}
 		return c.audit(q, who.Name(), "remove key", a.Name, fingerprint)
 	}), "removing a key of %s", owner)
+}
+
+// forgetSignatures removes those of a key that is no longer its owner's.
+func (c *Catalogue) forgetSignatures(q queries, owner *Account, fingerprint string) error {
+	var repositories []int64
+	err := q.rows(`SELECT DISTINCT m.repository_id FROM signatures s JOIN manifests m ON m.id = s.manifest_id JOIN repositories r ON r.id = m.repository_id WHERE s.fingerprint = ? AND r.owner_id = ?`,
+		[]any{fingerprint, owner.ID}, func(scan func(...any) error) error {
+			var id int64
+			err := scan(&id)
+			repositories = append(repositories, id)
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	for _, id := range repositories {
+		if _, err := q.exec("DELETE FROM signatures WHERE fingerprint = ? AND manifest_id IN (SELECT id FROM manifests WHERE repository_id = ?)", fingerprint, id); err != nil {
+			return err
+		}
+		if err := c.adoptFacts(q, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // changeKeys lets administrators of an account change its keys. A token that may but publish may not: who has stolen one
@@ -119,5 +143,8 @@ func (c *Catalogue) Signatures(ctx context.Context, m *Manifest) (list []Signatu
 func (c *Catalogue) noteSignature(q queries, p Publication, repository int64) error {
 	_, err := q.exec(`INSERT INTO signatures (manifest_id, digest, fingerprint, at) SELECT id, ?, ?, ? FROM manifests WHERE repository_id = ? AND digest = ? ON CONFLICT DO NOTHING`,
 		p.Digest, p.SignedBy, stamp(c.now()), repository, p.Subject)
-	return err
+	if err != nil {
+		return err
+	}
+	return c.adoptFacts(q, repository) // that it is signed can be searched for
 }

@@ -336,21 +336,22 @@ func (h *Handler) search(r *http.Request) (string, string, any, error) {
 
 type repository struct {
 	*catalogue.Repository
-	Mine     mine
-	Asked    string // the version in the address
-	Version  string // the one that is shown, "" if it has no name
-	Digest   string
-	Refs     []catalogue.Ref
-	State    *catalogue.Ref // where the version is yanked or deprecated
-	Files    []catalogue.File
-	Findings []inspect.Finding
-	Total    int64
-	Card     template.HTML
-	Install  string
-	Download string // address of a file is this and its path
-	Trial    *trial // nil where there is no model to ask
-	Figures  []pack.Figure
-	Around   *relations // nil where nothing has been published
+	Mine       mine
+	Asked      string // the version in the address
+	Version    string // the one that is shown, "" if it has no name
+	Digest     string
+	Signatures []catalogue.Signature
+	Refs       []catalogue.Ref
+	State      *catalogue.Ref // where the version is yanked or deprecated
+	Files      []catalogue.File
+	Findings   []inspect.Finding
+	Total      int64
+	Card       template.HTML
+	Install    string
+	Download   string // address of a file is this and its path
+	Trial      *trial // nil where there is no model to ask
+	Figures    []pack.Figure
+	Around     *relations // nil where nothing has been published
 }
 
 // clip is the beginning of a text, as long as a button may be.
@@ -404,6 +405,9 @@ func (h *Handler) describe(r *http.Request) (*repository, error) {
 		return nil, err
 	}
 	p.Version, p.Digest = t.Name, t.Manifest.Digest.String()
+	if p.Signatures, err = c.Signatures(ctx, &t.Manifest); err != nil {
+		return nil, err
+	}
 	for i, ref := range p.Refs {
 		if ref.Kind == "version" && ref.Digest == t.Manifest.Digest {
 			p.Version = ref.Name

@@ -10,25 +10,25 @@ import (
 
 // words is all that pages say in one language.
 type words struct {
-	Lang, Other, OtherName                                            string
-	Market, Slogan, Search, Placeholder, Trending, New, All, Nothing  string
-	NothingYet, HowToPublish, Previous, Next, Of, About, Packages     string
-	Versions, Files, NoCard, Install, Copy, Copied, Licence, Language string
-	Task, Family, Size, Parameters, Updated, Downloads, Likes, Digest string
-	Yanked, Deprecated, TakeInstead, NotFound, Failed, Invalid, Home  string
-	NotFoundText, FailedText, Publisher                               string
-	TryIt, TheText, SecondText, TheQuestion, Ask, TryPlaceholder      string
-	TryNote, TryBusy, TryTime, TryMemory, TryCrash, WhyWords, Numbers string
-	TokensDropped, Instead                                            string
-	Needs, Noticed, NoticedText                                       string
-	Rules                                                             map[string]string
-	Compare, From, To, FilesDiffer, FilesSame, Figures, FiguresNote   string
-	Card, CardCut, CardSame, Download, FileCut, NoText, FeedName      string
-	DownloadsLately, AllYanked, Lineage, BasedOn, TrainedOn           string
-	BuiltOn, ModelsOfIt, UsedBy, Similar                              string
-	Facets                                                            map[string]string
-	Orders                                                            map[catalogue.Order]string
-	Kinds                                                             map[string]string
+	Lang, Other, OtherName                                                      string
+	Market, Slogan, Search, Placeholder, Trending, New, All, Nothing            string
+	NothingYet, HowToPublish, Previous, Next, Of, About, Packages               string
+	Versions, Files, NoCard, Install, Copy, Copied, Licence, Language           string
+	Task, Family, Size, Parameters, Updated, Downloads, Likes, Digest, SignedBy string
+	Yanked, Deprecated, TakeInstead, NotFound, Failed, Invalid, Home            string
+	NotFoundText, FailedText, Publisher                                         string
+	TryIt, TheText, SecondText, TheQuestion, Ask, TryPlaceholder                string
+	TryNote, TryBusy, TryTime, TryMemory, TryCrash, WhyWords, Numbers           string
+	TokensDropped, Instead                                                      string
+	Needs, Noticed, NoticedText                                                 string
+	Rules                                                                       map[string]string
+	Compare, From, To, FilesDiffer, FilesSame, Figures, FiguresNote             string
+	Card, CardCut, CardSame, Download, FileCut, NoText, FeedName                string
+	DownloadsLately, AllYanked, Lineage, BasedOn, TrainedOn                     string
+	BuiltOn, ModelsOfIt, UsedBy, Similar                                        string
+	Facets                                                                      map[string]string
+	Orders                                                                      map[catalogue.Order]string
+	Kinds                                                                       map[string]string
 }
 
 // value is how a value of a facet is called.
@@ -74,7 +74,7 @@ var vocabulary = map[string]words{
 		Trending: "Trending", New: "New", All: "Show all", Nothing: "Nothing found. Try fewer words, or take a filter away.",
 		NothingYet: "Nothing is published here yet.", HowToPublish: "Publish the first package:", Previous: "Previous", Next: "Next", Of: " of ", About: "about", Packages: "packages",
 		Versions: "Versions", Files: "Files", NoCard: "This package has no card.", Install: "Install", Copy: "Copy", Copied: "Copied", Licence: "Licence", Language: "Language",
-		Task: "Task", Family: "Family", Size: "Size", Parameters: "Parameters", Updated: "Updated", Downloads: "Downloads", Likes: "Likes", Digest: "Digest",
+		Task: "Task", Family: "Family", Size: "Size", Parameters: "Parameters", Updated: "Updated", Downloads: "Downloads", Likes: "Likes", Digest: "Digest", SignedBy: "Signed with the key",
 		Yanked: "This version was taken back", Deprecated: "There is something better than this version", TakeInstead: "take", NotFound: "Not found", Failed: "Something went wrong", Invalid: "This search cannot be made", Home: "Home",
 		NotFoundText: "There is nothing at this address, or you may not see it.", FailedText: "It was noted. Please try again.", Publisher: "Publisher",
 		TryIt: "Try it", TheText: "Text", SecondText: "Second text", TheQuestion: "Question", Ask: "Run", TryPlaceholder: "Write or paste a text …",
@@ -98,7 +98,7 @@ var vocabulary = map[string]words{
 		Trending: "近期热门", New: "最新发布", All: "查看全部", Nothing: "没有找到。可以少用几个词，或者去掉一个筛选条件。",
 		NothingYet: "这里还没有发布任何内容。", HowToPublish: "发布第一个包：", Previous: "上一页", Next: "下一页", Of: "，共 ", About: "约", Packages: "个包",
 		Versions: "版本", Files: "文件", NoCard: "这个包没有说明。", Install: "安装", Copy: "复制", Copied: "已复制", Licence: "许可证", Language: "语言",
-		Task: "任务", Family: "模型类型", Size: "大小", Parameters: "参数量", Updated: "更新于", Downloads: "下载", Likes: "喜欢", Digest: "摘要",
+		Task: "任务", Family: "模型类型", Size: "大小", Parameters: "参数量", Updated: "更新于", Downloads: "下载", Likes: "喜欢", Digest: "摘要", SignedBy: "签名所用密钥",
 		Yanked: "这个版本已被撤回", Deprecated: "这个版本已有更好的替代", TakeInstead: "请改用", NotFound: "没有找到", Failed: "出错了", Invalid: "无法这样搜索", Home: "首页",
 		NotFoundText: "这个地址没有内容，或者您无权查看。", FailedText: "问题已经记录，请稍后再试。", Publisher: "发布者",
 		TryIt: "在线试用", TheText: "文本", SecondText: "第二段文本", TheQuestion: "问题", Ask: "运行", TryPlaceholder: "输入或粘贴一段文本……",
