@@ -251,7 +251,7 @@ func TestWhoGuessesHasToWait(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 	for range 12 { // other names, from the same address
-		p = v.post("/login", "name", "bob", "password", "wrong")
+		v.post("/login", "name", "bob", "password", "wrong")
 	}
 	v.wants(v.post("/login", "name", "eve", "password", "wrong"), http.StatusTooManyRequests)
 }
