@@ -160,12 +160,8 @@ does nothing else.`,
 			if err != nil {
 				return err
 			}
-			if found, err := inspect.New(inspect.Limits{}).Folder(cmd.Context(), p, catalogue.IsVersion(to.Tag)); err != nil {
+			if err := refuseUnfit(cmd.Context(), term, p, to); err != nil {
 				return err
-			} else if inspect.Refuses(found, catalogue.IsVersion(to.Tag)) {
-				term.endStage()
-				printFindings(term.err, found)
-				return hint.Errorf("see what is wrong above; `xiaoyu push --check "+args[0]+"` looks again", "pushing %s: the package is not fit to be published", to)
 			}
 			if private {
 				if err := c.Create(cmd.Context(), client.NewPackage{Name: to.Name, Kind: string(p.Kind), Private: true}); err != nil && !errors.Is(err, client.ErrExists) {
@@ -197,6 +193,18 @@ does nothing else.`,
 	f.add(cmd)
 	cmd.ValidArgsFunction = completePackage(&f, 1)
 	return cmd
+}
+
+// refuseUnfit inspects a folder as the market will, so that nothing is sent in vain.
+func refuseUnfit(ctx context.Context, term *terminal, p *pack.Packed, to client.Reference) error {
+	final := catalogue.IsVersion(to.Tag)
+	found, err := inspect.New(inspect.Limits{}).Folder(ctx, p, final)
+	if err != nil || !inspect.Refuses(found, final) {
+		return err
+	}
+	term.endStage()
+	printFindings(term.err, found)
+	return hint.Errorf("see what is wrong above; `xiaoyu push --check "+p.Dir+"` looks again", "pushing %s: the package is not fit to be published", to)
 }
 
 // checkFolder inspects a folder and sends nothing.

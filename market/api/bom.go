@@ -42,7 +42,7 @@ func (a *API) bom(w http.ResponseWriter, r *http.Request, who catalogue.Caller) 
 		if !there {
 			return nil, fs.ErrNotExist
 		}
-		return a.depot.Blobs.Open(r.Context(), f.Digest)
+		return a.depot.Open(r.Context(), repository, f.Digest)
 	}
 	facts, err := pack.ReadFacts(m.Kind, m.Files, open)
 	if err != nil {

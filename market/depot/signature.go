@@ -73,14 +73,9 @@ func (d *Depot) bundle(ctx context.Context, q Request) (*sign.Bundle, error) {
 		return nil, &Rejected{err: hint.Errorf("send one layer of the type "+sign.BundleType, "the manifest of a signature has no such layer")}
 	}
 	of := o.Layers[0].Digest
-	if sizes, err := d.Catalogue.Sizes(ctx, q.Repository, []digest.Digest{of}); err != nil {
-		return nil, err
-	} else if _, here := sizes[of]; !here {
+	file, err := d.Open(ctx, q.Repository, of)
+	if errors.Is(err, catalogue.ErrNotFound) || errors.Is(err, blob.ErrNotFound) {
 		return nil, hint.Wrap(&catalogue.MissingBlobs{Digests: []digest.Digest{of}}, "send it, then the manifest again", "the signature")
-	}
-	file, err := d.Blobs.Open(ctx, of)
-	if errors.Is(err, blob.ErrNotFound) {
-		return nil, &catalogue.MissingBlobs{Digests: []digest.Digest{of}}
 	}
 	if err != nil {
 		return nil, err
