@@ -65,13 +65,13 @@ func (b *bench) prepare(ctx context.Context) error {
 	return err
 }
 
-// fineTune makes the teacher, once, as bench/accuracy does.
+// fineTune makes the teacher, once, by the best recipe of RESULTS.md.
 func (b *bench) fineTune(ctx context.Context, c *xiaoyu.Config) (string, error) {
 	c.Out = filepath.Join(b.keep, "teacher")
 	if _, err := os.Stat(c.Out); err == nil {
 		return c.Out, nil
 	}
-	c.Model.Base, c.Model.MaxTokens, c.Train.Epochs = b.base, 128, 2
+	c.Model.Base, c.Model.MaxTokens, c.Train.Epochs, c.Train.LayerDecay = b.base, 256, 3, 0.9
 	r, err := xiaoyu.Train(ctx, c, xiaoyu.TrainOptions{})
 	if err != nil {
 		return "", err
