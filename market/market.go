@@ -17,6 +17,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -163,14 +165,14 @@ func (m *Market) Run(ctx context.Context, l net.Listener) error {
 	go func() { failed <- server.Serve(l) }()
 	go catalogue.Warm()
 	working, stop := context.WithCancel(ctx)
-	collected := make(chan struct{})
-	go func() {
-		defer close(collected)
-		m.collect(working)
-	}()
+	var work sync.WaitGroup
+	work.Go(func() { m.collect(working) })
+	work.Go(func() {
+		m.Depot.Catalogue.KeepIndex(working, filepath.Join(m.options.Data, indexFile), m.options.Log)
+	})
 	defer func() {
 		stop()
-		<-collected
+		work.Wait()
 	}()
 	select {
 	case err := <-failed:
@@ -186,6 +188,9 @@ func (m *Market) Run(ctx context.Context, l net.Listener) error {
 	}
 	return nil
 }
+
+// indexFile holds the index of words from one run to the next. It may be deleted.
+const indexFile = "search.index"
 
 // collect removes garbage from time to time, has trends follow the days, and keeps the index of words short.
 func (m *Market) collect(ctx context.Context) {

@@ -2,35 +2,33 @@ package onnx
 
 import (
 	"encoding/binary"
-	"errors"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
-	"github.com/xiaoyu-slm/xiaoyu/internal/protobuf"
 )
 
 // Parse reads a file. Tensors are views of data.
 func Parse(data []byte) (*Model, error) {
 	m := new(Model)
 	graphs := 0
-	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
+	err := fields(data, func(n protowire.Number, v field) error {
 		switch n {
 		case modelIR:
-			m.IR = int64(v.Number)
+			m.IR = int64(v.number)
 		case modelProducer:
-			m.Producer = string(v.Bytes)
+			m.Producer = string(v.bytes)
 		case modelGraph:
 			graphs++
-			return m.Graph.read(v.Bytes)
+			return m.Graph.read(v.bytes)
 		case modelOpset:
-			return m.readOpset(v.Bytes)
+			return m.readOpset(v.bytes)
 		case modelMetadata:
 			var e [2]string
-			err := protobuf.Fields(v.Bytes, func(n protowire.Number, v protobuf.Field) error {
+			err := fields(v.bytes, func(n protowire.Number, v field) error {
 				if n == entryKey || n == entryValue {
-					e[n-1] = string(v.Bytes)
+					e[n-1] = string(v.bytes)
 				}
 				return nil
 			})
@@ -39,13 +37,11 @@ func Parse(data []byte) (*Model, error) {
 		}
 		return nil
 	})
-	switch {
-	case errors.Is(err, protobuf.ErrMalformed):
-		return nil, malformed("%w", err)
-	case err != nil:
+	if err == nil && graphs != 1 {
+		err = malformed("it has %d graphs, not one", graphs)
+	}
+	if err != nil {
 		return nil, err
-	case graphs != 1:
-		return nil, malformed("it has %d graphs, not one", graphs)
 	}
 	return m, nil
 }
@@ -53,12 +49,12 @@ func Parse(data []byte) (*Model, error) {
 func (m *Model) readOpset(data []byte) error {
 	var domain string
 	var version int64
-	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
+	err := fields(data, func(n protowire.Number, v field) error {
 		switch n {
 		case opsetDomain:
-			domain = string(v.Bytes)
+			domain = string(v.bytes)
 		case opsetVersion:
-			version = int64(v.Number)
+			version = int64(v.number)
 		}
 		return nil
 	})
@@ -68,21 +64,60 @@ func (m *Model) readOpset(data []byte) error {
 	return err
 }
 
+// field is the value of one field: bytes for messages, texts, packed lists and numbers of a fixed size, else a number.
+type field struct {
+	typ    protowire.Type
+	bytes  []byte
+	number uint64
+}
+
+// fields calls do for every field of a message.
+func fields(message []byte, do func(protowire.Number, field) error) error {
+	for len(message) > 0 {
+		number, typ, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return malformed("%w", protowire.ParseError(n))
+		}
+		message = message[n:]
+		v := field{typ: typ}
+		switch typ {
+		case protowire.BytesType:
+			v.bytes, n = protowire.ConsumeBytes(message)
+		case protowire.VarintType:
+			v.number, n = protowire.ConsumeVarint(message)
+		case protowire.Fixed32Type:
+			v.bytes, n = message[:min(4, len(message))], 4
+		case protowire.Fixed64Type:
+			v.bytes, n = message[:min(8, len(message))], 8
+		default:
+			n = protowire.ConsumeFieldValue(number, typ, message)
+		}
+		if n < 0 || n > len(message) {
+			return malformed("a field ends beyond its message")
+		}
+		message = message[n:]
+		if err := do(number, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (g *Graph) read(data []byte) error {
-	return protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
+	return fields(data, func(n protowire.Number, v field) error {
 		switch n {
 		case graphName:
-			g.Name = string(v.Bytes)
+			g.Name = string(v.bytes)
 		case graphNode:
-			node, err := readNode(v.Bytes)
+			node, err := readNode(v.bytes)
 			g.Nodes = append(g.Nodes, node)
 			return err
 		case graphInitializer:
-			t, err := readTensor(v.Bytes)
+			t, err := readTensor(v.bytes)
 			g.Weights = append(g.Weights, t)
 			return err
 		case graphInput, graphOutput:
-			i, err := readInfo(v.Bytes)
+			i, err := readInfo(v.bytes)
 			if n == graphInput {
 				g.Inputs = append(g.Inputs, i)
 			} else {
@@ -96,20 +131,20 @@ func (g *Graph) read(data []byte) error {
 
 func readNode(data []byte) (*Node, error) {
 	node := &Node{Attrs: map[string]Attr{}}
-	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
+	err := fields(data, func(n protowire.Number, v field) error {
 		switch n {
 		case nodeInput:
-			node.In = append(node.In, string(v.Bytes))
+			node.In = append(node.In, string(v.bytes))
 		case nodeOutput:
-			node.Out = append(node.Out, string(v.Bytes))
+			node.Out = append(node.Out, string(v.bytes))
 		case nodeName:
-			node.Name = string(v.Bytes)
+			node.Name = string(v.bytes)
 		case nodeOp:
-			node.Op = string(v.Bytes)
+			node.Op = string(v.bytes)
 		case nodeDomain:
-			node.Domain = string(v.Bytes)
+			node.Domain = string(v.bytes)
 		case nodeAttr:
-			return node.readAttr(v.Bytes)
+			return node.readAttr(v.bytes)
 		}
 		return nil
 	})
@@ -119,26 +154,26 @@ func readNode(data []byte) (*Node, error) {
 func (node *Node) readAttr(data []byte) error {
 	var name string
 	var a Attr
-	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
+	err := fields(data, func(n protowire.Number, v field) error {
 		var err error
 		switch n {
 		case attrName:
-			name = string(v.Bytes)
+			name = string(v.bytes)
 		case attrFloat:
-			if len(v.Bytes) != 4 {
+			if len(v.bytes) != 4 {
 				return malformed("the attribute %q is no number", name)
 			}
-			a.Float = math.Float32frombits(binary.LittleEndian.Uint32(v.Bytes))
+			a.Float = math.Float32frombits(binary.LittleEndian.Uint32(v.bytes))
 		case attrInt:
-			a.Int = int64(v.Number)
+			a.Int = int64(v.number)
 		case attrString:
-			a.String = string(v.Bytes)
+			a.String = string(v.bytes)
 		case attrTensor:
-			a.Tensor, err = readTensor(v.Bytes)
+			a.Tensor, err = readTensor(v.bytes)
 		case attrInts:
-			a.Ints, err = v.Ints(a.Ints)
+			a.Ints, err = varints(a.Ints, v)
 		case attrType:
-			a.Type = AttrType(v.Number)
+			a.Type = AttrType(v.number)
 		}
 		return err
 	})
@@ -146,28 +181,43 @@ func (node *Node) readAttr(data []byte) error {
 	return err
 }
 
+// varints appends whole numbers, which come one by one or packed.
+func varints(dst []int64, v field) ([]int64, error) {
+	if v.typ == protowire.VarintType {
+		return append(dst, int64(v.number)), nil
+	}
+	for rest := v.bytes; len(rest) > 0; {
+		x, n := protowire.ConsumeVarint(rest)
+		if n < 0 {
+			return nil, malformed("%w", protowire.ParseError(n))
+		}
+		dst, rest = append(dst, int64(x)), rest[n:]
+	}
+	return dst, nil
+}
+
 func readTensor(data []byte) (*Tensor, error) {
 	t := new(Tensor)
 	var floats []byte
 	var ints []int64
 	outside := false
-	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
+	err := fields(data, func(n protowire.Number, v field) error {
 		var err error
 		switch n {
 		case tensorDims:
-			t.Dims, err = v.Ints(t.Dims)
+			t.Dims, err = varints(t.Dims, v)
 		case tensorType:
-			t.Type = DType(v.Number)
+			t.Type = DType(v.number)
 		case tensorName:
-			t.Name = string(v.Bytes)
+			t.Name = string(v.bytes)
 		case tensorRaw:
-			t.Raw = v.Bytes
+			t.Raw = v.bytes
 		case tensorFloats:
-			floats = append(floats, v.Bytes...)
+			floats = append(floats, v.bytes...)
 		case tensorInt32s, tensorInt64s:
-			ints, err = v.Ints(ints)
+			ints, err = varints(ints, v)
 		case tensorLocation:
-			outside = v.Number == 1
+			outside = v.number == 1
 		}
 		return err
 	})
@@ -199,26 +249,26 @@ func readTensor(data []byte) (*Tensor, error) {
 
 func readInfo(data []byte) (*Info, error) {
 	i := new(Info)
-	inside := func(want protowire.Number, do func(data []byte) error) func(protowire.Number, protobuf.Field) error {
-		return func(n protowire.Number, v protobuf.Field) error {
+	inside := func(want protowire.Number, do func(data []byte) error) func(protowire.Number, field) error {
+		return func(n protowire.Number, v field) error {
 			if n != want {
 				return nil
 			}
-			return do(v.Bytes)
+			return do(v.bytes)
 		}
 	}
-	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
+	err := fields(data, func(n protowire.Number, v field) error {
 		switch n {
 		case infoName:
-			i.Name = string(v.Bytes)
+			i.Name = string(v.bytes)
 		case infoType:
-			return protobuf.Fields(v.Bytes, inside(typeTensor, func(data []byte) error {
-				return protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
+			return fields(v.bytes, inside(typeTensor, func(data []byte) error {
+				return fields(data, func(n protowire.Number, v field) error {
 					switch n {
 					case typeElement:
-						i.Type = DType(v.Number)
+						i.Type = DType(v.number)
 					case typeShape:
-						return protobuf.Fields(v.Bytes, inside(shapeDim, i.readDim))
+						return fields(v.bytes, inside(shapeDim, i.readDim))
 					}
 					return nil
 				})
@@ -231,12 +281,12 @@ func readInfo(data []byte) (*Info, error) {
 
 func (i *Info) readDim(data []byte) error {
 	size, name := int64(-1), ""
-	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
+	err := fields(data, func(n protowire.Number, v field) error {
 		switch n {
 		case dimValue:
-			size = int64(v.Number)
+			size = int64(v.number)
 		case dimParam:
-			name = string(v.Bytes)
+			name = string(v.bytes)
 		}
 		return nil
 	})

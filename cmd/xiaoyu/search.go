@@ -47,7 +47,7 @@ of one, and a misspelt word is read as the nearest one that there is. Without wo
 		{"licence", "a licence's short name, such as apache-2.0"}, {"family", "a family or architecture"}, {"size", "all files: <1MB, <10MB, <100MB or >100MB"}, {"latency", "for one text, as cards say: <1ms, <10ms, <100ms or >100ms"}, {"owner", "a person or an organisation"}} {
 		facets[flag[0]] = cmd.Flags().String(flag[0], "", "only those of this "+flag[0]+": "+flag[1])
 	}
-	cmd.Flags().StringVar(&s.Sort, "sort", "relevance", "relevance, trend, downloads, updated, size (smallest first) or latency (fastest first)")
+	cmd.Flags().StringVar(&s.Sort, "sort", "relevance", "relevance, trend, downloads, rating, updated, size (smallest first) or latency (fastest first)")
 	cmd.Flags().IntVar(&s.Limit, "limit", 20, "how many, at most 100")
 	cmd.Flags().IntVar(&s.Offset, "offset", 0, "how many to pass over")
 	return cmd
@@ -79,7 +79,7 @@ func printPackages(term *terminal, s *client.Search, found *client.Found) {
 	}
 	total := fmt.Sprint(found.Total)
 	if found.Estimated {
-		total = "about " + total
+		total = "more than " + total
 	}
 	fmt.Fprintf(term.out, "\n%d to %d of %s\n", s.Offset+1, s.Offset+len(found.Packages), total)
 }

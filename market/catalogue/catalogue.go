@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -57,7 +58,7 @@ type Catalogue struct {
 	postgres    bool
 	address     string // of SQLite's file
 	now         func() time.Time
-	crowds      crowds
+	live        atomic.Pointer[live] // nil until KeepIndex has one
 }
 
 // Open opens the database at source, a file or an address that begins with postgres://, and brings its tables up to date.
@@ -134,10 +135,11 @@ func (c *Catalogue) migrate(ctx context.Context) error {
 }
 
 // searchMigration makes the index of words, and indexMigration the last change of what is in it, which only this program
-// can fill.
+// can fill. triggersMigration has changes noted for the index in memory.
 const (
-	searchMigration = "00002_search.sql"
-	indexMigration  = "00009_ranking.sql"
+	searchMigration   = "00002_search.sql"
+	indexMigration    = "00009_ranking.sql"
+	triggersMigration = "00014_changed.sql"
 )
 
 // Close ends all connections.
@@ -251,7 +253,11 @@ func (c *Catalogue) once(ctx context.Context, f func(q queries) error) error {
 	if err := f(queries{tx, ctx, c.postgres}); err != nil {
 		return err
 	}
-	return lost(tx.Commit())
+	err = tx.Commit()
+	if l := c.live.Load(); l != nil {
+		l.stale.Store(true)
+	}
+	return lost(err)
 }
 
 // passing tells an error that a second try may not have: transactions that were in each other's way.

@@ -83,7 +83,7 @@ type table struct {
 }
 
 // copyTables copies all rows from one database to the other, one of which is SQLite. What SQLite has as a virtual table is
-// an index that each makes of the rest.
+// an index that each makes of the rest, and each notes for itself which repositories have changed.
 func copyTables(from, to queries) error {
 	lite := from
 	if from.postgres {
@@ -104,7 +104,7 @@ func copyTables(from, to queries) error {
 // tables lists SQLite's in an order in which none comes before those that its rows refer to.
 func (q queries) tables() ([]table, error) {
 	var names []string
-	err := q.rows(`SELECT name FROM sqlite_master t WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT LIKE 'sqlite_%' AND name <> 'goose_db_version'
+	err := q.rows(`SELECT name FROM sqlite_master t WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT LIKE 'sqlite_%' AND name NOT IN ('goose_db_version', 'changes', 'identity')
 		AND NOT EXISTS (SELECT 1 FROM sqlite_master v WHERE v.sql LIKE 'CREATE VIRTUAL%' AND t.name LIKE v.name || '\_%' ESCAPE '\') ORDER BY name`, nil, func(scan func(...any) error) error {
 		var name string
 		err := scan(&name)

@@ -32,14 +32,8 @@ func (c *Catalogue) CountDownload(ctx context.Context, r *Repository, client str
 		if _, err := q.exec("INSERT INTO downloads_by_day (repository_id, day, n) VALUES (?, ?, 1) ON CONFLICT (repository_id, day) DO UPDATE SET n = downloads_by_day.n + 1", r.ID, today); err != nil {
 			return err
 		}
-		var all, lately int64
-		if err := q.row("UPDATE repositories SET downloads = downloads + 1, trend = trend + 1 WHERE id = ? RETURNING downloads, trend", []any{r.ID}, &all, &lately); err != nil {
-			return err
-		}
-		if all&(all-1) != 0 && lately&(lately-1) != 0 { // of the same classes as before
-			return nil
-		}
-		return c.index(q, r.ID)
+		_, err = q.exec("UPDATE repositories SET downloads = downloads + 1, trend = trend + 1 WHERE id = ?", r.ID)
+		return err
 	})
 	if errors.Is(err, ErrFull) { // no reason to refuse the download: it goes uncounted
 		return nil
@@ -109,21 +103,18 @@ func (c *Catalogue) RefreshTrends(ctx context.Context) error {
 	for {
 		done := false
 		err := c.update(ctx, func(q queries) error {
-			type change struct{ id, was, is int64 }
+			type change struct{ id, is int64 }
 			var list []change
-			err := q.rows(fmt.Sprintf(`SELECT id, trend, n FROM (SELECT r.id AS id, r.trend AS trend, (SELECT COALESCE(SUM(n), 0) FROM downloads_by_day d WHERE d.repository_id = r.id AND d.day > %d) AS n
+			err := q.rows(fmt.Sprintf(`SELECT id, n FROM (SELECT r.id AS id, r.trend AS trend, (SELECT COALESCE(SUM(n), 0) FROM downloads_by_day d WHERE d.repository_id = r.id AND d.day > %d) AS n
 				FROM repositories r WHERE r.trend > 0) t WHERE trend <> n LIMIT 500`, day(c.now())-7), nil, func(scan func(...any) error) error {
 				var x change
-				err := scan(&x.id, &x.was, &x.is)
+				err := scan(&x.id, &x.is)
 				list = append(list, x)
 				return err
 			})
 			for _, x := range list {
 				if err == nil {
 					_, err = q.exec("UPDATE repositories SET trend = ? WHERE id = ?", x.is, x.id)
-				}
-				if err == nil && classOf("trend", float64(x.was)) != classOf("trend", float64(x.is)) {
-					err = c.index(q, x.id)
 				}
 			}
 			done = len(list) == 0

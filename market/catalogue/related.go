@@ -40,8 +40,11 @@ func (c *Catalogue) Dependents(ctx context.Context, who Caller, of *Repository, 
 	return list, wrap(err, "what builds on %s", of.FullName())
 }
 
-// similarWords is how many words of a package others are looked for by: its rarest.
-const similarWords = 6
+// Others that are like a package are looked for by so many of its words, the rarest, and so many are compared: the newest.
+const (
+	similarWords = 6
+	similarMost  = 200
+)
 
 // Similar lists repositories of the same kind that who may see and that share words of title, name and tags, their task,
 // family, language or origin with one; the one that shares the most comes first.
@@ -51,30 +54,19 @@ func (c *Catalogue) Similar(ctx context.Context, who Caller, of *Repository, lim
 	if err != nil || len(words) == 0 {
 		return nil, err
 	}
-	levels := map[string]int{}
-	args := make([]any, len(words))
-	for i, w := range words {
-		args[i] = w
-	}
-	if err := q.rows("SELECT word, level FROM vocabulary WHERE word IN (?"+strings.Repeat(", ?", len(words)-1)+")", args, func(scan func(...any) error) error {
-		var w string
-		var level int
-		err := scan(&w, &level)
-		levels[w] = level
-		return err
-	}); err != nil {
+	memory, err := c.memory(ctx)
+	if err != nil {
 		return nil, wrap(err, "what is like %s", of.FullName())
 	}
-	slices.SortStableFunc(words, func(a, b string) int { return cmp.Compare(levels[a], levels[b]) })
-	words = slices.DeleteFunc(words, func(w string) bool { return len(w) < 2 })
-	words = words[:min(similarWords, len(words))]
 	find := &finder{c: c, q: q, who: who}
 	if find.seen, err = c.visibility(q, who); err != nil {
 		return nil, wrap(err, "what is like %s", of.FullName())
 	}
-	groups := [][]string{append(words, facetWord("task", of.Task)), {facetWord("kind", string(of.Kind))}}
-	ids, err := find.ids(groups, sampled)
-	if err != nil {
+	words = slices.DeleteFunc(words, func(w string) bool { return len(w) < 2 })
+	var ids []int64
+	if memory != nil {
+		words, ids = memory.similar(of, words, find.seen)
+	} else if words, ids, err = find.similar(of, words); err != nil {
 		return nil, wrap(err, "what is like %s", of.FullName())
 	}
 	list, err := find.load(ids)
@@ -89,7 +81,11 @@ func (c *Catalogue) Similar(ctx context.Context, who Caller, of *Repository, lim
 	slices.SortStableFunc(list, func(a, b *Repository) int {
 		return cmp.Or(cmp.Compare(likeness[b.ID], likeness[a.ID]), cmp.Compare(b.Downloads, a.Downloads))
 	})
-	full, err := c.whole(q, who, list[:min(limit, len(list))])
+	ids = ids[:0]
+	for _, r := range list[:min(limit, len(list))] {
+		ids = append(ids, r.ID)
+	}
+	full, err := c.whole(q, who, ids)
 	return full, wrap(err, "what is like %s", of.FullName())
 }
 
@@ -111,4 +107,28 @@ func alike(a, b *Repository, words []string) (n int) {
 		n++
 	}
 	return n
+}
+
+// similar returns the rarest of a package's words, and packages that share one of them or the task.
+func (f *finder) similar(of *Repository, words []string) (rare []string, ids []int64, err error) {
+	levels := map[string]int{}
+	args := make([]any, len(words)+1)
+	for i, w := range words {
+		args[i+1] = w
+	}
+	args[0] = ""
+	err = f.q.rows("SELECT word, level FROM vocabulary WHERE word IN (?"+strings.Repeat(", ?", len(words))+")", args, func(scan func(...any) error) error {
+		var w string
+		var level int
+		err := scan(&w, &level)
+		levels[w] = level
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	slices.SortStableFunc(words, func(a, b string) int { return cmp.Compare(levels[a], levels[b]) })
+	rare = words[:min(similarWords, len(words))]
+	ids, err = f.ids([][]string{append(slices.Clone(rare), facetWord("task", of.Task)), {facetWord("kind", string(of.Kind))}}, similarMost)
+	return rare, ids, err
 }

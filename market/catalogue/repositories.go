@@ -48,7 +48,8 @@ type Repository struct {
 	Gated       string // "", "auto" or "manual"
 	Facts
 	Downloads, Likes int64
-	Trend            int64 // downloads of about the last seven days, see RefreshTrends
+	Trend            int64   // downloads of about the last seven days, see RefreshTrends
+	Rating           float64 // what it is sorted by as people think of it, 1 to 5; 0 where nobody has rated it
 	Created, Updated time.Time
 
 	// May is what the caller may do with it whom it was looked up for.
@@ -59,14 +60,14 @@ type Repository struct {
 func (r *Repository) FullName() string { return r.Owner + "/" + r.Name }
 
 const repositoryColumns = `r.id, a.name, r.name, r.owner_id, r.private, r.gated, r.kind, r.title, r.description, r.licence, r.task, library, r.family,
-	r.parameters, r.size, r.latency, r.downloads, r.likes, r.trend, r.created, r.updated`
+	r.parameters, r.size, r.latency, r.downloads, r.likes, r.trend, r.rating, r.created, r.updated`
 
 const repositoryTables = " FROM repositories r JOIN accounts a ON a.id = r.owner_id"
 
 func scanRepository(scan func(...any) error) (*Repository, error) {
 	var r Repository
 	err := scan(&r.ID, &r.Owner, &r.Name, &r.OwnerID, &r.Private, &r.Gated, &r.Kind, &r.Title, &r.Description, &r.Licence, &r.Task, &r.Library, &r.Family,
-		&r.Parameters, &r.Size, &r.Latency, &r.Downloads, &r.Likes, &r.Trend, timeColumn{&r.Created}, timeColumn{&r.Updated})
+		&r.Parameters, &r.Size, &r.Latency, &r.Downloads, &r.Likes, &r.Trend, &r.Rating, timeColumn{&r.Created}, timeColumn{&r.Updated})
 	return &r, err
 }
 
@@ -137,22 +138,17 @@ func (c *Catalogue) labels(q queries, id int64) (map[string][]string, error) {
 
 // rights is what who may do with r: the role, or reading what is public, as far as the token goes.
 func (c *Catalogue) rights(q queries, who Caller, r *Repository) (Right, error) {
-	return c.rightsUnder(q, who, r.OwnerID, r.Private)
-}
-
-// rightsUnder is what who may do with what an owner has.
-func (c *Catalogue) rightsUnder(q queries, who Caller, owner int64, private bool) (Right, error) {
-	role, err := c.roleOf(q, who.Account, owner)
+	role, err := c.roleOf(q, who.Account, r.OwnerID)
 	if err != nil {
 		return None, err
 	}
 	switch {
 	case role > Read && who.Scope < Write:
 		role = Read
-	case role == Read && private && who.Scope < Read:
+	case role == Read && r.Private && who.Scope < Read:
 		role = None
 	}
-	if !private {
+	if !r.Private {
 		role = max(role, Read)
 	}
 	return role, nil

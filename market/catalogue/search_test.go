@@ -22,7 +22,7 @@ func describeAs(t *testing.T, c *Catalogue, who Caller, name string, private boo
 }
 
 func TestPackagesAreFoundInBothLanguages(t *testing.T) {
-	each(t, func(t *testing.T, c *Catalogue) {
+	eachWay(t, func(t *testing.T, c *Catalogue) {
 		ada, bob := person(t, c, "ada"), person(t, c, "bob")
 		describeAs(t, c, ada, "ada/reviews", false, Facts{Title: "中文情感分析", Task: "text-classification", Licence: "mit", Size: 2e6, Labels: map[string][]string{Language: {"zh"}}})
 		english := describeAs(t, c, ada, "ada/moods", false, Facts{Title: "Sentiment of tweets", Task: "text-classification", Licence: "apache-2.0", Size: 50, Labels: map[string][]string{Language: {"en"}}})

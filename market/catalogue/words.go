@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode"
 
 	"golang.org/x/text/width"
@@ -114,63 +117,111 @@ func (c *Catalogue) index(q queries, id int64) error {
 	if r.Labels, err = c.labels(q, id); err != nil {
 		return err
 	}
-	list, spoken, err := wordsOf(r)
+	return c.indexAll(q, []*Repository{r})
+}
+
+// indexAll is index for repositories that have been read with their labels.
+func (c *Catalogue) indexAll(q queries, list []*Repository) error {
+	words, err := ofEach(list, wordsOf)
 	if err != nil {
 		return err
 	}
-	if err := c.learn(q, spoken); err != nil {
-		return err
+	count := map[string]int{}
+	ids := make([]int64, len(list))
+	var rows []any
+	for i, r := range list {
+		for _, w := range words[i] {
+			count[w]++
+		}
+		ids[i] = r.ID
+		all := append(words[i], hidden(r)...)
+		text := strings.Join(all, " ")
+		if c.postgres {
+			for k, w := range all {
+				all[k] = quote(w)
+			}
+			text = strings.Join(all, " ")
+		}
+		rows = append(rows, r.ID, text)
+		if _, err := q.exec("UPDATE repositories SET facets = ? WHERE id = ? AND facets <> ?", facetsColumn(r.Labels), r.ID, facetsColumn(r.Labels)); err != nil {
+			return err
+		}
 	}
-	if _, err := q.exec("UPDATE repositories SET facets = ? WHERE id = ?", facetsColumn(r.Labels), id); err != nil {
+	if err := c.learn(q, count); err != nil || len(list) == 0 {
 		return err
 	}
 	if c.postgres {
-		quoted := make([]string, len(list))
-		for i, w := range list {
-			quoted[i] = quote(w)
-		}
-		_, err = q.exec("INSERT INTO words (repository_id, text) VALUES (?, CAST(CAST(? AS TEXT) AS TSVECTOR)) ON CONFLICT (repository_id) DO UPDATE SET text = excluded.text", id, strings.Join(quoted, " "))
+		_, err = q.exec("INSERT INTO words (repository_id, text) VALUES (?, CAST(CAST(? AS TEXT) AS TSVECTOR))"+strings.Repeat(", (?, CAST(CAST(? AS TEXT) AS TSVECTOR))", len(list)-1)+
+			" ON CONFLICT (repository_id) DO UPDATE SET text = excluded.text", rows...)
 		return err
 	}
-	if _, err = q.exec("DELETE FROM words WHERE rowid = ?", id); err == nil {
-		_, err = q.exec("INSERT INTO words (rowid, text) VALUES (?, ?)", id, strings.Join(list, " "))
+	if _, err = q.exec("DELETE FROM words WHERE rowid" + listed(ids)); err == nil {
+		_, err = q.exec("INSERT INTO words (rowid, text) VALUES (?, ?)"+strings.Repeat(", (?, ?)", len(list)-1), rows...)
 	}
 	return err
 }
 
-// wordsOf returns all that a repository is found by, and of that the words that people would type.
-func wordsOf(r *Repository) (all, spoken []string, err error) {
-	task := Tasks[r.Task]
-	texts := []string{r.Owner, r.Name, r.Title, r.Description, r.Task, task[0], task[1], r.Library, r.Family, r.Licence, string(r.Kind)}
-	if spoken, err = cut(strings.Join(append(texts, r.Labels[Tag]...), "\n"), true); err != nil {
-		return nil, nil, err
+// ofEach makes one thing of each repository, on all processors.
+func ofEach[T any](list []*Repository, f func(*Repository) (T, error)) ([]T, error) {
+	out, errs := make([]T, len(list)), make([]error, len(list))
+	var wait sync.WaitGroup
+	var next atomic.Int64
+	for range min(runtime.GOMAXPROCS(0), len(list)/100+1) {
+		wait.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
+				out[i], errs[i] = f(list[i])
+			}
+		})
+	}
+	wait.Wait()
+	return out, errors.Join(errs...)
+}
+
+// wordsOf returns the words that people would type for a repository, sorted.
+func wordsOf(r *Repository) ([]string, error) {
+	texts := []string{r.Owner, r.Name, r.Title, r.Description, taskText(r.Task), r.Library, r.Family, r.Licence, string(r.Kind)}
+	words, err := cut(strings.Join(append(texts, r.Labels[Tag]...), "\n"), true)
+	if err != nil {
+		return nil, err
 	}
 	for range 2 { // from one short form by way of the other language to the next
 		for _, p := range pairs {
 			for i := range p {
-				if slices.Contains(spoken, p[i]) && !slices.Contains(spoken, p[1-i]) {
-					spoken = append(spoken, p[1-i])
+				if slices.Contains(words, p[i]) && !slices.Contains(words, p[1-i]) {
+					words = append(words, p[1-i])
 				}
 			}
 		}
 	}
-	slices.Sort(spoken)
-	spoken = slices.Compact(spoken)
-	all = append(slices.Clone(spoken), classWords(r)...)
-	name, err := cut(r.Owner+" "+r.Name, true)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, w := range name {
-		all = append(all, nameWord(w))
-	}
-	for facet, value := range Facets {
-		for _, v := range value(r) {
-			all = append(all, facetWord(facet, v))
+	slices.Sort(words)
+	return slices.Compact(words), nil
+}
+
+// taskText is a task with its names in both languages.
+func taskText(task string) string {
+	names := Tasks[task]
+	return task + "\n" + names[0] + "\n" + names[1]
+}
+
+// hidden are the words of a repository for its facets and for who may see it, which nobody types.
+func hidden(r *Repository) (list []string) {
+	for facet, values := range Facets {
+		for _, v := range values(r) {
+			list = append(list, facetWord(facet, v))
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all), spoken, nil
+	return append(list, sight(r)...)
+}
+
+// sight are words that tell who may see a repository; none where nobody has published anything yet.
+func sight(r *Repository) []string {
+	switch {
+	case r.Kind == "":
+		return nil
+	case r.Private:
+		return []string{ownerWord(r.OwnerID)}
+	}
+	return []string{ownerWord(r.OwnerID), publicWord}
 }
 
 // quote writes a word as PostgreSQL's tsvector and tsquery do.
@@ -204,28 +255,19 @@ func (c *Catalogue) expression(groups [][]string) string {
 // Reindex indexes every repository anew: when a database gets its index, or rows from elsewhere.
 func (c *Catalogue) Reindex(ctx context.Context) error {
 	for last := int64(0); ; {
-		var ids []int64
-		err := c.update(ctx, func(q queries) error {
-			ids = ids[:0]
-			err := q.rows("SELECT id FROM repositories WHERE id > ? ORDER BY id LIMIT 500", []any{last}, func(scan func(...any) error) error {
-				var id int64
-				err := scan(&id)
-				ids = append(ids, id)
+		var list []*Repository
+		err := c.update(ctx, func(q queries) (err error) {
+			if list, err = readWhole(q, "r.id > ? ORDER BY r.id LIMIT 500", last); err != nil {
 				return err
-			})
-			for _, id := range ids {
-				if err == nil {
-					err = c.index(q, id)
-				}
 			}
-			return err
+			return c.indexAll(q, list)
 		})
 		if err != nil {
 			return fmt.Errorf("indexing packages: %w", err)
 		}
-		if len(ids) == 0 {
+		if len(list) == 0 {
 			return nil
 		}
-		last = ids[len(ids)-1]
+		last = list[len(list)-1].ID
 	}
 }

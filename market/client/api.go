@@ -117,7 +117,7 @@ type Install struct {
 type Search struct {
 	Text          string
 	Facets        map[string]string // kind, task, language, licence, family, size, latency, owner, verified, signed
-	Sort          string            // relevance, trend, downloads, updated, size or latency
+	Sort          string            // relevance, trend, downloads, rating, updated, size or latency
 	Limit, Offset int
 }
 
@@ -125,7 +125,7 @@ type Search struct {
 type Found struct {
 	Packages  []Package                 `json:"packages"`
 	Total     int                       `json:"total"`
-	Estimated bool                      `json:"estimated,omitempty"` // total and counts are about so many
+	Estimated bool                      `json:"estimated,omitempty"` // there are more than total: the market has just been started
 	Instead   string                    `json:"instead,omitempty"`   // what was searched for in place of words that no package has
 	Counts    map[string]map[string]int `json:"counts"`              // packages by facet and value
 }

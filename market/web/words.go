@@ -12,7 +12,7 @@ import (
 type words struct {
 	Lang, Other, OtherName                                                      string
 	Market, Slogan, Search, Placeholder, Trending, New, All, Nothing            string
-	NothingYet, HowToPublish, Previous, Next, Of, About, Packages               string
+	NothingYet, HowToPublish, Previous, Next, Of, MoreThan, Packages            string
 	Versions, Files, NoCard, Install, Copy, Copied, Licence, Language           string
 	Task, Family, Size, Parameters, Updated, Downloads, Likes, Digest, SignedBy string
 	Yanked, Deprecated, TakeInstead, NotFound, Failed, Invalid, Home            string
@@ -72,7 +72,7 @@ var vocabulary = map[string]words{
 		Lang: "en", Other: "zh", OtherName: "中文",
 		Market: "Market", Slogan: "Small language models, data sets and applications, ready to run anywhere.", Search: "Search", Placeholder: "sentiment, 情感, customer service …",
 		Trending: "Trending", New: "New", All: "Show all", Nothing: "Nothing found. Try fewer words, or take a filter away.",
-		NothingYet: "Nothing is published here yet.", HowToPublish: "Publish the first package:", Previous: "Previous", Next: "Next", Of: " of ", About: "about", Packages: "packages",
+		NothingYet: "Nothing is published here yet.", HowToPublish: "Publish the first package:", Previous: "Previous", Next: "Next", Of: " of ", MoreThan: "more than", Packages: "packages",
 		Versions: "Versions", Files: "Files", NoCard: "This package has no card.", Install: "Install", Copy: "Copy", Copied: "Copied", Licence: "Licence", Language: "Language",
 		Task: "Task", Family: "Family", Size: "Size", Parameters: "Parameters", Updated: "Updated", Downloads: "Downloads", Likes: "Likes", Digest: "Digest", SignedBy: "Signed with the key",
 		Yanked: "This version was taken back", Deprecated: "There is something better than this version", TakeInstead: "take", NotFound: "Not found", Failed: "Something went wrong", Invalid: "This search cannot be made", Home: "Home",
@@ -89,14 +89,14 @@ var vocabulary = map[string]words{
 		DownloadsLately: "downloads in 30 days", AllYanked: "All versions of this package were taken back; there is none to install.", Lineage: "Lineage", BasedOn: "Based on", TrainedOn: "Trained on",
 		BuiltOn: "Built on it", ModelsOfIt: "Trained on it", UsedBy: "Applications that use it", Similar: "Similar packages",
 		Facets: map[string]string{"kind": "Kind", "task": "Task", "licence": "Licence", "family": "Family", "size": "Size", "language": "Language", "latency": "Latency", "verified": "Verified", "signed": "Signed"},
-		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "Relevance", catalogue.ByTrend: "Trending", catalogue.ByDownloads: "Downloads", catalogue.ByUpdated: "Newest", catalogue.BySize: "Smallest", catalogue.ByLatency: "Fastest"},
+		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "Relevance", catalogue.ByTrend: "Trending", catalogue.ByDownloads: "Downloads", catalogue.ByRating: "Best rated", catalogue.ByUpdated: "Newest", catalogue.BySize: "Smallest", catalogue.ByLatency: "Fastest"},
 		Kinds:  map[string]string{"model": "Models", "dataset": "Data sets", "application": "Applications"},
 	},
 	"zh": {
 		Lang: "zh", Other: "en", OtherName: "English",
 		Market: "市场", Slogan: "小型语言模型、数据集和应用，随处可用。", Search: "搜索", Placeholder: "情感、sentiment、客服……",
 		Trending: "近期热门", New: "最新发布", All: "查看全部", Nothing: "没有找到。可以少用几个词，或者去掉一个筛选条件。",
-		NothingYet: "这里还没有发布任何内容。", HowToPublish: "发布第一个包：", Previous: "上一页", Next: "下一页", Of: "，共 ", About: "约", Packages: "个包",
+		NothingYet: "这里还没有发布任何内容。", HowToPublish: "发布第一个包：", Previous: "上一页", Next: "下一页", Of: "，共 ", MoreThan: "超过", Packages: "个包",
 		Versions: "版本", Files: "文件", NoCard: "这个包没有说明。", Install: "安装", Copy: "复制", Copied: "已复制", Licence: "许可证", Language: "语言",
 		Task: "任务", Family: "模型类型", Size: "大小", Parameters: "参数量", Updated: "更新于", Downloads: "下载", Likes: "喜欢", Digest: "摘要", SignedBy: "签名所用密钥",
 		Yanked: "这个版本已被撤回", Deprecated: "这个版本已有更好的替代", TakeInstead: "请改用", NotFound: "没有找到", Failed: "出错了", Invalid: "无法这样搜索", Home: "首页",
@@ -113,7 +113,7 @@ var vocabulary = map[string]words{
 		DownloadsLately: "次下载（近 30 天）", AllYanked: "这个包的所有版本都已撤回，没有可安装的版本。", Lineage: "来源与去向", BasedOn: "基于", TrainedOn: "训练数据",
 		BuiltOn: "基于它的模型", ModelsOfIt: "用它训练的模型", UsedBy: "使用它的应用", Similar: "相似的包",
 		Facets: map[string]string{"kind": "种类", "task": "任务", "licence": "许可证", "family": "模型类型", "size": "大小", "language": "语言", "latency": "延迟", "verified": "已验证", "signed": "已签名"},
-		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "相关度", catalogue.ByTrend: "近期热门", catalogue.ByDownloads: "下载最多", catalogue.ByUpdated: "最新", catalogue.BySize: "最小", catalogue.ByLatency: "最快"},
+		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "相关度", catalogue.ByTrend: "近期热门", catalogue.ByDownloads: "下载最多", catalogue.ByRating: "评分最高", catalogue.ByUpdated: "最新", catalogue.BySize: "最小", catalogue.ByLatency: "最快"},
 		Kinds:  map[string]string{"model": "模型", "dataset": "数据集", "application": "应用"},
 	},
 }

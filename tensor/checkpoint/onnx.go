@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
-	"github.com/xiaoyu-slm/xiaoyu/internal/protobuf"
 	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
 )
 
@@ -78,19 +76,19 @@ func (s *Set) parseONNX(path string, data []byte) error {
 	var nodes []onnxNode
 	var tensors []onnxTensor
 	graphs := 0
-	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
-		if n != modelGraph || v.Type != protowire.BytesType {
+	err := fields(data, func(n protowire.Number, v field) error {
+		if n != modelGraph || v.typ != protowire.BytesType {
 			return nil
 		}
 		graphs++
-		return protobuf.Fields(v.Bytes, func(n protowire.Number, v protobuf.Field) error {
+		return fields(v.bytes, func(n protowire.Number, v field) error {
 			switch n {
 			case graphNode:
-				node, err := parseNode(v.Bytes)
+				node, err := parseNode(v.bytes)
 				nodes = append(nodes, node)
 				return err
 			case graphInitializer:
-				t, err := parseTensor(v.Bytes)
+				t, err := parseTensor(v.bytes)
 				tensors = append(tensors, t)
 				return err
 			}
@@ -98,8 +96,6 @@ func (s *Set) parseONNX(path string, data []byte) error {
 		})
 	})
 	switch {
-	case errors.Is(err, protobuf.ErrMalformed):
-		return malformed("%w", err)
 	case err != nil:
 		return err
 	case graphs != 1:
@@ -125,20 +121,59 @@ func (s *Set) parseONNX(path string, data []byte) error {
 	return nil
 }
 
+// field is the value of one field on the wire: bytes for messages, texts and packed lists, else a number.
+type field struct {
+	typ    protowire.Type
+	bytes  []byte
+	number uint64
+}
+
+// fields calls do for every field of a message.
+func fields(message []byte, do func(protowire.Number, field) error) error {
+	for len(message) > 0 {
+		number, typ, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return malformed("%w", protowire.ParseError(n))
+		}
+		message = message[n:]
+		v := field{typ: typ}
+		switch typ {
+		case protowire.BytesType:
+			v.bytes, n = protowire.ConsumeBytes(message)
+		case protowire.VarintType:
+			v.number, n = protowire.ConsumeVarint(message)
+		case protowire.Fixed32Type:
+			v.bytes, n = message[:min(4, len(message))], 4
+		case protowire.Fixed64Type:
+			v.bytes, n = message[:min(8, len(message))], 8
+		default:
+			n = protowire.ConsumeFieldValue(number, typ, message)
+		}
+		if n < 0 || n > len(message) {
+			return malformed("a field ends beyond its message")
+		}
+		message = message[n:]
+		if err := do(number, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func parseNode(message []byte) (onnxNode, error) {
 	var n onnxNode
-	err := protobuf.Fields(message, func(number protowire.Number, v protobuf.Field) error {
+	err := fields(message, func(number protowire.Number, v field) error {
 		switch number {
 		case nodeInput:
-			n.inputs = append(n.inputs, string(v.Bytes))
+			n.inputs = append(n.inputs, string(v.bytes))
 		case nodeOutput:
-			n.outputs = append(n.outputs, string(v.Bytes))
+			n.outputs = append(n.outputs, string(v.bytes))
 		case nodeName:
-			n.name = string(v.Bytes)
+			n.name = string(v.bytes)
 		case nodeOperator:
-			n.operator = string(v.Bytes)
+			n.operator = string(v.bytes)
 		case nodeMetadata:
-			key, value, err := parseEntry(v.Bytes)
+			key, value, err := parseEntry(v.bytes)
 			if key == "pkg.torch.onnx.name_scopes" {
 				n.scope = moduleOfScopes(value)
 			}
@@ -151,12 +186,12 @@ func parseNode(message []byte) (onnxNode, error) {
 
 // parseEntry reads a StringStringEntryProto.
 func parseEntry(message []byte) (key, value string, err error) {
-	err = protobuf.Fields(message, func(number protowire.Number, v protobuf.Field) error {
+	err = fields(message, func(number protowire.Number, v field) error {
 		switch number {
 		case entryKey:
-			key = string(v.Bytes)
+			key = string(v.bytes)
 		case entryValue:
-			value = string(v.Bytes)
+			value = string(v.bytes)
 		}
 		return nil
 	})
@@ -165,39 +200,61 @@ func parseEntry(message []byte) (key, value string, err error) {
 
 func parseTensor(message []byte) (onnxTensor, error) {
 	t := onnxTensor{external: map[string]string{}}
-	var ints []int64
-	err := protobuf.Fields(message, func(number protowire.Number, v protobuf.Field) error {
+	var ints []uint64
+	err := fields(message, func(number protowire.Number, v field) error {
 		var err error
 		switch number {
 		case tensorDims:
-			t.dims, err = v.Ints(t.dims)
+			var dims []uint64
+			dims, err = varints(v)
+			for _, d := range dims {
+				t.dims = append(t.dims, int64(d))
+			}
 		case tensorType:
-			t.typ = v.Number
+			t.typ = v.number
 		case tensorFloats, tensorDoubles:
-			t.values = append(t.values, v.Bytes)
+			t.values = append(t.values, v.bytes)
 		case tensorInt32s, tensorInt64s, tensorUint64s:
-			ints, err = v.Ints(ints)
+			var more []uint64
+			more, err = varints(v)
+			ints = append(ints, more...)
 		case tensorName:
-			t.name = string(v.Bytes)
+			t.name = string(v.bytes)
 		case tensorRaw:
-			t.raw = v.Bytes
+			t.raw = v.bytes
 		case tensorExternal:
 			var key, value string
-			key, value, err = parseEntry(v.Bytes)
+			key, value, err = parseEntry(v.bytes)
 			t.external[key] = value
 		case tensorDataLocation:
-			t.outside = v.Number == 1
+			t.outside = v.number == 1
 		}
 		return err
 	})
 	if size := onnxTypes[t.typ].Size(); len(ints) > 0 && size > 0 {
 		packed := make([]byte, 0, len(ints)*size)
 		for _, i := range ints {
-			packed = append(packed, binary.LittleEndian.AppendUint64(nil, uint64(i))[:size]...)
+			packed = append(packed, binary.LittleEndian.AppendUint64(nil, i)[:size]...)
 		}
 		t.values = append(t.values, packed)
 	}
 	return t, err
+}
+
+// varints reads whole numbers, which come one by one or packed.
+func varints(v field) ([]uint64, error) {
+	if v.typ == protowire.VarintType {
+		return []uint64{v.number}, nil
+	}
+	var out []uint64
+	for rest := v.bytes; len(rest) > 0; {
+		x, n := protowire.ConsumeVarint(rest)
+		if n < 0 {
+			return nil, malformed("%w", protowire.ParseError(n))
+		}
+		out, rest = append(out, x), rest[n:]
+	}
+	return out, nil
 }
 
 // data checks an initialiser and finds its bytes, those of files beside the model's included. Texts and other types

@@ -1,0 +1,275 @@
+package index
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sync"
+)
+
+// Query says what to find. Documents have one term of each group; a document that has a term of a field gets its weight
+// on top of log₁₀(1 + key), once for each word, of the best field.
+type Query struct {
+	All    [][]string
+	Words  []Word   // none: sorted by the column's keys as they are
+	Column int      // sorted by
+	Skip   int      // documents
+	Take   int      // documents; 0 only counts
+	Count  []string // beginnings of terms; of each that goes on, how many of the documents have it
+}
+
+// Word is one that makes documents better by where it stands: fields, the one with the highest weight first.
+type Word []Field
+
+// Field is a place where a word, or one that does in its stead, may stand.
+type Field struct {
+	Weight float64
+	Terms  []string
+}
+
+// Found is what a query finds.
+type Found struct {
+	IDs    []int64
+	Total  int
+	Counts map[string]int // by term; those that none has are left out
+}
+
+// hit is a slot with what it is sorted by.
+type hit struct {
+	score, tie float64
+	slot       uint32
+}
+
+// better sorts the best first; of two that are alike in all, the one with the higher number.
+func (x *Index) better(a, b hit) int {
+	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(b.tie, a.tie), cmp.Compare(x.ids[b.slot], x.ids[a.slot]))
+}
+
+// small is up to how many documents are scored one by one.
+const small = 20_000
+
+// Find finds documents.
+func (x *Index) Find(q Query) Found {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	s := searching{x: x, q: q, best: q.Skip + q.Take}
+	defer s.end()
+	all := s.set()
+	copy(all, x.live)
+	for _, group := range q.All {
+		any := s.set()
+		for _, t := range group {
+			x.addTo(any, t)
+		}
+		all.and(any)
+		s.free(any)
+	}
+	f := Found{Total: all.count()}
+	if f.Total == 0 {
+		return f
+	}
+	if len(q.Count) > 0 {
+		f.Counts = s.counts(all)
+	}
+	if q.Take == 0 {
+		return f
+	}
+	switch {
+	case len(q.Words) == 0:
+		s.collect(all, f.Total, 0)
+	case f.Total <= small:
+		s.score(all)
+	default:
+		s.classes(all)
+	}
+	s.cut()
+	s.free(all)
+	for _, h := range s.hits[min(q.Skip, len(s.hits)):] {
+		f.IDs = append(f.IDs, x.ids[h.slot])
+	}
+	return f
+}
+
+// searching is one search: its sets, which come from a pool, and the best hits so far.
+type searching struct {
+	x    *Index
+	q    Query
+	best int // how many hits are wanted
+	hits []hit
+	full bool  // the first of hits are as many as are wanted, and sorted
+	sets []set // that are free
+}
+
+var pool sync.Pool
+
+// set returns an empty one.
+func (s *searching) set() set {
+	n := len(s.x.live)
+	var x set
+	if k := len(s.sets); k > 0 {
+		x, s.sets = s.sets[k-1], s.sets[:k-1]
+	} else if p, _ := pool.Get().(*set); p != nil {
+		x = *p
+	}
+	if cap(x) < n {
+		return make(set, n, n+n/8)
+	}
+	x = x[:n]
+	clear(x)
+	return x
+}
+
+func (s *searching) free(x set) { s.sets = append(s.sets, x) }
+
+func (s *searching) end() {
+	for _, x := range s.sets {
+		pool.Put(&x)
+	}
+}
+
+// counts counts the documents of all by the terms that the query wants counted.
+func (s *searching) counts(all set) map[string]int {
+	counts := map[string]int{}
+	for _, prefix := range s.q.Count {
+		s.x.each(prefix, func(term string, l list, late []uint32) bool {
+			n := l.common(all)
+			for _, slot := range late {
+				if all.has(slot) {
+					n++
+				}
+			}
+			if n > 0 {
+				counts[term] = n
+			}
+			return true
+		})
+	}
+	return counts
+}
+
+// cut keeps the best hits, sorted.
+func (s *searching) cut() {
+	slices.SortFunc(s.hits, s.x.better)
+	s.hits = s.hits[:min(s.best, len(s.hits))]
+	s.full = len(s.hits) == s.best
+}
+
+func (s *searching) add(h hit) {
+	if s.full && s.x.better(h, s.hits[s.best-1]) > 0 { // those behind have not been sorted yet
+		return
+	}
+	if s.hits = append(s.hits, h); len(s.hits) >= 2*s.best+1000 {
+		s.cut()
+	}
+}
+
+// hit makes one of a slot.
+func (s *searching) hit(slot uint32, weight float64) hit {
+	key := s.x.columns[s.q.Column][slot]
+	if len(s.q.Words) > 0 {
+		key = math.Log10(1+key) + weight
+	}
+	return hit{key, s.x.columns[s.x.tie][slot], slot}
+}
+
+// collect adds the best of n slots that have the same weight: along the order, where there are many, until there are
+// enough; or all.
+func (s *searching) collect(slots set, n int, weight float64) {
+	x := s.x
+	if x.base.orders == nil || float64(n)*float64(n) < 4*float64(s.best)*float64(len(x.ids)) {
+		slots.each(func(slot uint32) { s.add(s.hit(slot, weight)) })
+		return
+	}
+	left := s.best
+	for _, slot := range x.base.orders[s.q.Column] {
+		if slots.has(slot) && !x.loose.has(slot) {
+			s.add(s.hit(slot, weight))
+			if left--; left == 0 {
+				break
+			}
+		}
+	}
+	loose := s.set()
+	copy(loose, x.loose)
+	loose.and(slots)
+	loose.each(func(slot uint32) { s.add(s.hit(slot, weight)) })
+	s.free(loose)
+}
+
+// fields returns the slots of a word's fields, for the caller to free.
+func (s *searching) fields(w Word) []set {
+	sets := make([]set, len(w))
+	for i, f := range w {
+		sets[i] = s.set()
+		for _, t := range f.Terms {
+			s.x.addTo(sets[i], t)
+		}
+	}
+	return sets
+}
+
+// score weighs slots one by one.
+func (s *searching) score(all set) {
+	var slots []uint32
+	all.each(func(slot uint32) { slots = append(slots, slot) })
+	weights := make([]float64, len(slots))
+	for _, w := range s.q.Words {
+		sets := s.fields(w)
+		for i, slot := range slots {
+			for k, f := range w {
+				if sets[k].has(slot) {
+					weights[i] += f.Weight
+					break
+				}
+			}
+		}
+		for _, f := range sets {
+			s.free(f)
+		}
+	}
+	for i, slot := range slots {
+		s.add(s.hit(slot, weights[i]))
+	}
+}
+
+// classes parts the slots by their weight, and collects the best of each.
+func (s *searching) classes(all set) {
+	by := map[float64]set{0: all}
+	for _, w := range s.q.Words {
+		sets := s.fields(w)
+		next := map[float64]set{}
+		for weight, slots := range by {
+			for k, f := range w {
+				some := s.set()
+				copy(some, sets[k])
+				if some.take(slots) == 0 {
+					s.free(some)
+					continue
+				}
+				s.join(next, weight+f.Weight, some)
+			}
+			s.join(next, weight, slots)
+		}
+		by = next
+		for _, f := range sets {
+			s.free(f)
+		}
+	}
+	for weight, slots := range by {
+		if n := slots.count(); n > 0 {
+			s.collect(slots, n, weight)
+		}
+		if &slots[0] != &all[0] {
+			s.free(slots)
+		}
+	}
+}
+
+func (s *searching) join(by map[float64]set, weight float64, slots set) {
+	if other := by[weight]; other != nil {
+		other.or(slots)
+		s.free(slots)
+		return
+	}
+	by[weight] = slots
+}
