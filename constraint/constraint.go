@@ -137,32 +137,14 @@ func (r *Rule) prepare(file string, clean func(string) string) (err error) {
 	case r.Unless != "" && !r.Conditional():
 		return hint.Errorf("leave unless out", "unless belongs to patterns, keywords and entities")
 	}
-	if r.pattern, err = compile(r.Pattern); err == nil {
-		r.unless, err = compile(r.Unless)
+	if r.pattern, err = knowledge.Pattern(r.Pattern); err == nil {
+		r.unless, err = knowledge.Pattern(r.Unless)
 	}
 	if err != nil || len(r.Keywords) == 0 {
 		return err
 	}
-	var entries []knowledge.Entry
-	for _, k := range r.Keywords {
-		if strings.TrimSpace(k) == "" {
-			return hint.Errorf("leave it out", "a keyword is empty")
-		}
-		entries = append(entries, knowledge.Entry{Text: k})
-	}
-	r.base, err = knowledge.New(entries, nil, clean)
+	r.base, err = knowledge.Keywords(r.Keywords, clean)
 	return err
-}
-
-func compile(pattern string) (*regexp.Regexp, error) {
-	if pattern == "" {
-		return nil, nil
-	}
-	p, err := regexp.Compile(pattern)
-	if err != nil {
-		return nil, hint.Wrap(err, "write the pattern as Go's package regexp has it (RE2)", "a pattern")
-	}
-	return p, nil
 }
 
 // Content returns the rules as JSON, which Parse reads; lists of names are in it.

@@ -2,33 +2,35 @@ package onnx
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/protobuf"
 )
 
 // Parse reads a file. Tensors are views of data.
 func Parse(data []byte) (*Model, error) {
 	m := new(Model)
 	graphs := 0
-	err := fields(data, func(n protowire.Number, v field) error {
+	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
 		switch n {
 		case modelIR:
-			m.IR = int64(v.number)
+			m.IR = int64(v.Number)
 		case modelProducer:
-			m.Producer = string(v.bytes)
+			m.Producer = string(v.Bytes)
 		case modelGraph:
 			graphs++
-			return m.Graph.read(v.bytes)
+			return m.Graph.read(v.Bytes)
 		case modelOpset:
-			return m.readOpset(v.bytes)
+			return m.readOpset(v.Bytes)
 		case modelMetadata:
 			var e [2]string
-			err := fields(v.bytes, func(n protowire.Number, v field) error {
+			err := protobuf.Fields(v.Bytes, func(n protowire.Number, v protobuf.Field) error {
 				if n == entryKey || n == entryValue {
-					e[n-1] = string(v.bytes)
+					e[n-1] = string(v.Bytes)
 				}
 				return nil
 			})
@@ -37,11 +39,13 @@ func Parse(data []byte) (*Model, error) {
 		}
 		return nil
 	})
-	if err == nil && graphs != 1 {
-		err = malformed("it has %d graphs, not one", graphs)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, protobuf.ErrMalformed):
+		return nil, malformed("%w", err)
+	case err != nil:
 		return nil, err
+	case graphs != 1:
+		return nil, malformed("it has %d graphs, not one", graphs)
 	}
 	return m, nil
 }
@@ -49,12 +53,12 @@ func Parse(data []byte) (*Model, error) {
 func (m *Model) readOpset(data []byte) error {
 	var domain string
 	var version int64
-	err := fields(data, func(n protowire.Number, v field) error {
+	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
 		switch n {
 		case opsetDomain:
-			domain = string(v.bytes)
+			domain = string(v.Bytes)
 		case opsetVersion:
-			version = int64(v.number)
+			version = int64(v.Number)
 		}
 		return nil
 	})
@@ -64,60 +68,21 @@ func (m *Model) readOpset(data []byte) error {
 	return err
 }
 
-// field is the value of one field: bytes for messages, texts, packed lists and numbers of a fixed size, else a number.
-type field struct {
-	typ    protowire.Type
-	bytes  []byte
-	number uint64
-}
-
-// fields calls do for every field of a message.
-func fields(message []byte, do func(protowire.Number, field) error) error {
-	for len(message) > 0 {
-		number, typ, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return malformed("%w", protowire.ParseError(n))
-		}
-		message = message[n:]
-		v := field{typ: typ}
-		switch typ {
-		case protowire.BytesType:
-			v.bytes, n = protowire.ConsumeBytes(message)
-		case protowire.VarintType:
-			v.number, n = protowire.ConsumeVarint(message)
-		case protowire.Fixed32Type:
-			v.bytes, n = message[:min(4, len(message))], 4
-		case protowire.Fixed64Type:
-			v.bytes, n = message[:min(8, len(message))], 8
-		default:
-			n = protowire.ConsumeFieldValue(number, typ, message)
-		}
-		if n < 0 || n > len(message) {
-			return malformed("a field ends beyond its message")
-		}
-		message = message[n:]
-		if err := do(number, v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (g *Graph) read(data []byte) error {
-	return fields(data, func(n protowire.Number, v field) error {
+	return protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
 		switch n {
 		case graphName:
-			g.Name = string(v.bytes)
+			g.Name = string(v.Bytes)
 		case graphNode:
-			node, err := readNode(v.bytes)
+			node, err := readNode(v.Bytes)
 			g.Nodes = append(g.Nodes, node)
 			return err
 		case graphInitializer:
-			t, err := readTensor(v.bytes)
+			t, err := readTensor(v.Bytes)
 			g.Weights = append(g.Weights, t)
 			return err
 		case graphInput, graphOutput:
-			i, err := readInfo(v.bytes)
+			i, err := readInfo(v.Bytes)
 			if n == graphInput {
 				g.Inputs = append(g.Inputs, i)
 			} else {
@@ -131,20 +96,20 @@ func (g *Graph) read(data []byte) error {
 
 func readNode(data []byte) (*Node, error) {
 	node := &Node{Attrs: map[string]Attr{}}
-	err := fields(data, func(n protowire.Number, v field) error {
+	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
 		switch n {
 		case nodeInput:
-			node.In = append(node.In, string(v.bytes))
+			node.In = append(node.In, string(v.Bytes))
 		case nodeOutput:
-			node.Out = append(node.Out, string(v.bytes))
+			node.Out = append(node.Out, string(v.Bytes))
 		case nodeName:
-			node.Name = string(v.bytes)
+			node.Name = string(v.Bytes)
 		case nodeOp:
-			node.Op = string(v.bytes)
+			node.Op = string(v.Bytes)
 		case nodeDomain:
-			node.Domain = string(v.bytes)
+			node.Domain = string(v.Bytes)
 		case nodeAttr:
-			return node.readAttr(v.bytes)
+			return node.readAttr(v.Bytes)
 		}
 		return nil
 	})
@@ -154,26 +119,26 @@ func readNode(data []byte) (*Node, error) {
 func (node *Node) readAttr(data []byte) error {
 	var name string
 	var a Attr
-	err := fields(data, func(n protowire.Number, v field) error {
+	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
 		var err error
 		switch n {
 		case attrName:
-			name = string(v.bytes)
+			name = string(v.Bytes)
 		case attrFloat:
-			if len(v.bytes) != 4 {
+			if len(v.Bytes) != 4 {
 				return malformed("the attribute %q is no number", name)
 			}
-			a.Float = math.Float32frombits(binary.LittleEndian.Uint32(v.bytes))
+			a.Float = math.Float32frombits(binary.LittleEndian.Uint32(v.Bytes))
 		case attrInt:
-			a.Int = int64(v.number)
+			a.Int = int64(v.Number)
 		case attrString:
-			a.String = string(v.bytes)
+			a.String = string(v.Bytes)
 		case attrTensor:
-			a.Tensor, err = readTensor(v.bytes)
+			a.Tensor, err = readTensor(v.Bytes)
 		case attrInts:
-			a.Ints, err = varints(a.Ints, v)
+			a.Ints, err = v.Ints(a.Ints)
 		case attrType:
-			a.Type = AttrType(v.number)
+			a.Type = AttrType(v.Number)
 		}
 		return err
 	})
@@ -181,43 +146,28 @@ func (node *Node) readAttr(data []byte) error {
 	return err
 }
 
-// varints appends whole numbers, which come one by one or packed.
-func varints(dst []int64, v field) ([]int64, error) {
-	if v.typ == protowire.VarintType {
-		return append(dst, int64(v.number)), nil
-	}
-	for rest := v.bytes; len(rest) > 0; {
-		x, n := protowire.ConsumeVarint(rest)
-		if n < 0 {
-			return nil, malformed("%w", protowire.ParseError(n))
-		}
-		dst, rest = append(dst, int64(x)), rest[n:]
-	}
-	return dst, nil
-}
-
 func readTensor(data []byte) (*Tensor, error) {
 	t := new(Tensor)
 	var floats []byte
 	var ints []int64
 	outside := false
-	err := fields(data, func(n protowire.Number, v field) error {
+	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
 		var err error
 		switch n {
 		case tensorDims:
-			t.Dims, err = varints(t.Dims, v)
+			t.Dims, err = v.Ints(t.Dims)
 		case tensorType:
-			t.Type = DType(v.number)
+			t.Type = DType(v.Number)
 		case tensorName:
-			t.Name = string(v.bytes)
+			t.Name = string(v.Bytes)
 		case tensorRaw:
-			t.Raw = v.bytes
+			t.Raw = v.Bytes
 		case tensorFloats:
-			floats = append(floats, v.bytes...)
+			floats = append(floats, v.Bytes...)
 		case tensorInt32s, tensorInt64s:
-			ints, err = varints(ints, v)
+			ints, err = v.Ints(ints)
 		case tensorLocation:
-			outside = v.number == 1
+			outside = v.Number == 1
 		}
 		return err
 	})
@@ -249,26 +199,26 @@ func readTensor(data []byte) (*Tensor, error) {
 
 func readInfo(data []byte) (*Info, error) {
 	i := new(Info)
-	inside := func(want protowire.Number, do func(data []byte) error) func(protowire.Number, field) error {
-		return func(n protowire.Number, v field) error {
+	inside := func(want protowire.Number, do func(data []byte) error) func(protowire.Number, protobuf.Field) error {
+		return func(n protowire.Number, v protobuf.Field) error {
 			if n != want {
 				return nil
 			}
-			return do(v.bytes)
+			return do(v.Bytes)
 		}
 	}
-	err := fields(data, func(n protowire.Number, v field) error {
+	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
 		switch n {
 		case infoName:
-			i.Name = string(v.bytes)
+			i.Name = string(v.Bytes)
 		case infoType:
-			return fields(v.bytes, inside(typeTensor, func(data []byte) error {
-				return fields(data, func(n protowire.Number, v field) error {
+			return protobuf.Fields(v.Bytes, inside(typeTensor, func(data []byte) error {
+				return protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
 					switch n {
 					case typeElement:
-						i.Type = DType(v.number)
+						i.Type = DType(v.Number)
 					case typeShape:
-						return fields(v.bytes, inside(shapeDim, i.readDim))
+						return protobuf.Fields(v.Bytes, inside(shapeDim, i.readDim))
 					}
 					return nil
 				})
@@ -281,12 +231,12 @@ func readInfo(data []byte) (*Info, error) {
 
 func (i *Info) readDim(data []byte) error {
 	size, name := int64(-1), ""
-	err := fields(data, func(n protowire.Number, v field) error {
+	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
 		switch n {
 		case dimValue:
-			size = int64(v.number)
+			size = int64(v.Number)
 		case dimParam:
-			name = string(v.bytes)
+			name = string(v.Bytes)
 		}
 		return nil
 	})

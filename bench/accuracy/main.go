@@ -18,15 +18,13 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"math"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/xiaoyu-slm/xiaoyu/bench/internal/runs"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 	"github.com/xiaoyu-slm/xiaoyu/model"
@@ -62,48 +60,22 @@ var sets = []set{
 type options struct {
 	data, cache string
 	base        string
-	set         []string
-	sets        []string
-	models      []string
-	seeds       []uint64
+	set         runs.Settings
+	sets        runs.Words
+	models      runs.Words
+	seeds       runs.Seeds
 }
 
 func main() {
-	var o options
-	var only, models, seeds string
+	o := options{seeds: runs.Seeds{1, 2, 3, 4, 5}, models: model.Families()}
 	flag.StringVar(&o.data, "data", "../shared/data", "folder of the data sets")
 	flag.StringVar(&o.cache, "cache", filepath.Join(os.TempDir(), "xiaoyu-accuracy"), "folder in which results are kept")
-	flag.StringVar(&only, "only", "", "sets, separated by commas; all if empty")
-	flag.StringVar(&models, "models", strings.Join(model.Families(), ","), "models, separated by commas: a family, a family+vectors, or several joined by & as an ensemble")
-	flag.StringVar(&seeds, "seeds", "1,2,3,4,5", "seeds, separated by commas")
+	flag.Var(&o.sets, "only", "sets, separated by commas; all if empty")
+	flag.Var(&o.models, "models", "models, separated by commas: a family, a family+vectors, or several joined by & as an ensemble")
+	flag.Var(&o.seeds, "seeds", "seeds, separated by commas")
 	flag.StringVar(&o.base, "base", "", "folder of a pretrained network; then --models encoder is what is measured")
-	flag.Func("set", "a key of the configuration and its value, key=value; may be given again", func(s string) error { o.set = append(o.set, s); return nil })
-	flag.Parse()
-	o.models = strings.Split(models, ",")
-	if only != "" {
-		o.sets = strings.Split(only, ",")
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	err := o.parseSeeds(seeds)
-	if err == nil {
-		err = run(ctx, &o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
-}
-
-func (o *options) parseSeeds(list string) error {
-	for _, s := range strings.Split(list, ",") {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			return fmt.Errorf("--seeds: %q is no whole number", s)
-		}
-		o.seeds = append(o.seeds, seed)
-	}
-	return nil
+	flag.Var(&o.set, "set", "a key of the configuration and its value, key=value; may be given again")
+	runs.Main(func(ctx context.Context) error { return run(ctx, &o) })
 }
 
 func run(ctx context.Context, o *options) error {
@@ -132,11 +104,17 @@ func run(ctx context.Context, o *options) error {
 }
 
 func printRow(s set, name string, results []result) {
-	accuracy := func(r result) float64 { return r.Accuracy }
-	mean, deviation := spread(results, accuracy)
-	f1, _ := spread(results, func(r result) float64 { return r.MacroF1 })
-	seconds, _ := spread(results, func(r result) float64 { return r.Seconds })
-	speed, _ := spread(results, func(r result) float64 { return r.TextsPerSecond })
+	spread := func(figure func(*result) float64) (mean, deviation float64) {
+		values := make([]float64, len(results))
+		for i := range results {
+			values[i] = figure(&results[i])
+		}
+		return runs.Spread(values)
+	}
+	mean, deviation := spread(func(r *result) float64 { return r.Accuracy })
+	f1, _ := spread(func(r *result) float64 { return r.MacroF1 })
+	seconds, _ := spread(func(r *result) float64 { return r.Seconds })
+	speed, _ := spread(func(r *result) float64 { return r.TextsPerSecond })
 	var each []string
 	for _, r := range results {
 		each = append(each, fmt.Sprintf("%.4f", r.Accuracy))
@@ -148,16 +126,4 @@ func printRow(s set, name string, results []result) {
 	last := results[len(results)-1]
 	fmt.Printf("| %s | %s | %.4f ± %.4f | %s | %.4f | ≥ %.3f | %d | %s | %s | %.1f | %.0f |\n", s.name, strings.ReplaceAll(name, "&", ", "), mean, deviation,
 		strings.Join(each, " "), f1, wanted, last.Rows, size.Count(last.Parameters), size.Bytes(last.Bytes), seconds, speed)
-}
-
-// spread is mean and deviation (with n − 1) of a figure.
-func spread(results []result, figure func(result) float64) (mean, deviation float64) {
-	n := float64(len(results))
-	for _, r := range results {
-		mean += figure(r) / n
-	}
-	for _, r := range results {
-		deviation += (figure(r) - mean) * (figure(r) - mean) / max(n-1, 1)
-	}
-	return mean, math.Sqrt(deviation)
 }

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,9 +9,8 @@ import (
 	"time"
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/bench/internal/runs"
 	"github.com/xiaoyu-slm/xiaoyu/data"
-	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 )
 
 // result is what one training brought, as it is kept.
@@ -55,13 +51,7 @@ func configure(o *options, s set, name string, seed uint64) (*xiaoyu.Config, err
 	}
 	c.Train.Seed, c.Data.Split.Near = seed, 0
 	c.Model.Base = o.base
-	for _, s := range o.set {
-		key, value, _ := strings.Cut(s, "=")
-		if err := conf.Set(c, key, value); err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
+	return c, o.set.Apply(c)
 }
 
 // measure trains, or returns what an earlier training with the same configuration brought.
@@ -70,49 +60,31 @@ func measure(ctx context.Context, o *options, s set, name string, seed uint64) (
 	if err != nil {
 		return nil, err
 	}
-	key, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
+	key := []any{c}
 	for _, family := range c.Ensemble.Members { // of which c knows the name alone
 		preset, err := xiaoyu.Preset(family)
 		if err != nil {
 			return nil, err
 		}
-		own, err := json.Marshal(preset)
-		if err != nil {
-			return nil, err
-		}
-		key = append(key, own...)
+		key = append(key, preset)
 	}
-	digest := sha256.Sum256(key)
-	file := filepath.Join(o.cache, fmt.Sprintf("%s_%s_%d_%s.json", s.name, name, seed, hex.EncodeToString(digest[:4])))
 	r := &result{Set: s.name, Model: name, Seed: seed}
-	if kept, err := os.ReadFile(file); err == nil && json.Unmarshal(kept, r) == nil {
-		return r, nil
-	}
-	if err := os.MkdirAll(o.cache, 0o755); err != nil {
-		return nil, err
-	}
-	temp, err := os.MkdirTemp(o.cache, "training-")
+	return r, runs.Keep(o.cache, fmt.Sprintf("%s_%s_%d", s.name, name, seed), key, r, func() error { return r.train(ctx, o.cache, c) })
+}
+
+func (r *result) train(ctx context.Context, cache string, c *xiaoyu.Config) error {
+	temp, err := os.MkdirTemp(cache, "training-")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer os.RemoveAll(temp)
 	c.Out, c.Runs = filepath.Join(temp, "model"), filepath.Join(temp, "runs")
 	trained, err := xiaoyu.Train(ctx, c, xiaoyu.TrainOptions{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.Accuracy, r.MacroF1, r.Rows, r.Seconds = trained.Report.Main().Value, trained.Report.MacroF1, trained.Report.N, trained.Seconds
-	if err := r.lookAt(ctx, trained.Package, c); err != nil {
-		return nil, err
-	}
-	content, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	return r, atomicfile.WriteFile(file, content, 0o644)
+	return r.lookAt(ctx, trained.Package, c)
 }
 
 // lookAt opens the package and times its predictions of up to 2000 texts of the training file, twice; the faster counts.

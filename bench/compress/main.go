@@ -10,13 +10,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
+	"github.com/xiaoyu-slm/xiaoyu/bench/internal/runs"
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 )
 
@@ -26,22 +24,19 @@ func main() {
 	test := flag.String("test", "", "examples that judge")
 	text, label := flag.String("text", "text", "column of the text"), flag.String("label", "label", "column of the label")
 	out := flag.String("out", "", "folder of the packages; MODEL-compressed if empty")
-	var lists, set []string
+	var lists []string
+	var set runs.Settings
 	flag.Func("moves", "list of moves; may be given several times", func(s string) error { lists = append(lists, s); return nil })
-	flag.Func("set", "key=value of the configuration that it is trained further with", func(s string) error { set = append(set, s); return nil })
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if *out == "" {
-		*out = filepath.Clean(*dir) + "-compressed"
-	}
-	if err := run(ctx, *dir, *data, *test, *text, *label, *out, lists, set); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	flag.Var(&set, "set", "key=value of the configuration that it is trained further with; may be given again")
+	runs.Main(func(ctx context.Context) error {
+		if *out == "" {
+			*out = filepath.Clean(*dir) + "-compressed"
+		}
+		return run(ctx, *dir, *data, *test, *text, *label, *out, lists, set)
+	})
 }
 
-func run(ctx context.Context, dir, data, test, text, label, out string, lists, set []string) error {
+func run(ctx context.Context, dir, data, test, text, label, out string, lists []string, set runs.Settings) error {
 	m, err := xiaoyu.Open(dir)
 	if err != nil {
 		return err
@@ -55,11 +50,8 @@ func run(ctx context.Context, dir, data, test, text, label, out string, lists, s
 			return err
 		}
 		c.Data.Path, c.Data.Test, c.Data.Text, c.Data.Label = data, test, text, label
-		for _, s := range set {
-			key, value, _ := strings.Cut(s, "=")
-			if err := conf.Set(c, key, value); err != nil {
-				return err
-			}
+		if err := set.Apply(c); err != nil {
+			return err
 		}
 		r, err := xiaoyu.Compress(ctx, m, c, xiaoyu.CompressOptions{Moves: moves, Out: filepath.Join(out, strings.NewReplacer(",", "_", "=", "").Replace(moves))})
 		if err != nil {

@@ -18,13 +18,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/xiaoyu-slm/xiaoyu/bench/internal/runs"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 )
@@ -32,7 +31,7 @@ import (
 // student is a small model: its family, what differs from the preset, and what is asked of it.
 type student struct {
 	name, family string
-	settings     []string
+	settings     runs.Settings
 	asked        string
 }
 
@@ -51,58 +50,35 @@ var students = []student{
 }
 
 // taughtSettings are those of all students that have a teacher.
-var taughtSettings = []string{"distill.weight=0.7", "distill.temperature=2"}
+var taughtSettings = runs.Settings{"distill.weight=0.7", "distill.temperature=2"}
 
 type options struct {
 	data, keep, teacher, base string
-	students                  []string
-	seeds                     []uint64
+	students                  runs.Words
+	seeds                     runs.Seeds
 	texts                     int
 	validation                bool
-	set                       []string
+	set                       runs.Settings
 }
 
 func main() {
-	var o options
-	var names []string
+	o := options{seeds: runs.Seeds{1, 2, 3}}
 	for _, s := range students {
-		names = append(names, s.name)
+		o.students = append(o.students, s.name)
 	}
-	var chosen, seeds string
 	flag.StringVar(&o.data, "data", "../shared/data", "folder of the data sets")
 	flag.StringVar(&o.keep, "keep", filepath.Join(os.TempDir(), "xiaoyu-distill"), "folder in which opinions, models and results are kept")
 	flag.StringVar(&o.teacher, "teacher", "", "folder of a fine-tuned teacher; without it one is made of --base")
 	flag.StringVar(&o.base, "base", "../shared/models/multilingual-e5-small-zh-en", "what the teacher is fine-tuned from")
-	flag.StringVar(&chosen, "students", strings.Join(names, ","), "students, separated by commas")
-	flag.StringVar(&seeds, "seeds", "1,2,3", "seeds, separated by commas")
+	flag.Var(&o.students, "students", "students, separated by commas")
+	flag.Var(&o.seeds, "seeds", "seeds, separated by commas")
 	flag.IntVar(&o.texts, "texts", 15000, "texts without labels")
 	flag.BoolVar(&o.validation, "validation", false, "judge on the validation part, to choose settings")
-	flag.Func("set", "a key of the taught students' configuration, as key=value; may be given again", func(s string) error {
-		o.set = append(o.set, s)
-		return nil
-	})
-	flag.Parse()
-	o.students = strings.Split(chosen, ",")
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	err := o.check(seeds)
-	if err == nil {
-		err = run(ctx, &o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
+	flag.Var(&o.set, "set", "a key of the taught students' configuration, as key=value; may be given again")
+	runs.Main(func(ctx context.Context) error { return run(ctx, &o) })
 }
 
-func (o *options) check(seeds string) error {
-	for _, s := range strings.Split(seeds, ",") {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			return fmt.Errorf("--seeds: %q is no whole number", s)
-		}
-		o.seeds = append(o.seeds, seed)
-	}
+func (o *options) check() error {
 	for _, name := range o.students {
 		if !slices.ContainsFunc(students, func(s student) bool { return s.name == name }) {
 			return fmt.Errorf("--students: there is no %q", name)
@@ -113,6 +89,9 @@ func (o *options) check(seeds string) error {
 
 // run prints a row a student.
 func run(ctx context.Context, o *options) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	b := &bench{options: o}
 	if err := b.prepare(ctx); err != nil {
 		return err

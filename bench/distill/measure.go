@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -13,9 +11,9 @@ import (
 	"strings"
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/bench/internal/runs"
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 )
 
 // bench is what all trainings have in common.
@@ -65,13 +63,13 @@ func (b *bench) prepare(ctx context.Context) error {
 	return err
 }
 
-// fineTune makes the teacher, once, as bench/accuracy does.
+// fineTune makes the teacher, once, by the best recipe of RESULTS.md.
 func (b *bench) fineTune(ctx context.Context, c *xiaoyu.Config) (string, error) {
 	c.Out = filepath.Join(b.keep, "teacher")
 	if _, err := os.Stat(c.Out); err == nil {
 		return c.Out, nil
 	}
-	c.Model.Base, c.Model.MaxTokens, c.Train.Epochs = b.base, 128, 2
+	c.Model.Base, c.Model.MaxTokens, c.Train.Epochs, c.Train.LayerDecay = b.base, 256, 3, 0.9
 	r, err := xiaoyu.Train(ctx, c, xiaoyu.TrainOptions{})
 	if err != nil {
 		return "", err
@@ -155,42 +153,30 @@ func (b *bench) train(ctx context.Context, s *student, seed uint64, taught bool)
 			c.Distill.Texts = nil
 		}
 	}
-	for _, set := range settings {
-		key, value, _ := strings.Cut(set, "=")
-		if err := conf.Set(c, key, value); err != nil {
-			return nil, err
-		}
-	}
-	key, err := json.Marshal(c)
-	if err != nil {
+	if err := settings.Apply(c); err != nil {
 		return nil, err
 	}
-	digest := sha256.Sum256(key)
-	file := filepath.Join(b.keep, fmt.Sprintf("%s_%d_%s.json", strings.ReplaceAll(s.name, " ", "-"), seed, hex.EncodeToString(digest[:4])))
 	r := &result{}
-	if kept, err := os.ReadFile(file); err == nil && json.Unmarshal(kept, r) == nil {
-		return r, nil
-	}
-	if c.Out, err = os.MkdirTemp(b.keep, "student-"); err != nil {
-		return nil, err
+	return r, runs.Keep(b.keep, fmt.Sprintf("%s_%d", s.name, seed), c, r, func() error { return r.train(ctx, b.keep, c) })
+}
+
+func (r *result) train(ctx context.Context, keep string, c *xiaoyu.Config) (err error) {
+	if c.Out, err = os.MkdirTemp(keep, "student-"); err != nil {
+		return err
 	}
 	defer os.RemoveAll(c.Out)
 	trained, err := xiaoyu.Train(ctx, c, xiaoyu.TrainOptions{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m, err := xiaoyu.Open(trained.Package)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer m.Close()
 	*r = result{Accuracy: trained.Report.Accuracy, Parameters: m.Parameters(), Bytes: m.Package.Size, Seconds: trained.Seconds}
 	if t := trained.Taught; t != nil && t.Comparison != nil {
 		r.Teacher, r.Agreement = t.Comparison.Figures[0].A, t.Agreement
 	}
-	content, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	return r, atomicfile.WriteFile(file, content, 0o644)
+	return nil
 }

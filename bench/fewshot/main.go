@@ -16,15 +16,13 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"math"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/xiaoyu-slm/xiaoyu/bench/internal/runs"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 )
 
@@ -43,45 +41,31 @@ var sets = []set{
 }
 
 type options struct {
-	data, models, cache           string
-	only, sizes, recipes, setting []string
-	seeds                         []uint64
-	verbose                       bool
+	data, models, cache  string
+	only, sizes, recipes runs.Words
+	settings             runs.Settings
+	seeds                runs.Seeds
+	verbose              bool
 }
 
 func main() {
-	var o options
-	var only, sizes, recipes, seeds string
+	o := options{
+		seeds: runs.Seeds{1, 2, 3, 4, 5}, sizes: runs.Words{"8", "16", "64"},
+		recipes: runs.Words{"head", "prototype", "setfit", "auto", "auto+texts"},
+	}
 	flag.StringVar(&o.data, "data", "../shared/data", "folder of the data sets")
 	flag.StringVar(&o.models, "models", "../shared/models", "folder of the encoders")
 	flag.StringVar(&o.cache, "cache", filepath.Join(os.TempDir(), "xiaoyu-fewshot"), "folder in which results and texts' states are kept")
-	flag.StringVar(&only, "only", "", "sets, separated by commas; all if empty")
-	flag.StringVar(&sizes, "sizes", "8,16,64", "examples a class, separated by commas; all for all")
-	flag.StringVar(&recipes, "recipes", "head,prototype,setfit,auto,auto+texts", "values of train.recipe, separated by commas; +texts adds the other training texts without their labels")
-	flag.StringVar(&seeds, "seeds", "1,2,3,4,5", "draws of the examples")
+	flag.Var(&o.only, "only", "sets, separated by commas; all if empty")
+	flag.Var(&o.sizes, "sizes", "examples a class, separated by commas; all for all")
+	flag.Var(&o.recipes, "recipes", "values of train.recipe, separated by commas; +texts adds the other training texts without their labels")
+	flag.Var(&o.seeds, "seeds", "draws of the examples, separated by commas")
 	flag.BoolVar(&o.verbose, "verbose", false, "show what the trainings say")
-	flag.Func("set", "a key of the configuration and its value, key=value; may be given again", func(s string) error { o.setting = append(o.setting, s); return nil })
-	flag.Parse()
-	o.sizes, o.recipes = strings.Split(sizes, ","), strings.Split(recipes, ",")
-	if only != "" {
-		o.only = strings.Split(only, ",")
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, &o, seeds); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
+	flag.Var(&o.settings, "set", "a key of the configuration and its value, key=value; may be given again")
+	runs.Main(func(ctx context.Context) error { return run(ctx, &o) })
 }
 
-func run(ctx context.Context, o *options, seeds string) error {
-	for _, s := range strings.Split(seeds, ",") {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			return fmt.Errorf("--seeds: %q is no whole number", s)
-		}
-		o.seeds = append(o.seeds, seed)
-	}
+func run(ctx context.Context, o *options) error {
 	fmt.Printf("%d cores, kernel %s, seeds %v\n\n", runtime.GOMAXPROCS(0), kernel.Name(), o.seeds)
 	fmt.Println("| set | examples a class | recipe | texts without labels | accuracy, mean ± deviation | of each seed | asked | linear head in PyTorch | seconds |\n|---|---|---|---|---|---|---|---|---|")
 	for _, s := range sets {
@@ -110,7 +94,7 @@ func run(ctx context.Context, o *options, seeds string) error {
 func row(ctx context.Context, o *options, s set, rows *rows, size, recipe string) error {
 	var results []result
 	var each []string
-	mean, square, seconds := 0.0, 0.0, 0.0
+	var accuracy, seconds []float64
 	for _, seed := range o.seeds {
 		r, err := measure(ctx, o, s, rows, size, recipe, seed)
 		if err != nil {
@@ -118,16 +102,14 @@ func row(ctx context.Context, o *options, s set, rows *rows, size, recipe string
 		}
 		results = append(results, *r)
 		each = append(each, fmt.Sprintf("%.4f", r.Accuracy))
-		mean += r.Accuracy / float64(len(o.seeds))
-		seconds += r.Seconds / float64(len(o.seeds))
+		accuracy, seconds = append(accuracy, r.Accuracy), append(seconds, r.Seconds)
 	}
-	for _, r := range results {
-		square += (r.Accuracy - mean) * (r.Accuracy - mean) / max(float64(len(results)-1), 1)
-	}
+	mean, deviation := runs.Spread(accuracy)
+	long, _ := runs.Spread(seconds)
 	name := recipe
 	if chosen := results[0].Recipe; !strings.HasPrefix(recipe, chosen) {
 		name += " (" + chosen + ")"
 	}
-	fmt.Printf("| %s | %s | %s | %d | %.4f ± %.4f | %s | ≥ %.3g | %.4g | %.1f |\n", s.name, size, name, results[0].Texts, mean, math.Sqrt(square), strings.Join(each, " "), s.asked[size], s.linear[size], seconds)
+	fmt.Printf("| %s | %s | %s | %d | %.4f ± %.4f | %s | ≥ %.3g | %.4g | %.1f |\n", s.name, size, name, results[0].Texts, mean, deviation, strings.Join(each, " "), s.asked[size], s.linear[size], long)
 	return nil
 }

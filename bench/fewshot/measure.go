@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,9 +11,8 @@ import (
 	"strings"
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/bench/internal/runs"
 	"github.com/xiaoyu-slm/xiaoyu/data"
-	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
 )
 
 // example is a text and its label.
@@ -99,44 +96,36 @@ func measure(ctx context.Context, o *options, s set, rows *rows, size, recipe st
 	if size != "all" {
 		c.Data.Split.Validation = 0 // all labels that there are count as drawn
 	}
-	for _, s := range o.setting {
-		key, value, _ := strings.Cut(s, "=")
-		if err := conf.Set(c, key, value); err != nil {
-			return nil, err
-		}
-	}
-	key, err := json.Marshal([]any{c, size, withTexts, seed})
-	if err != nil {
+	if err := o.settings.Apply(c); err != nil {
 		return nil, err
 	}
-	digest := sha256.Sum256(key)
-	file := filepath.Join(o.cache, fmt.Sprintf("%s_%s_%s_%d_%s.json", s.name, size, recipe, seed, hex.EncodeToString(digest[:4])))
 	r := &result{}
-	if kept, err := os.ReadFile(file); err == nil && json.Unmarshal(kept, r) == nil {
-		return r, nil
-	}
-	if err := os.MkdirAll(o.cache, 0o755); err != nil {
-		return nil, err
-	}
+	name = fmt.Sprintf("%s_%s_%s_%d", s.name, size, recipe, seed)
+	return r, runs.Keep(o.cache, name, []any{c, size, withTexts, seed}, r, func() error {
+		drawn, rest := rows.draw(size, seed)
+		if withTexts {
+			for _, e := range rest {
+				drawn = append(drawn, example{e.text, ""})
+			}
+			r.Texts = len(rest)
+		}
+		return r.train(ctx, o, c, drawn, rows.test)
+	})
+}
+
+func (r *result) train(ctx context.Context, o *options, c *xiaoyu.Config, train, test []example) error {
 	temp, err := os.MkdirTemp(o.cache, "training-")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer os.RemoveAll(temp)
-	drawn, rest := rows.draw(size, seed)
-	if withTexts {
-		for _, e := range rest {
-			drawn = append(drawn, example{e.text, ""})
-		}
-		r.Texts = len(rest)
-	}
 	c.Data.Path, c.Data.Test = filepath.Join(temp, "train.csv"), filepath.Join(temp, "test.csv")
 	c.Out, c.Runs = filepath.Join(temp, "model"), filepath.Join(o.cache, "runs")
-	if err := write(c.Data.Path, drawn); err != nil {
-		return nil, err
+	if err := write(c.Data.Path, train); err != nil {
+		return err
 	}
-	if err := write(c.Data.Test, rows.test); err != nil {
-		return nil, err
+	if err := write(c.Data.Test, test); err != nil {
+		return err
 	}
 	options := xiaoyu.TrainOptions{}
 	if o.verbose {
@@ -144,17 +133,13 @@ func measure(ctx context.Context, o *options, s set, rows *rows, size, recipe st
 	}
 	trained, err := xiaoyu.Train(ctx, c, options)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if trained.Report.N != len(rows.test) {
-		return nil, fmt.Errorf("%d test rows were judged, there are %d", trained.Report.N, len(rows.test))
+	if trained.Report.N != len(test) {
+		return fmt.Errorf("%d test rows were judged, there are %d", trained.Report.N, len(test))
 	}
 	r.Accuracy, r.Recipe, r.Rows, r.Seconds = trained.Report.Accuracy, trained.Recipe, trained.Report.N, trained.Seconds
-	content, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	return r, atomicfile.WriteFile(file, content, 0o644)
+	return nil
 }
 
 // notes shows what a training says, and not how far it is.

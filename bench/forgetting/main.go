@@ -16,15 +16,14 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/bench/internal/runs"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 )
 
@@ -65,31 +64,18 @@ const anew = "from nothing, on all"
 
 func main() {
 	folder := flag.String("data", "../shared/data", "folder of the data sets")
-	only := flag.String("only", "", "streams, separated by commas; all if empty")
-	models := flag.String("models", "cnn,gru", "families, separated by commas")
-	list := flag.String("seeds", "1,2,3", "seeds, separated by commas")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *folder, *only, strings.Split(*models, ","), strings.Split(*list, ",")); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
+	models, seeds, only := runs.Words{"cnn", "gru"}, runs.Seeds{1, 2, 3}, runs.Words{}
+	flag.Var(&only, "only", "streams, separated by commas; all if empty")
+	flag.Var(&models, "models", "families, separated by commas")
+	flag.Var(&seeds, "seeds", "seeds, separated by commas")
+	runs.Main(func(ctx context.Context) error { return run(ctx, *folder, only, models, seeds) })
 }
 
-func run(ctx context.Context, folder, only string, models, list []string) error {
-	var seeds []uint64
-	for _, s := range list {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			return fmt.Errorf("--seeds: %q is no whole number", s)
-		}
-		seeds = append(seeds, seed)
-	}
+func run(ctx context.Context, folder string, only, models []string, seeds []uint64) error {
 	fmt.Printf("%d cores, kernel %s, seeds %v\n\n", runtime.GOMAXPROCS(0), kernel.Name(), seeds)
 	fmt.Println("| stream | model | way | old test before | old test after | new test before | new test after | mean of both | seconds |\n|---|---|---|---|---|---|---|---|---|")
 	for _, s := range streams {
-		if only != "" && !slices.Contains(strings.Split(only, ","), s.name) {
+		if len(only) > 0 && !slices.Contains(only, s.name) {
 			continue
 		}
 		for _, family := range models {

@@ -14,65 +14,41 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"math"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
-	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
+	"github.com/xiaoyu-slm/xiaoyu/bench/internal/runs"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 )
 
 // settings are what differs from the preset of the family transformer.
-var settings = []string{
+var settings = runs.Settings{
 	"model.layers=2", "model.max_tokens=256", "train.precision=auto", "eval.bootstrap=0", "data.split.near=0",
 	"pretrain.column=review", "pretrain.max_tokens=128", "pretrain.batch_tokens=1024", "pretrain.epochs=6", "pretrain.learning_rate=0.002", "pretrain.mask=0.2",
 }
 
 type options struct {
 	data, keep string
-	seeds      []uint64
-	set        []string
+	seeds      runs.Seeds
+	set        runs.Settings
 }
 
 func main() {
-	var o options
-	var seeds string
+	o := options{seeds: runs.Seeds{1, 2, 3, 4, 5}}
 	flag.StringVar(&o.data, "data", "../shared/data", "folder of the data sets")
 	flag.StringVar(&o.keep, "keep", filepath.Join(os.TempDir(), "xiaoyu-pretrain"), "folder in which networks and records are kept")
-	flag.StringVar(&seeds, "seeds", "1,2,3,4,5", "seeds, separated by commas")
-	flag.Func("set", "a key of the configuration, as key=value; may be given more than once", func(s string) error {
-		o.set = append(o.set, s)
-		return nil
-	})
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	var err error
-	for _, s := range strings.Split(seeds, ",") {
-		var seed uint64
-		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			err = fmt.Errorf("--seeds: %q is no whole number", s)
-			break
-		}
-		o.seeds = append(o.seeds, seed)
-	}
-	if err == nil {
-		err = run(ctx, &o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
+	flag.Var(&o.seeds, "seeds", "seeds, separated by commas")
+	flag.Var(&o.set, "set", "a key of the configuration, as key=value; may be given more than once")
+	runs.Main(func(ctx context.Context) error { return run(ctx, &o) })
 }
 
 // run prints a row a seed, and the means.
 func run(ctx context.Context, o *options) error {
-	fmt.Printf("%d cores, kernel %s; %s\n\n", runtime.GOMAXPROCS(0), kernel.Name(), strings.Join(append(settings[:len(settings):len(settings)], o.set...), " "))
+	fmt.Printf("%d cores, kernel %s; %s\n\n", runtime.GOMAXPROCS(0), kernel.Name(), strings.Join(slices.Concat(settings, o.set), " "))
 	fmt.Println("| seed | labels alone | pretrained first | points | perplexity before | after | pretraining, s | test rows |\n|---|---|---|---|---|---|---|---|")
 	var gains []float64
 	var alone, first float64
@@ -94,14 +70,8 @@ func run(ctx context.Context, o *options) error {
 		fmt.Printf("| %d | %.4f | %.4f | %+.2f | %.1f | %.1f | %.0f | %d |\n", seed, a, b, 100*(b-a), pretrained.Before, pretrained.After, pretrained.Seconds, with.Report.N)
 	}
 	n := float64(len(o.seeds))
-	mean, square := 0.0, 0.0
-	for _, g := range gains {
-		mean += g / n
-	}
-	for _, g := range gains {
-		square += (g - mean) * (g - mean) / max(n-1, 1)
-	}
-	fmt.Printf("| mean | %.4f | %.4f | %+.2f ± %.2f (asked: +1.5) | | | | |\n", alone/n, first/n, mean, math.Sqrt(square))
+	mean, deviation := runs.Spread(gains)
+	fmt.Printf("| mean | %.4f | %.4f | %+.2f ± %.2f (asked: +1.5) | | | | |\n", alone/n, first/n, mean, deviation)
 	return nil
 }
 
@@ -111,11 +81,8 @@ func configure(o *options, seed uint64) (*xiaoyu.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range append(settings[:len(settings):len(settings)], o.set...) {
-		key, value, _ := strings.Cut(s, "=")
-		if err := conf.Set(c, key, value); err != nil {
-			return nil, err
-		}
+	if err := slices.Concat(settings, o.set).Apply(c); err != nil {
+		return nil, err
 	}
 	c.Data.Path, c.Data.Text, c.Data.Label = filepath.Join(o.data, "chnsenticorp/chnsenticorp_htl.csv"), "review", "label"
 	c.Train.Seed, c.Pretrain.Seed = seed, seed

@@ -13,11 +13,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"time"
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/bench/internal/runs"
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 )
@@ -33,13 +33,9 @@ func main() {
 	flag.Float64Var(&o.SIF, "sif", 0, "frequency weight")
 	flag.StringVar(&o.Store, "store", "int8", "f32, f16 or int8")
 	flag.BoolVar(&o.Vocabulary, "vocabulary", true, "tokens of the texts alone")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := measure(ctx, o, filepath.Join(*folder, "chnsenticorp", "chnsenticorp_htl.csv"), *cache); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
+	runs.Main(func(ctx context.Context) error {
+		return measure(ctx, o, filepath.Join(*folder, "chnsenticorp", "chnsenticorp_htl.csv"), *cache)
+	})
 }
 
 func measure(ctx context.Context, o xiaoyu.StaticOptions, file, cache string) error {

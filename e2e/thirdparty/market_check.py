@@ -177,6 +177,37 @@ def datasets():
     facts["private"] = caught(lambda: load_dataset("ada/unseen", token=False))
 
 
+def collections():
+    """Collections of repositories, made, filled, arranged, found and deleted."""
+    api = HfApi()
+    for name, kind in (("reviews", "model"), ("rows", "dataset"), ("hidden", "model")):
+        api.create_repo(f"ada/{name}", repo_type=kind, private=name == "hidden")
+        text = f"---\nlicense: mit\nlanguage: zh\n{'pipeline_tag: fill-mask' if kind == 'model' else 'task_categories: [fill-mask]'}\n---\n# {name}\n"
+        api.upload_file(repo_id=f"ada/{name}", repo_type=kind, path_or_fileobj=text.encode(), path_in_repo="README.md")
+    made = api.create_collection("客服 Models", description="For customers")
+    facts["made"] = [made.slug, made.title, made.description, made.private, made.owner["name"], made.url]
+    facts["again"] = [caught(lambda: api.create_collection("客服 Models")), api.create_collection("客服 Models", exists_ok=True).slug]
+    for name, kind, note in (("reviews", "model", "the first"), ("rows", "dataset", None), ("hidden", "model", "not for all")):
+        filled = api.add_collection_item(made.slug, item_id=f"ada/{name}", item_type=kind, note=note)
+    facts["filled"] = [[i.item_id, i.item_type, i.note, i.position] for i in filled.items]
+    facts["twice"] = [caught(lambda: api.add_collection_item(made.slug, "ada/rows", "dataset")), len(api.add_collection_item(made.slug, "ada/rows", "dataset", exists_ok=True).items)]
+    api.update_collection_item(made.slug, filled.items[2].item_object_id, note="hidden", position=0)
+    facts["arranged"] = [[i.item_id, i.note] for i in api.get_collection(made.slug).items]
+    facts["stranger"] = [i.item_id for i in HfApi(token=False).get_collection(made.slug).items]
+    other = api.create_collection("Other", private=True)
+    facts["private"] = caught(lambda: HfApi(token=False).get_collection(other.slug))
+    facts["listed"] = [[[c.slug, len(c.items)] for c in who.list_collections(**by)] for who, by in
+                       ((api, {}), (HfApi(token=False), {}), (api, {"item": "datasets/ada/rows"}), (api, {"owner": "ada", "limit": 1}), (api, {"owner": "nobody"}))]
+    renamed = api.update_collection_metadata(other.slug, title="Another", private=False)
+    facts["renamed"] = [renamed.slug, renamed.title, renamed.private]
+    api.delete_collection_item(made.slug, filled.items[0].item_object_id)
+    api.delete_collection_item(made.slug, filled.items[0].item_object_id, missing_ok=True)
+    facts["left"] = [i.item_id for i in api.get_collection(made.slug).items]
+    api.delete_collection(made.slug)
+    api.delete_collection(made.slug, missing_ok=True)
+    facts["gone"] = caught(lambda: api.get_collection(made.slug))
+
+
 def command():
     """The command line of huggingface_hub."""
     hf = Path(sys.executable).parent / "hf"
@@ -199,5 +230,5 @@ def command():
     run("repos", "delete", "ada/cli", "--yes")
 
 
-{"publish": publish, "errors": errors, "stage": stage, "snapshot": snapshot, "large": large, "datasets": datasets, "command": command}[task]()
+{"publish": publish, "errors": errors, "stage": stage, "snapshot": snapshot, "large": large, "datasets": datasets, "collections": collections, "command": command}[task]()
 print(json.dumps(facts))

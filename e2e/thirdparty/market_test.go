@@ -112,6 +112,29 @@ func TestHuggingfaceHubToldWhatIsWrongByAMarket(t *testing.T) {
 	}
 }
 
+// TestHuggingfaceHubKeepsCollectionsOnAMarket has the real huggingface_hub make, fill, arrange, find and delete them.
+func TestHuggingfaceHubKeepsCollectionsOnAMarket(t *testing.T) {
+	m := startMarket(t)
+	var got map[string]any
+	runMarketCheck(t, &got, "collections")
+	const slug = `"ada/客服-models"`
+	for what, want := range map[string]string{
+		"made":     `[` + slug + `,"客服 Models","For customers",false,"ada","` + m.URL + `/collections/ada/客服-models"]`,
+		"again":    `["HfHubHTTPError",` + slug + `]`,
+		"filled":   `[["ada/reviews","model","the first",0],["ada/rows","dataset",null,1],["ada/hidden","model","not for all",2]]`,
+		"twice":    `["HfHubHTTPError",3]`,
+		"arranged": `[["ada/hidden","hidden"],["ada/reviews","the first"],["ada/rows",null]]`,
+		"stranger": `["ada/reviews","ada/rows"]`,
+		"private":  `"HfHubHTTPError"`,
+		"listed":   `[[["ada/other",0],[` + slug + `,3]],[[` + slug + `,2]],[[` + slug + `,3]],[["ada/other",0]],[]]`,
+		"renamed":  `["ada/other","Another",false]`,
+		"left":     `["ada/hidden","ada/rows"]`,
+		"gone":     `"HfHubHTTPError"`,
+	} {
+		agree(t, what, got[what], want)
+	}
+}
+
 // cutter passes requests on to a market, and breaks off the first answer that is long, after some of it.
 type cutter struct {
 	proxy  *httputil.ReverseProxy

@@ -1,5 +1,6 @@
-// Package protobuf writes protocol buffers (https://protobuf.dev/programming-guides/encoding) whose messages lie within
-// each other and hold many numbers: these are copied once, when all is joined.
+// Package protobuf reads and writes protocol buffers (https://protobuf.dev/programming-guides/encoding) without a schema.
+// Fields reads a message as views of its bytes. A Message is written, with others within it that hold many numbers: these
+// are copied once, when all is joined.
 //
 //	var tensor, graph protobuf.Message
 //	tensor.Text(8, "weights")

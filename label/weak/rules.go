@@ -203,31 +203,13 @@ func (f *Function) check() (err error) {
 	case f.AtLeast < 1 || f.MinChars < 0 || f.MaxChars < 0:
 		return hint.Errorf("choose a number from 1", "at_least, min_chars or max_chars is below 0")
 	}
-	if f.pattern, err = compile(f.Pattern); err == nil {
-		f.unless, err = compile(f.Unless)
+	if f.pattern, err = knowledge.Pattern(f.Pattern); err == nil {
+		f.unless, err = knowledge.Pattern(f.Unless)
 	}
 	if err == nil && f.kind == "keywords" {
-		var entries []knowledge.Entry
-		for _, k := range f.Keywords {
-			if strings.TrimSpace(k) == "" {
-				return hint.Errorf("leave it out", "a keyword is empty")
-			}
-			entries = append(entries, knowledge.Entry{Text: k})
-		}
-		f.base, err = knowledge.New(entries, nil, nil)
+		f.base, err = knowledge.Keywords(f.Keywords, nil)
 	}
 	return err
-}
-
-func compile(pattern string) (*regexp.Regexp, error) {
-	if pattern == "" {
-		return nil, nil
-	}
-	p, err := regexp.Compile(pattern)
-	if err != nil {
-		return nil, hint.Wrap(err, "write the pattern as Go's package regexp has it (RE2)", "a pattern")
-	}
-	return p, nil
 }
 
 // settleLabels collects the labels, or checks that there are those that functions vote for.

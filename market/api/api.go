@@ -11,6 +11,9 @@
 //	PUT, DELETE /api/v1/packages/{owner}/{name}/like
 //	POST /api/v1/packages/{owner}/{name}/installs                notes an install
 //	GET  /api/v1/packages/{owner}/{name}/bom?version=            what a package is made of, as CycloneDX
+//	GET, POST /api/v1/collections?q=&owner=&package=             lists collections; makes one
+//	GET, PATCH, DELETE /api/v1/collections/{owner}/{slug}
+//	PUT, DELETE /api/v1/collections/{owner}/{slug}/items/{owner}/{name}  a package in it, its note and its place
 //	GET, POST /api/v1/organisations                              those of the account; makes one
 //	GET  /api/v1/organisations/{name}                            its members
 //	PUT, DELETE /api/v1/organisations/{name}/members/{member}
@@ -28,7 +31,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 
 	"github.com/opencontainers/go-digest"
 
@@ -65,6 +67,7 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger) *API {
 	a.handle("PUT "+name+"/like", a.like)
 	a.handle("DELETE "+name+"/like", a.like)
 	a.people()
+	a.mountCollections()
 	a.handle("GET /api/v1/keys/{owner}", a.keys)
 	a.handle("POST /api/v1/keys/{owner}", a.addKey)
 	a.handle("DELETE /api/v1/keys/{owner}/{fingerprint}", a.removeKey)
@@ -180,18 +183,8 @@ const mostAtOnce = 100
 func (a *API) search(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
 	values := r.URL.Query()
 	s := catalogue.Query{Text: values.Get("q"), Sort: catalogue.Order(values.Get("sort")), Facets: map[string]string{}}
-	for _, n := range []struct {
-		key  string
-		into *int
-		most int
-	}{{"limit", &s.Limit, mostAtOnce}, {"offset", &s.Offset, catalogue.Deep}} {
-		if value := values.Get(n.key); value != "" {
-			v, err := strconv.Atoi(value)
-			if err != nil || v < 0 || v > n.most {
-				return &badRequest{fmt.Errorf("%s: %.40q is no number from 0 to %d", n.key, value, n.most)}
-			}
-			*n.into = v
-		}
+	if err := bounds(r, &s.Limit, &s.Offset, catalogue.Deep); err != nil {
+		return err
 	}
 	for facet := range catalogue.Facets {
 		if v := values.Get(facet); v != "" {

@@ -138,17 +138,22 @@ func (c *Catalogue) labels(q queries, id int64) (map[string][]string, error) {
 
 // rights is what who may do with r: the role, or reading what is public, as far as the token goes.
 func (c *Catalogue) rights(q queries, who Caller, r *Repository) (Right, error) {
-	role, err := c.roleOf(q, who.Account, r.OwnerID)
+	return c.rightsUnder(q, who, r.OwnerID, r.Private)
+}
+
+// rightsUnder is what who may do with what an owner has.
+func (c *Catalogue) rightsUnder(q queries, who Caller, owner int64, private bool) (Right, error) {
+	role, err := c.roleOf(q, who.Account, owner)
 	if err != nil {
 		return None, err
 	}
 	switch {
 	case role > Read && who.Scope < Write:
 		role = Read
-	case role == Read && r.Private && who.Scope < Read:
+	case role == Read && private && who.Scope < Read:
 		role = None
 	}
-	if !r.Private {
+	if !private {
 		role = max(role, Read)
 	}
 	return role, nil

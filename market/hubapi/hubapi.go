@@ -214,6 +214,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *request) (err error) {
 	switch {
 	case r.kind == "" && len(r.rest) == 3 && r.rest[0] == "users" && r.rest[2] == "likes" && method == http.MethodGet:
 		return h.likes(w, r)
+	case r.kind == "" && r.rest[0] == "collections":
+		return h.onCollections(w, r, method)
 	case r.kind == "":
 		table = others
 	case r.name == "" && method == http.MethodGet:

@@ -40,4 +40,8 @@ var chinese = map[string]string{
 	"Delete": "删除", "Delete for good": "永久删除", "Another name or owner": "改名或转让", "New name": "新名称", "Move": "移动", "The old name leads to the new one until somebody takes it.": "旧名称会指向新名称，直到被他人使用。", "Write the name to delete it with all versions": "输入名称以删除它和所有版本",
 	"or": "或", "Sign in by this as well": "增加登录方式", "Sign in with": "登录方式：", "knows you. Choose the name that you will have here.": "已确认您的身份。请选择您在这里的名称。", "Other ways to sign in": "其他登录方式", "You have another account here that is signed in to in this way.": "您在这里的另一个账号已使用这种登录方式。", "Unlink": "取消关联",
 	"Signing in took too long, or began in another browser. Try again.": "登录耗时过长，或是在另一个浏览器中开始的。请重试。", "%s has not said who you are. Try again.": "%s 没有确认您的身份，请重试。",
+	"Collections": "合集", "Collection": "合集", "In collections": "收录于合集", "Add to a collection": "加入合集", "New collection": "新建合集", "Edit the collection": "编辑合集", "Edit": "编辑", "Packages of it": "收录的包", "About it": "合集信息",
+	"There is nothing in it yet.": "这里还没有内容。", "Words of the title or the description": "标题或描述中的词", "No collection has these words.": "没有合集包含这些词。",
+	"There are no collections yet. A collection is a list of packages that belong together, with a note beside each.": "还没有合集。合集是一组相关的包，每个包旁可附备注。",
+	"Title": "标题", "Note": "备注", "Package": "包", "Owner": "所有者", "Move up": "上移", "Move down": "下移", "Delete the collection; its packages stay.": "删除这个合集，其中的包不受影响。", "It is in:": "已收录于：", "Create and add": "创建并加入",
 }

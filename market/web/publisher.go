@@ -12,7 +12,9 @@ import (
 type publisher struct {
 	*catalogue.Account
 	Packages      []*catalogue.Repository
-	More          string             // link; "" if these are all
+	More          string // link; "" if these are all
+	Collections   []*catalogue.Collection
+	MoreLists     bool
 	Members       []catalogue.Member // of an organisation, for its members; of a person, what he is a member of
 	Administrator bool               // the visitor may change the organisation
 	Self          bool               // the visitor is the person
@@ -33,6 +35,9 @@ func (h *Handler) publisher(r *http.Request) (string, string, any, error) {
 	if found.Total > len(found.Packages) {
 		p.More = "/search?" + url.Values{"owner": {a.Name}}.Encode()
 	}
+	if p.Collections, p.MoreLists, err = c.Collections(ctx, who, catalogue.CollectionFilter{Owner: a, Limit: 2 * mostLists}); err != nil {
+		return "", "", nil, err
+	}
 	member := p.Self
 	if a.Organisation && who.Account != nil {
 		members, err := c.Members(ctx, a)
@@ -52,7 +57,7 @@ func (h *Handler) publisher(r *http.Request) (string, string, any, error) {
 			p.Members = members
 		}
 	}
-	if !member && len(p.Packages) == 0 && a.About == "" && a.Link == "" { // nobody learns whether there is an account that shows nothing
+	if !member && len(p.Packages) == 0 && len(p.Collections) == 0 && a.About == "" && a.Link == "" { // nobody learns whether there is an account that shows nothing
 		return "", "", nil, catalogue.ErrNotFound
 	}
 	return "publisher", a.Name, p, nil

@@ -84,7 +84,7 @@ func (h *Handler) problem(say words, err error) (string, error) {
 		return say.T("This name cannot be taken. Choose another."), nil
 	case errors.Is(err, catalogue.ErrInvitation):
 		return say.T("This invitation is not valid, or no longer. Ask for a new one."), nil
-	case errors.Is(err, catalogue.ErrInvalid):
+	case errors.Is(err, catalogue.ErrInvalid), errors.Is(err, catalogue.ErrQuota):
 		return fmt.Sprintf(say.T("This cannot be done: %s."), sentence(err)), nil
 	}
 	return "", err

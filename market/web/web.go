@@ -44,7 +44,7 @@ type Handler struct {
 	desk     *try.Desk
 	log      *slog.Logger
 	options  Options
-	mux      *http.ServeMux
+	mux      *routes
 	guarded  http.Handler // the mux, for requests that come from pages of this market alone
 	pages    *template.Template
 	attempts attempts
@@ -52,11 +52,13 @@ type Handler struct {
 
 // New returns the handler of a depot's pages, whose models are asked at a desk. It expects to stand at the root.
 func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
-	h := &Handler{depot: d, desk: desk, log: log, options: o, mux: http.NewServeMux(), attempts: newAttempts()}
+	h := &Handler{depot: d, desk: desk, log: log, options: o, mux: &routes{}, attempts: newAttempts()}
 	h.pages = template.Must(template.New("").Funcs(template.FuncMap{
 		"bytes": size.Bytes, "count": func(n int64) string { return size.Count(int(n)) }, "join": strings.Join,
 		"pair":  func(p *page, list []*catalogue.Repository) cards { return cards{p, list} },
+		"plus":  func(a, b int) int { return a + b },
 		"short": func(s fmt.Stringer) string { return short(s.String()) }, "clip": clip, "drawn": drawn,
+		"lists": func(p *page, l []*catalogue.Collection) listsOf { return listsOf{p, l} },
 		"usage": func(p *page, u usage) usageOf { return usageOf{p, u} },
 		"pages": func(p *page, body any) pageOf { return pageOf{Page: p, Body: body} },
 		"of":    func(p *page, a *catalogue.Account) profileOf { return profileOf{p, a} },
@@ -79,6 +81,7 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
 		})
 	}
 	h.mountAccounts()
+	h.mountCollections()
 	return h
 }
 
@@ -187,6 +190,8 @@ func (h *Handler) failure(w http.ResponseWriter, r *http.Request, err error) *re
 		a.status, a.title, a.body = http.StatusUnauthorized, say.T("Sign in"), say.T("This needs somebody who is signed in.")
 	case errors.Is(err, catalogue.ErrNotFound):
 		a.status, a.title = http.StatusNotFound, say.NotFound
+	case errors.Is(err, catalogue.ErrQuota):
+		a.status, a.title, a.body = http.StatusForbidden, say.T("Not permitted"), sentence(err)
 	case errors.Is(err, catalogue.ErrForbidden):
 		a.status, a.title, a.body = http.StatusForbidden, say.T("Not permitted"), say.T("You may not do this. Ask an administrator.")
 	case errors.As(err, &large):
@@ -215,6 +220,11 @@ func (p *page) tell(r *http.Request) {
 		}
 	case *results:
 		p.Feed = b.Feed
+	case *collectionPage:
+		p.Feed = "/collections/" + b.FullName() + "/feed.atom"
+		if b.Description != "" {
+			p.About = b.Description
+		}
 	}
 }
 
@@ -234,9 +244,10 @@ func (h *Handler) list(r *http.Request, q catalogue.Query) (*catalogue.Found, er
 }
 
 type home struct {
-	New      []*catalogue.Repository
-	Trending []*catalogue.Repository
-	Kinds    []catalogue.Count
+	Collections []*catalogue.Collection
+	New         []*catalogue.Repository
+	Trending    []*catalogue.Repository
+	Kinds       []catalogue.Count
 }
 
 func (h *Handler) home(r *http.Request) (string, string, any, error) {
@@ -248,7 +259,11 @@ func (h *Handler) home(r *http.Request) (string, string, any, error) {
 	if err != nil {
 		return "", "", nil, err
 	}
-	return "home", "", &home{New: recent.Packages, Trending: trending.Packages, Kinds: recent.Counts["kind"]}, nil
+	lists, _, err := h.depot.Catalogue.Collections(r.Context(), catalogue.Caller{}, catalogue.CollectionFilter{Limit: mostLists}) // none that only its owner cares for
+	if err != nil {
+		return "", "", nil, err
+	}
+	return "home", "", &home{Collections: lists, New: recent.Packages, Trending: trending.Packages, Kinds: recent.Counts["kind"]}, nil
 }
 
 // choice is a value that a search can be narrowed by, or the way back from it.
@@ -261,6 +276,7 @@ type choice struct {
 
 type results struct {
 	*catalogue.Found
+	Collections    []*catalogue.Collection // whose words match as well, on the first page
 	Facets         []facet
 	Orders         []choice
 	First, Last    int
@@ -306,7 +322,13 @@ func (h *Handler) search(r *http.Request) (string, string, any, error) {
 		}
 		return "/search?" + to.Encode()
 	}
-	out := &results{Found: found, First: offset + 1, Last: offset + len(found.Packages)}
+	var lists []*catalogue.Collection
+	if q.Text != "" && offset == 0 {
+		if lists, _, err = h.depot.Catalogue.Collections(r.Context(), visitor(r), catalogue.CollectionFilter{Text: q.Text, Limit: mostLists}); err != nil {
+			return "", "", nil, err
+		}
+	}
+	out := &results{Found: found, Collections: lists, First: offset + 1, Last: offset + len(found.Packages)}
 	out.Feed = strings.Replace(link("lang", ""), "/search", "/search.atom", 1)
 	w := vocabulary[lang(r)]
 	for _, name := range facetNames {
@@ -337,8 +359,9 @@ func (h *Handler) search(r *http.Request) (string, string, any, error) {
 type repository struct {
 	*catalogue.Repository
 	Mine       mine
-	Asked      string // the version in the address
-	Version    string // the one that is shown, "" if it has no name
+	In         []*catalogue.Collection // some of those that it is in
+	Asked      string                  // the version in the address
+	Version    string                  // the one that is shown, "" if it has no name
 	Digest     string
 	Signatures []catalogue.Signature
 	Refs       []catalogue.Ref
@@ -369,6 +392,9 @@ const longestCard = 1 << 20
 func (h *Handler) repository(r *http.Request) (string, string, any, error) {
 	p, err := h.describe(r)
 	if err != nil {
+		return "", "", nil, err
+	}
+	if p.In, _, err = h.depot.Catalogue.Collections(r.Context(), visitor(r), catalogue.CollectionFilter{With: p.Repository, Limit: mostLists}); err != nil {
 		return "", "", nil, err
 	}
 	if p.Digest != "" {

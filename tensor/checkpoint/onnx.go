@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/protobuf"
 	"github.com/xiaoyu-slm/xiaoyu/tensor/safetensors"
 )
 
@@ -76,19 +78,19 @@ func (s *Set) parseONNX(path string, data []byte) error {
 	var nodes []onnxNode
 	var tensors []onnxTensor
 	graphs := 0
-	err := fields(data, func(n protowire.Number, v field) error {
-		if n != modelGraph || v.typ != protowire.BytesType {
+	err := protobuf.Fields(data, func(n protowire.Number, v protobuf.Field) error {
+		if n != modelGraph || v.Type != protowire.BytesType {
 			return nil
 		}
 		graphs++
-		return fields(v.bytes, func(n protowire.Number, v field) error {
+		return protobuf.Fields(v.Bytes, func(n protowire.Number, v protobuf.Field) error {
 			switch n {
 			case graphNode:
-				node, err := parseNode(v.bytes)
+				node, err := parseNode(v.Bytes)
 				nodes = append(nodes, node)
 				return err
 			case graphInitializer:
-				t, err := parseTensor(v.bytes)
+				t, err := parseTensor(v.Bytes)
 				tensors = append(tensors, t)
 				return err
 			}
@@ -96,6 +98,8 @@ func (s *Set) parseONNX(path string, data []byte) error {
 		})
 	})
 	switch {
+	case errors.Is(err, protobuf.ErrMalformed):
+		return malformed("%w", err)
 	case err != nil:
 		return err
 	case graphs != 1:
@@ -121,59 +125,20 @@ func (s *Set) parseONNX(path string, data []byte) error {
 	return nil
 }
 
-// field is the value of one field on the wire: bytes for messages, texts and packed lists, else a number.
-type field struct {
-	typ    protowire.Type
-	bytes  []byte
-	number uint64
-}
-
-// fields calls do for every field of a message.
-func fields(message []byte, do func(protowire.Number, field) error) error {
-	for len(message) > 0 {
-		number, typ, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return malformed("%w", protowire.ParseError(n))
-		}
-		message = message[n:]
-		v := field{typ: typ}
-		switch typ {
-		case protowire.BytesType:
-			v.bytes, n = protowire.ConsumeBytes(message)
-		case protowire.VarintType:
-			v.number, n = protowire.ConsumeVarint(message)
-		case protowire.Fixed32Type:
-			v.bytes, n = message[:min(4, len(message))], 4
-		case protowire.Fixed64Type:
-			v.bytes, n = message[:min(8, len(message))], 8
-		default:
-			n = protowire.ConsumeFieldValue(number, typ, message)
-		}
-		if n < 0 || n > len(message) {
-			return malformed("a field ends beyond its message")
-		}
-		message = message[n:]
-		if err := do(number, v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func parseNode(message []byte) (onnxNode, error) {
 	var n onnxNode
-	err := fields(message, func(number protowire.Number, v field) error {
+	err := protobuf.Fields(message, func(number protowire.Number, v protobuf.Field) error {
 		switch number {
 		case nodeInput:
-			n.inputs = append(n.inputs, string(v.bytes))
+			n.inputs = append(n.inputs, string(v.Bytes))
 		case nodeOutput:
-			n.outputs = append(n.outputs, string(v.bytes))
+			n.outputs = append(n.outputs, string(v.Bytes))
 		case nodeName:
-			n.name = string(v.bytes)
+			n.name = string(v.Bytes)
 		case nodeOperator:
-			n.operator = string(v.bytes)
+			n.operator = string(v.Bytes)
 		case nodeMetadata:
-			key, value, err := parseEntry(v.bytes)
+			key, value, err := parseEntry(v.Bytes)
 			if key == "pkg.torch.onnx.name_scopes" {
 				n.scope = moduleOfScopes(value)
 			}
@@ -186,12 +151,12 @@ func parseNode(message []byte) (onnxNode, error) {
 
 // parseEntry reads a StringStringEntryProto.
 func parseEntry(message []byte) (key, value string, err error) {
-	err = fields(message, func(number protowire.Number, v field) error {
+	err = protobuf.Fields(message, func(number protowire.Number, v protobuf.Field) error {
 		switch number {
 		case entryKey:
-			key = string(v.bytes)
+			key = string(v.Bytes)
 		case entryValue:
-			value = string(v.bytes)
+			value = string(v.Bytes)
 		}
 		return nil
 	})
@@ -200,61 +165,39 @@ func parseEntry(message []byte) (key, value string, err error) {
 
 func parseTensor(message []byte) (onnxTensor, error) {
 	t := onnxTensor{external: map[string]string{}}
-	var ints []uint64
-	err := fields(message, func(number protowire.Number, v field) error {
+	var ints []int64
+	err := protobuf.Fields(message, func(number protowire.Number, v protobuf.Field) error {
 		var err error
 		switch number {
 		case tensorDims:
-			var dims []uint64
-			dims, err = varints(v)
-			for _, d := range dims {
-				t.dims = append(t.dims, int64(d))
-			}
+			t.dims, err = v.Ints(t.dims)
 		case tensorType:
-			t.typ = v.number
+			t.typ = v.Number
 		case tensorFloats, tensorDoubles:
-			t.values = append(t.values, v.bytes)
+			t.values = append(t.values, v.Bytes)
 		case tensorInt32s, tensorInt64s, tensorUint64s:
-			var more []uint64
-			more, err = varints(v)
-			ints = append(ints, more...)
+			ints, err = v.Ints(ints)
 		case tensorName:
-			t.name = string(v.bytes)
+			t.name = string(v.Bytes)
 		case tensorRaw:
-			t.raw = v.bytes
+			t.raw = v.Bytes
 		case tensorExternal:
 			var key, value string
-			key, value, err = parseEntry(v.bytes)
+			key, value, err = parseEntry(v.Bytes)
 			t.external[key] = value
 		case tensorDataLocation:
-			t.outside = v.number == 1
+			t.outside = v.Number == 1
 		}
 		return err
 	})
 	if size := onnxTypes[t.typ].Size(); len(ints) > 0 && size > 0 {
 		packed := make([]byte, 0, len(ints)*size)
 		for _, i := range ints {
-			packed = append(packed, binary.LittleEndian.AppendUint64(nil, i)[:size]...)
+			packed = append(packed, binary.LittleEndian.AppendUint64(nil, uint64(i))[:size]...)
 		}
 		t.values = append(t.values, packed)
 	}
 	return t, err
-}
-
-// varints reads whole numbers, which come one by one or packed.
-func varints(v field) ([]uint64, error) {
-	if v.typ == protowire.VarintType {
-		return []uint64{v.number}, nil
-	}
-	var out []uint64
-	for rest := v.bytes; len(rest) > 0; {
-		x, n := protowire.ConsumeVarint(rest)
-		if n < 0 {
-			return nil, malformed("%w", protowire.ParseError(n))
-		}
-		out, rest = append(out, x), rest[n:]
-	}
-	return out, nil
 }
 
 // data checks an initialiser and finds its bytes, those of files beside the model's included. Texts and other types

@@ -93,11 +93,37 @@ func New(entries []Entry, rules []Rule, clean func(string) string) (*Base, error
 	for _, r := range rules {
 		p, err := regexp.Compile(r.Pattern)
 		if err != nil {
-			return nil, hint.Wrap(err, "write the pattern as Go's package regexp has it (RE2)", "the rule %s", r.Category)
+			return nil, hint.Wrap(err, wayOfPatterns, "the rule %s", r.Category)
 		}
 		b.patterns, b.ofPattern = append(b.patterns, p), append(b.ofPattern, category(r.Category))
 	}
 	return b, nil
+}
+
+// Keywords makes a base of phrases without categories; clean is that of New.
+func Keywords(phrases []string, clean func(string) string) (*Base, error) {
+	entries := make([]Entry, len(phrases))
+	for i, p := range phrases {
+		if strings.TrimSpace(p) == "" {
+			return nil, hint.Errorf("leave it out", "a keyword is empty")
+		}
+		entries[i] = Entry{Text: p}
+	}
+	return New(entries, nil, clean)
+}
+
+const wayOfPatterns = "write the pattern as Go's package regexp has it (RE2)"
+
+// Pattern compiles a pattern that a user wrote; there is none where it is empty.
+func Pattern(pattern string) (*regexp.Regexp, error) {
+	if pattern == "" {
+		return nil, nil
+	}
+	p, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, hint.Wrap(err, wayOfPatterns, "a pattern")
+	}
+	return p, nil
 }
 
 // Categories returns the names of all categories, by number.
