@@ -26,9 +26,11 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 
@@ -83,7 +85,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTT
 
 func (a *API) handle(pattern string, f func(http.ResponseWriter, *http.Request, catalogue.Caller) error) {
 	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+		r.Body = http.MaxBytesReader(w, r.Body, longestBody)
 		who, err := auth.Caller(a.depot.Catalogue, r)
 		if err == nil {
 			err = f(w, r, who)
@@ -101,7 +103,10 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	status, code := http.StatusInternalServerError, "UNKNOWN"
 	var syntax *badRequest
+	var large *http.MaxBytesError
 	switch {
+	case errors.As(err, &large):
+		status, code = http.StatusRequestEntityTooLarge, "SIZE_INVALID"
 	case depot.Unavailable(err):
 		status, code = http.StatusServiceUnavailable, "UNAVAILABLE"
 		w.Header().Set("Retry-After", depot.RetryAfter)
@@ -141,14 +146,27 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 type badRequest struct{ error }
 
-// read reads a body.
+// longestBody bounds what a request may send, in bytes.
+const longestBody = 1 << 20
+
+// read reads a body: one value of JSON, with no keys that are not known.
 func read(r *http.Request, into any) error {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return &badRequest{fmt.Errorf("reading the request: %w", err)}
+	err := d.Decode(into)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = cmp.Or(more, errors.New("something follows the value"))
+		}
 	}
-	return nil
+	var large *http.MaxBytesError
+	if err != nil && !errors.As(err, &large) {
+		err = &badRequest{err}
+	}
+	if err != nil {
+		err = fmt.Errorf("reading the request: %w", err)
+	}
+	return err
 }
 
 func write(w http.ResponseWriter, status int, v any) error {
@@ -225,6 +243,15 @@ func (a *API) repository(r *http.Request, who catalogue.Caller) (*catalogue.Repo
 	return a.depot.Catalogue.Repository(r.Context(), who, r.PathValue("owner")+"/"+r.PathValue("name"))
 }
 
+// writable is repository for a request that changes it: a stranger who may see it is asked to log in.
+func (a *API) writable(r *http.Request, who catalogue.Caller) (*catalogue.Repository, error) {
+	found, err := a.repository(r, who)
+	if err == nil {
+		err = who.Needs(catalogue.Write)
+	}
+	return found, err
+}
+
 func describe(r *catalogue.Repository) client.Package {
 	return client.Package{Name: r.FullName(), Kind: string(r.Kind), Private: r.Private, Title: r.Title, Description: r.Description, Licence: r.Licence, Task: r.Task, Family: r.Family,
 		Labels: r.Labels, Size: r.Size, Downloads: r.Downloads, Likes: r.Likes, Created: r.Created, Updated: r.Updated}
@@ -273,7 +300,7 @@ func (a *API) info(w http.ResponseWriter, r *http.Request, who catalogue.Caller)
 }
 
 func (a *API) delete(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	repository, err := a.repository(r, who)
+	repository, err := a.writable(r, who)
 	if err == nil {
 		err = a.depot.Catalogue.DeleteRepository(r.Context(), who, repository)
 	}
@@ -289,7 +316,7 @@ func (a *API) retire(w http.ResponseWriter, r *http.Request, who catalogue.Calle
 	if err := read(r, &q); err != nil {
 		return err
 	}
-	repository, err := a.repository(r, who)
+	repository, err := a.writable(r, who)
 	if err == nil {
 		err = a.depot.Catalogue.Retire(r.Context(), who, repository, r.PathValue("version"), q.State, q.Reason, q.Successor)
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
@@ -10,6 +11,9 @@ import (
 
 func (a *API) keys(w http.ResponseWriter, r *http.Request, _ catalogue.Caller) error {
 	owner, err := a.depot.Catalogue.Account(r.Context(), r.PathValue("owner"))
+	if errors.Is(err, catalogue.ErrNotFound) { // nobody learns which names there are
+		return write(w, http.StatusOK, []client.Key{})
+	}
 	if err != nil {
 		return err
 	}
@@ -33,7 +37,7 @@ func (a *API) addKey(w http.ResponseWriter, r *http.Request, who catalogue.Calle
 	if err != nil {
 		return &badRequest{err}
 	}
-	if err := a.depot.Catalogue.AddKey(r.Context(), who, r.PathValue("owner"), key, k.Name[:min(len(k.Name), 100)]); err != nil {
+	if err := a.depot.Catalogue.AddKey(r.Context(), who, r.PathValue("owner"), key, k.Name); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -59,7 +60,11 @@ func (a *API) organisation(r *http.Request, who catalogue.Caller) (*catalogue.Ac
 	if err := who.Needs(catalogue.Read); err != nil {
 		return nil, nil, err
 	}
+	absent := hint.Errorf("check the name, or ask one of its members", "the organisation %.60q: %w", r.PathValue("name"), catalogue.ErrNotFound)
 	o, err := a.depot.Catalogue.Account(r.Context(), r.PathValue("name"))
+	if errors.Is(err, catalogue.ErrNotFound) {
+		return nil, nil, absent
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -75,7 +80,7 @@ func (a *API) organisation(r *http.Request, who catalogue.Caller) (*catalogue.Ac
 			return o, list, nil
 		}
 	}
-	return nil, nil, hint.Errorf("check the name, or ask one of its members", "the organisation %.60q: %w", r.PathValue("name"), catalogue.ErrNotFound)
+	return nil, nil, absent
 }
 
 func (a *API) members(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
@@ -167,7 +172,7 @@ func (a *API) audit(w http.ResponseWriter, r *http.Request, who catalogue.Caller
 	}
 	if owner := values.Get("owner"); owner != "" {
 		var err error
-		if q.Owner, err = a.depot.Catalogue.Account(r.Context(), owner); err != nil {
+		if q.Owner, err = a.depot.Catalogue.Administered(r.Context(), who, owner); err != nil {
 			return err
 		}
 	}

@@ -13,10 +13,7 @@ func (a *API) configure(w http.ResponseWriter, r *http.Request, who catalogue.Ca
 	if err := read(r, &s); err != nil {
 		return err
 	}
-	repository, err := a.repository(r, who)
-	if err == nil {
-		err = who.Needs(catalogue.Write)
-	}
+	repository, err := a.writable(r, who)
 	if err == nil {
 		err = a.depot.Catalogue.Configure(r.Context(), who, repository, catalogue.Settings{Private: s.Private, Gated: s.Gated, Description: s.Description})
 	}
@@ -32,7 +29,7 @@ func (a *API) configure(w http.ResponseWriter, r *http.Request, who catalogue.Ca
 
 // deleteVersion removes a version with its manifest; its name is never free again.
 func (a *API) deleteVersion(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	repository, err := a.repository(r, who)
+	repository, err := a.writable(r, who)
 	if err != nil {
 		return err
 	}

@@ -213,6 +213,25 @@ func (c *Catalogue) needsAdmin(q queries, who Caller, of *Account) error {
 	return err
 }
 
+// Administered returns an account that who administers; ErrForbidden for others, and for names that nobody has as well.
+func (c *Catalogue) Administered(ctx context.Context, who Caller, name string) (*Account, error) {
+	return c.administered(c.reading(ctx), who, name)
+}
+
+func (c *Catalogue) administered(q queries, who Caller, name string) (*Account, error) {
+	if err := who.Needs(Admin); err != nil {
+		return nil, err
+	}
+	a, err := c.account(q, "key = ?", key(name), name)
+	if errors.Is(err, ErrNotFound) && !who.Account.Operator {
+		a, err = &Account{Name: name}, nil
+	}
+	if err == nil {
+		err = c.needsAdmin(q, who, a)
+	}
+	return a, err
+}
+
 // SetMember gives somebody a role in an organisation, None to take it away; whoever is a member may leave. The last
 // administrator stays.
 func (c *Catalogue) SetMember(ctx context.Context, who Caller, organisation, member *Account, role Right) error {

@@ -51,7 +51,7 @@ func (c *Catalogue) AddKey(ctx context.Context, who Caller, owner string, key si
 			return hint.Errorf("remove one that is no longer used", "%s has %d keys: %w", a.Name, n, ErrInvalid)
 		}
 		if _, err := q.exec("INSERT INTO keys (account_id, fingerprint, pem, name, added) VALUES (?, ?, ?, ?, ?) ON CONFLICT (account_id, fingerprint) DO UPDATE SET name = excluded.name",
-			a.ID, key.Fingerprint(), string(key.PEM()), name, stamp(c.now())); err != nil {
+			a.ID, key.Fingerprint(), string(key.PEM()), cutText(name, 100), stamp(c.now())); err != nil {
 			return err
 		}
 		return c.audit(q, who.Name(), "add key", a.Name, key.Fingerprint())
@@ -106,14 +106,7 @@ func (c *Catalogue) changeKeys(ctx context.Context, who Caller, owner string, ch
 		return err
 	}
 	return c.update(ctx, func(q queries) error {
-		a, err := c.account(q, "key = ?", key(owner), owner)
-		if err != nil {
-			return err
-		}
-		role, err := c.roleOf(q, who.Account, a.ID)
-		if err == nil && role < Admin {
-			err = hint.Errorf("ask who administers it", "%w", ErrForbidden)
-		}
+		a, err := c.administered(q, who, owner)
 		if err != nil {
 			return err
 		}

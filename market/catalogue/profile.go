@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/url"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
@@ -17,12 +15,8 @@ func checkProfile(a Account) error {
 		most       int // characters
 		lines      bool
 	}{{"the full name", a.FullName, 100, false}, {"the address", a.Email, 200, false}, {"the biography", a.About, 1000, true}, {"the link", a.Link, 500, false}} {
-		if n := utf8.RuneCountInString(f.text); n > f.most {
-			return hint.Errorf("make it shorter", "%s has %d characters, of %d at most: %w", f.what, n, f.most, ErrInvalid)
-		}
-		control := func(r rune) bool { return unicode.IsControl(r) && !(f.lines && (r == '\n' || r == '\r' || r == '\t')) }
-		if !utf8.ValidString(f.text) || strings.ContainsFunc(f.text, control) {
-			return hint.Errorf("write plain text", "%s has characters that cannot be shown: %w", f.what, ErrInvalid)
+		if err := checkText(f.what, f.text, f.most, f.lines); err != nil {
+			return err
 		}
 	}
 	if a.Email != "" && (strings.Count(a.Email, "@") != 1 || strings.ContainsAny(a.Email, " <>,;")) {

@@ -327,6 +327,9 @@ func (c *Catalogue) Retire(ctx context.Context, who Caller, r *Repository, versi
 	if state != "" && strings.TrimSpace(reason) == "" {
 		return hint.Errorf("say why", "no reason is given: %w", ErrInvalid)
 	}
+	if err := errors.Join(checkText("the reason", reason, longestDescription, true), checkText("the successor", successor, 300, false)); err != nil {
+		return wrap(err, "%s:%s", r.FullName(), version)
+	}
 	return wrap(c.update(ctx, func(q queries) error {
 		if err := q.lockRepository(r.ID); err != nil {
 			return err

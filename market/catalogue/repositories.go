@@ -240,6 +240,9 @@ type Settings struct {
 	Description *string
 }
 
+// longestDescription bounds what people write about a package beside its card, in characters.
+const longestDescription = 2000
+
 // Configure changes settings of a repository.
 func (c *Catalogue) Configure(ctx context.Context, who Caller, r *Repository, s Settings) error {
 	if err := r.Needs(Admin); err != nil {
@@ -247,6 +250,11 @@ func (c *Catalogue) Configure(ctx context.Context, who Caller, r *Repository, s 
 	}
 	if s.Gated != nil && !slices.Contains([]string{"", "auto", "manual"}, *s.Gated) {
 		return hint.Errorf("it is auto, manual, or empty for none", "gated %.40q: %w", *s.Gated, ErrInvalid)
+	}
+	if s.Description != nil {
+		if err := checkText("the description", *s.Description, longestDescription, true); err != nil {
+			return wrap(err, "settings of %s", r.FullName())
+		}
 	}
 	set := func(q queries, column string, value any) error {
 		if _, err := q.exec("UPDATE repositories SET "+column+" = ? WHERE id = ?", value, r.ID); err != nil {

@@ -25,6 +25,8 @@ func lost(err error) error {
 	switch kind := kindOf(err); kind {
 	case nil:
 		return err
+	case ErrInvalid:
+		return hint.Errorf("write text in UTF-8 without the character NUL", "%w: %w", kind, err)
 	case ErrFull:
 		return hint.Errorf("free some space on the database's disk", "%w: %w", kind, err)
 	default:
@@ -59,6 +61,8 @@ func postgresKind(code string) error {
 	switch {
 	case code == "53100": // disk_full
 		return ErrFull
+	case code == "22021", code == "22P05": // character_not_in_repertoire, untranslatable_character: NUL, or no UTF-8
+		return ErrInvalid
 	case code == "57014": // query_canceled, by us
 		return nil
 	}
