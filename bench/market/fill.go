@@ -43,7 +43,7 @@ func fill(ctx context.Context, data string, packages int) error {
 		return err
 	}
 	defer c.Close()
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=foreign_keys(0)&_pragma=cache_size(-200000)")
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=temp_store(2)&_pragma=foreign_keys(0)&_pragma=cache_size(-200000)")
 	if err != nil {
 		return err
 	}
@@ -56,6 +56,19 @@ func fill(ctx context.Context, data string, packages int) error {
 		return err
 	}
 	return os.WriteFile(done, nil, 0o644)
+}
+
+// fillPostgres fills an empty database with the packages of a folder. One that an earlier run has filled stays as it is.
+func fillPostgres(ctx context.Context, data, database string) error {
+	c, err := catalogue.Open(ctx, database)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if last, err := c.LastRepository(ctx); err != nil || last > 0 {
+		return err
+	}
+	return c.Load(ctx, filepath.Join(data, depot.DatabaseFile))
 }
 
 func insert(ctx context.Context, db *sql.DB, packages int) error {

@@ -2,10 +2,11 @@
 //
 //	go run ./bench/market                       # all of it, 1,000,000 packages
 //	go run ./bench/market --only transfer,crowd
+//	go run ./bench/market --only search --database postgres://user@host/empty
 //
 // transfer pushes and pulls a package of 1 GiB over loopback beside skopeo, against the same server and store, by turns.
-// crowd downloads a package of 20 MB a thousand times at once. search asks eight at a time among many packages, start
-// measures the time from the program's start to its first answers, and page what the server takes for a package's page.
+// crowd downloads a package of 20 MB a thousand times at once. search asks eight at a time among many packages, in SQLite or in
+// PostgreSQL, start measures the time from the program's start to its first answers, and page what the server takes for a package's page.
 package main
 
 import (
@@ -30,18 +31,19 @@ func main() {
 	dir := flag.String("dir", "", "folder for some 8 GB, whose catalogues the next run finds again; a temporary one if empty")
 	only := flag.String("only", "transfer,crowd,start,search", "what to measure")
 	packages := flag.Int("packages", 1_000_000, "packages of the search")
+	database := flag.String("database", "", "an empty PostgreSQL for the search, postgres://…; SQLite if empty")
 	few := flag.Int("start-packages", 100_000, "packages of the start and the page")
 	size := flag.Int64("bytes", 1<<30, "bytes of the package to push and pull")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *program, *dir, strings.Split(*only, ","), *packages, *few, *size); err != nil {
+	if err := run(ctx, *program, *dir, strings.Split(*only, ","), *packages, *database, *few, *size); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, program, dir string, only []string, packages, few int, size int64) error {
+func run(ctx context.Context, program, dir string, only []string, packages int, database string, few int, size int64) error {
 	if dir == "" {
 		temporary, err := os.MkdirTemp("", "xiaoyu-bench-market-")
 		if err != nil {
@@ -69,7 +71,7 @@ func run(ctx context.Context, program, dir string, only []string, packages, few 
 		case "start":
 			err = b.start(ctx, few)
 		case "search":
-			err = b.search(ctx, packages)
+			err = b.search(ctx, packages, database)
 		default:
 			err = fmt.Errorf("--only %s: it is transfer, crowd, start or search", what)
 		}

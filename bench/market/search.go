@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,69 +16,159 @@ import (
 	"time"
 )
 
+// kinds are the searches that people make: words of either language, alone, together and with facets, orders, pages.
+var kinds = []struct {
+	name  string
+	query func(random *rand.Rand) url.Values
+}{
+	{"a word", func(random *rand.Rand) url.Values { return url.Values{"q": {any(random, subjects[:20])}} }},
+	{"a word in Chinese", func(random *rand.Rand) url.Values { return url.Values{"q": {any(random, subjects[20:])}} }},
+	{"two words", func(random *rand.Rand) url.Values {
+		return url.Values{"q": {any(random, subjects) + " " + any(random, forms)}}
+	}},
+	{"the beginning of a word", func(random *rand.Rand) url.Values {
+		w := any(random, subjects[:20])
+		return url.Values{"q": {w[:3+random.IntN(len(w)-3)]}}
+	}},
+	{"a misspelt word", func(random *rand.Rand) url.Values {
+		w := []byte(any(random, []string{"sentiment", "similarity", "classifier", "question", "customer"}))
+		at := 1 + random.IntN(len(w)-2)
+		w[at], w[at+1] = w[at+1], w[at]
+		return url.Values{"q": {string(w)}}
+	}},
+	{"a rare word", func(random *rand.Rand) url.Values { return url.Values{"q": {fmt.Sprint(random.IntN(100_000))}} }},
+	{"a word that none has", func(random *rand.Rand) url.Values {
+		return url.Values{"q": {fmt.Sprintf("q%xz", random.Uint64())}}
+	}},
+	{"a word, two facets, an order", func(random *rand.Rand) url.Values {
+		return url.Values{"q": {any(random, subjects)}, "task": {any(random, tasks)}, "language": {any(random, []string{"zh", "en"})}, "sort": {any(random, orders)}}
+	}},
+	{"facets, an order", func(random *rand.Rand) url.Values {
+		return url.Values{"licence": {any(random, licences)}, "kind": {"model"}, "sort": {any(random, orders)}}
+	}},
+	{"nothing, newest or trending", func(random *rand.Rand) url.Values {
+		return url.Values{"sort": {any(random, []string{"updated", "trend"})}}
+	}},
+	{"a word, page 20 to 400", func(random *rand.Rand) url.Values {
+		return url.Values{"q": {any(random, subjects)}, "offset": {fmt.Sprint(20 * (20 + random.IntN(380)))}}
+	}},
+}
+
+var orders = []string{"relevance", "trend", "downloads", "rating", "updated", "size", "latency"}
+
+func any(random *rand.Rand, list []string) string { return list[random.IntN(len(list))] }
+
 // search has eight clients ask a market of many packages at once.
-func (b *bench) search(ctx context.Context, packages int) error {
-	const clients, each = 8, 250
+func (b *bench) search(ctx context.Context, packages int, database string) error {
+	const clients, each = 8, 200 // of each kind
 	data := filepath.Join(b.dir, fmt.Sprintf("catalogue-%d", packages))
 	from := time.Now()
 	if err := fill(ctx, data, packages); err != nil {
 		return err
 	}
+	var place []string
+	if database != "" {
+		if err := fillPostgres(ctx, data, database); err != nil {
+			return err
+		}
+		data, place = filepath.Join(b.dir, fmt.Sprintf("postgres-%d", packages)), []string{"--database", database}
+		if err := os.MkdirAll(data, 0o755); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(os.Stderr, "%d packages made in %.0f s\n", packages, time.Since(from).Seconds())
-	s, err := b.serve(ctx, data)
+	if err := os.Remove(filepath.Join(data, "search.index")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	made, peak, err := b.made(ctx, data, place)
+	if err != nil {
+		return err
+	}
+	s, err := b.serve(ctx, data, place...)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	random := rand.New(rand.NewPCG(3, 4))
-	addresses := make([]string, clients*each)
-	for i := range addresses {
-		addresses[i] = s.url + "/api/v1/packages?" + question(random).Encode()
+	read, err := s.indexed(ctx)
+	if err != nil {
+		return err
 	}
-	if _, err := asked(ctx, addresses[:50], 1); err != nil { // the database's pages come into memory
+	random := rand.New(rand.NewPCG(3, 4))
+	addresses, of := make([]string, each*len(kinds)), make([]int, each*len(kinds))
+	for i := range addresses {
+		of[i] = i % len(kinds)
+		addresses[i] = s.url + "/api/v1/packages?" + kinds[of[i]].query(random).Encode()
+	}
+	random.Shuffle(len(addresses), func(i, j int) { addresses[i], addresses[j], of[i], of[j] = addresses[j], addresses[i], of[j], of[i] })
+	if _, err := asked(ctx, addresses[:100], 1); err != nil { // the database's pages come into memory
 		return err
 	}
 	took, err := asked(ctx, addresses, clients)
 	if err != nil {
 		return err
 	}
-	memory, err := s.memory()
-	if err != nil {
-		return err
+	var memory [2]int64
+	for i, name := range []string{"VmRSS", "VmHWM"} {
+		if memory[i], err = s.status(name); err != nil {
+			return err
+		}
 	}
-	fmt.Printf("| packages | searches, %d at once | median | p95 | p99 | longest | ready after | memory of the server |\n|---:|---:|---:|---:|---:|---:|---:|---:|\n| %d | %d | %s | %s | %s | %s | %.2f s | %d MB |\n\n",
-		clients, packages, len(took), ms(took, 0.5), ms(took, 0.95), ms(took, 0.99), ms(took, 1), s.ready.Seconds(), memory/1e6)
+	fmt.Printf("| packages | searches, %d at once | median | p95 | p99 | longest | answers after | index made in | read in | memory of the server: then | at most | when it made the index |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n", clients)
+	all := slices.Sorted(slices.Values(took))
+	fmt.Printf("| %d | %d | %s | %s | %s | %s | %.2f s | %.1f s | %.2f s | %d MB | %d MB | %d MB |\n\n", packages, len(all), ms(all, 0.5), ms(all, 0.95), ms(all, 0.99), ms(all, 1), s.ready.Seconds(), made.Seconds(), read.Seconds(), memory[0]/1e6, memory[1]/1e6, peak/1e6)
+	fmt.Printf("| search | median | p95 | p99 |\n|---|---:|---:|---:|\n")
+	for k, kind := range kinds {
+		var list []time.Duration
+		for i, d := range took {
+			if of[i] == k {
+				list = append(list, d)
+			}
+		}
+		slices.Sort(list)
+		fmt.Printf("| %s | %s | %s | %s |\n", kind.name, ms(list, 0.5), ms(list, 0.95), ms(list, 0.99))
+	}
+	fmt.Println()
 	return nil
 }
 
-// question is a search as people make them: one word or two, of either language, often with a facet or an order.
-func question(random *rand.Rand) url.Values {
-	q := url.Values{"limit": {"20"}}
-	words := subjects[random.IntN(len(subjects))]
-	switch random.IntN(6) {
-	case 0:
-		words += " " + forms[random.IntN(len(forms))]
-	case 1:
-		words = "" // only facets
-	case 2:
-		words += fmt.Sprintf(" %d", random.IntN(100_000))
+// made starts a market that has no index yet, and returns how long that takes to be made, and the most memory meanwhile.
+func (b *bench) made(ctx context.Context, data string, place []string) (took time.Duration, peak int64, err error) {
+	s, err := b.serve(ctx, data, place...)
+	if err != nil {
+		return 0, 0, err
 	}
-	if words != "" {
-		q.Set("q", words)
+	defer s.stop()
+	if took, err = s.indexed(ctx); err != nil {
+		return 0, 0, err
 	}
-	if random.IntN(2) == 0 || words == "" {
-		q.Set("task", tasks[random.IntN(len(tasks))])
-	}
-	if random.IntN(3) == 0 {
-		q.Set("language", []string{"zh", "en"}[random.IntN(2)])
-	}
-	if random.IntN(3) == 0 {
-		q.Set("sort", []string{"downloads", "updated", "size", "trend"}[random.IntN(4)])
-	}
-	return q
+	peak, err = s.memory()
+	return took, peak, err
 }
 
-// asked sends requests, some at once, and returns how long they took, the shortest first.
+// indexed waits until a market counts all that a search finds, and returns how long that was after its start.
+func (s *server) indexed(ctx context.Context) (time.Duration, error) {
+	for {
+		answer, err := http.Get(s.url + "/api/v1/packages?limit=1&q=" + subjects[0])
+		if err != nil {
+			return 0, err
+		}
+		said, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil {
+			return 0, err
+		}
+		if answer.StatusCode == http.StatusOK && !bytes.Contains(said, []byte(`"estimated":true`)) {
+			return time.Since(s.from), nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// asked sends requests, some at once, and returns how long each took.
 func asked(ctx context.Context, addresses []string, clients int) ([]time.Duration, error) {
 	took, errs := make([]time.Duration, len(addresses)), make([]error, clients)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
@@ -92,7 +183,6 @@ func asked(ctx context.Context, addresses []string, clients int) ([]time.Duratio
 		})
 	}
 	wait.Wait()
-	slices.Sort(took)
 	return took, errors.Join(errs...)
 }
 
@@ -159,6 +249,7 @@ func (b *bench) start(ctx context.Context, packages int) error {
 	if err != nil {
 		return err
 	}
+	slices.Sort(page)
 	fmt.Printf("| packages | ready after | then the first page | a package's page, median | p99 |\n|---:|---:|---:|---:|---:|\n| %d | %.2f s | %s | %s | %s |\n\n",
 		packages, s.ready.Seconds(), ms(home, 1), ms(page, 0.5), ms(page, 0.99))
 	return nil

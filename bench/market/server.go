@@ -23,19 +23,25 @@ import (
 type server struct {
 	cmd   *exec.Cmd
 	url   string
-	token string // of ada, who may write
-	home  string // of her client
+	token string    // of ada, who may write
+	home  string    // of her client
+	from  time.Time // when it was started
 	ready time.Duration
 }
 
-// serve starts a market on a data folder, and waits until it answers.
-func (b *bench) serve(ctx context.Context, data string) (*server, error) {
+// serve starts a market on a data folder, with more options for its place, and waits until it answers.
+func (b *bench) serve(ctx context.Context, data string, place ...string) (*server, error) {
 	s := &server{home: filepath.Join(data, "home")}
+	place = append([]string{"--data", data}, place...)
 	if _, err := os.Stat(filepath.Join(data, "token")); err != nil {
-		if _, err := b.xiaoyu(ctx, nil, "market", "user", "add", "ada", "--data", data); err != nil {
-			return nil, err
+		issue := append([]string{"market", "token", "--user", "ada", "--scopes", "write"}, place...)
+		token, err := b.xiaoyu(ctx, nil, issue...)
+		if err != nil { // there is no ada yet
+			if _, err := b.xiaoyu(ctx, nil, append([]string{"market", "user", "add", "ada"}, place...)...); err != nil {
+				return nil, err
+			}
+			token, err = b.xiaoyu(ctx, nil, issue...)
 		}
-		token, err := b.xiaoyu(ctx, nil, "market", "token", "--data", data, "--user", "ada", "--scopes", "write")
 		if err == nil {
 			err = os.WriteFile(filepath.Join(data, "token"), []byte(strings.TrimSpace(token)), 0o600)
 		}
@@ -54,9 +60,9 @@ func (b *bench) serve(ctx context.Context, data string) (*server, error) {
 	address := l.Addr().String()
 	l.Close()
 	s.token, s.url = string(token), "http://"+address
-	s.cmd = exec.Command(b.program, "market", "serve", "--addr", address, "--data", data)
+	s.cmd = exec.Command(b.program, append([]string{"market", "serve", "--addr", address}, place...)...)
 	s.cmd.Stderr = os.Stderr
-	from := time.Now()
+	s.from = time.Now()
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -66,10 +72,10 @@ func (b *bench) serve(ctx context.Context, data string) (*server, error) {
 			answer.Body.Close()
 		}
 		if err == nil && answer.StatusCode == http.StatusOK {
-			s.ready = time.Since(from)
+			s.ready = time.Since(s.from)
 			return s, nil
 		}
-		if time.Since(from) > time.Minute {
+		if time.Since(s.from) > time.Minute {
 			s.stop()
 			return nil, errors.New("the market does not start")
 		}
@@ -83,7 +89,10 @@ func (s *server) stop() {
 }
 
 // memory is the most that the server has had, in bytes (VmHWM of Linux).
-func (s *server) memory() (int64, error) {
+func (s *server) memory() (int64, error) { return s.status("VmHWM") }
+
+// status is a figure of memory that the system tells of the server's process, in bytes.
+func (s *server) status(name string) (int64, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
@@ -92,7 +101,7 @@ func (s *server) memory() (int64, error) {
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		var kb int64
-		if n, _ := fmt.Sscanf(lines.Text(), "VmHWM: %d kB", &kb); n == 1 {
+		if n, _ := fmt.Sscanf(lines.Text(), name+": %d kB", &kb); n == 1 {
 			return kb << 10, nil
 		}
 	}

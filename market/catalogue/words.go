@@ -47,6 +47,15 @@ var pairs = [][2]string{
 	{"model", "模型"}, {"dataset", "数据集"}, {"application", "应用"}, {"chinese", "中文"}, {"english", "英文"},
 }
 
+// others are the words that each of pairs stands beside.
+var others = func() map[string][]string {
+	of := map[string][]string{}
+	for _, p := range pairs {
+		of[p[0]], of[p[1]] = append(of[p[0]], p[1]), append(of[p[1]], p[0])
+	}
+	return of
+}()
+
 var segmenter = sync.OnceValues(func() (*text.WordSegmenter, error) { return text.NewSegmenter() })
 
 // Warm loads the dictionary, for which the first search would wait otherwise.
@@ -185,12 +194,8 @@ func wordsOf(r *Repository) ([]string, error) {
 		return nil, err
 	}
 	for range 2 { // from one short form by way of the other language to the next
-		for _, p := range pairs {
-			for i := range p {
-				if slices.Contains(words, p[i]) && !slices.Contains(words, p[1-i]) {
-					words = append(words, p[1-i])
-				}
-			}
+		for _, w := range words {
+			words = append(words, others[w]...)
 		}
 	}
 	slices.Sort(words)
