@@ -100,7 +100,7 @@ func (l *live) open(ctx context.Context) error {
 
 // build makes the index of all packages there are.
 func (l *live) build(ctx context.Context) (err error) {
-	l.index = index.New(len(columns), slices.Index(columns, ByUpdated))
+	l.index = index.New(len(columns), slices.Index(columns, ByUpdated), inFacet, asIs)
 	if l.since, _, err = l.bounds(ctx); err != nil {
 		return err
 	}
@@ -262,7 +262,7 @@ func (l *live) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.index = index.New(len(columns), slices.Index(columns, ByUpdated))
+	l.index = index.New(len(columns), slices.Index(columns, ByUpdated), inFacet, asIs)
 	return l.index.Read(bufio.NewReaderSize(f, 1<<20), info.Size(), func(note string) bool {
 		var since int64
 		begin, number, _ := strings.Cut(note, " ")

@@ -16,6 +16,8 @@ type base struct {
 	from   []uint64   // where each begins in lists, and the end of the last
 	orders [][]uint32 // of each column the slots, the best first; none where nobody searches yet
 	text   []byte     // words, while terms are added
+
+	counted []string // beginnings of terms
 }
 
 func (b *base) terms() int { return max(len(b.at)-1, 0) }
@@ -44,7 +46,7 @@ func (b *base) add(term string, slots []uint32) {
 		b.at, b.from = append(b.at, 0), append(b.from, 0)
 	}
 	b.text = append(b.text, term...)
-	b.lists = appendList(b.lists, slots, b.slots)
+	b.lists = appendList(b.lists, slots, b.slots, slices.ContainsFunc(b.counted, func(prefix string) bool { return strings.HasPrefix(term, prefix) }))
 	b.at, b.from = append(b.at, uint32(len(b.text))), append(b.from, uint64(len(b.lists)))
 }
 

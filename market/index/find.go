@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -69,7 +70,7 @@ func (x *Index) Find(q Query) Found {
 		return f
 	}
 	if len(q.Count) > 0 {
-		f.Counts = s.counts(all)
+		f.Counts = s.counts(all, f.Total)
 	}
 	if q.Take == 0 {
 		return f
@@ -128,11 +129,21 @@ func (s *searching) end() {
 }
 
 // counts counts the documents of all by the terms that the query wants counted.
-func (s *searching) counts(all set) map[string]int {
+func (s *searching) counts(all set, n int) map[string]int {
 	counts := map[string]int{}
+	var few []uint32
+	if n <= len(all) {
+		few = make([]uint32, 0, n)
+		all.each(func(slot uint32) { few = append(few, slot) })
+	}
 	for _, prefix := range s.q.Count {
 		s.x.each(prefix, func(term string, l list, late []uint32) bool {
-			n := l.common(all)
+			n := 0
+			if few != nil {
+				n = l.among(few, all)
+			} else {
+				n = l.common(all)
+			}
 			for _, slot := range late {
 				if all.has(slot) {
 					n++
@@ -154,8 +165,11 @@ func (s *searching) cut() {
 	s.full = len(s.hits) == s.best
 }
 
+// worse tells a hit that is not among the best.
+func (s *searching) worse(h hit) bool { return s.full && s.x.better(h, s.hits[s.best-1]) > 0 }
+
 func (s *searching) add(h hit) {
-	if s.full && s.x.better(h, s.hits[s.best-1]) > 0 { // those behind have not been sorted yet
+	if s.worse(h) {
 		return
 	}
 	if s.hits = append(s.hits, h); len(s.hits) >= 2*s.best+1000 {
@@ -176,17 +190,18 @@ func (s *searching) hit(slot uint32, weight float64) hit {
 // enough; or all.
 func (s *searching) collect(slots set, n int, weight float64) {
 	x := s.x
-	if x.base.orders == nil || float64(n)*float64(n) < 4*float64(s.best)*float64(len(x.ids)) {
+	if x.base.orders == nil || 5*float64(n)*float64(n) < float64(s.best)*float64(len(x.ids)) {
 		slots.each(func(slot uint32) { s.add(s.hit(slot, weight)) })
 		return
 	}
 	left := s.best
 	for _, slot := range x.base.orders[s.q.Column] {
 		if slots.has(slot) && !x.loose.has(slot) {
-			s.add(s.hit(slot, weight))
-			if left--; left == 0 {
+			h := s.hit(slot, weight)
+			if left--; left < 0 || s.worse(h) {
 				break
 			}
+			s.add(h)
 		}
 	}
 	loose := s.set()
@@ -255,9 +270,11 @@ func (s *searching) classes(all set) {
 			s.free(f)
 		}
 	}
-	for weight, slots := range by {
+	for _, weight := range slices.Backward(slices.Sorted(maps.Keys(by))) {
+		slots := by[weight]
 		if n := slots.count(); n > 0 {
 			s.collect(slots, n, weight)
+			s.cut()
 		}
 		if &slots[0] != &all[0] {
 			s.free(slots)

@@ -31,7 +31,8 @@ type Document struct {
 
 // Index may be used by several goroutines.
 type Index struct {
-	tie int // column
+	tie     int // column
+	counted []string
 
 	mu      sync.RWMutex
 	base    *base
@@ -50,8 +51,9 @@ type Index struct {
 }
 
 // New returns an empty index with so many columns. Where documents are alike in the one that is sorted by, tie decides.
-func New(columns, tie int) *Index {
-	return &Index{tie: tie, base: &base{}, columns: make([][]float64, columns), late: map[string][]uint32{}, slots: map[int64]uint32{}, sorted: true}
+// Terms that begin with one of counted are those that searches count.
+func New(columns, tie int, counted ...string) *Index {
+	return &Index{tie: tie, counted: counted, base: &base{}, columns: make([][]float64, columns), late: map[string][]uint32{}, slots: map[int64]uint32{}, sorted: true}
 }
 
 // Len is how many documents there are.

@@ -112,8 +112,8 @@ func same(t *testing.T, x *Index, documents map[int64]Document, r random, querie
 	}
 }
 
-// step changes an index and what it should hold.
-func step(x *Index, documents map[int64]Document, r random) {
+// change changes an index and what it should hold.
+func change(x *Index, documents map[int64]Document, r random) {
 	id := int64(r.IntN(2 * (len(documents) + 10)))
 	switch old, there := documents[id]; r.IntN(4) {
 	case 0:
@@ -135,7 +135,7 @@ func step(x *Index, documents map[int64]Document, r random) {
 func TestAnIndexFindsWhatLookingAtAllFinds(t *testing.T) {
 	for seed := range uint64(6) {
 		r := random{rand.New(rand.NewPCG(seed, 1))}
-		x, documents := New(3, 2), map[int64]Document{}
+		x, documents := New(3, 2, "f"), map[int64]Document{}
 		same(t, x, documents, r, 3)
 		for id := range int64(r.IntN(4000)) {
 			documents[id*2] = r.document(id * 2)
@@ -146,7 +146,7 @@ func TestAnIndexFindsWhatLookingAtAllFinds(t *testing.T) {
 			x.Merge(round != 1)
 			same(t, x, documents, r, 20)
 			for range r.IntN(1000) {
-				step(x, documents, r)
+				change(x, documents, r)
 			}
 			same(t, x, documents, r, 20)
 		}
@@ -155,7 +155,7 @@ func TestAnIndexFindsWhatLookingAtAllFinds(t *testing.T) {
 
 func TestClassesOfWeightsAreWhatScoringOneByOneIs(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(7, 1))}
-	x, documents := New(3, 2), map[int64]Document{}
+	x, documents := New(3, 2, "f"), map[int64]Document{}
 	var all []Document
 	for id := range int64(small + 5000) {
 		documents[id] = r.document(id)
@@ -164,7 +164,7 @@ func TestClassesOfWeightsAreWhatScoringOneByOneIs(t *testing.T) {
 	x.Put(all...)
 	x.Merge(true)
 	for range 200 {
-		step(x, documents, r)
+		change(x, documents, r)
 	}
 	for range 8 {
 		q := r.query()
@@ -180,7 +180,7 @@ func TestClassesOfWeightsAreWhatScoringOneByOneIs(t *testing.T) {
 
 func TestChangesDuringAMergeAreKept(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(8, 1))}
-	x, documents := New(3, 2), map[int64]Document{}
+	x, documents := New(3, 2, "f"), map[int64]Document{}
 	for id := range int64(3000) {
 		documents[id] = r.document(id)
 		x.Put(documents[id])
@@ -189,7 +189,7 @@ func TestChangesDuringAMergeAreKept(t *testing.T) {
 		done := make(chan bool)
 		go func() { done <- x.Merge(true) }()
 		for merged := false; !merged; {
-			step(x, documents, r)
+			change(x, documents, r)
 			same(t, x, documents, r, 1)
 			select {
 			case merged = <-done:
@@ -214,7 +214,7 @@ func TestUpdateTellsOtherDocuments(t *testing.T) {
 
 func TestAFileBringsTheIndexBack(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(9, 1))}
-	x, documents := New(3, 2), map[int64]Document{}
+	x, documents := New(3, 2, "f"), map[int64]Document{}
 	for id := range int64(2000) {
 		documents[id] = r.document(id)
 		x.Put(documents[id])
@@ -225,7 +225,7 @@ func TestAFileBringsTheIndexBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := func(b []byte, note string) (*Index, error) {
-		y := New(3, 2)
+		y := New(3, 2, "f")
 		return y, y.Read(bytes.NewReader(b), int64(len(b)), func(n string) bool { return n == note })
 	}
 	y, err := read(file.Bytes(), "of today")
@@ -234,7 +234,7 @@ func TestAFileBringsTheIndexBack(t *testing.T) {
 	}
 	same(t, y, documents, r, 20)
 	for range 100 {
-		step(y, documents, r)
+		change(y, documents, r)
 	}
 	same(t, y, documents, r, 20)
 	if _, err := read(file.Bytes(), "of yesterday"); !errors.Is(err, ErrStale) {
