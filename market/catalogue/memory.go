@@ -147,7 +147,7 @@ func (l *live) terms(kind string, words []string) (list []string) {
 	return list
 }
 
-// similar returns the rarest of a package's words, and packages that share one of them or the task.
+// similar returns the rarest of a package's words, and packages that share one of them or the task; some of them twice.
 func (l *live) similar(of *Repository, words, seen []string) (rare []string, ids []int64) {
 	count := map[string]int{}
 	for _, w := range words {
@@ -155,10 +155,11 @@ func (l *live) similar(of *Repository, words, seen []string) (rare []string, ids
 	}
 	slices.SortStableFunc(words, func(a, b string) int { return cmp.Compare(count[a], count[b]) })
 	rare = words[:min(similarWords, len(words))]
-	q := index.Query{All: sightTerms(seen), Column: slices.Index(columns, ByUpdated), Take: similarMost}
-	any := append(l.terms(inAll, rare), facetTerm(inFacet, "task", strings.ToLower(of.Task)))
-	q.All = append(q.All, any, []string{facetTerm(inFacet, "kind", string(of.Kind))})
-	return rare, l.index.Find(q).IDs
+	for _, any := range [][]string{l.terms(inAll, rare), {facetTerm(inFacet, "task", strings.ToLower(of.Task))}} {
+		all := append(sightTerms(seen), any, []string{facetTerm(inFacet, "kind", string(of.Kind))})
+		ids = append(ids, l.index.Find(index.Query{All: all, Column: slices.Index(columns, ByUpdated), Take: similarMost - len(ids)}).IDs...)
+	}
+	return rare, ids
 }
 
 // wordsInMemory is the vocabulary of an index, as far as somebody may see the packages.

@@ -40,10 +40,11 @@ func (c *Catalogue) Dependents(ctx context.Context, who Caller, of *Repository, 
 	return list, wrap(err, "what builds on %s", of.FullName())
 }
 
-// Others that are like a package are looked for by so many of its words, the rarest, and so many are compared: the newest.
+// Others that are like a package are looked for by so many of its words, the rarest, and so many are compared: the newest
+// that have one of those, and then the newest of the task.
 const (
 	similarWords = 6
-	similarMost  = 200
+	similarMost  = 60
 )
 
 // Similar lists repositories of the same kind that who may see and that share words of title, name and tags, their task,
@@ -109,14 +110,13 @@ func alike(a, b *Repository, words []string) (n int) {
 	return n
 }
 
-// similar returns the rarest of a package's words, and packages that share one of them or the task.
+// similar returns the rarest of a package's words, and packages that share one of them or the task; some of them twice.
 func (f *finder) similar(of *Repository, words []string) (rare []string, ids []int64, err error) {
 	levels := map[string]int{}
-	args := make([]any, len(words)+1)
-	for i, w := range words {
-		args[i+1] = w
+	args := []any{""}
+	for _, w := range words {
+		args = append(args, w)
 	}
-	args[0] = ""
 	err = f.q.rows("SELECT word, level FROM vocabulary WHERE word IN (?"+strings.Repeat(", ?", len(words))+")", args, func(scan func(...any) error) error {
 		var w string
 		var level int
@@ -129,6 +129,15 @@ func (f *finder) similar(of *Repository, words []string) (rare []string, ids []i
 	}
 	slices.SortStableFunc(words, func(a, b string) int { return cmp.Compare(levels[a], levels[b]) })
 	rare = words[:min(similarWords, len(words))]
-	ids, err = f.ids([][]string{append(slices.Clone(rare), facetWord("task", of.Task)), {facetWord("kind", string(of.Kind))}}, similarMost)
-	return rare, ids, err
+	for _, any := range [][]string{rare, {facetWord("task", of.Task)}} {
+		if len(any) == 0 {
+			continue
+		}
+		more, err := f.ids([][]string{any, {facetWord("kind", string(of.Kind))}}, similarMost-len(ids))
+		if err != nil {
+			return nil, nil, err
+		}
+		ids = append(ids, more...)
+	}
+	return rare, ids, nil
 }

@@ -48,6 +48,7 @@ type Handler struct {
 	guarded  http.Handler // the mux, for requests that come from pages of this market alone
 	pages    *template.Template
 	attempts attempts
+	cards    rendered
 }
 
 // New returns the handler of a depot's pages, whose models are asked at a desk. It expects to stand at the root.
@@ -456,17 +457,13 @@ func (h *Handler) describe(r *http.Request) (*repository, error) {
 		prefix := map[string]string{"dataset": "/datasets"}[string(found.Kind)]
 		p.Download = prefix + "/" + found.FullName() + "/resolve/" + t.Revision.Commit + "/"
 	}
-	text, err := h.text(ctx, p, pack.CardFile, longestCard)
+	read, err := h.cards.of(p.Files, func() ([]byte, error) { return h.text(ctx, p, pack.CardFile, longestCard) })
 	if err != nil {
 		return nil, err
 	}
-	about, err := pack.ReadCard(text)
-	if err != nil {
-		about = nil // it was published before cards were checked
-	}
-	p.Card, p.Trial = card(text), trialOf(p, about)
-	if about != nil {
-		p.Figures = about.Figures
+	p.Card, p.Trial = read.html, trialOf(p, read.card)
+	if read.card != nil {
+		p.Figures = read.card.Figures
 	}
 	return p, nil
 }
