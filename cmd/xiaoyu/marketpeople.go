@@ -13,6 +13,8 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/market"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/client"
+	"github.com/xiaoyu-slm/xiaoyu/market/mail"
 	"github.com/xiaoyu-slm/xiaoyu/market/oidc"
 	"github.com/xiaoyu-slm/xiaoyu/market/web"
 )
@@ -20,6 +22,9 @@ import (
 // secretVariable holds the market's secret at its provider of OpenID Connect: other users of a machine see what stands on a
 // command line.
 const secretVariable = "XIAOYU_OIDC_SECRET"
+
+// mailVariable holds the password of the market's user at its mail server, for the same reason.
+const mailVariable = "XIAOYU_SMTP_PASSWORD"
 
 // peopleFlags say who may do what on a market that is served, and how much.
 type peopleFlags struct {
@@ -31,6 +36,7 @@ type peopleFlags struct {
 	rate                     float64
 	request                  string
 	proxies                  []string
+	smtp, from, url          string
 }
 
 func (f *peopleFlags) add(cmd *cobra.Command) {
@@ -47,6 +53,9 @@ func (f *peopleFlags) add(cmd *cobra.Command) {
 	flags.Float64Var(&f.rate, "rate", 0, "requests that an address may send a second; 0 is no limit")
 	flags.IntVar(&f.burst, "burst", 0, "requests that it may send at once; those of ten seconds if 0")
 	flags.StringVar(&f.request, "max-request", "", "largest request, such as 1GB; no limit if empty")
+	flags.StringVar(&f.smtp, "smtp", "", "mail server for links to people who have forgotten their passwords, as smtp://user@host:587 or smtps://user@host; the password is read from $"+mailVariable)
+	flags.StringVar(&f.from, "mail-from", "", "sender of that mail, such as market@example.org")
+	flags.StringVar(&f.url, "url", "", "address of the market in that mail, such as https://market.example.org")
 	flags.StringSliceVar(&f.proxies, "trusted-proxies", nil, "addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed, or none; this machine if empty")
 }
 
@@ -79,6 +88,9 @@ func (f *peopleFlags) apply(o *market.Options) error {
 	if o.Proxies, err = parseNetworks(f.proxies); err != nil {
 		return err
 	}
+	if err := f.applyMail(o); err != nil {
+		return usageError{err}
+	}
 	if f.issuer == "" {
 		return nil
 	}
@@ -86,6 +98,26 @@ func (f *peopleFlags) apply(o *market.Options) error {
 	if err != nil {
 		return usageError{hint.Wrap(err, "", "--oidc-issuer and --oidc-client")}
 	}
+	return nil
+}
+
+// applyMail puts what the flags say of mail into a market's options.
+func (f *peopleFlags) applyMail(o *market.Options) error {
+	if f.smtp == "" && f.from == "" {
+		return nil
+	}
+	if f.smtp == "" || f.from == "" || f.url == "" {
+		return hint.Errorf("pass all of --smtp, --mail-from and --url, or none", "mail needs a server, a sender and the market's address")
+	}
+	address, err := client.Address(f.url)
+	if err != nil {
+		return hint.Wrap(err, "", "--url")
+	}
+	m, err := mail.New(mail.Options{Server: f.smtp, From: f.from, Password: os.Getenv(mailVariable)})
+	if err != nil {
+		return hint.Wrap(err, "", "--smtp and --mail-from")
+	}
+	o.Web.Mailer, o.Web.URL = m, address.String()
 	return nil
 }
 
@@ -207,6 +239,34 @@ func marketPasswordCommand(term *terminal) *cobra.Command {
 			})
 		},
 	}
+	f.add(cmd)
+	return cmd
+}
+
+func marketResetCommand(term *terminal) *cobra.Command {
+	var f marketFlags
+	var address string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "reset NAME",
+		Short: "Make a link by which somebody chooses another password, once, within a day, and print it; it is not kept and cannot be shown again",
+		Args:  exactly(1, "a name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.onAccount(cmd, args[0], func(c *catalogue.Catalogue, a *catalogue.Account) error {
+				code, err := c.CreateReset(cmd.Context(), "", a, catalogue.MadeResetLasts)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return term.printJSON(map[string]any{"name": a.Name, "code": code, "path": "/password/" + code, "expires": time.Now().Add(catalogue.MadeResetLasts).UTC()})
+				}
+				fmt.Fprintln(term.out, strings.TrimSuffix(address, "/")+"/password/"+code)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&address, "url", "http://127.0.0.1:8088", "address of the market, for the link")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	f.add(cmd)
 	return cmd
 }

@@ -22,6 +22,8 @@ type Options struct {
 	// invitation if Vouches is set.
 	Provider *oidc.Provider
 	Vouches  bool
+	Mailer   Mailer // sends links to people who have forgotten their passwords; nil for no mail
+	URL      string // address of the market in mail, which no request can be believed to say
 }
 
 // provider is what people call it, "" for none.
@@ -85,6 +87,7 @@ func (h *Handler) mountAccounts() {
 	h.form("POST /signup", h.signUp)
 	h.form("GET /join/{code}", h.invited)
 	h.signedIn("POST /join/{code}", h.join)
+	h.mountForgotten()
 	h.mountProvider()
 	h.mountSettings()
 	h.mountOrganisations()
@@ -182,6 +185,7 @@ func sentence(err error) string {
 // logInForm is what was typed there.
 type logInForm struct {
 	Name, Next, Problem string
+	Changed             bool // the password, just now
 	SignUp              SignUp
 	Provider            string // what people call it; "" for none
 }
@@ -191,7 +195,7 @@ func (h *Handler) logInPage(_ http.ResponseWriter, r *http.Request) (*reply, err
 	if visitor(r).Account != nil {
 		return &reply{to: next}, nil
 	}
-	return h.logInReply(r, logInForm{Next: next}), nil
+	return h.logInReply(r, logInForm{Next: next, Changed: r.URL.Query().Has("changed")}), nil
 }
 
 func (h *Handler) logInReply(r *http.Request, f logInForm) *reply {

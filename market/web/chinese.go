@@ -44,4 +44,11 @@ var chinese = map[string]string{
 	"There is nothing in it yet.": "这里还没有内容。", "Words of the title or the description": "标题或描述中的词", "No collection has these words.": "没有合集包含这些词。",
 	"There are no collections yet. A collection is a list of packages that belong together, with a note beside each.": "还没有合集。合集是一组相关的包，每个包旁可附备注。",
 	"Title": "标题", "Note": "备注", "Package": "包", "Owner": "所有者", "Move up": "上移", "Move down": "下移", "Delete the collection; its packages stay.": "删除这个合集，其中的包不受影响。", "It is in:": "已收录于：", "Create and add": "创建并加入",
+	"Forgotten your password?": "忘记密码？", "Forgotten password": "忘记密码", "Another password": "设置新密码", "Name or e-mail address": "名称或电子邮箱", "Send the link": "发送链接",
+	"You get a link by mail, by which you choose another password.":                                                                                     "您会收到一封邮件，通过其中的链接设置新密码。",
+	"If there is an account of this name or address, and the market knows its mail address, a link is on its way. It can be used once, within an hour.": "如果有这个名称或邮箱的账号，并且本市场知道它的邮箱，链接已经发出。链接在一小时内可用一次。",
+	"Ask who runs this market: they can make you a link by which you choose another password.":                                                          "请联系本市场的管理者，由他们为您生成设置新密码的链接。",
+	"All browsers are signed out. Tokens stay as they are.":                                                                                             "所有浏览器都会退出登录，令牌不受影响。", "This link is not valid, or no longer. Ask for a new one.": "链接无效或已失效，请重新获取。",
+	"Your password is changed, and all browsers are signed out. Sign in with the new one.": "密码已修改，所有浏览器均已退出。请用新密码登录。", "Another password for Xiaoyu": "小语：设置新密码",
+	"Somebody, you most likely, wants another password for the account %s. Choose it here within an hour:\n\n%s\n\nIf it was not you, there is nothing to do: your password stays as it is.\n": "有人（很可能是您）要为账号 %s 设置新密码。请在一小时内打开以下链接：\n\n%s\n\n如果不是您本人操作，请忽略这封邮件，您的密码不会改变。\n",
 }

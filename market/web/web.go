@@ -49,11 +49,12 @@ type Handler struct {
 	pages    *template.Template
 	attempts attempts
 	cards    rendered
+	post     post
 }
 
 // New returns the handler of a depot's pages, whose models are asked at a desk. It expects to stand at the root.
 func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
-	h := &Handler{depot: d, desk: desk, log: log, options: o, mux: &routes{}, attempts: newAttempts()}
+	h := &Handler{depot: d, desk: desk, log: log, options: o, mux: &routes{}, attempts: newAttempts(), post: newPost()}
 	h.pages = template.Must(template.New("").Funcs(template.FuncMap{
 		"bytes": size.Bytes, "count": func(n int64) string { return size.Count(int(n)) }, "join": strings.Join,
 		"pair":  func(p *page, list []*catalogue.Repository) cards { return cards{p, list} },
