@@ -390,6 +390,7 @@ func TestEveryTextIsInChinese(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	dictionary = regexp.MustCompile(`":\s+"`).ReplaceAll(dictionary, []byte(`": "`)) // gofmt puts them in columns
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
