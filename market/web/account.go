@@ -173,15 +173,6 @@ func local(to string) string {
 	return to
 }
 
-// sentence is an error for people, with the way out.
-func sentence(err error) string {
-	message := err.Error()
-	if way := hint.Way(err); way != "" {
-		message += "; " + way
-	}
-	return message
-}
-
 // logInForm is what was typed there.
 type logInForm struct {
 	Name, Next, Problem string

@@ -28,7 +28,7 @@ var chinese = map[string]string{
 	"Organisation": "组织", "Members and settings": "成员与设置", "Members": "成员", "Publish the first package:": "发布第一个包：",
 	"read": "读取", "write": "写入", "admin": "管理",
 	"Too many attempts": "尝试次数过多", "Please try again in %d seconds.": "请在 %d 秒后再试。", "This needs somebody who is signed in.": "需要登录后才能这样做。", "Not permitted": "不允许", "You may not do this. Ask an administrator.": "您无权这样做，请联系管理员。",
-	"Too much": "内容过多", "What was sent is too long.": "提交的内容过长。", "This came from another site. Open the page here and try again.": "该请求来自其他网站。请在本站打开页面后重试。",
+	"This cannot be done": "无法完成", "Too much": "内容过多", "What was sent is too long.": "提交的内容过长。", "This came from another site. Open the page here and try again.": "该请求来自其他网站。请在本站打开页面后重试。",
 	"The name or the password is wrong.": "名称或密码不正确。", "This name cannot be taken. Choose another.": "这个名称不可用，请换一个。", "This invitation is not valid, or no longer. Ask for a new one.": "邀请无效或已失效，请索取新的邀请。", "This cannot be done: %s.": "无法完成：%s。",
 	"Storage": "存储", "Files of all versions, each counted once.": "所有版本的文件，相同的文件只计一次。", "A file:": "单个文件：", "A version:": "单个版本：",
 	"By whom": "操作者", "Show": "显示", "When (UTC)": "时间（UTC）", "Who": "谁", "What": "操作", "To what": "对象", "the data folder's holder": "数据目录的管理者", "Older": "更早", "Nothing yet.": "暂无记录。",

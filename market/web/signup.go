@@ -87,7 +87,7 @@ func (h *Handler) problem(say words, err error) (string, error) {
 	case errors.Is(err, catalogue.ErrInvitation):
 		return say.T("This invitation is not valid, or no longer. Ask for a new one."), nil
 	case errors.Is(err, catalogue.ErrInvalid), errors.Is(err, catalogue.ErrQuota):
-		return fmt.Sprintf(say.T("This cannot be done: %s."), sentence(err)), nil
+		return fmt.Sprintf(say.T("This cannot be done: %s."), say.sentence(err)), nil
 	}
 	return "", err
 }

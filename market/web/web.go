@@ -193,13 +193,16 @@ func (h *Handler) failure(w http.ResponseWriter, r *http.Request, err error) *re
 	case errors.Is(err, catalogue.ErrNotFound):
 		a.status, a.title = http.StatusNotFound, say.NotFound
 	case errors.Is(err, catalogue.ErrQuota):
-		a.status, a.title, a.body = http.StatusForbidden, say.T("Not permitted"), sentence(err)
+		a.status, a.title, a.body = http.StatusForbidden, say.T("Not permitted"), say.sentence(err)
 	case errors.Is(err, catalogue.ErrForbidden):
 		a.status, a.title, a.body = http.StatusForbidden, say.T("Not permitted"), say.T("You may not do this. Ask an administrator.")
 	case errors.As(err, &large):
 		a.status, a.title, a.body = http.StatusRequestEntityTooLarge, say.T("Too much"), say.T("What was sent is too long.")
 	case errors.Is(err, catalogue.ErrInvalid):
-		a.status, a.title, a.body = http.StatusBadRequest, say.Invalid, sentence(err)
+		a.status, a.title, a.body = http.StatusBadRequest, say.T("This cannot be done"), say.sentence(err)
+		if r.URL.Path == "/search" {
+			a.title = say.Invalid
+		}
 	default:
 		if depot.Unavailable(err) {
 			a.status = http.StatusServiceUnavailable
