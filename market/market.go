@@ -29,6 +29,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/limit"
 	"github.com/xiaoyu-slm/xiaoyu/market/registry"
 	"github.com/xiaoyu-slm/xiaoyu/market/try"
+	"github.com/xiaoyu-slm/xiaoyu/market/verify"
 	"github.com/xiaoyu-slm/xiaoyu/market/web"
 )
 
@@ -45,6 +46,9 @@ type Options struct {
 	Log      *slog.Logger  // slog's default if nil
 	Web      web.Options   // who may sign up, and how
 	Quota    depot.Quota   // how much may be published
+
+	Verify   verify.WorkerOptions // how models are measured by benchmarks
+	NoWorker bool                 // leave that to other processes
 
 	Rate       float64        // requests of an address a second; 0 is no limit
 	Burst      int            // requests of an address at once; a second's if 0
@@ -82,8 +86,10 @@ func Open(ctx context.Context, o Options) (*Market, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Try.Log == nil {
-		o.Try.Log = o.Log
+	for _, log := range []**slog.Logger{&o.Try.Log, &o.Verify.Log, &o.Verify.Try.Log} {
+		if *log == nil {
+			*log = o.Log
+		}
 	}
 	m := &Market{Depot: d, options: o, mux: http.NewServeMux(), hub: hubapi.New(d, o.Log, o.PartSize), desk: try.NewDesk(d, o.Try), rate: newRate(o.Rate, o.Burst)}
 	m.mux.Handle("/v2/", registry.New(d, o.Log))
@@ -170,6 +176,7 @@ func (m *Market) Run(ctx context.Context, l net.Listener) error {
 	work.Go(func() {
 		m.Depot.Catalogue.KeepIndex(working, filepath.Join(m.options.Data, indexFile), m.options.Log)
 	})
+	work.Go(func() { m.verify(working) })
 	defer func() {
 		stop()
 		work.Wait()
@@ -191,6 +198,19 @@ func (m *Market) Run(ctx context.Context, l net.Listener) error {
 
 // indexFile holds the index of words from one run to the next. It may be deleted.
 const indexFile = "search.index"
+
+// verify measures models until ctx ends. A database that is away when the market starts is waited for.
+func (m *Market) verify(ctx context.Context) {
+	for !m.options.NoWorker && ctx.Err() == nil {
+		if err := verify.NewWorker(m.Depot, m.options.Verify).Run(ctx); err != nil && ctx.Err() == nil {
+			m.options.Log.Error("measuring models", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Second):
+		}
+	}
+}
 
 // collect removes garbage from time to time, has trends follow the days, and keeps the index of words short.
 func (m *Market) collect(ctx context.Context) {

@@ -28,7 +28,7 @@ func marketCommand(term *terminal) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(marketServeCommand(term), marketUserCommand(term), marketTokenCommand(term), marketInviteCommand(term), marketAuditCommand(term), marketCollectCommand(term), marketScrubCommand(term), marketBackupCommand(term), marketRestoreCommand(term), marketMirrorCommand(term), tryWorkerCommand(term))
+	cmd.AddCommand(marketServeCommand(term), marketUserCommand(term), marketTokenCommand(term), marketInviteCommand(term), marketAuditCommand(term), marketCollectCommand(term), marketScrubCommand(term), marketBackupCommand(term), marketRestoreCommand(term), marketMirrorCommand(term), marketBenchmarkCommand(term), marketWorkerCommand(term), tryWorkerCommand(term))
 	return cmd
 }
 
@@ -60,13 +60,14 @@ func marketServeCommand(term *terminal) *cobra.Command {
 	var f marketFlags
 	var addr string
 	var people peopleFlags
-	var withSamples bool
+	var measure measuring
+	var withSamples, noWorker bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a market on one port, with all that it holds in one folder",
 		Args:  exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o := market.Options{Data: f.data, Database: f.database, Store: f.store, Grace: f.grace, Log: slog.New(slog.NewTextHandler(term.err, nil))}
+			o := market.Options{Data: f.data, Database: f.database, Store: f.store, Grace: f.grace, Log: slog.New(slog.NewTextHandler(term.err, nil)), Verify: measure.options(), NoWorker: noWorker}
 			if err := people.apply(&o); err != nil {
 				return err
 			}
@@ -100,6 +101,8 @@ func marketServeCommand(term *terminal) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8088", "address to serve on; port 0 means any free one")
 	people.add(cmd)
+	measure.add(cmd)
+	cmd.Flags().BoolVar(&noWorker, "no-worker", false, "leave measuring models by benchmarks to market worker processes")
 	cmd.Flags().BoolVar(&withSamples, "with-samples", false, "train and publish three small models, two data sets and an application, once")
 	f.add(cmd)
 	f.addGrace(cmd)

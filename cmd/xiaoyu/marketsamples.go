@@ -29,6 +29,9 @@ func publishSamples(ctx context.Context, term *terminal, d *depot.Depot, at net.
 }
 
 func fillMarket(ctx context.Context, term *terminal, d *depot.Depot, at net.Addr) error {
+	if _, err := samples.AddBenchmarks(ctx, d.Catalogue); err != nil {
+		return err
+	}
 	missing := false
 	for _, name := range samples.Names(samplesOwner) {
 		there, err := published(ctx, d, name)

@@ -124,7 +124,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, code = http.StatusBadRequest, "INVALID"
 	case errors.Is(err, try.ErrBusy):
 		status, code = http.StatusTooManyRequests, "TOOMANYREQUESTS"
-	case errors.Is(err, try.ErrModel), errors.Is(err, try.ErrTime), errors.Is(err, try.ErrMemory), errors.Is(err, try.ErrCrash):
+	case errors.Is(err, try.ErrModel), errors.Is(err, try.ErrTime), errors.Is(err, try.ErrMemory), errors.Is(err, try.ErrCrash), errors.Is(err, try.ErrForbidden):
 		status, code = http.StatusUnprocessableEntity, "UNSUPPORTED"
 	}
 	message := err.Error()

@@ -30,6 +30,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -58,7 +59,8 @@ type Catalogue struct {
 	postgres    bool
 	address     string // of SQLite's file
 	now         func() time.Time
-	live        atomic.Pointer[live] // nil until KeepIndex has one
+	live        atomic.Pointer[live]   // nil until KeepIndex has one
+	jobs        *river.Client[*sql.Tx] // adds jobs alone
 }
 
 // Open opens the database at source, a file or an address that begins with postgres://, and brings its tables up to date.
@@ -67,6 +69,9 @@ func Open(ctx context.Context, source string) (*Catalogue, error) {
 	err := c.connect(source)
 	if err == nil {
 		err = c.migrate(ctx)
+	}
+	if err == nil {
+		err = c.openJobs(ctx)
 	}
 	if err != nil {
 		c.Close()
@@ -297,6 +302,12 @@ func (t timeColumn) Scan(v any) error {
 		*t.to = when(n)
 	}
 	return nil
+}
+
+// jsonText is what jsonColumn scans.
+func jsonText(v any) (string, error) {
+	b, err := json.Marshal(v)
+	return string(b), err
 }
 
 // jsonColumn scans what is kept as JSON, "" for nothing.

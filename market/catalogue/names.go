@@ -24,7 +24,7 @@ var (
 
 // reserved are names that nobody can have, since the market's own pages and protocols lie there.
 var reserved = []string{
-	"about", "account", "admin", "api", "applications", "apps", "assets", "atom", "collections", "dataset", "datasets", "docs",
+	"about", "account", "admin", "api", "applications", "apps", "assets", "atom", "benchmarks", "collections", "dataset", "datasets", "docs",
 	"explore", "feed", "healthz", "help", "join", "login", "logout", "market", "metrics", "model", "models", "new", "notifications",
 	"organisations", "organizations", "orgs", "package", "packages", "password", "readyz", "resolve", "robots.txt", "search",
 	"sessions", "settings", "signup", "sitemap.xml", "spaces", "static", "tokens", "trending", "user", "users", "v2", "www",

@@ -141,6 +141,9 @@ func (c *Catalogue) Publish(ctx context.Context, who Caller, r *Repository, p Pu
 		if err := c.describe(q, r.ID, manifest, p.Package); err != nil {
 			return err
 		}
+		if err := c.wantAll(q, manifest, p.Package); err != nil {
+			return err
+		}
 		return c.audit(q, who.Name(), "publish", r.FullName()+":"+p.Ref, p.Digest.String())
 	})
 	if err != nil {
@@ -367,6 +370,10 @@ func (c *Catalogue) adoptFacts(q queries, repository int64) error {
 		f.Title, f.Description, f.Licence, f.Task, f.Library, f.Family, f.Parameters, f.Size, f.Latency, repository); err != nil {
 		return err
 	}
+	const measured = " FROM refs f JOIN verifications v ON v.manifest_id = f.manifest_id WHERE f.repository_id = ? AND f.name = ? AND v.state = ?"
+	if _, err := q.exec("UPDATE repositories SET latency = COALESCE((SELECT MIN(v.latency)"+measured+" AND v.latency > 0), latency) WHERE id = ?", repository, Latest, Measured, repository); err != nil {
+		return err
+	}
 	if _, err := q.exec("DELETE FROM labels WHERE repository_id = ?", repository); err != nil {
 		return err
 	}
@@ -379,6 +386,9 @@ func (c *Catalogue) adoptFacts(q queries, repository int64) error {
 	}
 	if _, err := q.exec(`INSERT INTO labels (repository_id, facet, value) SELECT f.repository_id, 'signed', 'yes' FROM refs f
 		WHERE f.repository_id = ? AND f.name = ? AND EXISTS (SELECT 1 FROM signatures s WHERE s.manifest_id = f.manifest_id) ON CONFLICT DO NOTHING`, repository, Latest); err != nil {
+		return err
+	}
+	if _, err := q.exec("INSERT INTO labels (repository_id, facet, value) SELECT DISTINCT f.repository_id, 'verified', 'yes'"+measured+" ON CONFLICT DO NOTHING", repository, Latest, Measured); err != nil {
 		return err
 	}
 	return c.index(q, repository)

@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/opencontainers/go-digest"
-	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
@@ -31,24 +30,13 @@ func (c *Client) Sign(ctx context.Context, p *pack.Packed, to Reference, s *sign
 	if err != nil {
 		return err
 	}
-	bundle, err := b.JSON()
+	signature, err := pack.NewSignature(b, sign.BundleType, sign.PredicateType, p.Digest, int64(len(p.Manifest)))
 	if err != nil {
 		return err
 	}
-	blobs := map[string][]byte{sign.BundleType: bundle, v1.MediaTypeEmptyJSON: []byte("{}")}
-	layer := func(kind string) v1.Descriptor {
-		return v1.Descriptor{MediaType: kind, Digest: digest.FromBytes(blobs[kind]), Size: int64(len(blobs[kind]))}
-	}
-	m := v1.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest, ArtifactType: sign.BundleType,
-		Config: layer(v1.MediaTypeEmptyJSON), Layers: []v1.Descriptor{layer(sign.BundleType)},
-		Subject:     &v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: p.Digest, Size: int64(len(p.Manifest))},
-		Annotations: map[string]string{"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": "https://model_signing/signature/v1.0", v1.AnnotationCreated: time.Now().UTC().Format(time.RFC3339)}}
-	manifest, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	for kind, content := range blobs {
-		if _, err := c.pushBlob(ctx, to, digest.FromBytes(content), source{name: kind, size: int64(len(content)), content: content}, &counter{}); err != nil {
+	manifest := signature.Manifest
+	for d, content := range signature.Blobs {
+		if _, err := c.pushBlob(ctx, to, d, source{name: "the signature", size: int64(len(content)), content: content}, &counter{}); err != nil {
 			return fmt.Errorf("signing %s: %w", to, err)
 		}
 	}
@@ -72,7 +60,7 @@ type Trust struct {
 // good signature is enough; that a package has but bad ones is an error.
 func (c *Client) verify(ctx context.Context, from Reference, d digest.Digest, files []pack.File) (string, error) {
 	t := c.trust
-	bundles, err := c.bundles(ctx, from, d)
+	bundles, err := c.bundles(ctx, from, d, sign.BundleType)
 	if err != nil {
 		return "", err
 	}
@@ -110,16 +98,21 @@ func (c *Client) verify(ctx context.Context, from Reference, d digest.Digest, fi
 // mostSignatures is how many of a package are looked at.
 const mostSignatures = 16
 
-// bundles fetches the signatures of a package.
-func (c *Client) bundles(ctx context.Context, from Reference, d digest.Digest) (list []*sign.Bundle, err error) {
+// Statements fetches what was signed about a package under an artifact type, and checks nothing of it.
+func (c *Client) Statements(ctx context.Context, from Reference, d digest.Digest, artifactType string) ([]*sign.Bundle, error) {
+	return c.bundles(ctx, from, d, artifactType)
+}
+
+// bundles fetches the signatures of a package, or other signed statements about it.
+func (c *Client) bundles(ctx context.Context, from Reference, d digest.Digest, artifactType string) (list []*sign.Bundle, err error) {
 	var index v1.Index
-	if err := c.ask(ctx, "GET", from.path()+"/referrers/"+d.String()+"?artifactType="+strings.ReplaceAll(sign.BundleType, "+", "%2B"), nil, &index); errors.Is(err, ErrNotFound) {
+	if err := c.ask(ctx, "GET", from.path()+"/referrers/"+d.String()+"?artifactType="+url.QueryEscape(artifactType), nil, &index); errors.Is(err, ErrNotFound) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("looking for signatures: %w", err)
 	}
 	for _, r := range index.Manifests {
-		if r.ArtifactType != sign.BundleType || len(list) == mostSignatures {
+		if r.ArtifactType != artifactType || len(list) == mostSignatures {
 			continue
 		}
 		content, _, err := c.manifest(ctx, Reference{Name: from.Name, Digest: r.Digest})

@@ -14,12 +14,10 @@ configs:
   data_files:
   - {split: train, path: data/zh/train.jsonl}
   - {split: validation, path: data/zh/validation.jsonl}
-  - {split: test, path: data/zh/test.jsonl}
 - config_name: en
   data_files:
   - {split: train, path: data/en/train.jsonl}
   - {split: validation, path: data/en/validation.jsonl}
-  - {split: test, path: data/en/test.jsonl}
 ---
 # 中英文点评 · Reviews in Chinese and English
 
@@ -28,7 +26,7 @@ configs:
 Short reviews of hotels, restaurants and shops, each with its sentiment (positive, negative, neutral) and its category (hotel, restaurant, shop). All of them were written by the authors of the project Xiaoyu; none is a real customer's. Made to try sentiment analysis and classification of texts with.
 
 %s
-划分由文本的 SHA-256 决定，因此同一句话只出现在一个部分里。 The parts follow from the SHA-256 of a text, so that a text is in one of them alone.
+划分由文本的 SHA-256 决定，因此同一句话只出现在一个部分里。另有五分之一的点评没有公开，市场用它们测量模型。 The parts follow from the SHA-256 of a text, so that a text is in one of them alone. A fifth of the reviews is not published: the market measures models by them.
 
 ## 字段 · Fields
 

@@ -19,11 +19,13 @@ var dataSets = []sample{{"reviews", makeReviews}, {"questions", makeQuestions}}
 // languages of the samples.
 var languages = []string{"zh", "en"}
 
-// parts of a data set, of ten rows each that many.
+// parts of a data set, of ten rows each that many. Reviews of the last are in no package: benchmarks are made of them.
 var parts = []struct {
 	name string
 	upto byte
-}{{"train", 8}, {"validation", 9}, {"test", 10}}
+}{{"train", 7}, {"validation", 8}, {sealed, 10}}
+
+const sealed = "test"
 
 // part decides by a text where its row belongs, so that the same text is in one part alone.
 func part(text string) string {
@@ -101,6 +103,9 @@ func makeReviews(_ context.Context, w *work, dir string) error {
 			return err
 		}
 		for _, row := range list {
+			if part(row.Text) == sealed {
+				continue
+			}
 			if err := r.add("data/"+lang+"/"+part(row.Text)+".jsonl", row); err != nil {
 				return err
 			}

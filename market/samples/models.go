@@ -64,7 +64,9 @@ func table(file, lang string) error {
 	out := csv.NewWriter(&b)
 	out.Write([]string{"text", "label", "category"})
 	for _, r := range list {
-		out.Write([]string{r.Text, r.Label, r.Category})
+		if part(r.Text) != sealed {
+			out.Write([]string{r.Text, r.Label, r.Category})
+		}
 	}
 	if out.Flush(); out.Error() != nil {
 		return out.Error()

@@ -22,7 +22,9 @@ const (
 	BundleType    = "application/vnd.dev.sigstore.bundle.v0.3+json"
 	payloadType   = "application/vnd.in-toto+json"
 	statementType = "https://in-toto.io/Statement/v1"
-	predicateType = "https://model_signing/signature/v1.0"
+
+	// PredicateType is the kind of statements about the files of a model.
+	PredicateType = "https://model_signing/signature/v1.0"
 )
 
 // MaxBundle is how long a bundle may be, in bytes: some 100,000 files.
@@ -100,7 +102,7 @@ func (m *Manifest) statement() ([]byte, error) {
 	s := statement{
 		Type:          statementType,
 		Subject:       []subject{{Name: m.Model, Digest: map[string]string{"sha256": m.Root().String()}}},
-		PredicateType: predicateType,
+		PredicateType: PredicateType,
 		Predicate:     predicate{Serialization: serialization{Method: "files", Hash: "sha256", Ignored: m.Ignored}},
 	}
 	for _, f := range m.Files {
@@ -119,8 +121,8 @@ func parse(payload []byte) (*Manifest, error) {
 	switch {
 	case s.Type != statementType:
 		return nil, fmt.Errorf("what was signed is %.80q, not a statement of in-toto (%s)", s.Type, statementType)
-	case s.PredicateType != predicateType:
-		return nil, fmt.Errorf("the statement says %.80q, not which files a model has (%s)", s.PredicateType, predicateType)
+	case s.PredicateType != PredicateType:
+		return nil, fmt.Errorf("the statement says %.80q, not which files a model has (%s)", s.PredicateType, PredicateType)
 	case len(s.Subject) != 1:
 		return nil, fmt.Errorf("the statement speaks of %d models, not of one", len(s.Subject))
 	case how.Method != "files" || how.Hash != "sha256":
@@ -161,9 +163,18 @@ func Sign(m *Manifest, s *Signer) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	sig, err := s.sign(encoding(payload))
+	b, err := SignStatement(payload, s)
 	if err != nil {
 		return nil, fmt.Errorf("signing %s: %w", m.Model, err)
+	}
+	return b, nil
+}
+
+// SignStatement signs a statement of in-toto, whatever it says.
+func SignStatement(payload []byte, s *Signer) (*Bundle, error) {
+	sig, err := s.sign(encoding(payload))
+	if err != nil {
+		return nil, err
 	}
 	return &Bundle{BundleType, s.material(), envelope{payload, payloadType, []signature{{Bytes: sig}}}}, nil
 }

@@ -233,6 +233,16 @@ type Identity struct {
 
 // Verify checks the signature and returns what was signed, and by whom.
 func (b *Bundle) Verify(t Trust) (*Manifest, Identity, error) {
+	payload, who, err := b.VerifyStatement(t)
+	if err != nil {
+		return nil, who, err
+	}
+	m, err := parse(payload)
+	return m, who, err
+}
+
+// VerifyStatement checks the signature and returns the statement that was signed, whatever it says, and by whom.
+func (b *Bundle) VerifyStatement(t Trust) ([]byte, Identity, error) {
 	who, err := b.identify(t)
 	if err != nil {
 		return nil, who, err
@@ -240,8 +250,7 @@ func (b *Bundle) Verify(t Trust) (*Manifest, Identity, error) {
 	if !ecdsa.VerifyASN1(who.Key.key, hashFor(who.Key.key, encoding(b.Envelope.Payload)), b.Envelope.Signatures[0].Bytes) {
 		return nil, who, hint.Errorf("get model and signature anew from whom you trust", "the signature is wrong: what was signed was changed afterwards, or by another key")
 	}
-	m, err := parse(b.Envelope.Payload)
-	return m, who, err
+	return b.Envelope.Payload, who, nil
 }
 
 // identify finds the key that the signature has to be by.

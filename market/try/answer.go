@@ -5,6 +5,8 @@ type Question struct {
 	Text    string `json:"text"`
 	Pair    string `json:"pair,omitempty"`    // the second text, for models of pairs; what is asked, for models that answer questions
 	Explain bool   `json:"explain,omitempty"` // which words mattered, if that is found out quickly
+
+	Batch []string `json:"batch,omitempty"` // texts that are read at once, in the place of the others: see Session
 }
 
 // Answer is what a model says; which fields there are depends on its head. Offsets count bytes of the text.
@@ -24,6 +26,8 @@ type Answer struct {
 	Generated string    `json:"generated,omitempty"`
 	Words     []Word    `json:"words,omitempty"`   // which spoke for the label, and against it
 	Dropped   int       `json:"dropped,omitempty"` // tokens at the end that the model does not read
+
+	Batch [][]float32 `json:"batch,omitempty"` // probabilities of all labels for each text of a batch, in the order of About.Labels
 }
 
 // Score is a label with its probability.
@@ -64,4 +68,12 @@ type Reply struct {
 	Error  string   `json:"error,omitempty"`
 	Way    string   `json:"way,omitempty"`   // out of the error
 	Lacks  []string `json:"lacks,omitempty"` // of the first line: what the system could not keep from the process
+	About  *About   `json:"about,omitempty"` // of the first line
+}
+
+// About is what a model is.
+type About struct {
+	Head   string   `json:"head"` // as Answer has it
+	Pair   bool     `json:"pair,omitempty"`
+	Labels []string `json:"labels,omitempty"`
 }

@@ -53,13 +53,13 @@ func (d *Desk) Ask(ctx context.Context, client string, r *catalogue.Repository, 
 	if !Can(r.Kind, files) {
 		return nil, hint.Errorf("install it", "%w: it is no model with a config.json", ErrModel)
 	}
-	return d.pool.Ask(ctx, Model{Key: t.Manifest.Digest.String(), Files: needed(files), Open: func(ctx context.Context, f pack.File) (io.ReadCloser, error) {
+	return d.pool.Ask(ctx, Model{Key: t.Manifest.Digest.String(), Files: Needed(files), Open: func(ctx context.Context, f pack.File) (io.ReadCloser, error) {
 		return d.depot.Open(ctx, r, f.Digest)
 	}}, q)
 }
 
-// needed leaves out what other runtimes execute, where there are weights for this one.
-func needed(files []pack.File) []pack.File {
+// Needed leaves out what other runtimes execute, where there are weights for this one.
+func Needed(files []pack.File) []pack.File {
 	weights := func(f pack.File) bool { return f.Path == "model.safetensors" }
 	if !slices.ContainsFunc(files, weights) {
 		return files

@@ -28,6 +28,9 @@ type process struct {
 	said *tail
 	idle *time.Timer
 
+	about About
+	lacks []string // what the system could not keep from it
+
 	ended sync.Once
 	done  chan struct{} // closed when the process has ended
 }
@@ -96,7 +99,11 @@ func (p *Pool) start(ctx context.Context, dir, key string) (*process, error) {
 		w.stop()
 		return nil, err
 	}
+	if reply.About != nil {
+		w.about = *reply.About
+	}
 	if lacks = append(lacks, reply.Lacks...); len(lacks) > 0 {
+		w.lacks = lacks
 		p.told.Do(func() {
 			p.options.Log.Warn("models are tried without some of the protections that Linux can give", "lacking", strings.Join(lacks, "; "))
 		})
@@ -142,6 +149,16 @@ func (w *process) stop() {
 			close(w.done)
 		}()
 	})
+}
+
+// forbidden tells whether the process was ended by the system for doing what no model may.
+func (w *process) forbidden() bool {
+	select {
+	case <-w.done:
+		return w.cmd.ProcessState != nil && endedByFilter(w.cmd.ProcessState)
+	default:
+		return false
+	}
 }
 
 func (w *process) ask(ctx context.Context, q Question, limit time.Duration) (*Answer, error) {
@@ -201,6 +218,9 @@ func (w *process) reply(ctx context.Context, limit time.Duration) (*Reply, error
 	select {
 	case <-w.done:
 	case <-time.After(time.Second):
+	}
+	if w.forbidden() {
+		return nil, hint.Wrap(ErrForbidden, "tell the publisher", "asking a model")
 	}
 	if said := w.said.String(); strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory") {
 		return nil, hint.Wrap(ErrMemory, "try a shorter text, or install the model", "asking a model")

@@ -34,7 +34,9 @@ var (
 	ErrTime     = errors.New("the model took too long and was stopped")
 	ErrMemory   = errors.New("the model wanted more memory than it may have and was stopped")
 	ErrCrash    = errors.New("the model's process has ended by itself")
-	ErrModel    = errors.New("this model cannot be run here")
+
+	ErrModel     = errors.New("this model cannot be run here")
+	ErrForbidden = errors.New("the model did what no model may (opening files or the network, starting processes) and was stopped")
 )
 
 // Options are a pool's. The zero values are good ones.

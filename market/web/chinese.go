@@ -51,4 +51,8 @@ var chinese = map[string]string{
 	"All browsers are signed out. Tokens stay as they are.":                                                                                             "所有浏览器都会退出登录，令牌不受影响。", "This link is not valid, or no longer. Ask for a new one.": "链接无效或已失效，请重新获取。",
 	"Your password is changed, and all browsers are signed out. Sign in with the new one.": "密码已修改，所有浏览器均已退出。请用新密码登录。", "Another password for Xiaoyu": "小语：设置新密码",
 	"Somebody, you most likely, wants another password for the account %s. Choose it here within an hour:\n\n%s\n\nIf it was not you, there is nothing to do: your password stays as it is.\n": "有人（很可能是您）要为账号 %s 设置新密码。请在一小时内打开以下链接：\n\n%s\n\n如果不是您本人操作，请忽略这封邮件，您的密码不会改变。\n",
+	"Measured by this market": "本市场实测", "It is being measured anew.": "正在重新测量。", "It waits to be measured.": "等待测量。", "This model was stopped, or does not work": "模型被终止，或无法运行", "The card claims more than was reached here.": "说明中声称的指标在这里没有达到。",
+	"measured": "实测", "95 % interval": "95% 区间", "claimed": "声称", "not reached": "未达到", "One text": "单条文本", "A text among 32": "32 条一批时每条", "Memory": "内存", "Accuracy when texts are disturbed": "文本受干扰时的准确率",
+	"texts that nobody can download": "条无人可下载的文本", "one thread": "单线程", "Signed record": "已签名的记录", "Accuracy": "准确率", "F1 (macro)": "宏平均 F1", "Log loss": "对数损失", "Calibration error": "校准误差",
+	"typos": "错别字", "homophones": "同音字", "full width": "全角字符", "traditional characters": "繁体字",
 }

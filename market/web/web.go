@@ -61,6 +61,7 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
 		"plus":  func(a, b int) int { return a + b },
 		"short": func(s fmt.Stringer) string { return short(s.String()) }, "clip": clip, "drawn": drawn,
 		"lists": func(p *page, l []*catalogue.Collection) listsOf { return listsOf{p, l} },
+		"share": decimals, "duration": duration, "percent": func(x float64) float64 { return 100 * x },
 		"usage": func(p *page, u usage) usageOf { return usageOf{p, u} },
 		"pages": func(p *page, body any) pageOf { return pageOf{Page: p, Body: body} },
 		"of":    func(p *page, a *catalogue.Account) profileOf { return profileOf{p, a} },
@@ -379,6 +380,7 @@ type repository struct {
 	Download   string // address of a file is this and its path
 	Trial      *trial // nil where there is no model to ask
 	Figures    []pack.Figure
+	Measured   []measured
 	Around     *relations // nil where nothing has been published
 }
 
@@ -469,7 +471,8 @@ func (h *Handler) describe(r *http.Request) (*repository, error) {
 	if read.card != nil {
 		p.Figures = read.card.Figures
 	}
-	return p, nil
+	p.Measured, err = h.measurements(ctx, &t.Manifest, p.Figures)
+	return p, err
 }
 
 // text returns the beginning of a file of a package; nil if there is none.

@@ -44,7 +44,8 @@ func Work(ctx context.Context, memory int64, in io.Reader, out io.Writer) error 
 		return say(failure(err))
 	}
 	defer m.Package.Close()
-	if err := say(try.Reply{Lacks: lacks}); err != nil {
+	lacks = append(lacks, Seal()...)
+	if err := say(try.Reply{Lacks: lacks, About: &try.About{Head: string(m.Config.Head), Pair: m.Config.Pair, Labels: m.Labels}}); err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(in)
@@ -82,6 +83,9 @@ func open() (*model.Model, error) {
 func answer(ctx context.Context, m *model.Model, q try.Question) (*try.Answer, error) {
 	a := &try.Answer{Head: string(m.Config.Head), Pair: m.Config.Pair}
 	begun := time.Now()
+	if len(q.Batch) > 0 {
+		return a, batch(ctx, m, q.Batch, a)
+	}
 	if m.Config.Head == model.CausalHead {
 		g, err := generate.New(m)
 		if err != nil {
@@ -128,6 +132,23 @@ func answer(ctx context.Context, m *model.Model, q try.Question) (*try.Answer, e
 		}
 	}
 	return a, nil
+}
+
+// batch has a model read texts at once, which is measured to the microsecond.
+func batch(ctx context.Context, m *model.Model, texts []string, a *try.Answer) error {
+	if m.Config.Head != model.ClassHead || m.Config.Pair {
+		return hint.Errorf("ask one by one", "batches are for models that choose one label of a text")
+	}
+	begun := time.Now()
+	list, err := m.Predict(ctx, texts)
+	if err != nil {
+		return err
+	}
+	a.Milli = math.Round(float64(time.Since(begun))/float64(time.Microsecond)) / 1000
+	for _, p := range list {
+		a.Batch = append(a.Batch, p.Probabilities)
+	}
+	return nil
 }
 
 // queryOf is what the model reads: people ask before they give the text, which models have the other way round.

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/internal/size"
+	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/verify"
+)
+
+func marketBenchmarkCommand(term *terminal) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "benchmark",
+		Short: "What a market measures its models by",
+		Args:  unknownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(benchmarkAddCommand(term), benchmarkListCommand(term), benchmarkShowCommand(term), benchmarkRemoveCommand(term))
+	return cmd
+}
+
+// benchmarkView is a benchmark as programs read it.
+type benchmarkView struct {
+	Name        string      `json:"name"`
+	Title       string      `json:"title"`
+	Description string      `json:"description,omitempty"`
+	Task        string      `json:"task"`
+	Language    string      `json:"language,omitempty"`
+	Metric      string      `json:"metric"`
+	Labels      []string    `json:"labels"`
+	Examples    int         `json:"examples"`
+	Digest      string      `json:"digest"`
+	Created     time.Time   `json:"created"`
+	Places      []placeView `json:"places,omitempty"`
+}
+
+type placeView struct {
+	Package string  `json:"package"`
+	Score   float64 `json:"score"`
+	Low     float64 `json:"low"`
+	High    float64 `json:"high"`
+	Latency float64 `json:"latency_ms"`
+	Size    int64   `json:"size"`
+}
+
+func viewOf(b *catalogue.Benchmark) benchmarkView {
+	return benchmarkView{Name: b.Name, Title: b.Title, Description: b.Description, Task: b.Task, Language: b.Language, Metric: b.Metric, Labels: b.Labels, Examples: b.Examples, Digest: b.Digest.String(), Created: b.Created}
+}
+
+func benchmarkAddCommand(term *terminal) *cobra.Command {
+	var f marketFlags
+	var c data.Columns
+	b := &catalogue.Benchmark{}
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "add NAME FILE",
+		Short: "Add a benchmark, and have the latest version of every model of its task measured",
+		Long: `Add a benchmark: examples with their labels, which are sealed from then on. No protocol of the market gives them out, and
+a model that is measured sees the texts alone, one after the other, in a process that is shut in. Keep the file, and publish
+it nowhere: who has trained on it gets figures that mean nothing.
+
+The latest version of every model of the task and the language is measured, and each that is published from now on; one
+that does not know the labels is left out.`,
+		Args: exactly(2, "a name and a file of examples"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			b.Name = args[0]
+			if b.Title == "" {
+				b.Title = b.Name
+			}
+			rows, err := verify.ReadRows(cmd.Context(), args[1], c)
+			if err != nil {
+				return err
+			}
+			d, err := f.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			if err := verify.Add(cmd.Context(), d.Catalogue, "", b, rows); err != nil {
+				return err
+			}
+			if asJSON {
+				return term.printJSON(viewOf(b))
+			}
+			fmt.Fprintf(term.out, "benchmark %s added: %d examples of %d labels\n", b.Name, b.Examples, len(b.Labels))
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&b.Title, "title", "", "what people call it; the name if empty")
+	flags.StringVar(&b.Description, "description", "", "a sentence or two about it, for its page")
+	flags.StringVar(&b.Task, "task", "text-classification", "task of the models, as their cards have it")
+	flags.StringVar(&b.Language, "language", "", "language of the models, as their cards have it; any if empty")
+	flags.StringVar(&b.Metric, "metric", catalogue.Accuracy, "what models are ranked by: accuracy or macro_f1")
+	flags.StringVar(&c.Text, "text", "text", "column of the text")
+	flags.StringVar(&c.Label, "label", "label", "column of the label")
+	flags.BoolVar(&asJSON, "json", false, "print the benchmark as JSON")
+	f.add(cmd)
+	return cmd
+}
+
+func benchmarkListCommand(term *terminal) *cobra.Command {
+	var f marketFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the benchmarks",
+		Args:  exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := f.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			list, err := d.Catalogue.Benchmarks(cmd.Context())
+			if err != nil {
+				return err
+			}
+			views := []benchmarkView{}
+			for _, b := range list {
+				views = append(views, viewOf(b))
+			}
+			if asJSON {
+				return term.printJSON(views)
+			}
+			for _, b := range list {
+				fmt.Fprintf(term.out, "%s  %s  %d examples, by %s\n", b.Name, b.Title, b.Examples, b.Metric)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print them as JSON")
+	f.add(cmd)
+	return cmd
+}
+
+func benchmarkShowCommand(term *terminal) *cobra.Command {
+	var f marketFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show a benchmark and its leaderboard; its examples are shown to nobody",
+		Args:  exactly(1, "the name of a benchmark"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := f.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			b, err := d.Catalogue.Benchmark(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			board, err := d.Catalogue.Leaderboard(cmd.Context(), b)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				v := viewOf(b)
+				for _, p := range board {
+					v.Places = append(v.Places, placeView{p.FullName(), p.Score, p.Low, p.High, p.Latency, p.Size})
+				}
+				return term.printJSON(v)
+			}
+			fmt.Fprintf(term.out, "%s: %d examples of %d labels, by %s\n", b.Title, b.Examples, len(b.Labels), b.Metric)
+			w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
+			for i, p := range board {
+				fmt.Fprintf(w, "%d\t%s\t%.3f\t(%.3f – %.3f)\t%.2f ms\t%s\n", i+1, p.FullName(), p.Score, p.Low, p.High, p.Latency, size.Bytes(p.Size))
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	f.add(cmd)
+	return cmd
+}
+
+func benchmarkRemoveCommand(term *terminal) *cobra.Command {
+	var f marketFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Remove a benchmark, its examples, and what was measured by it; signed records stay with their packages",
+		Args:  exactly(1, "the name of a benchmark"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := f.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			if err := d.Catalogue.RemoveBenchmark(cmd.Context(), "", args[0]); err != nil {
+				return err
+			}
+			if asJSON {
+				return term.printJSON(map[string]string{"removed": args[0]})
+			}
+			fmt.Fprintf(term.out, "benchmark %s removed\n", args[0])
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was removed as JSON")
+	f.add(cmd)
+	return cmd
+}

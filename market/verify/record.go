@@ -1,0 +1,87 @@
+package verify
+
+import (
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+)
+
+// Record is what was found of a model by a benchmark. It is what the market shows, and what it signs.
+type Record struct {
+	Benchmark string    `json:"benchmark"`
+	Rows      string    `json:"rows"` // digest of the benchmark's rows
+	Examples  int       `json:"examples"`
+	Metric    string    `json:"metric"`
+	State     string    `json:"state"`             // as package catalogue has it
+	Problem   string    `json:"problem,omitempty"` // why it was not measured
+	Figures   []Figure  `json:"figures,omitempty"` // the metric first
+	Robust    []Robust  `json:"robustness,omitempty"`
+	Latency   float64   `json:"latency_ms,omitempty"`          // of a text by itself, the median
+	Batch     float64   `json:"latency_batch_32_ms,omitempty"` // of a text among 32, the median
+	Size      int64     `json:"size"`                          // bytes of the package
+	Memory    int64     `json:"memory,omitempty"`              // the most that the process had, with the program, in bytes
+	Machine   Machine   `json:"machine"`
+	Xiaoyu    string    `json:"xiaoyu"`          // version
+	Lacks     []string  `json:"lacks,omitempty"` // protections that this machine could not give
+	At        time.Time `json:"at"`
+	Seconds   float64   `json:"seconds"` // that it took
+}
+
+// Figure is one that was measured. Low and High bound its 95 % interval; both are 0 where it has none.
+type Figure struct {
+	Key   string  `json:"key"` // as package eval has it
+	Value float64 `json:"value"`
+	Low   float64 `json:"low,omitempty"`
+	High  float64 `json:"high,omitempty"`
+}
+
+// Robust is how a model reads texts that are disturbed.
+type Robust struct {
+	Kind     string  `json:"kind"` // typos, homophones, full_width, traditional
+	Examples int     `json:"examples"`
+	Clean    float64 `json:"clean"`    // accuracy on the same texts as they were
+	Accuracy float64 `json:"accuracy"` // after the disturbance
+}
+
+// Figure returns one by its key.
+func (r *Record) Figure(key string) (Figure, bool) {
+	for _, f := range r.Figures {
+		if f.Key == key {
+			return f, true
+		}
+	}
+	return Figure{}, false
+}
+
+// outcome is what the catalogue keeps of the record.
+func (r *Record) outcome() catalogue.Verification {
+	v := catalogue.Verification{State: r.State, Latency: r.Latency, Size: r.Size}
+	if len(r.Figures) > 0 {
+		f := r.Figures[0]
+		v.Score, v.Low, v.High = f.Value, f.Low, f.High
+	}
+	return v
+}
+
+// Machine is where something was measured, on one thread.
+type Machine struct {
+	Processor string `json:"processor"`
+	System    string `json:"system"` // as in linux/amd64
+	Cores     int    `json:"cores"`
+}
+
+// thisMachine describes this one.
+func thisMachine() Machine {
+	m := Machine{System: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU()}
+	text, _ := os.ReadFile("/proc/cpuinfo") // "" elsewhere
+	for line := range strings.Lines(string(text)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			m.Processor = strings.TrimSpace(strings.TrimLeft(name, "\t :"))
+			break
+		}
+	}
+	return m
+}

@@ -1,0 +1,137 @@
+package verify
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"io"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/try"
+)
+
+// Row is an example of a benchmark: a text and its label.
+type Row struct {
+	Text  string `json:"text"`
+	Label string `json:"label"`
+}
+
+// Bounds of a benchmark. Fewer rows tell models apart by chance alone.
+const (
+	fewestRows = 20
+	mostRows   = 50_000
+	mostLabels = 500
+)
+
+// ReadRows reads the rows of a file of any format that package data knows; those without a label are left out.
+func ReadRows(ctx context.Context, file string, c data.Columns) ([]Row, error) {
+	r, err := data.Open(ctx, file, c)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var rows []Row
+	for e, err := range r.All() {
+		if err != nil {
+			return nil, err
+		}
+		if e.Label == "" {
+			continue
+		}
+		if n := utf8.RuneCountInString(e.Text); n > try.MaxText || n == 0 {
+			return nil, hint.Errorf("shorten it or leave it out", "%s: line %d has %d characters, where 1 to %d are taken", file, e.Line, n, try.MaxText)
+		}
+		rows = append(rows, Row{e.Text, e.Label})
+	}
+	return rows, nil
+}
+
+// Labels lists those of rows, in order.
+func Labels(rows []Row) (list []string) {
+	seen := map[string]bool{}
+	for _, r := range rows {
+		if !seen[r.Label] {
+			seen[r.Label] = true
+			list = append(list, r.Label)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// lines is how rows are kept, and what their digest is of.
+func lines(rows []Row) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	for _, r := range rows {
+		if err := e.Encode(r); err != nil {
+			panic(err) // two strings can be encoded
+		}
+	}
+	return b.Bytes()
+}
+
+// Digest is that of rows, by which a copy of a benchmark is known.
+func Digest(rows []Row) digest.Digest { return digest.FromBytes(lines(rows)) }
+
+// Add adds a benchmark to a catalogue, with rows that nothing gives out again. Labels, Examples and Digest of b are set.
+func Add(ctx context.Context, c *catalogue.Catalogue, who string, b *catalogue.Benchmark, rows []Row) error {
+	if b.Task != taskOfTexts {
+		return hint.Errorf("give it --task "+taskOfTexts, "adding the benchmark %s: the task %q cannot be measured yet", b.Name, b.Task)
+	}
+	if b.Metric != catalogue.Accuracy && b.Metric != catalogue.MacroF1 {
+		return hint.Errorf("it is accuracy or macro_f1", "adding the benchmark %s: the metric %q is not known", b.Name, b.Metric)
+	}
+	if b.Labels = Labels(rows); len(b.Labels) < 2 || len(b.Labels) > mostLabels {
+		return hint.Errorf("name the column with --label", "adding the benchmark %s: it has %d labels, where 2 to %d are taken", b.Name, len(b.Labels), mostLabels)
+	}
+	if len(rows) < fewestRows || len(rows) > mostRows {
+		return hint.Errorf("choose others", "adding the benchmark %s: it has %d rows with a label, where %d to %d are taken", b.Name, len(rows), fewestRows, mostRows)
+	}
+	text := lines(rows)
+	b.Examples, b.Digest = len(rows), digest.FromBytes(text)
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(text); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	return c.AddBenchmark(ctx, who, b, packed.Bytes())
+}
+
+// taskOfTexts is the one task that can be measured today: one label of a text.
+const taskOfTexts = "text-classification"
+
+// unseal reads what Add has kept, and sees that it is that.
+func unseal(sealed []byte, want digest.Digest) (rows []Row, err error) {
+	z, err := gzip.NewReader(bytes.NewReader(sealed))
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		return nil, err
+	}
+	if got := digest.FromBytes(text); got != want {
+		return nil, hint.Errorf("add the benchmark anew, or restore a backup", "the rows of a benchmark have the digest %s, not %s", got, want)
+	}
+	for d := json.NewDecoder(bytes.NewReader(text)); ; {
+		var r Row
+		if err := d.Decode(&r); err == io.EOF {
+			return rows, nil
+		} else if err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
+	}
+}
