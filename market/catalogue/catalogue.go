@@ -84,9 +84,13 @@ func (c *Catalogue) connect(source string) (err error) {
 	if !c.postgres {
 		return c.openSQLite(source)
 	}
-	c.write, err = sql.Open("pgx", source)
+	if c.write, err = sql.Open("pgx", source); err != nil {
+		return err
+	}
+	c.write.SetMaxIdleConns(16) // of two, which is the default, most requests would wait for a new one
+	c.write.SetConnMaxIdleTime(5 * time.Minute)
 	c.read = c.write
-	return err
+	return nil
 }
 
 // openSQLite opens a file twice: for one writer, whose transactions lock from their beginning, and for readers.

@@ -147,16 +147,48 @@ func (c *Catalogue) rightsUnder(q queries, who Caller, owner int64, private bool
 	if err != nil {
 		return None, err
 	}
+	return who.permitted(role, private), nil
+}
+
+// allow sets what who may do with each of a list.
+func (c *Catalogue) allow(q queries, who Caller, list []*Repository) error {
+	a, roles := who.Account, map[int64]Right{} // in organisations
+	if a != nil && !a.Disabled && !a.Operator && len(list) > 0 {
+		err := q.rows("SELECT organisation_id, role FROM members WHERE account_id = ?", []any{a.ID}, func(scan func(...any) error) error {
+			var id int64
+			var role string
+			err := scan(&id, &role)
+			if err == nil {
+				roles[id], err = ParseRight(role)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, r := range list {
+		role := roles[r.OwnerID]
+		if a != nil && !a.Disabled && (a.Operator || a.ID == r.OwnerID) {
+			role = Admin
+		}
+		r.May = who.permitted(role, r.Private)
+	}
+	return nil
+}
+
+// permitted is what a role allows, as far as the token goes.
+func (c Caller) permitted(role Right, private bool) Right {
 	switch {
-	case role > Read && who.Scope < Write:
+	case role > Read && c.Scope < Write:
 		role = Read
-	case role == Read && private && who.Scope < Read:
+	case role == Read && private && c.Scope < Read:
 		role = None
 	}
 	if !private {
 		role = max(role, Read)
 	}
-	return role, nil
+	return role
 }
 
 // Needs returns ErrForbidden where less than right is permitted.

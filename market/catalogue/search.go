@@ -104,12 +104,7 @@ func (c *Catalogue) whole(q queries, who Caller, list []int64) ([]*Repository, e
 		at[id] = i
 	}
 	slices.SortFunc(found, func(a, b *Repository) int { return at[a.ID] - at[b.ID] })
-	for _, r := range found {
-		if r.May, err = c.rights(q, who, r); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
+	return found, c.allow(q, who, found)
 }
 
 // visibility returns words, one of which all repositories have that who may see; none for who may see all.
