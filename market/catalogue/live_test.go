@@ -163,7 +163,7 @@ func TestTheIndexInMemoryFindsWhatLookingAtAllFinds(t *testing.T) {
 			}
 		}
 		var list []*Repository
-		for i := range 120 {
+		for i := range 80 {
 			who, owner := ada, "ada"
 			if random.IntN(2) == 0 {
 				who, owner = bob, pick("bob", "team")
@@ -171,7 +171,7 @@ func TestTheIndexInMemoryFindsWhatLookingAtAllFinds(t *testing.T) {
 			list = append(list, describeAs(t, c, who, fmt.Sprintf("%s/%s-%d", owner, pick("news", "sentiment", "x"), i), random.IntN(3) == 0, facts()))
 		}
 		compare(60)
-		for range 60 {
+		for range 40 {
 			at := random.IntN(len(list))
 			r, err := c.Repository(t.Context(), root, list[at].FullName())
 			if err != nil {
