@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -116,14 +117,16 @@ func (l *live) build(ctx context.Context) (err error) {
 		if err := l.put(list); err != nil {
 			return err
 		}
-		if l.index.Changed() > max(4*fewChanges, l.index.Len()/2) {
+		if l.index.Changed() > max(2*fewChanges, l.index.Len()/5) {
 			l.index.Merge(false)
+			runtime.GC() // while an index grows, old ones would take twice its room
 		}
 	}
 	since := l.since
 	if err := l.refresh(ctx); err != nil {
 		return err
 	}
+	runtime.GC()
 	l.index.Merge(true)
 	l.save(ctx, since)
 	return nil
@@ -263,6 +266,7 @@ func (l *live) load(ctx context.Context) error {
 		return err
 	}
 	l.index = index.New(len(columns), slices.Index(columns, ByUpdated), inFacet, asIs)
+	defer debug.FreeOSMemory()
 	return l.index.Read(bufio.NewReaderSize(f, 1<<20), info.Size(), func(note string) bool {
 		var since int64
 		begin, number, _ := strings.Cut(note, " ")
@@ -297,7 +301,7 @@ func (l *live) save(ctx context.Context, since int64) {
 	if err != nil {
 		l.log.Error("saving the index of words: the next start makes it anew", "file", l.file, "error", err)
 	}
-	runtime.GC() // what the merge has left is a multiple of what searches leave in a minute
+	debug.FreeOSMemory() // what the merge has left is a multiple of what searches leave in a minute
 }
 
 // identity tells a database from others.

@@ -95,9 +95,10 @@ type number interface {
 }
 
 type writer struct {
-	to  io.Writer
-	sum hash.Hash32
-	err error
+	to   io.Writer
+	part []byte
+	sum  hash.Hash32
+	err  error
 }
 
 func (w *writer) bytes(b []byte) {
@@ -112,11 +113,11 @@ func section[T number](w *writer, list []T) {
 	w.bytes(binary.LittleEndian.AppendUint64(nil, uint64(len(list))))
 	for len(list) > 0 && w.err == nil {
 		part := list[:min(len(list), 1<<16)]
-		b, err := binary.Append(nil, binary.LittleEndian, part)
-		if err != nil {
+		var err error
+		if w.part, err = binary.Append(w.part[:0], binary.LittleEndian, part); err != nil {
 			w.err = err
 		}
-		w.bytes(b)
+		w.bytes(w.part)
 		list = list[len(part):]
 	}
 }
@@ -124,6 +125,7 @@ func section[T number](w *writer, list []T) {
 type reader struct {
 	from io.Reader
 	left int64 // bytes
+	part []byte
 	sum  hash.Hash32
 	err  error
 }
@@ -153,7 +155,10 @@ func read[T number](r *reader) []T {
 	list := make([]T, n)
 	for done := 0; done < len(list) && r.err == nil; {
 		part := list[done:min(len(list), done+1<<16)]
-		b := make([]byte, size*len(part))
+		if len(r.part) < size*len(part) {
+			r.part = make([]byte, size*len(part))
+		}
+		b := r.part[:size*len(part)]
 		r.bytes(b)
 		if _, err := binary.Decode(b, binary.LittleEndian, part); err != nil {
 			r.err = err
