@@ -135,10 +135,13 @@ func (l *live) build(ctx context.Context) (err error) {
 // put adds packages to the index.
 func (l *live) put(list []*Repository) error {
 	documents, err := ofEach(list, document)
-	if err == nil {
-		l.index.Put(documents...)
+	if err != nil {
+		return err
 	}
-	return err
+	for some := range slices.Chunk(documents, 100) { // searches wait meanwhile
+		l.index.Put(some...)
+	}
+	return nil
 }
 
 // readWhole returns packages with their labels.

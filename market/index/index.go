@@ -48,6 +48,7 @@ type Index struct {
 	changed int                 // documents since the last merge
 	log     []func(*Index)      // what changes while a merge runs; nil while none does
 	merging bool
+	merge   sync.Mutex // held by who merges
 }
 
 // New returns an empty index with so many columns. Where documents are alike in the one that is sorted by, tie decides.
@@ -107,6 +108,7 @@ func (x *Index) slot(id int64) (slot uint32, ok bool) {
 
 func (x *Index) put(documents []Document) {
 	first := len(x.ids)
+	var fresh []string
 	x.live, x.loose = x.live.grown(first+len(documents)), x.loose.grown(first+len(documents))
 	for _, d := range documents {
 		if old, ok := x.slot(d.ID); ok {
@@ -126,20 +128,35 @@ func (x *Index) put(documents []Document) {
 			if !known {
 				t = strings.Clone(t) // not all of the text that it was cut out of
 				if _, known = x.base.find(t); !known {
-					x.fresh, x.sorted = append(x.fresh, t), false
+					fresh = append(fresh, t)
 				}
 			}
 			x.late[t] = append(slots, slot)
 		}
 	}
-	x.sortFresh()
+	x.addFresh(fresh)
 }
 
-// sortFresh is left out while an index is filled: nobody searches yet.
-func (x *Index) sortFresh() {
-	if !x.sorted && (x.base.orders != nil || len(x.ids) < small) {
+// addFresh adds terms to those that the base has not. They are not sorted while an index is filled: nobody searches yet.
+func (x *Index) addFresh(terms []string) {
+	switch {
+	case len(terms) == 0:
+	case x.base.orders == nil && len(x.ids) >= small:
+		x.fresh, x.sorted = append(x.fresh, terms...), false
+	case !x.sorted:
+		x.fresh = append(x.fresh, terms...)
 		slices.Sort(x.fresh)
 		x.sorted = true
+	default:
+		slices.Sort(terms)
+		all := make([]string, 0, len(x.fresh)+len(terms))
+		for _, t := range x.fresh {
+			for len(terms) > 0 && terms[0] < t {
+				all, terms = append(all, terms[0]), terms[1:]
+			}
+			all = append(all, t)
+		}
+		x.fresh = append(all, terms...)
 	}
 }
 

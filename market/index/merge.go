@@ -11,17 +11,17 @@ const gone = ^uint32(0)
 // Merge makes a base of all documents that are there. Searches and changes go on meanwhile. It tells false where another
 // merge is under way. Without sorting, which is for indexes that are still filled, searches look at everything one by one.
 func (x *Index) Merge(sorting bool) bool {
-	x.mu.Lock()
-	if x.merging {
-		x.mu.Unlock()
+	if !x.merge.TryLock() {
 		return false
 	}
+	defer x.merge.Unlock()
+	x.mu.RLock() // searches go on, changes wait
 	x.merging = true
 	old := &Index{tie: x.tie, counted: x.counted, base: x.base, ids: x.ids, sums: x.sums, live: slices.Clone(x.live), late: maps.Clone(x.late), slots: maps.Clone(x.slots)}
 	for _, keys := range x.columns {
 		old.columns = append(old.columns, slices.Clone(keys))
 	}
-	x.mu.Unlock()
+	x.mu.RUnlock()
 
 	next := old.merged(sorting)
 
