@@ -53,15 +53,6 @@ func (s set) count() (n int) {
 	return n
 }
 
-// common is how many slots s and o share.
-func (s set) common(o set) (n int) {
-	o = o[:len(s)]
-	for i, w := range s {
-		n += bits.OnesCount64(w & o[i])
-	}
-	return n
-}
-
 // each calls f for every slot, in ascending order.
 func (s set) each(f func(slot uint32)) {
 	for i, w := range s {
