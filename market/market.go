@@ -46,6 +46,7 @@ type Options struct {
 	Log      *slog.Logger  // slog's default if nil
 	Web      web.Options   // who may sign up, and how
 	Quota    depot.Quota   // how much may be published
+	Reviews  catalogue.ReviewRules
 
 	Verify   verify.WorkerOptions // how models are measured by benchmarks
 	NoWorker bool                 // leave that to other processes
@@ -86,6 +87,7 @@ func Open(ctx context.Context, o Options) (*Market, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.Catalogue.Reviews = o.Reviews
 	for _, log := range []**slog.Logger{&o.Try.Log, &o.Verify.Log, &o.Verify.Try.Log} {
 		if *log == nil {
 			*log = o.Log
@@ -224,6 +226,9 @@ func (m *Market) collect(ctx context.Context) {
 		}
 		if err := errors.Join(m.Depot.Catalogue.RefreshTrends(ctx), m.Depot.Catalogue.TidyIndex(ctx)); err != nil && ctx.Err() == nil {
 			m.options.Log.Error("keeping searches good", "error", err)
+		}
+		if _, err := m.Depot.Catalogue.ReleaseReviews(ctx); err != nil && ctx.Err() == nil {
+			m.options.Log.Error("showing reviews whose time has come", "error", err)
 		}
 		c, err := m.Depot.Collect(ctx)
 		switch {

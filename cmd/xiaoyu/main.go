@@ -74,7 +74,7 @@ With your own file:  xiaoyu quickstart --data reviews.csv --text review --label 
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		quickstartCommand(term), newCommand(term), dataCommand(term), trainCommand(term), pretrainCommand(term), distillCommand(term), compressCommand(term), ensembleCommand(term), tuneCommand(term), evalCommand(term),
-		predictCommand(term), generateCommand(term), importCommand(term), exportCommand(term), verifyCommand(term), signCommand(term), embedCommand(term), findCommand(term), clusterCommand(term), segmentCommand(term), vectorsCommand(term), serveCommand(term), runsCommand(term), tokenizerCommand(term), marketCommand(term), loginCommand(term), whoamiCommand(term), pushCommand(term), pullCommand(term), infoCommand(term), searchCommand(term), yankCommand(term), packageCommand(term), likeCommand(term), collectionCommand(term), orgCommand(term), keysCommand(term), bomCommand(term), cacheCommand(term), configCommand(term), versionCommand(term),
+		predictCommand(term), generateCommand(term), importCommand(term), exportCommand(term), verifyCommand(term), signCommand(term), embedCommand(term), findCommand(term), clusterCommand(term), segmentCommand(term), vectorsCommand(term), serveCommand(term), runsCommand(term), tokenizerCommand(term), marketCommand(term), loginCommand(term), whoamiCommand(term), pushCommand(term), pullCommand(term), infoCommand(term), searchCommand(term), yankCommand(term), packageCommand(term), likeCommand(term), rateCommand(term), reviewsCommand(term), collectionCommand(term), orgCommand(term), keysCommand(term), bomCommand(term), cacheCommand(term), configCommand(term), versionCommand(term),
 	)
 	return root
 }

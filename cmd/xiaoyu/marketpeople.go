@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -37,6 +38,8 @@ type peopleFlags struct {
 	request                  string
 	proxies                  []string
 	smtp, from, url          string
+	reviewAge                time.Duration
+	reviewBurst              int
 }
 
 func (f *peopleFlags) add(cmd *cobra.Command) {
@@ -56,6 +59,8 @@ func (f *peopleFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.smtp, "smtp", "", "mail server for links to people who have forgotten their passwords, as smtp://user@host:587 or smtps://user@host; the password is read from $"+mailVariable)
 	flags.StringVar(&f.from, "mail-from", "", "sender of that mail, such as market@example.org")
 	flags.StringVar(&f.url, "url", "", "address of the market in that mail, such as https://market.example.org")
+	flags.DurationVar(&f.reviewAge, "review-age", 24*time.Hour, "how old an account has to be before its ratings are shown")
+	flags.IntVar(&f.reviewBurst, "review-burst", 20, "ratings of a package within an hour, above which they wait for a moderator; 0 for any number")
 	flags.StringSliceVar(&f.proxies, "trusted-proxies", nil, "addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed, or none; this machine if empty")
 }
 
@@ -84,6 +89,10 @@ func (f *peopleFlags) apply(o *market.Options) error {
 	if o.Burst == 0 {
 		o.Burst = int(10 * f.rate)
 	}
+	if f.reviewAge < 0 || f.reviewBurst < 0 {
+		return usageError{hint.Errorf("write a number from 0 on", "--review-age and --review-burst are not negative")}
+	}
+	o.Reviews = catalogue.ReviewRules{Age: cmp.Or(f.reviewAge, -1), Burst: cmp.Or(f.reviewBurst, -1)}
 	var err error
 	if o.Proxies, err = parseNetworks(f.proxies); err != nil {
 		return err

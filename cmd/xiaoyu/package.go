@@ -345,8 +345,12 @@ func printPackage(term *terminal, p *client.Package) {
 	if p.Private {
 		kind += ", private"
 	}
+	rating := ""
+	if p.Ratings > 0 {
+		rating = fmt.Sprintf("%.1f of 5 stars, from %d people", p.Rating, p.Ratings)
+	}
 	for _, row := range [][2]string{{"kind", kind}, {"licence", p.Licence}, {"task", p.Task}, {"family", p.Family}, {"language", strings.Join(p.Labels["language"], ", ")},
-		{"downloads", fmt.Sprint(p.Downloads)}, {"likes", fmt.Sprint(p.Likes)}, {"updated", p.Updated.Local().Format(time.DateOnly)}, {"digest", p.Digest}} {
+		{"downloads", fmt.Sprint(p.Downloads)}, {"rating", rating}, {"likes", fmt.Sprint(p.Likes)}, {"updated", p.Updated.Local().Format(time.DateOnly)}, {"digest", p.Digest}} {
 		if row[1] != "" {
 			fmt.Fprintf(term.out, "%-10s %s\n", row[0], row[1])
 		}

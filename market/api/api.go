@@ -10,6 +10,10 @@
 //	PATCH /api/v1/packages/{owner}/{name}                         settings, another name
 //	PUT, DELETE /api/v1/packages/{owner}/{name}/like
 //	POST /api/v1/packages/{owner}/{name}/installs                notes an install
+//	PUT, DELETE /api/v1/packages/{owner}/{name}/rating           rates a version; takes that back
+//	GET  /api/v1/packages/{owner}/{name}/reviews?stars=&before=&limit=  what people say
+//	GET  /api/v1/packages/{owner}/{name}/reviews.jsonl           all of it, a line each
+//	POST /api/v1/packages/{owner}/{name}/reviews/{id}/replies
 //	GET  /api/v1/packages/{owner}/{name}/bom?version=            what a package is made of, as CycloneDX
 //	GET, POST /api/v1/collections?q=&owner=&package=             lists collections; makes one
 //	GET, PATCH, DELETE /api/v1/collections/{owner}/{slug}
@@ -70,6 +74,7 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger) *API {
 	a.handle("DELETE "+name+"/like", a.like)
 	a.people()
 	a.mountCollections()
+	a.mountReviews()
 	a.handle("GET /api/v1/keys/{owner}", a.keys)
 	a.handle("POST /api/v1/keys/{owner}", a.addKey)
 	a.handle("DELETE /api/v1/keys/{owner}/{fingerprint}", a.removeKey)
@@ -116,7 +121,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, code = http.StatusUnauthorized, "UNAUTHORIZED"
 	case errors.Is(err, catalogue.ErrNotFound):
 		status, code = http.StatusNotFound, "NAME_UNKNOWN"
-	case errors.Is(err, catalogue.ErrForbidden), errors.Is(err, catalogue.ErrQuota):
+	case errors.Is(err, catalogue.ErrForbidden), errors.Is(err, catalogue.ErrQuota), errors.Is(err, catalogue.ErrGated):
 		status, code = http.StatusForbidden, "DENIED"
 	case errors.Is(err, catalogue.ErrExists):
 		status, code = http.StatusConflict, "EXISTS"
@@ -254,7 +259,7 @@ func (a *API) writable(r *http.Request, who catalogue.Caller) (*catalogue.Reposi
 
 func describe(r *catalogue.Repository) client.Package {
 	return client.Package{Name: r.FullName(), Kind: string(r.Kind), Private: r.Private, Title: r.Title, Description: r.Description, Licence: r.Licence, Task: r.Task, Family: r.Family,
-		Labels: r.Labels, Size: r.Size, Downloads: r.Downloads, Likes: r.Likes, Created: r.Created, Updated: r.Updated}
+		Labels: r.Labels, Size: r.Size, Downloads: r.Downloads, Likes: r.Likes, Rating: r.Mean(), Ratings: r.Ratings, Created: r.Created, Updated: r.Updated}
 }
 
 func (a *API) info(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
@@ -339,9 +344,20 @@ func (a *API) install(w http.ResponseWriter, r *http.Request, who catalogue.Call
 	if err != nil {
 		return err
 	}
-	t, err := a.depot.Catalogue.Resolve(r.Context(), repository, digest.Digest(i.Digest).String())
+	c := a.depot.Catalogue
+	t, err := c.Resolve(r.Context(), repository, digest.Digest(i.Digest).String())
 	if err == nil {
-		err = a.depot.Catalogue.RecordInstall(r.Context(), who.Account, repository, t.Manifest.Digest)
+		err = c.MayDownload(r.Context(), who, repository)
+	}
+	if err != nil {
+		return err
+	}
+	sent, err := c.Downloaded(r.Context(), repository, auth.Client(who, r)) // whoever has installed it may rate it
+	if err == nil && !sent {
+		err = hint.Errorf("pull it with the same account first", "an install of %s, of which nothing was sent to %s: %w", repository.FullName(), who.Name(), catalogue.ErrForbidden)
+	}
+	if err == nil {
+		err = c.RecordInstall(r.Context(), who.Account, repository, t.Manifest.Digest)
 	}
 	if err != nil {
 		return err

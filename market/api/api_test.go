@@ -27,10 +27,12 @@ type place struct {
 	t      *testing.T
 	tokens map[string]string // ada read, ada write, ada admin, eve admin, operator; "" is a stranger's
 	digest string            // of ada/open
+	review int64             // of ada/open, by root
 	pem    string            // a public key
 }
 
 func start(t *testing.T, o market.Options) *place {
+	o.Reviews.Age = -1 // the accounts are new
 	m := markettest.Start(t, o)
 	p := &place{Market: m, t: t, tokens: map[string]string{"": "", "ada read": m.Token(t, "ada", catalogue.Read), "ada write": m.Token(t, "ada", catalogue.Write), "ada admin": m.Token(t, "ada", catalogue.Admin),
 		"eve admin": m.Token(t, "eve", catalogue.Admin)}}
@@ -74,11 +76,12 @@ func (p *place) packages() {
 	for _, name := range []string{"open", "secret", "moved"} {
 		p.ask("ada admin", "DELETE", "/packages/ada/"+name, "")
 	}
-	c, err := client.New(client.Options{Market: p.URL, Token: p.tokens["ada write"], Home: p.t.TempDir()})
+	p.ask("operator", "DELETE", "/packages/root/tool", "")
+	c, err := client.New(client.Options{Market: p.URL, Token: p.tokens["operator"], Home: p.t.TempDir()})
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	for _, name := range []string{"ada/open", "ada/secret"} {
+	for _, name := range []string{"ada/open", "ada/secret", "root/tool"} {
 		dir := p.t.TempDir()
 		for file, text := range map[string]string{"README.md": markettest.Card, "rows.jsonl": `{"text": "` + name + `"}` + "\n"} {
 			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
@@ -103,6 +106,48 @@ func (p *place) packages() {
 		if name == "ada/open" {
 			p.digest = pushed.Digest.String()
 		}
+	}
+	for _, x := range [][2]string{{"ada admin", "ada/open"}, {"eve admin", "ada/open"}, {"operator", "ada/open"}, {"ada admin", "root/tool"}, {"eve admin", "root/tool"}} {
+		p.install(x[0], x[1])
+	}
+	for _, x := range [][2]string{{"operator", "ada/open"}, {"ada admin", "root/tool"}, {"eve admin", "root/tool"}} {
+		status, body := p.ask(x[0], "PUT", "/packages/"+x[1]+"/rating", `{"stars":3}`)
+		var v client.Review
+		if err := json.Unmarshal([]byte(body), &v); err != nil || status != 200 || v.State != "" {
+			p.t.Fatal(status, body, err)
+		}
+		if x[1] == "ada/open" {
+			p.review = v.ID
+		}
+	}
+}
+
+// install pulls a package, as somebody with a token does.
+func (p *place) install(who, name string) {
+	p.t.Helper()
+	c, err := client.New(client.Options{Market: p.URL, Token: p.tokens[who], Home: p.t.TempDir()})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if _, err := c.Pull(p.t.Context(), client.Reference{Name: name}, filepath.Join(p.t.TempDir(), "out"), false, client.Watch{}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// TestAnInstallIsBelievedOfWhomThePackageWasSent asks for the right to rate what was never downloaded.
+func TestAnInstallIsBelievedOfWhomThePackageWasSent(t *testing.T) {
+	p := start(t, market.Options{})
+	p.tokens["new"] = p.Token(t, "newcomer", catalogue.Write)
+	body := fmt.Sprintf(`{"digest":%q}`, p.digest)
+	if status, said := p.ask("new", "POST", "/packages/ada/open/installs", body); status != 403 || !strings.Contains(said, "pull it with the same account first") {
+		t.Errorf("%d %s", status, said)
+	}
+	if status, said := p.ask("new", "PUT", "/packages/ada/open/rating", `{"stars":5}`); status != 403 {
+		t.Errorf("%d %s", status, said)
+	}
+	p.ask("ada admin", "PATCH", "/packages/ada/open", `{"gated":"manual"}`)
+	if status, said := p.ask("eve admin", "POST", "/packages/ada/open/installs", body); status != 403 || !strings.Contains(said, "gated") {
+		t.Errorf("of what is gated: %d %s", status, said)
 	}
 }
 
@@ -156,6 +201,7 @@ const (
 func (p *place) routes() []route {
 	const r, w, a = catalogue.Read, catalogue.Write, catalogue.Admin
 	return []route{
+		{"POST " + one + "/reviews/{id}/replies", fmt.Sprintf("/packages/ada/open/reviews/%d/replies", p.review), `{"text":"thanks"}`, w, true, 204}, // first: the review goes with the package
 		{"GET /whoami", "/whoami", "", r, false, 200},
 		{"GET /packages", "/packages?q=test", "", 0, false, 200},
 		{"POST /packages", "/packages", `{"name":"ada/moved"}`, w, true, 201},
@@ -163,6 +209,10 @@ func (p *place) routes() []route {
 		{"GET " + one + "/bom", "/packages/ada/open/bom", "", 0, false, 200},
 		{"POST " + one + "/predict", "/packages/ada/open/predict", `{"text":"a"}`, 0, false, 422}, // it is no model
 		{"POST " + one + "/installs", "/packages/ada/open/installs", fmt.Sprintf(`{"digest":%q}`, p.digest), r, false, 204},
+		{"PUT " + one + "/rating", "/packages/root/tool/rating", `{"stars":4,"text":"good"}`, w, false, 200},
+		{"DELETE " + one + "/rating", "/packages/root/tool/rating", "", w, false, 204},
+		{"GET " + one + "/reviews", "/packages/ada/open/reviews?stars=3", "", 0, false, 200},
+		{"GET " + one + "/reviews.jsonl", "/packages/ada/open/reviews.jsonl", "", 0, false, 200},
 		{"PUT " + one + "/like", "/packages/ada/open/like", "", r, false, 204},
 		{"DELETE " + one + "/like", "/packages/ada/open/like", "", r, false, 204},
 		{"PATCH " + one, "/packages/ada/open", `{"description":"x"}`, w, true, 204},

@@ -102,3 +102,12 @@ func Origin(r *http.Request) string {
 	}
 	return scheme + "://" + r.Host
 }
+
+// Network is Address where that tells one client from another; "" for this machine, behind whose proxy anybody may stand.
+func Network(r *http.Request) string {
+	address := Address(r)
+	if ip, err := netip.ParseAddr(address); err != nil && !strings.Contains(address, "/") || ip.IsLoopback() || strings.HasPrefix(address, "::/") {
+		return ""
+	}
+	return address
+}

@@ -53,7 +53,8 @@ var migrations embed.FS
 
 // Catalogue is an open database. Its methods may be called from several goroutines.
 type Catalogue struct {
-	MostPackages int // of an owner; 0 is no limit. Do not change it once it is used
+	MostPackages int         // of an owner; 0 is no limit. Do not change it once it is used
+	Reviews      ReviewRules // nor this
 
 	read, write *sql.DB // the same one with PostgreSQL
 	postgres    bool

@@ -12,11 +12,16 @@ import (
 // day numbers days since 1970 in UTC.
 func day(t time.Time) int64 { return t.Unix() / (24 * 60 * 60) }
 
+// clientOn tells one client from another on a day.
+func clientOn(day int64, client string) string {
+	return hashOf(time.Unix(day*24*60*60, 0).UTC().Format(time.DateOnly) + client)[:32]
+}
+
 // CountDownload counts a download of a repository, once for each client and day. A client is any text that tells one
 // from another; its digest is kept until the day after.
 func (c *Catalogue) CountDownload(ctx context.Context, r *Repository, client string) error {
 	today := day(c.now())
-	hash := hashOf(time.Unix(today*24*60*60, 0).Format(time.DateOnly) + client)[:32]
+	hash := clientOn(today, client)
 	var n int
 	if err := c.reading(ctx).row("SELECT COUNT(*) FROM downloads WHERE repository_id = ? AND day = ? AND client = ?", []any{r.ID, today, hash}, &n); err != nil || n > 0 {
 		return wrap(err, "counting a download of %s", r.FullName()) // most are counted already: no write for those
@@ -56,12 +61,30 @@ func (c *Catalogue) DownloadsByDay(ctx context.Context, r *Repository, days int)
 	return counts, wrap(err, "downloads of %s", r.FullName())
 }
 
-// RecordInstall notes that an account has installed a package.
+// Downloaded tells whether a client, as CountDownload knows it, has been sent something of a repository today or yesterday.
+func (c *Catalogue) Downloaded(ctx context.Context, r *Repository, client string) (bool, error) {
+	today := day(c.now())
+	var n int
+	err := c.reading(ctx).row("SELECT COUNT(*) FROM downloads WHERE repository_id = ? AND (day = ? AND client = ? OR day = ? AND client = ?)",
+		[]any{r.ID, today, clientOn(today, client), today - 1, clientOn(today-1, client)}, &n)
+	return n > 0, wrap(err, "downloads of %s", r.FullName())
+}
+
+// RecordInstall notes that an account has installed a package. That it has been sent the package is the caller's to know.
 func (c *Catalogue) RecordInstall(ctx context.Context, a *Account, r *Repository, d digest.Digest) error {
-	return wrap(c.update(ctx, func(q queries) error {
+	var at int64
+	err := c.reading(ctx).row("SELECT at FROM installs WHERE account_id = ? AND repository_id = ? AND digest = ?", []any{a.ID, r.ID, d}, &at)
+	if err == nil && c.now().Sub(when(at)) < time.Hour { // clients of the hub ask file by file
+		return nil
+	}
+	err = c.update(ctx, func(q queries) error {
 		_, err := q.exec("INSERT INTO installs (account_id, repository_id, digest, at) VALUES (?, ?, ?, ?) ON CONFLICT (account_id, repository_id, digest) DO UPDATE SET at = excluded.at", a.ID, r.ID, d, stamp(c.now()))
 		return err
-	}), "noting an install of %s", r.FullName())
+	})
+	if errors.Is(err, ErrFull) { // no reason to refuse the package
+		return nil
+	}
+	return wrap(err, "noting an install of %s", r.FullName())
 }
 
 // HasInstalled tells whether an account has ever installed a package of a repository.

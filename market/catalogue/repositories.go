@@ -50,6 +50,7 @@ type Repository struct {
 	Downloads, Likes int64
 	Trend            int64   // downloads of about the last seven days, see RefreshTrends
 	Rating           float64 // what it is sorted by as people think of it, 1 to 5; 0 where nobody has rated it
+	Ratings          int64   // people who have rated it
 	Created, Updated time.Time
 
 	// May is what the caller may do with it whom it was looked up for.
@@ -60,14 +61,14 @@ type Repository struct {
 func (r *Repository) FullName() string { return r.Owner + "/" + r.Name }
 
 const repositoryColumns = `r.id, a.name, r.name, r.owner_id, r.private, r.gated, r.kind, r.title, r.description, r.licence, r.task, library, r.family,
-	r.parameters, r.size, r.latency, r.downloads, r.likes, r.trend, r.rating, r.created, r.updated`
+	r.parameters, r.size, r.latency, r.downloads, r.likes, r.trend, r.rating, r.ratings, r.created, r.updated`
 
 const repositoryTables = " FROM repositories r JOIN accounts a ON a.id = r.owner_id"
 
 func scanRepository(scan func(...any) error) (*Repository, error) {
 	var r Repository
 	err := scan(&r.ID, &r.Owner, &r.Name, &r.OwnerID, &r.Private, &r.Gated, &r.Kind, &r.Title, &r.Description, &r.Licence, &r.Task, &r.Library, &r.Family,
-		&r.Parameters, &r.Size, &r.Latency, &r.Downloads, &r.Likes, &r.Trend, &r.Rating, timeColumn{&r.Created}, timeColumn{&r.Updated})
+		&r.Parameters, &r.Size, &r.Latency, &r.Downloads, &r.Likes, &r.Trend, &r.Rating, &r.Ratings, timeColumn{&r.Created}, timeColumn{&r.Updated})
 	return &r, err
 }
 

@@ -35,6 +35,8 @@ type Package struct {
 	Size        int64               `json:"size"`             // bytes of the latest version's files
 	Downloads   int64               `json:"downloads"`
 	Likes       int64               `json:"likes"`
+	Rating      float64             `json:"rating,omitempty"`  // mean of what people gave it, 1 to 5 stars
+	Ratings     int64               `json:"ratings,omitempty"` // people who have rated it
 	Created     time.Time           `json:"created"`
 	Updated     time.Time           `json:"updated"`
 	Versions    []Version           `json:"versions,omitempty"` // highest first, then channels and tags

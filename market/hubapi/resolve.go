@@ -50,7 +50,11 @@ func (h *Handler) resolve(w http.ResponseWriter, r *request) error {
 	}
 	defer content.Close()
 	if r.Method == http.MethodGet && counts(r.Request) {
-		if err := h.depot.Catalogue.CountDownload(r.Context(), s.Repository, auth.Client(r.who, r.Request)); err != nil {
+		err := h.depot.Catalogue.CountDownload(r.Context(), s.Repository, auth.Client(r.who, r.Request))
+		if err == nil && r.who.Account != nil {
+			err = h.depot.Catalogue.RecordInstall(r.Context(), r.who.Account, s.Repository, s.target.Manifest.Digest)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -166,5 +166,10 @@ func (h *Handler) change(r *http.Request, who catalogue.Caller, p *catalogue.Rep
 		}
 		return "/" + p.Owner, c.DeleteRepository(ctx, who, p)
 	}
-	return "", hint.Errorf("use the forms of the page", "the action %.40q: %w", field("action"), catalogue.ErrInvalid)
+	return "", unknownAction(r)
+}
+
+// unknownAction is the error of a form that no page has.
+func unknownAction(r *http.Request) error {
+	return hint.Errorf("use the forms of the page", "the action %.40q: %w", r.PostFormValue("action"), catalogue.ErrInvalid)
 }

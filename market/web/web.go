@@ -59,6 +59,8 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
 		"bytes": size.Bytes, "count": func(n int64) string { return size.Count(int(n)) }, "join": strings.Join,
 		"pair":  func(p *page, list []*catalogue.Repository) cards { return cards{p, list} },
 		"plus":  func(a, b int) int { return a + b },
+		"stars": func(n int) string { return strings.Repeat("★", n) + strings.Repeat("☆", 5-n) },
+		"tenth": func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) },
 		"short": func(s fmt.Stringer) string { return short(s.String()) }, "clip": clip, "drawn": drawn,
 		"lists": func(p *page, l []*catalogue.Collection) listsOf { return listsOf{p, l} },
 		"share": decimals, "duration": duration, "percent": func(x float64) float64 { return 100 * x },
@@ -85,6 +87,7 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
 	}
 	h.mountAccounts()
 	h.mountCollections()
+	h.mountReviews()
 	return h
 }
 
@@ -382,6 +385,7 @@ type repository struct {
 	Figures    []pack.Figure
 	Measured   []measured
 	Around     *relations // nil where nothing has been published
+	Says       *opinion   // of people; nil likewise
 }
 
 // clip is the beginning of a text, as long as a button may be.
@@ -406,6 +410,9 @@ func (h *Handler) repository(r *http.Request) (string, string, any, error) {
 	}
 	if p.Digest != "" {
 		if p.Around, err = h.relate(r.Context(), visitor(r), p.Repository); err != nil {
+			return "", "", nil, err
+		}
+		if p.Says, err = h.opinion(r, p.Repository, shownReviews); err != nil {
 			return "", "", nil, err
 		}
 	}
