@@ -20,11 +20,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xiaoyu-slm/xiaoyu/internal/s3"
 	"github.com/xiaoyu-slm/xiaoyu/market"
 	"github.com/xiaoyu-slm/xiaoyu/market/blob"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
 	"github.com/xiaoyu-slm/xiaoyu/market/depot"
+	"github.com/xiaoyu-slm/xiaoyu/market/markettest"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 )
 
@@ -37,17 +39,17 @@ func TestMain(m *testing.M) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err == nil {
 		fmt.Println("http://" + l.Addr().String())
-		err = market.Serve(context.Background(), l, market.Options{Data: data, Grace: time.Second, Collect: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
+		err = market.Serve(context.Background(), l, market.Options{Data: data, Store: os.Getenv("XIAOYU_TEST_STORE"), Grace: time.Second, Collect: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
 }
 
 // startProcess serves a market in a process of its own.
-func startProcess(t *testing.T, data string) (address string, kill func()) {
+func startProcess(t *testing.T, data, store string) (address string, kill func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "XIAOYU_TEST_MARKET="+data)
+	cmd.Env = append(os.Environ(), "XIAOYU_TEST_MARKET="+data, "XIAOYU_TEST_STORE="+store)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -68,10 +70,15 @@ func startProcess(t *testing.T, data string) (address string, kill func()) {
 	return strings.TrimSpace(address), kill
 }
 
-// TestAKilledMarketLosesNothing kills a market with SIGKILL at random moments while versions are pushed and deleted, and
+func TestAKilledMarketLosesNothing(t *testing.T) {
+	t.Run("folder", func(t *testing.T) { killedMarket(t, "") })
+	t.Run("bucket", func(t *testing.T) { killedMarket(t, markettest.ObjectStore(t).Address) })
+}
+
+// killedMarket kills a market with SIGKILL at random moments while versions are pushed and deleted, and
 // garbage is collected all the time: what was acknowledged is there, whole; what was not is whole or absent; a retry
 // succeeds; and in the end no file is left that no package needs. XIAOYU_KILLS says how often; 200 for a release.
-func TestAKilledMarketLosesNothing(t *testing.T) {
+func killedMarket(t *testing.T, store string) {
 	rounds := 12
 	if testing.Short() {
 		rounds = 3
@@ -83,7 +90,7 @@ func TestAKilledMarketLosesNothing(t *testing.T) {
 		}
 	}
 	data := t.TempDir()
-	d, err := depot.Open(t.Context(), depot.Options{Data: data, Grace: time.Millisecond})
+	d, err := depot.Open(t.Context(), depot.Options{Data: data, Store: store, Grace: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +107,7 @@ func TestAKilledMarketLosesNothing(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	cut := 0
 	for round := range rounds {
-		address, kill := startProcess(t, data)
+		address, kill := startProcess(t, data, store)
 		home := t.TempDir()
 		connect := func() *client.Client {
 			c, err := client.New(client.Options{Market: address, Token: token, Home: home})
@@ -136,7 +143,7 @@ func TestAKilledMarketLosesNothing(t *testing.T) {
 	if cut < rounds/2 {
 		t.Errorf("only %d of %d kills have interrupted anything", cut, rounds)
 	}
-	f.nothingLeft(data)
+	f.nothingLeft(data, store)
 }
 
 // faults keeps what a market has acknowledged.
@@ -266,7 +273,7 @@ func (f *faults) check(round int) {
 }
 
 // nothingLeft collects garbage and compares the store's files with what packages need.
-func (f *faults) nothingLeft(data string) {
+func (f *faults) nothingLeft(data, store string) {
 	f.t.Helper()
 	time.Sleep(50 * time.Millisecond)
 	if _, err := f.depot.Collect(f.t.Context()); err != nil {
@@ -284,6 +291,10 @@ func (f *faults) nothingLeft(data string) {
 	if err != nil || files == 0 {
 		f.t.Errorf("%d files, %v", files, err)
 	}
+	if store != "" {
+		f.bucketEmpty(store)
+		return
+	}
 	err = filepath.WalkDir(filepath.Join(data, "uploads"), func(path string, e fs.DirEntry, err error) error {
 		if err == nil && !e.IsDir() && e.Name() != ".store" { // by which the folder is known
 			f.t.Errorf("the upload %s is left", e.Name())
@@ -292,5 +303,27 @@ func (f *faults) nothingLeft(data string) {
 	})
 	if err != nil {
 		f.t.Error(err)
+	}
+}
+
+// bucketEmpty looks for uploads that are left in an object store.
+func (f *faults) bucketEmpty(store string) {
+	f.t.Helper()
+	b, err := s3.Open(store)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := b.List(f.t.Context(), "uploads/", func(i s3.Info) error {
+		f.t.Errorf("%s is left", i.Key)
+		return nil
+	}); err != nil {
+		f.t.Error(err)
+	}
+	parts, err := b.Uploads(f.t.Context(), "")
+	if err != nil {
+		f.t.Error(err)
+	}
+	for _, p := range parts {
+		f.t.Errorf("the object in parts %s is left", p.Key)
 	}
 }

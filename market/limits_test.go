@@ -2,6 +2,7 @@ package market_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,8 +14,10 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/market"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/client"
 	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 	"github.com/xiaoyu-slm/xiaoyu/market/markettest"
+	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 )
 
 // send sends a request with a token and returns status, headers and what is said.
@@ -107,6 +110,39 @@ func TestFilesAndOwnersHaveBounds(t *testing.T) {
 	}
 	if status, _, body := send(t, m, token, "POST", "/v2/ada/model/blobs/uploads/?mount="+d+"&from=bob/model", nil); status != http.StatusForbidden || !strings.Contains(body, "quota") {
 		t.Errorf("a mount beyond the quota: %d %s", status, body)
+	}
+}
+
+func TestPackagesHaveBounds(t *testing.T) {
+	m := markettest.Start(t, market.Options{Quota: depot.Quota{Package: 10_000}})
+	token := m.Token(t, "ada", catalogue.Write)
+	c := connect(t, m.URL, token)
+	packed := func(bytes int) *pack.Packed {
+		p, err := pack.Folder(t.Context(), folder(t, uint64(bytes), bytes), pack.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	if _, err := c.Push(t.Context(), packed(5_000), reference(t, "ada/model:1.0.0"), client.Watch{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Push(t.Context(), packed(20_000), reference(t, "ada/model:2.0.0"), client.Watch{}); err == nil || !strings.Contains(err.Error(), "of 10.0 kB at most") && !strings.Contains(err.Error(), "of 10 kB at most") {
+		t.Errorf("a version that is too large: %v", err)
+	}
+	// By the hub's API each commit makes a version of all files.
+	if status, _, body := send(t, m, token, "POST", "/api/repos/create", strings.NewReader(`{"name":"texts","organization":"ada","type":"model"}`)); status != http.StatusOK {
+		t.Fatal(status, body)
+	}
+	for i, want := range []int{http.StatusOK, http.StatusRequestEntityTooLarge} {
+		line := fmt.Sprintf(`{"key":"file","value":{"path":"part%d.txt","encoding":"base64","content":%q}}`, i, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("a line of text\n"), 400)))
+		status, _, body := send(t, m, token, "POST", "/api/models/ada/texts/commit/main", strings.NewReader(`{"key":"header","value":{"summary":"x"}}`+"\n"+line+"\n"))
+		if status != want {
+			t.Errorf("commit %d: %d %s, want %d", i, status, body, want)
+		}
+	}
+	if info, err := c.Info(t.Context(), "ada/model", ""); err != nil || len(info.Versions) != 2 {
+		t.Errorf("%+v, %v", info, err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -229,6 +230,43 @@ func TestAHubIsCopiedToAMarketAndBack(t *testing.T) {
 	}
 }
 
+// TestAHubIsCopiedToAHub copies a repository between two hubs, of which one is a market, revision by revision.
+func TestAHubIsCopiedToAHub(t *testing.T) {
+	weights := string(markettest.Weights(bytes.Repeat([]byte("weights "), 1000)))
+	theirs := hubtest.New(t, map[string]*hubtest.Model{"bob/model": {Files: map[string]string{"README.md": markettest.Card, "config.json": `{"model_type":"bert"}`, "model.safetensors": weights, ".gitattributes": "hidden"}}})
+	m := markettest.Start(t, market.Options{})
+	token := m.Token(t, "eve", catalogue.Write)
+	t.Setenv("HF_ENDPOINT", theirs.URL)
+	t.Setenv("HF_TOKEN", "hf_theirs")
+	home := t.TempDir()
+	from, to := place(t, "hf://bob/model@main"), place(t, "hf://"+host(m.URL)+"/eve/model")
+	dry, err := client.Mirror(t.Context(), from, to, client.MirrorOptions{ToToken: token, Home: home, DryRun: true})
+	if err != nil || dry.Copied != 3 || dry.Versions[0].State != "missing" {
+		t.Fatalf("%+v, %v", dry, err)
+	}
+	got, err := client.Mirror(t.Context(), from, to, client.MirrorOptions{ToToken: token, Home: home})
+	if err != nil || got.Versions[0].State != "copied" || got.Copied != 3 {
+		t.Fatalf("%+v, %v; %s", got, err, hint.Way(err))
+	}
+	info, err := connect(t, m.URL, "").Info(t.Context(), "eve/model", "")
+	if err != nil || len(info.Files) != 3 || info.Files[2].Digest != digest.FromString(weights).String() {
+		t.Errorf("%+v, %v", info, err)
+	}
+	if got, err = client.Mirror(t.Context(), from, to, client.MirrorOptions{ToToken: token, Home: home}); err != nil || got.Versions[0].State != "there" || got.Copied != 0 {
+		t.Errorf("again: %+v, %v", got, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(home, "cache", "blobs", "sha256", "*", "*")); err != nil || len(left) != 0 {
+		t.Errorf("%v are left in the cache, %v", left, err)
+	}
+	// The token of HF_ENDPOINT's hub is for that one alone; without its own the market lets nobody write.
+	if _, err := client.Mirror(t.Context(), from, place(t, "hf://"+host(m.URL)+"/eve/other"), client.MirrorOptions{Home: home}); !errors.Is(err, client.ErrUnauthorized) {
+		t.Errorf("without a token: %v", err)
+	}
+	if _, err := client.Mirror(t.Context(), from, place(t, "hf://"+host(m.URL)+"/datasets/eve/model"), client.MirrorOptions{ToToken: token, Home: home}); err == nil || !strings.Contains(hint.Way(err), "same kind") {
+		t.Errorf("a model as a data set: %v", err)
+	}
+}
+
 // tokenRegistry wants a token that its service gives out for a repository, as registries of others do.
 func TestRegistriesOfOthersAreSpokenToAsTheyWant(t *testing.T) {
 	m := markettest.Start(t, market.Options{})
@@ -268,6 +306,27 @@ func TestRegistriesOfOthersAreSpokenToAsTheyWant(t *testing.T) {
 	}
 	if all := strings.Join(scopes, " "); !strings.Contains(all, "repository:ada/model:pull") || !strings.Contains(all, "repository:ada/again:pull,push") {
 		t.Errorf("scopes %q", scopes)
+	}
+	for i, config := range []string{fmt.Sprintf(`{"credHelpers":{%q:"ours"}}`, host(front.URL)), `{"credsStore":"ours"}`} { // a program keeps the password
+		if runtime.GOOS == "windows" {
+			break // a script is no program there
+		}
+		helper := "#!/bin/sh\nread registry\ncase $1,$registry in get," + host(front.URL) + `) echo '{"ServerURL":"x","Username":"robot","Secret":"secret"}';; *) echo credentials not found in native keychain; exit 1;; esac` + "\n"
+		if err := errors.Join(os.WriteFile(filepath.Join(docker, "config.json"), []byte(config), 0o600), os.WriteFile(filepath.Join(docker, "docker-credential-ours"), []byte(helper), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", docker+":"+os.Getenv("PATH"))
+		if _, err := client.Mirror(t.Context(), place(t, "oci://"+host(front.URL)+"/ada/model"), place(t, fmt.Sprintf("oci://%s/ada/helped%d", host(front.URL), i)), client.MirrorOptions{Home: t.TempDir()}); err != nil {
+			t.Errorf("%s: %v; %s", config, err, hint.Way(err))
+		}
+	}
+	for _, config := range []string{`{"credsStore":"absent"}`, `{"credsStore":"../ours"}`, `{"credsStore":`} {
+		if err := os.WriteFile(filepath.Join(docker, "config.json"), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Mirror(t.Context(), place(t, "oci://"+host(front.URL)+"/ada/model"), place(t, "oci://"+host(front.URL)+"/ada/fourth"), client.MirrorOptions{Home: t.TempDir()}); err == nil || !strings.Contains(hint.Way(err), "--from-token") {
+			t.Errorf("%s: %v; %s", config, err, hint.Way(err))
+		}
 	}
 	_, err = client.Mirror(t.Context(), place(t, "oci://"+host(front.URL)+"/ada/model"), place(t, "oci://"+host(front.URL)+"/ada/third"), client.MirrorOptions{FromToken: "robot:wrong", Home: t.TempDir()})
 	if err == nil || !strings.Contains(hint.Way(err), "--from-token") {

@@ -23,11 +23,12 @@ func marketMirrorCommand(term *terminal) *cobra.Command {
   market://HOST:PORT/owner/name  another one
   oci://HOST/name:tag          any OCI registry
   hf://owner/name@revision     a hub that answers as Hugging Face's does, at HF_ENDPOINT; hf://datasets/owner/name
+  hf://HOST:PORT/owner/name    another hub
 
 Between markets and registries, digests stay as they are, and what refers to a package, such as a signature, goes with
 it. Only what the other side lacks is sent; after an interruption the same command goes on. Who is asking is known by
---from-token and --to-token (of a registry USER:PASSWORD), else by the login to a market, by what docker login has kept,
-and by HF_TOKEN.`,
+--from-token and --to-token (of a registry USER:PASSWORD), else by the login to a market, by what docker login has kept
+(in its file or with a credential helper), and by HF_TOKEN, for the hub of HF_ENDPOINT alone.`,
 		Args: exactly(2, "two places, as in market://owner/name oci://HOST/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, err := client.ParsePlace(args[0])

@@ -7,9 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -36,10 +34,13 @@ type Place struct {
 	Digest digest.Digest
 }
 
+// hubKinds stand before owner and name where a repository of a hub is no model, or is said to be one.
+var hubKinds = map[string]bool{"datasets": true, "spaces": true, "models": true}
+
 var placePattern = regexp.MustCompile(`^((?:[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*/)*[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*)(?::([A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$`)
 
-// ParsePlace reads market://[HOST/]owner/name[:tag], oci://HOST/name[:tag], hf://owner/name[@revision] or
-// hf://datasets/owner/name.
+// ParsePlace reads market://[HOST/]owner/name[:tag], oci://HOST/name[:tag], hf://[HOST/]owner/name[@revision] or
+// hf://[HOST/]datasets/owner/name.
 func ParsePlace(s string) (Place, error) {
 	const way = "write market://owner/name, market://HOST:PORT/owner/name, oci://HOST/name:tag or hf://owner/name"
 	p := Place{}
@@ -53,6 +54,9 @@ func ParsePlace(s string) (Place, error) {
 	case "":
 		return p, hint.Errorf(way, "%.200q names no place to copy from or to", s)
 	case hubScheme:
+		if first, after, _ := strings.Cut(rest, "/"); strings.Contains(after, "/") && !hubKinds[first] {
+			p.Host, rest = first, after
+		}
 		for prefix, kind := range map[string]string{"datasets/": "dataset", "spaces/": "space", "models/": ""} {
 			if after, ok := strings.CutPrefix(rest, prefix); ok && strings.Count(after, "/") == 1 {
 				rest, p.Kind = after, kind
@@ -126,47 +130,6 @@ func (p Place) connect(token, home string) (*Client, error) {
 	}
 	c.http.Transport = &registryAuth{next: c.http.Transport, host: c.base.Host, user: user, password: password, tokens: map[string]registryToken{}}
 	return c, nil
-}
-
-// dockerLogin is what `docker login` and its like have kept for a registry, "" for nothing.
-func dockerLogin(host string) (user, password string, err error) {
-	dir := os.Getenv("DOCKER_CONFIG")
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", "", nil
-		}
-		dir = filepath.Join(home, ".docker")
-	}
-	file := filepath.Join(dir, "config.json")
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return "", "", nil
-	}
-	var config struct {
-		Auths map[string]struct{ Auth, Username, Password, IdentityToken string }
-	}
-	if err := json.Unmarshal(content, &config); err != nil {
-		return "", "", hint.Wrap(err, "log in again, or pass --from-token or --to-token", "reading %s", file)
-	}
-	names := []string{host, "https://" + host, "http://" + host, "https://" + host + "/v2/", "https://" + host + "/v1/"}
-	if host == "docker.io" {
-		names = append(names, "https://index.docker.io/v1/")
-	}
-	for _, name := range names {
-		a, ok := config.Auths[name]
-		if !ok {
-			continue
-		}
-		if plain, err := base64.StdEncoding.DecodeString(a.Auth); err == nil && a.Auth != "" {
-			a.Username, a.Password, _ = strings.Cut(string(plain), ":")
-		}
-		if a.IdentityToken != "" {
-			return "", "", hint.Errorf("pass --from-token or --to-token as USER:PASSWORD", "%s has an identity token for %s, which is not spoken here", file, host)
-		}
-		return a.Username, a.Password, nil
-	}
-	return "", "", nil
 }
 
 // registryAuth introduces itself to a registry in the ways that registries ask for

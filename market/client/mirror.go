@@ -139,7 +139,7 @@ func (m *mirror) version(ctx context.Context, tag string) (MirroredTag, error) {
 	var err error
 	switch {
 	case m.hubFrom != nil && m.hubTo != nil:
-		return v, hint.Errorf("copy to a market first, and from there", "a hub is not copied to a hub")
+		v.State, err = m.hubToHub(ctx, tag, under)
 	case m.hubFrom != nil:
 		v.Digest, v.State, err = m.fromHub(ctx, tag, under)
 	case m.hubTo != nil:

@@ -30,11 +30,20 @@ type hubClient struct {
 }
 
 func newHub(p Place, token, dir string) (*hubClient, error) {
-	c, err := New(Options{Market: first(os.Getenv("HF_ENDPOINT"), "https://huggingface.co"), Token: "-", Home: dir})
+	usual, err := New(Options{Market: first(os.Getenv("HF_ENDPOINT"), "https://huggingface.co"), Token: "-", Home: dir})
 	if err != nil {
 		return nil, hint.Wrap(err, "set HF_ENDPOINT to the hub's address", "HF_ENDPOINT")
 	}
-	c.token = strings.TrimSpace(first(token, os.Getenv("HF_TOKEN"), os.Getenv("HUGGING_FACE_HUB_TOKEN")))
+	c := usual
+	if p.Host != "" {
+		if c, err = New(Options{Market: p.Host, Token: "-", Home: dir}); err != nil {
+			return nil, err
+		}
+	}
+	if token == "" && c.base.Host == usual.base.Host { // no other hub sees that hub's token
+		token = first(os.Getenv("HF_TOKEN"), os.Getenv("HUGGING_FACE_HUB_TOKEN"))
+	}
+	c.token = strings.TrimSpace(token)
 	return &hubClient{c, p}, nil
 }
 
@@ -205,23 +214,14 @@ func verify(file *os.File, f hubFile) (digest.Digest, error) {
 
 // fromHub makes a package of a revision's files, and publishes it.
 func (m *mirror) fromHub(ctx context.Context, revision, under string) (digest.Digest, string, error) {
-	h := m.hubFrom
 	if under == "main" {
 		under = "latest"
 	}
-	commit, listed, err := h.files(ctx, revision)
-	if err != nil {
-		return "", "", at(m.from, err)
-	}
-	if len(listed) == 0 {
-		return "", "", at(m.from, hint.Errorf("copy another revision", "%s has no files", revision))
-	}
-	p := &hubPackage{mirror: m, commit: commit, byPath: map[string]hubFile{}, loaded: map[string]digest.Digest{}}
-	defer p.forget(ctx)
-	files, err := p.digests(ctx, listed)
+	p, files, err := m.revision(ctx, revision)
 	if err != nil {
 		return "", "", err
 	}
+	defer p.forget(ctx)
 	kind := map[string]pack.Kind{"": pack.Model, "dataset": pack.Dataset, "space": pack.Application}[m.from.Kind]
 	facts, err := pack.ReadFacts(kind, files, func(name string) (io.ReadCloser, error) { return p.open(ctx, name) })
 	if err != nil {
@@ -255,6 +255,37 @@ func (m *mirror) fromHub(ctx context.Context, revision, under string) (digest.Di
 		return packed.Digest, "", at(m.to, err)
 	}
 	return packed.Digest, "copied", answer.Body.Close()
+}
+
+// revision lists the files of a hub's revision with their digests.
+func (m *mirror) revision(ctx context.Context, revision string) (*hubPackage, []pack.File, error) {
+	commit, listed, err := m.hubFrom.files(ctx, revision)
+	if err != nil {
+		return nil, nil, at(m.from, err)
+	}
+	if len(listed) == 0 {
+		return nil, nil, at(m.from, hint.Errorf("copy another revision", "%s has no files", revision))
+	}
+	p := &hubPackage{mirror: m, commit: commit, byPath: map[string]hubFile{}, loaded: map[string]digest.Digest{}}
+	files, err := p.digests(ctx, listed)
+	if err != nil {
+		p.forget(ctx)
+	}
+	return p, files, err
+}
+
+// hubToHub makes the files of a hub's revision those of another hub's.
+func (m *mirror) hubToHub(ctx context.Context, revision, under string) (string, error) {
+	if m.from.Kind != m.to.Kind {
+		return "", hint.Errorf("write both with the same kind, as in hf://datasets/owner/name", "a %s does not become a %s", cmp.Or(m.from.Kind, "model"), cmp.Or(m.to.Kind, "model"))
+	}
+	p, files, err := m.revision(ctx, revision)
+	if err != nil {
+		return "", err
+	}
+	defer p.forget(ctx)
+	u := &hubUpload{mirror: m, files: files, fetch: func(ctx context.Context, f pack.File) (string, error) { return p.path(ctx, f.Path) }}
+	return u.put(ctx, "Copy "+m.from.Name+" at "+revision, under)
 }
 
 // hubPackage is a revision that becomes a package.

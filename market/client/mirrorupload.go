@@ -30,31 +30,39 @@ func (m *mirror) toHub(ctx context.Context, tag, under string) (string, error) {
 	if err != nil {
 		return "", at(m.from, hint.Wrap(err, "only packages go to a hub", "%s", tag))
 	}
-	if under == "latest" {
-		under = "main"
-	}
-	u := &hubUpload{mirror: m, files: manifest.Files}
-	defer u.forget(ctx)
-	if same, err := u.same(ctx, under); err != nil || same {
-		return "there", err
-	}
-	if m.options.DryRun {
-		m.result.Copied += len(manifest.Files)
-		m.result.Bytes += manifest.Size()
-		return "missing", nil
-	}
 	if m.hubTo.place.Kind == "" && manifest.Kind != pack.Model {
 		return "", at(m.to, hint.Errorf("write hf://datasets/"+m.to.Name+" for data, hf://spaces/"+m.to.Name+" for an application", "a %s in a repository for models", manifest.Kind))
 	}
-	if err := m.hubTo.create(ctx); err != nil {
-		return "", at(m.to, err)
+	v := &versionFiles{mirror: m}
+	defer v.forget(ctx)
+	u := &hubUpload{mirror: m, files: manifest.Files, fetch: v.path}
+	return u.put(ctx, "Copy "+m.from.Name+":"+tag, under)
+}
+
+// put makes the files those of the branch main, and names that state by a tag.
+func (u *hubUpload) put(ctx context.Context, summary, under string) (state string, err error) {
+	if under == "latest" {
+		under = "main"
 	}
-	if err := u.commit(ctx, "Copy "+cmp.Or(m.from.Name, "")+":"+tag); err != nil {
-		return "", at(m.to, err)
+	if same, err := u.same(ctx, under); err != nil || same {
+		return "there", err
+	}
+	if u.options.DryRun {
+		u.result.Copied += len(u.files)
+		for _, f := range u.files {
+			u.result.Bytes += f.Size
+		}
+		return "missing", nil
+	}
+	if err := u.hubTo.create(ctx); err != nil {
+		return "", at(u.to, err)
+	}
+	if err := u.commit(ctx, summary); err != nil {
+		return "", at(u.to, err)
 	}
 	if under != "main" {
-		if err := m.hubTo.ask(ctx, "POST", m.hubTo.api()+"/tag/main", map[string]string{"tag": under}, nil); err != nil {
-			return "", at(m.to, err)
+		if err := u.hubTo.ask(ctx, "POST", u.hubTo.api()+"/tag/main", map[string]string{"tag": under}, nil); err != nil {
+			return "", at(u.to, err)
 		}
 	}
 	return "copied", nil
@@ -74,31 +82,38 @@ func (h *hubClient) create(ctx context.Context) error {
 	return answer.Body.Close()
 }
 
-// hubUpload is a version that becomes a state of a hub's repository.
+// hubUpload are files that become a state of a hub's repository.
 type hubUpload struct {
 	*mirror
-	files  []pack.File
+	files []pack.File
+	fetch func(context.Context, pack.File) (path string, err error) // brings one into the cache
+}
+
+// versionFiles are those of a version on a market or a registry, which come into the cache on their way.
+type versionFiles struct {
+	*mirror
 	loaded []digest.Digest
 }
 
-// path brings a file into the cache.
-func (u *hubUpload) path(ctx context.Context, f pack.File) (string, error) {
-	store, err := u.source.cache().store()
+func (v *versionFiles) path(ctx context.Context, f pack.File) (string, error) {
+	store, err := v.source.cache().store()
 	if err != nil {
 		return "", err
 	}
 	if _, err := store.Stat(ctx, f.Digest); err != nil {
-		if _, err := u.source.download(ctx, Reference{Name: u.from.Name}, f, u.count); err != nil {
-			return "", at(u.from, err)
+		if _, err := v.source.download(ctx, Reference{Name: v.from.Name}, f, v.count); err != nil {
+			return "", at(v.from, err)
 		}
-		u.loaded = append(u.loaded, f.Digest)
+		v.mu.Lock()
+		v.loaded = append(v.loaded, f.Digest)
+		v.mu.Unlock()
 	}
 	return store.Path(f.Digest), nil
 }
 
-func (u *hubUpload) forget(ctx context.Context) {
-	if store, err := u.source.cache().store(); err == nil {
-		for _, d := range u.loaded {
+func (v *versionFiles) forget(ctx context.Context) {
+	if store, err := v.source.cache().store(); err == nil {
+		for _, d := range v.loaded {
 			_ = store.Delete(context.WithoutCancel(ctx), d) // what stays is found by `xiaoyu cache prune`
 		}
 	}
@@ -136,7 +151,7 @@ func (u *hubUpload) sameFile(ctx context.Context, f pack.File, have hubFile) (bo
 	if d := have.digest(); d != "" {
 		return d == f.Digest, nil
 	}
-	path, err := u.path(ctx, f) // it has git's digest alone, which only the content tells
+	path, err := u.fetch(ctx, f) // it has git's digest alone, which only the content tells
 	if err != nil {
 		return false, err
 	}
@@ -200,7 +215,7 @@ func (u *hubUpload) modes(ctx context.Context, files []pack.File) (map[string]pa
 	var list []asked
 	byPath := map[string]pack.File{}
 	for _, f := range files {
-		path, err := u.path(ctx, f)
+		path, err := u.fetch(ctx, f)
 		if err != nil {
 			return nil, err
 		}
@@ -261,7 +276,7 @@ func (u *hubUpload) lfs(ctx context.Context, files map[string]pack.File) error {
 		if action.Header["chunk_size"] != "" {
 			return hint.Errorf("copy it with huggingface_hub", "%s: the hub wants it in pieces", f.Path)
 		}
-		path, err := u.path(ctx, f)
+		path, err := u.fetch(ctx, f)
 		if err != nil {
 			return err
 		}
@@ -320,7 +335,7 @@ func (u *hubUpload) lines(ctx context.Context, to io.Writer, summary string, cha
 
 // regular writes a file within a commit, as a stream.
 func (u *hubUpload) regular(ctx context.Context, w io.Writer, f pack.File) error {
-	path, err := u.path(ctx, f)
+	path, err := u.fetch(ctx, f)
 	if err != nil {
 		return err
 	}
