@@ -28,7 +28,7 @@ func marketCommand(term *terminal) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(marketServeCommand(term), marketUserCommand(term), marketTokenCommand(term), marketInviteCommand(term), marketAuditCommand(term), marketCollectCommand(term), marketScrubCommand(term), marketBackupCommand(term), marketRestoreCommand(term), marketMirrorCommand(term), marketBenchmarkCommand(term), marketWorkerCommand(term), tryWorkerCommand(term))
+	cmd.AddCommand(marketServeCommand(term), marketUserCommand(term), marketTokenCommand(term), marketInviteCommand(term), marketAuditCommand(term), marketCollectCommand(term), marketScrubCommand(term), marketBackupCommand(term), marketRestoreCommand(term), marketMirrorCommand(term), marketBenchmarkCommand(term), marketWorkerCommand(term), marketVerifyCommand(term), tryWorkerCommand(term))
 	return cmd
 }
 

@@ -3,13 +3,14 @@ package main
 import (
 	"fmt"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
+	"github.com/xiaoyu-slm/xiaoyu/market/api"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/client"
 	"github.com/xiaoyu-slm/xiaoyu/market/verify"
 )
 
@@ -22,34 +23,6 @@ func marketBenchmarkCommand(term *terminal) *cobra.Command {
 	}
 	cmd.AddCommand(benchmarkAddCommand(term), benchmarkListCommand(term), benchmarkShowCommand(term), benchmarkRemoveCommand(term))
 	return cmd
-}
-
-// benchmarkView is a benchmark as programs read it.
-type benchmarkView struct {
-	Name        string      `json:"name"`
-	Title       string      `json:"title"`
-	Description string      `json:"description,omitempty"`
-	Task        string      `json:"task"`
-	Language    string      `json:"language,omitempty"`
-	Metric      string      `json:"metric"`
-	Labels      []string    `json:"labels"`
-	Examples    int         `json:"examples"`
-	Digest      string      `json:"digest"`
-	Created     time.Time   `json:"created"`
-	Places      []placeView `json:"places,omitempty"`
-}
-
-type placeView struct {
-	Package string  `json:"package"`
-	Score   float64 `json:"score"`
-	Low     float64 `json:"low"`
-	High    float64 `json:"high"`
-	Latency float64 `json:"latency_ms"`
-	Size    int64   `json:"size"`
-}
-
-func viewOf(b *catalogue.Benchmark) benchmarkView {
-	return benchmarkView{Name: b.Name, Title: b.Title, Description: b.Description, Task: b.Task, Language: b.Language, Metric: b.Metric, Labels: b.Labels, Examples: b.Examples, Digest: b.Digest.String(), Created: b.Created}
 }
 
 func benchmarkAddCommand(term *terminal) *cobra.Command {
@@ -85,7 +58,7 @@ that does not know the labels is left out.`,
 				return err
 			}
 			if asJSON {
-				return term.printJSON(viewOf(b))
+				return term.printJSON(api.Benchmark(b, nil))
 			}
 			fmt.Fprintf(term.out, "benchmark %s added: %d examples of %d labels\n", b.Name, b.Examples, len(b.Labels))
 			return nil
@@ -121,9 +94,9 @@ func benchmarkListCommand(term *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			views := []benchmarkView{}
+			views := []client.Benchmark{}
 			for _, b := range list {
-				views = append(views, viewOf(b))
+				views = append(views, api.Benchmark(b, nil))
 			}
 			if asJSON {
 				return term.printJSON(views)
@@ -161,11 +134,7 @@ func benchmarkShowCommand(term *terminal) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				v := viewOf(b)
-				for _, p := range board {
-					v.Places = append(v.Places, placeView{p.FullName(), p.Score, p.Low, p.High, p.Latency, p.Size})
-				}
-				return term.printJSON(v)
+				return term.printJSON(api.Benchmark(b, board))
 			}
 			fmt.Fprintf(term.out, "%s: %d examples of %d labels, by %s\n", b.Title, b.Examples, len(b.Labels), b.Metric)
 			w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)

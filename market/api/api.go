@@ -27,6 +27,10 @@
 //	POST /api/v1/keys/{owner}                                    adds one
 //	DELETE /api/v1/keys/{owner}/{fingerprint}
 //	POST /api/v1/packages/{owner}/{name}/predict?version=        asks a model, here
+//	GET  /api/v1/benchmarks                                      what models are measured by
+//	GET  /api/v1/benchmarks/{name}                               one, with its leaderboard
+//	GET, POST /api/v1/packages/{owner}/{name}/verifications?version=  what was measured; measures anew
+//	GET  /api/v1/verification-key                                by which the records of that are checked
 package api
 
 import (
@@ -79,6 +83,7 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger) *API {
 	a.handle("POST /api/v1/keys/{owner}", a.addKey)
 	a.handle("DELETE /api/v1/keys/{owner}/{fingerprint}", a.removeKey)
 	a.handle("POST "+name+"/predict", a.predict)
+	a.verifications(name)
 	a.handle("/api/v1/", func(w http.ResponseWriter, r *http.Request, _ catalogue.Caller) error {
 		return hint.Wrap(catalogue.ErrNotFound, "see docs/market.md for what there is", "%s %.200s", r.Method, r.URL.Path)
 	})

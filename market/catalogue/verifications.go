@@ -61,7 +61,9 @@ func (c *Catalogue) Verifications(ctx context.Context, m *Manifest) (list []Veri
 		v := Verification{Benchmark: new(Benchmark)}
 		var record string
 		err := scan(append(benchmarkInto(v.Benchmark), verificationInto(&v, &record)...)...)
-		v.Record = json.RawMessage(record)
+		if record != "" {
+			v.Record = json.RawMessage(record)
+		}
 		list = append(list, v)
 		return err
 	})

@@ -111,7 +111,7 @@ func (c *Client) bundles(ctx context.Context, from Reference, d digest.Digest, a
 	} else if err != nil {
 		return nil, fmt.Errorf("looking for signatures: %w", err)
 	}
-	for _, r := range index.Manifests {
+	for _, r := range slices.Backward(index.Manifests) { // the newest first
 		if r.ArtifactType != artifactType || len(list) == mostSignatures {
 			continue
 		}
@@ -153,9 +153,23 @@ const trustFile = "keys.json"
 
 type trusted map[string]map[string][]string // PEM files
 
-// keysOf returns the keys of a publisher that count: those that are remembered, or if there are none, those of today, which
-// are remembered from now on.
+// keysOf returns the keys of a publisher that count.
 func (c *Client) keysOf(ctx context.Context, owner string, renew bool) ([]sign.PublicKey, error) {
+	return c.remembered(strings.ToLower(owner), renew, func() (list []string, err error) {
+		today, err := c.Keys(ctx, owner)
+		if err != nil {
+			return nil, fmt.Errorf("asking for the keys of %s: %w", owner, err)
+		}
+		for _, k := range today {
+			list = append(list, k.PEM)
+		}
+		return list, nil
+	})
+}
+
+// remembered returns the keys of somebody that are remembered, or if there are none, those of today, which are remembered
+// from now on.
+func (c *Client) remembered(of string, renew bool, ask func() ([]string, error)) ([]sign.PublicKey, error) {
 	file := filepath.Join(c.home, trustFile)
 	known := trusted{}
 	text, err := os.ReadFile(file)
@@ -165,17 +179,12 @@ func (c *Client) keysOf(ctx context.Context, owner string, renew bool) ([]sign.P
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, hint.Wrap(err, "mend it or remove it", "reading the keys of publishers, %s", file)
 	}
-	of := strings.ToLower(owner)
 	if list := known[c.Market()][of]; len(list) > 0 && !renew {
 		return parseKeys(list)
 	}
-	today, err := c.Keys(ctx, owner)
+	list, err := ask()
 	if err != nil {
-		return nil, fmt.Errorf("asking for the keys of %s: %w", owner, err)
-	}
-	var list []string
-	for _, k := range today {
-		list = append(list, k.PEM)
+		return nil, err
 	}
 	keys, err := parseKeys(list)
 	if err != nil || len(keys) == 0 {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -84,4 +85,26 @@ func thisMachine() Machine {
 		}
 	}
 	return m
+}
+
+// tolerated is by how much a figure may differ between processors, whose sums are rounded in different orders.
+const tolerated = 0.005
+
+// Same tells whether another record of the same rows has the same figures, but for those of the machine.
+func (r *Record) Same(other *Record) bool {
+	if r.State != other.State || len(r.Figures) != len(other.Figures) || len(r.Robust) != len(other.Robust) {
+		return false
+	}
+	near := func(a, b float64) bool { return math.Abs(a-b) <= tolerated }
+	for i, f := range r.Figures {
+		if o := other.Figures[i]; o.Key != f.Key || !near(o.Value, f.Value) {
+			return false
+		}
+	}
+	for i, d := range r.Robust {
+		if o := other.Robust[i]; o.Kind != d.Kind || o.Examples != d.Examples || !near(o.Accuracy, d.Accuracy) {
+			return false
+		}
+	}
+	return true
 }

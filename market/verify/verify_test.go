@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -333,5 +335,39 @@ func TestBenchmarksThatCannotBe(t *testing.T) {
 	write(t, file, []verify.Row{{Text: strings.Repeat("好", try.MaxText+1), Label: "a"}})
 	if _, err := verify.ReadRows(t.Context(), file, data.Columns{Text: "text", Label: "label"}); err == nil || errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a text that is too long: %v", err)
+	}
+}
+
+func fetch(t *testing.T, address string) (status int, body string) {
+	t.Helper()
+	answer, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(b)
+}
+
+// TestSealedRowsAreGivenOutByNothing asks every protocol for the texts and the digest of a benchmark.
+func TestSealedRowsAreGivenOutByNothing(t *testing.T) {
+	m := markettest.Start(t, market.Options{})
+	_, held := reviews(t)
+	add(t, m, "reviews", held)
+	of := verify.Digest(held).String()
+	for _, path := range []string{"/benchmarks", "/benchmarks/reviews", "/benchmarks/reviews/rows", "/api/v1/benchmarks", "/api/v1/benchmarks/reviews", "/api/v1/benchmarks/reviews/rows", "/v2/ada/model/blobs/" + of,
+		"/v2/benchmarks/reviews/blobs/" + of, "/benchmarks/reviews/resolve/main/rows.jsonl", "/datasets/benchmarks/reviews/resolve/main/rows.jsonl", "/api/datasets/benchmarks/reviews", "/search?q=" + held[0].Text} {
+		_, body := fetch(t, m.URL+path)
+		for _, r := range held[:20] {
+			if strings.Contains(body, r.Text) && !strings.HasPrefix(path, "/search") {
+				t.Fatalf("%s tells %q", path, r.Text)
+			}
+		}
+	}
+	if status, _ := fetch(t, m.URL+"/v2/ada/model/blobs/"+of); status != http.StatusNotFound && status != http.StatusUnauthorized {
+		t.Errorf("the rows as a blob: %d", status)
 	}
 }

@@ -73,6 +73,8 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
 	}).ParseFS(files, "pages/*.html"))
 	h.handle("GET /{$}", h.home)
 	h.handle("GET /search", h.search)
+	h.handle("GET /benchmarks", h.benchmarks)
+	h.handle("GET /benchmarks/{name}", h.leaderboard)
 	h.handle("GET /{owner}", h.publisher)
 	h.handle("GET /{owner}/{name}", h.repository)
 	h.handle("GET /{owner}/{name}/compare", h.compare)
