@@ -3,6 +3,7 @@ package xiaoyu
 import (
 	"context"
 	"fmt"
+	"iter"
 	"path/filepath"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
@@ -17,8 +18,8 @@ func (t *training) openBase(ctx context.Context) (*model.Model, error) {
 	switch {
 	case c.Vectors != "":
 		return nil, hint.Errorf("leave out one of them", "model.base and model.vectors: the embeddings can start from one of them")
-	case c.Wide:
-		return nil, hint.Errorf("set model.wide to false", "model.wide: n-grams beside a pretrained network are not supported")
+	case c.Wide && c.Pair:
+		return nil, hint.Errorf("set model.wide to false", "model.wide: n-grams beside a pretrained network are for single texts")
 	}
 	base, err := openBase(ctx, c.Base, t)
 	if err != nil {
@@ -51,14 +52,14 @@ func (t *training) baseTokenizer(ctx context.Context) (*text.Tokenizer, error) {
 }
 
 // adapt makes the model from model.base.
-func (t *training) adapt(ctx context.Context, labels []string) (*model.Model, error) {
+func (t *training) adapt(ctx context.Context, labels []string, examples iter.Seq[model.Example]) (*model.Model, error) {
 	base, err := t.openBase(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer base.Package.Close()
 	c := &t.config
-	m, err := model.Adapt(base, c.Model, c.Data.Clean, labels, c.Train.Seed)
+	m, err := model.Adapt(base, c.Model, c.Data.Clean, labels, c.Train.Seed, examples)
 	if err != nil {
 		return nil, fmt.Errorf("model.base %s: %w", c.Model.Base, err)
 	}

@@ -350,7 +350,7 @@ func (t *training) design(ctx context.Context, tok *text.Tokenizer, labels []str
 			c.Model.Bottleneck = c.Train.Bottleneck.Shape()
 		}
 		if c.Model.Base != "" {
-			return t.adapt(ctx, labels)
+			return t.adapt(ctx, labels, c.examples(rows, tok))
 		}
 		return model.New(c.Model, c.Data.Clean, tok, labels, c.Train.Seed, c.examples(rows, tok))
 	}

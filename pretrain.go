@@ -249,7 +249,7 @@ func (p *pretraining) newModel(tok *text.Tokenizer) error {
 	c.Dropout, c.EmbedDropout, c.WordDropout = p.config.Pretrain.Dropout, p.config.Pretrain.Dropout, 0
 	var err error
 	if p.base != nil {
-		p.model, err = model.Adapt(p.base, *c, p.config.Data.Clean, nil, p.config.Pretrain.Seed)
+		p.model, err = model.Adapt(p.base, *c, p.config.Data.Clean, nil, p.config.Pretrain.Seed, nil)
 	} else {
 		p.model, err = model.New(*c, p.config.Data.Clean, tok, nil, p.config.Pretrain.Seed, nil)
 	}

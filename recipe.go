@@ -343,7 +343,7 @@ func (t *training) pairsModel(ctx context.Context) (*model.Model, error) {
 	c := t.model.Config
 	c.Head, c.Pair, c.Normalize = model.EmbeddingHead, true, false
 	base.Config.Pooling = t.model.Config.Pooling
-	return model.Adapt(base, c, t.config.Data.Clean, nil, t.config.Train.Seed)
+	return model.Adapt(base, c, t.config.Data.Clean, nil, t.config.Train.Seed, nil)
 }
 
 // contrastPairs draws pairs of texts of one class, of all classes alike.

@@ -5,10 +5,13 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
+// mostlyChinese is the share of Chinese characters from which on texts count as Chinese.
+const mostlyChinese = 0.3
+
 // suitScript replaces what the configuration leaves to the script that texts are written in. Families that see
 // characters beside tokens take words in any script.
 func (c *Config) suitScript(rows []data.Row) {
-	chinese := chineseShare(rows) > 0.3
+	chinese := chineseShare(rows) > mostlyChinese
 	if c.Tokenizer.Kind == "auto" {
 		switch {
 		case chinese && c.Model.Family != "ngram":

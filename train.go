@@ -183,7 +183,8 @@ func (t *training) tokenizer(ctx context.Context) (*text.Tokenizer, error) {
 	if err := t.learnTexts(ctx); err != nil {
 		return nil, err
 	}
-	if t.config.Model.Base != "" {
+	if c := &t.config; c.Model.Base != "" {
+		c.Model.NGram.Resolve("", chineseShare(t.set.Parts[data.Train]) > mostlyChinese) // beside it, where model.wide says so
 		return t.baseTokenizer(ctx)
 	}
 	if t.lesson != nil && t.config.Distill.Init == InitTokenizer {

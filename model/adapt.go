@@ -1,14 +1,17 @@
 package model
 
 import (
+	"iter"
+
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
 // Adapt returns a model for a task of its own on a base: the base's tokenizer and the weights of its network, with a
 // fresh head that follows from seed. c says what the task is and how the network is trained; what it looks like is the
-// base's, whose configuration replaces that part of c. The base is not changed, and may be closed afterwards.
-func Adapt(base *Model, c Config, clean text.CleanConfig, labels []string, seed uint64) (*Model, error) {
+// base's, whose configuration replaces that part of c. n-grams beside it (Config.Wide) are chosen from the examples, which
+// may else be nil. The base is not changed, and may be closed afterwards.
+func Adapt(base *Model, c Config, clean text.CleanConfig, labels []string, seed uint64, examples iter.Seq[Example]) (*Model, error) {
 	if base.Ensemble != nil {
 		return nil, hint.Errorf("name one of its members", "model.base: an ensemble has no network of its own")
 	}
@@ -24,6 +27,9 @@ func Adapt(base *Model, c Config, clean text.CleanConfig, labels []string, seed 
 	}
 	if _, ok := m.Network.(fitter); ok {
 		return nil, hint.Errorf("choose another base, or leave out model.base", "model.base: the family %s begins from the data alone", c.Family)
+	}
+	if err := m.fitWide(examples); err != nil {
+		return nil, err
 	}
 	m.declare()
 	m.Params.Allocate(seed)

@@ -114,7 +114,7 @@ func openBottleneck(base, dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := Adapt(from, c.Xiaoyu.Model, c.Xiaoyu.Clean, c.Xiaoyu.Labels, 1)
+	m, err := Adapt(from, c.Xiaoyu.Model, c.Xiaoyu.Clean, c.Xiaoyu.Labels, 1, nil)
 	if err == nil {
 		err = m.fill(file)
 	}

@@ -142,7 +142,7 @@ func adaptAndComeBack(t *testing.T, base *Model) {
 				labels = TagNames([]string{"X"})
 			}
 			c.MaxTokens, c.Dropout = 100, 0.1
-			m, err := Adapt(base, c, text.CleanConfig{}, labels, 3)
+			m, err := Adapt(base, c, text.CleanConfig{}, labels, 3, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -230,7 +230,7 @@ func TestCheckpointsThatDoNotFitAreNamed(t *testing.T) {
 // the tokenizer's class and special tokens, tensors that are not trained, and a regressor's layer with the scale in it.
 func TestOtherToolsFindWhatTheyNeed(t *testing.T) {
 	base := smallEncoder(t, "roformer_seqcls")
-	m, err := Adapt(base, Config{Head: RegressionHead, Pooling: OwnPooling, MaxTokens: 20}, text.CleanConfig{}, []string{"score"}, 3)
+	m, err := Adapt(base, Config{Head: RegressionHead, Pooling: OwnPooling, MaxTokens: 20}, text.CleanConfig{}, []string{"score"}, 3, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestOtherToolsFindWhatTheyNeed(t *testing.T) {
 	if err != nil || !strings.Contains(string(config), `"initializer_cutoff_factor": 2.0`) {
 		t.Fatal("the checkpoint is not what this test takes it for", err)
 	}
-	m, err = Adapt(smallEncoder(t, "modernbert_seqcls"), Config{Pooling: OwnPooling, MaxTokens: 20}, text.CleanConfig{}, []string{"a", "b"}, 3)
+	m, err = Adapt(smallEncoder(t, "modernbert_seqcls"), Config{Pooling: OwnPooling, MaxTokens: 20}, text.CleanConfig{}, []string{"a", "b"}, 3, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,9 @@ func (m *Model) Inherit(from *Model) error {
 		if ofHead(p.Name) && !filled && (m.Config.Head != from.Config.Head || !Unlabelled(m.Config.Head)) {
 			continue
 		}
+		if m.wide != nil && (strings.HasPrefix(p.Name, "wide.") || strings.HasPrefix(p.Name, "ngram.")) {
+			continue // of the data, and fitted first
+		}
 		q := from.Params.Get(p.Name)
 		if q == nil && strings.HasPrefix(p.Name, encoder.BottleneckPrefix) {
 			continue // which change nothing yet

@@ -29,7 +29,7 @@ func TestAPromptIsAnsweredAsTheMaskedModelFillsItsGap(t *testing.T) {
 	base := filling(t)
 	for _, pattern := range []string{"{mask} q {text}", "{text} q {mask}"} {
 		c := Config{MaxTokens: 12, Pooling: MaskPooling, Prompt: pattern}
-		m, err := Adapt(base, c, text.CleanConfig{}, []string{"good", "bad", "both"}, 1)
+		m, err := Adapt(base, c, text.CleanConfig{}, []string{"good", "bad", "both"}, 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,15 +89,15 @@ func TestAPromptIsAnsweredAsTheMaskedModelFillsItsGap(t *testing.T) {
 func TestPromptsThatHaveNoGapAreRefused(t *testing.T) {
 	base := filling(t)
 	for _, prompt := range []string{"{text}", "{mask}", "{mask} {text} {mask}", ""} {
-		if _, err := Adapt(base, Config{MaxTokens: 12, Pooling: MaskPooling, Prompt: prompt}, text.CleanConfig{}, []string{"a", "b"}, 1); err == nil || !strings.Contains(err.Error(), "model.prompt") {
+		if _, err := Adapt(base, Config{MaxTokens: 12, Pooling: MaskPooling, Prompt: prompt}, text.CleanConfig{}, []string{"a", "b"}, 1, nil); err == nil || !strings.Contains(err.Error(), "model.prompt") {
 			t.Errorf("%q: %v", prompt, err)
 		}
 	}
 	plain := smallEncoder(t, "bert_relu_6x24")
-	if _, err := Adapt(plain, Config{MaxTokens: 12, Pooling: MaskPooling, Prompt: "{mask} {text}"}, text.CleanConfig{}, []string{"a", "b"}, 1); err == nil {
+	if _, err := Adapt(plain, Config{MaxTokens: 12, Pooling: MaskPooling, Prompt: "{mask} {text}"}, text.CleanConfig{}, []string{"a", "b"}, 1, nil); err == nil {
 		t.Error("a base without a masked head was accepted")
 	}
-	m, err := Adapt(base, Config{MaxTokens: 12, Pooling: MaskPooling, Prompt: "{mask} {text}"}, text.CleanConfig{}, []string{"a", "b"}, 1)
+	m, err := Adapt(base, Config{MaxTokens: 12, Pooling: MaskPooling, Prompt: "{mask} {text}"}, text.CleanConfig{}, []string{"a", "b"}, 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

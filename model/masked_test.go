@@ -153,12 +153,12 @@ func TestATaskStartsFromAPretrainedModel(t *testing.T) {
 			t.Errorf("%s: a classifier reads [MASK] as a token", family)
 		}
 		c.MaxTokens = 7
-		shorter, err := Adapt(base, c, base.Clean, []string{"a", "b"}, 77)
+		shorter, err := Adapt(base, c, base.Clean, []string{"a", "b"}, 77, nil)
 		if err != nil || shorter.Config.MaxTokens != 7 {
 			t.Errorf("%s: texts cut shorter: %v", family, err)
 		}
 		c.Head = MaskedHead
-		again, err := Adapt(base, c, base.Clean, nil, 77)
+		again, err := Adapt(base, c, base.Clean, nil, 77, nil)
 		if err != nil || !slices.Equal(again.Params.Get("head.dense.weight").Data, base.Params.Get("head.dense.weight").Data) {
 			t.Errorf("%s: a masked language model goes on without its head: %v", family, err)
 		}

@@ -110,19 +110,16 @@ func New(c Config, clean text.CleanConfig, tok *text.Tokenizer, labels []string,
 	if err != nil {
 		return nil, err
 	}
-	examples = m.recognized(examples)
 	if f, ok := m.Network.(fitter); ok {
 		if examples == nil {
 			return nil, fmt.Errorf("building a %s model: it needs texts to choose its features from", c.Family)
 		}
-		if err := f.Fit(examples); err != nil {
+		if err := f.Fit(m.recognized(examples)); err != nil {
 			return nil, err
 		}
 	}
-	if m.wide != nil {
-		if err := m.wide.Fit(examples); err != nil {
-			return nil, err
-		}
+	if err := m.fitWide(examples); err != nil {
+		return nil, err
 	}
 	m.declare()
 	m.Params.Allocate(seed)

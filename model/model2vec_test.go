@@ -166,7 +166,7 @@ func TestQuantisedRowsAreNearAndStayAsTheyAre(t *testing.T) {
 		}
 		// A task on it keeps the table as it is stored, as long as it is not trained.
 		c := Config{Family: "static", Head: ClassHead, MaxTokens: 9, Frozen: true}
-		a, err := Adapt(m, c, text.CleanConfig{}, []string{"x", "y"}, 1)
+		a, err := Adapt(m, c, text.CleanConfig{}, []string{"x", "y"}, 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

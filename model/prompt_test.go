@@ -22,7 +22,7 @@ func TestClassifiersOnSentenceEncodersReadThePrompt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer base.Package.Close()
-	m, err := Adapt(base, Config{Family: EncoderFamily, MaxTokens: 512, Pooling: AutoPooling, Prompt: AutoPrompt}, text.CleanConfig{}, []string{"a", "b"}, 1)
+	m, err := Adapt(base, Config{Family: EncoderFamily, MaxTokens: 512, Pooling: AutoPooling, Prompt: AutoPrompt}, text.CleanConfig{}, []string{"a", "b"}, 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

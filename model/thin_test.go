@@ -22,7 +22,7 @@ func TestAStudentOfSomeLayersSurvivesItsPackage(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := Config{Family: EncoderFamily, MaxTokens: 16, Pooling: "mean", Dropout: 0.1}
-			m, err := Adapt(base, c, text.CleanConfig{}, []string{"a", "b"}, 1)
+			m, err := Adapt(base, c, text.CleanConfig{}, []string{"a", "b"}, 1, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestATransformerOfOurOwnIsThinnedToo(t *testing.T) {
 	if thin.Config.Layers != 2 || !slices.Equal(thin.Params.Get("layers.0.up.weight").Data, m.Params.Get("layers.1.up.weight").Data) {
 		t.Errorf("%d layers", thin.Config.Layers)
 	}
-	student, err := Adapt(thin, Config{Family: "transformer", MaxTokens: 8}, text.CleanConfig{}, []string{"x", "y"}, 1)
+	student, err := Adapt(thin, Config{Family: "transformer", MaxTokens: 8}, text.CleanConfig{}, []string{"x", "y"}, 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"errors"
+	"iter"
 	"slices"
 
 	"github.com/xiaoyu-slm/xiaoyu/nn"
@@ -15,6 +17,17 @@ type wide struct {
 }
 
 func newWide(c *Config) *wide { return &wide{ngram: ngram{config: c.NGram, pair: c.Pair}} }
+
+// fitWide chooses the n-grams beside the network, if there are any.
+func (m *Model) fitWide(examples iter.Seq[Example]) error {
+	switch {
+	case m.wide == nil:
+		return nil
+	case examples == nil:
+		return errors.New("n-grams beside a network: texts are needed to choose them from")
+	}
+	return m.wide.Fit(m.recognized(examples))
+}
 
 func (m *wide) declare(ps *nn.Params, outputs int) {
 	in := m.ngram.declare(ps)

@@ -55,6 +55,8 @@ func (tr *Trainer) checkSolver() error {
 		return hint.Errorf("set train.loss to auto", "training: optimizer %s knows no loss %s", c.Optimizer, tr.loss.Kind)
 	case tr.unlabelled != nil && (c.Optimizer != "lbfgs" || head != model.ClassHead):
 		return hint.Errorf("set train.recipe to selftrain", "training: texts without labels are for optimizer lbfgs and task class")
+	case tr.joint() && (tr.unlabelled != nil || c.Optimizer == "prototype"):
+		return hint.Errorf("set model.wide to false, or train.recipe to head", "training: n-grams beside the network are for a head that learns from labels alone")
 	case len(tr.train.Targets.Soft) > 0:
 		return hint.Errorf(way, "training: optimizer %s learns from labels, and not from a teacher", c.Optimizer)
 	}
@@ -167,7 +169,7 @@ func foldsOf(targets []float32, k int, seed uint64) [][]int {
 // solverFolds are what strengths are judged on; none where nothing is chosen, or where the encoder has seen the labels: what
 // it knows already tells nothing of others.
 func (tr *Trainer) solverFolds(targets []float32) [][]int {
-	if tr.config.Optimizer == "prototype" || tr.config.Recipe == "setfit" {
+	if tr.config.Optimizer == "prototype" || tr.config.Recipe == "setfit" || tr.joint() {
 		return nil
 	}
 	return foldsOf(targets, len(tr.model.Labels), tr.config.Seed)
@@ -273,12 +275,12 @@ func meanOf(values []float64) float64 {
 // CrossValidated tells how well the solved head did on examples that were held back: the share that was right, and of how
 // many; n is 0 where nothing was held back.
 func (tr *Trainer) CrossValidated() (accuracy float64, n int) {
+	if right := tr.state.Believed; len(right) > 0 {
+		return meanOf(right), len(right)
+	}
 	c := tr.state.choice()
 	if tr.solver == nil || c < 0 {
 		return 0, 0
-	}
-	if right := tr.state.Believed; len(right) > 0 {
-		return meanOf(right), len(right)
 	}
 	n = len(tr.state.Held[c])
 	return float64(tr.state.Right[c]) / float64(n), n

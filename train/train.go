@@ -211,16 +211,9 @@ func (tr *Trainer) Threads() int { return tr.pool.Workers() }
 // place for Save then, or for another Run.
 func (tr *Trainer) Run(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		if err := tr.fitWide(ctx); err != nil {
+		if err := tr.prepare(ctx); err != nil {
 			yield(Event{}, err)
 			return
-		}
-		if err := tr.know(ctx); err != nil {
-			yield(Event{}, err)
-			return
-		}
-		if solves(tr.config.Optimizer) && tr.solver == nil {
-			tr.prepareSolver()
 		}
 		for !tr.state.Done {
 			if err := ctx.Err(); err != nil {
@@ -254,6 +247,23 @@ func (tr *Trainer) Run(ctx context.Context) iter.Seq2[Event, error] {
 	}
 }
 
+// prepare does what comes before the first step, of a training that goes on as well.
+func (tr *Trainer) prepare(ctx context.Context) error {
+	if err := tr.know(ctx); err != nil {
+		return err
+	}
+	switch {
+	case tr.joint():
+		return tr.solveJoint(ctx)
+	case solves(tr.config.Optimizer):
+		if tr.solver == nil {
+			tr.prepareSolver()
+		}
+		return nil
+	}
+	return tr.fitWide(ctx)
+}
+
 // epochEnd is the position at which an epoch ends: examples, or passes of optimizer dual, folds of a solved head.
 func (tr *Trainer) epochEnd() int {
 	switch {
@@ -285,8 +295,11 @@ func (tr *Trainer) step() (*Step, error) {
 	if tr.dual != nil {
 		return tr.dualStep(), nil
 	}
-	if tr.solver != nil {
+	switch {
+	case tr.solver != nil:
 		return tr.solveStep(), nil
+	case tr.joint():
+		return tr.jointStep(), nil
 	}
 	m, s := tr.model, &tr.state
 	steps := tr.StepsPerEpoch() * tr.config.Epochs

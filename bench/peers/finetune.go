@@ -81,7 +81,7 @@ func adapted(folder string, c *xiaoyu.Config, labels []string) (*model.Model, er
 		return nil, err
 	}
 	defer base.Package.Close()
-	return model.Adapt(base, c.Model, text.CleanConfig{}, labels, c.Train.Seed)
+	return model.Adapt(base, c.Model, text.CleanConfig{}, labels, c.Train.Seed, nil)
 }
 
 // drawn makes batches of random texts of the set, as a model reads them.
