@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -93,17 +92,17 @@ func (f *finder) load(ids []int64) ([]*candidate, error) {
 		return nil, nil
 	}
 	where, args := visible(f.who)
-	return f.rows("SELECT "+candidateColumns+" FROM repositories r WHERE "+strings.Join(append(where, "r.id"+listed(ids)), " AND "), args)
+	in, numbers := listed(ids)
+	return f.rows("SELECT "+candidateColumns+" FROM repositories r WHERE "+strings.Join(append(where, "r.id"+in), " AND "), append(args, numbers...))
 }
 
-// listed is the condition of being one of some numbers.
-func listed(ids []int64) string {
-	var b strings.Builder
-	for i, id := range ids {
-		b.WriteString(map[bool]string{true: " IN (", false: ", "}[i == 0])
-		b.WriteString(strconv.FormatInt(id, 10))
+// listed is the condition of being one of some numbers, and those as its arguments: PostgreSQL reads a statement once
+// that is the same for others.
+func listed(ids []int64) (condition string, args []any) {
+	for _, id := range ids {
+		args = append(args, id)
 	}
-	return b.String() + ")"
+	return " IN (?" + strings.Repeat(", ?", len(ids)-1) + ")", args
 }
 
 func (f *finder) rows(statement string, args []any) (list []*candidate, err error) {

@@ -158,7 +158,8 @@ func readWhole(q queries, where string, args ...any) (list []*Repository, err er
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
-	err = q.rows("SELECT repository_id, facet, value FROM labels WHERE repository_id"+listed(ids)+" ORDER BY repository_id, facet, value", nil, func(scan func(...any) error) error {
+	in, numbers := listed(ids)
+	err = q.rows("SELECT repository_id, facet, value FROM labels WHERE repository_id"+in+" ORDER BY repository_id, facet, value", numbers, func(scan func(...any) error) error {
 		var id int64
 		var facet, value string
 		err := scan(&id, &facet, &value)
@@ -228,7 +229,8 @@ func (l *live) follow(ctx context.Context) error {
 
 // renew reads packages again.
 func (l *live) renew(ctx context.Context, ids []int64) error {
-	list, err := readWhole(l.c.reading(ctx), published+" AND r.id"+listed(ids))
+	in, numbers := listed(ids)
+	list, err := readWhole(l.c.reading(ctx), published+" AND r.id"+in, numbers...)
 	if err != nil {
 		return err
 	}

@@ -100,16 +100,17 @@ func (l *live) find(found *Found, t *terms, seen []string, s Query) []int64 {
 	}
 	f := l.index.Find(q)
 	found.Total = f.Total
+	written := map[string]int{} // in other letters than lower case
 	for term, n := range f.Counts {
 		facet, value, _ := strings.Cut(term[1:], "\x00")
 		if term[:1] == asIs {
 			found.Counts[facet] = append(found.Counts[facet], Count{strings.Clone(value), n})
-			f.Counts[facetTerm(inFacet, facet, strings.ToLower(value))] -= n
+			written[facetTerm(inFacet, facet, strings.ToLower(value))] += n
 		}
 	}
 	for term, n := range f.Counts {
 		facet, value, _ := strings.Cut(term[1:], "\x00")
-		if term[:1] == inFacet && n > 0 {
+		if n -= written[term]; term[:1] == inFacet && n > 0 {
 			found.Counts[facet] = append(found.Counts[facet], Count{strings.Clone(value), n})
 		}
 	}
@@ -124,11 +125,15 @@ func sightTerms(seen []string) [][]string {
 	if len(seen) == 0 {
 		return nil
 	}
+	return [][]string{sightOf(seen)}
+}
+
+func sightOf(seen []string) []string {
 	list := make([]string, len(seen))
 	for i, w := range seen {
 		list[i] = forSight + w
 	}
-	return [][]string{list}
+	return list
 }
 
 // terms are words of one kind; of one with a star, all that begin with it.
@@ -169,7 +174,7 @@ type wordsInMemory struct {
 }
 
 func (v *wordsInMemory) has(word string) (bool, error) {
-	return v.index.Find(index.Query{All: append(sightTerms(v.seen), []string{inAll + word})}).Total > 0, nil
+	return v.index.Meets(inAll+word, sightOf(v.seen)), nil
 }
 
 // begin leaves out words that only packages have which one must not know of, unless they begin with what was typed: those

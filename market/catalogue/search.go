@@ -95,7 +95,8 @@ func (c *Catalogue) whole(q queries, who Caller, list []int64) ([]*Repository, e
 		return nil, nil
 	}
 	where, args := visible(who)
-	found, err := readWhole(q, strings.Join(append(where, "r.id"+listed(list)), " AND "), args...)
+	in, numbers := listed(list)
+	found, err := readWhole(q, strings.Join(append(where, "r.id"+in), " AND "), append(args, numbers...)...)
 	if err != nil {
 		return nil, err
 	}

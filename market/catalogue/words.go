@@ -164,7 +164,8 @@ func (c *Catalogue) indexAll(q queries, list []*Repository) error {
 			" ON CONFLICT (repository_id) DO UPDATE SET text = excluded.text", rows...)
 		return err
 	}
-	if _, err = q.exec("DELETE FROM words WHERE rowid" + listed(ids)); err == nil {
+	in, numbers := listed(ids)
+	if _, err = q.exec("DELETE FROM words WHERE rowid"+in, numbers...); err == nil {
 		_, err = q.exec("INSERT INTO words (rowid, text) VALUES (?, ?)"+strings.Repeat(", (?, ?)", len(list)-1), rows...)
 	}
 	return err

@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -32,7 +33,7 @@ type Field struct {
 type Found struct {
 	IDs    []int64
 	Total  int
-	Counts map[string]int // by term; those that none has are left out
+	Counts map[string]int // by term; those that none has are left out. Not to be changed: others have the same map
 }
 
 // hit is a slot with what it is sorted by.
@@ -56,21 +57,28 @@ func (x *Index) Find(q Query) Found {
 	s := searching{x: x, q: q, best: q.Skip + q.Take}
 	defer s.end()
 	all := s.set()
-	copy(all, x.live)
-	for _, group := range q.All {
-		any := s.set()
+	if len(q.All) == 0 {
+		copy(all, x.live)
+	}
+	for i, group := range q.All {
+		any, with := all, x.live
+		if i > 0 {
+			any, with = s.set(), all
+		}
 		for _, t := range group {
 			x.addTo(any, t)
 		}
-		all.and(any)
-		s.free(any)
+		if any.and(with); i > 0 {
+			s.free(all)
+			all = any
+		}
 	}
 	f := Found{Total: all.count()}
 	if f.Total == 0 {
 		return f
 	}
 	if len(q.Count) > 0 {
-		f.Counts = s.counts(all, f.Total)
+		f.Counts = x.counted.of(fmt.Sprintf("%q%q", q.All, q.Count), x.version, func() map[string]int { return s.counts(all, f.Total) })
 	}
 	if q.Take == 0 {
 		return f
@@ -184,6 +192,38 @@ func (s *searching) hit(slot uint32, weight float64) hit {
 		key = math.Log10(1+key) + weight
 	}
 	return hit{key, s.x.columns[s.x.tie][slot], slot}
+}
+
+// tallies keeps counts of late searches: people turn pages and try orders, of the same documents.
+type tallies struct {
+	mu      sync.Mutex
+	version int // of the documents that they are counts of
+	by      map[string]map[string]int
+}
+
+// So many tallies are kept, of searches that are not too long; then all of them are forgotten.
+const (
+	mostTallies = 1000
+	longestKey  = 2000
+)
+
+func (t *tallies) of(key string, version int, count func() map[string]int) map[string]int {
+	t.mu.Lock()
+	if t.version != version || len(t.by) >= mostTallies || t.by == nil {
+		t.version, t.by = version, map[string]map[string]int{}
+	}
+	counts, known := t.by[key]
+	t.mu.Unlock()
+	if known {
+		return counts
+	}
+	counts = count()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.version == version && len(key) < longestKey {
+		t.by[key] = counts
+	}
+	return counts
 }
 
 // collect adds the best of n slots that have the same weight: along the order, where there are many, until there are

@@ -32,7 +32,8 @@ type Document struct {
 // Index may be used by several goroutines.
 type Index struct {
 	tie     int // column
-	counted []string
+	count   []string
+	counted tallies
 
 	mu      sync.RWMutex
 	base    *base
@@ -46,6 +47,7 @@ type Index struct {
 	fresh   []string            // terms that the base has not, sorted
 	sorted  bool                // whether fresh is
 	changed int                 // documents since the last merge
+	version int                 // grows when documents come, go or get other terms
 	log     []func(*Index)      // what changes while a merge runs; nil while none does
 	merging bool
 	merge   sync.Mutex // held by who merges
@@ -54,7 +56,7 @@ type Index struct {
 // New returns an empty index with so many columns. Where documents are alike in the one that is sorted by, tie decides.
 // Terms that begin with one of counted are those that searches count.
 func New(columns, tie int, counted ...string) *Index {
-	return &Index{tie: tie, counted: counted, base: &base{}, columns: make([][]float64, columns), late: map[string][]uint32{}, slots: map[int64]uint32{}, sorted: true}
+	return &Index{tie: tie, count: counted, base: &base{}, columns: make([][]float64, columns), late: map[string][]uint32{}, slots: map[int64]uint32{}, sorted: true}
 }
 
 // Len is how many documents there are.
@@ -108,6 +110,7 @@ func (x *Index) slot(id int64) (slot uint32, ok bool) {
 
 func (x *Index) put(documents []Document) {
 	first := len(x.ids)
+	x.version++
 	var fresh []string
 	x.live, x.loose = x.live.grown(first+len(documents)), x.loose.grown(first+len(documents))
 	for _, d := range documents {
@@ -171,6 +174,7 @@ func (x *Index) update(slot uint32, keys []float64) {
 }
 
 func (x *Index) remove(ids []int64) {
+	x.version++
 	for _, id := range ids {
 		if slot, ok := x.slot(id); ok {
 			x.live.remove(slot)
@@ -197,6 +201,39 @@ func (x *Index) Documents(term string) (n int) {
 		n = x.base.list(i).len()
 	}
 	return n + len(x.late[term])
+}
+
+// Meets tells whether a document has a term and one of others; one that has the term alone where there are no others.
+func (x *Index) Meets(term string, others []string) (meets bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	lists, late := make([]list, len(others)), make([][]uint32, len(others))
+	for k, t := range others {
+		if i, ok := x.base.find(t); ok {
+			lists[k] = x.base.list(i)
+		}
+		late[k] = x.late[t]
+	}
+	check := func(slot uint32) bool {
+		meets = x.live.has(slot) && len(others) == 0
+		for k := 0; k < len(others) && !meets && x.live.has(slot); k++ {
+			if int(slot) < x.base.slots {
+				meets = lists[k].has(slot)
+			} else {
+				_, meets = slices.BinarySearch(late[k], slot)
+			}
+		}
+		return !meets
+	}
+	if i, ok := x.base.find(term); ok {
+		x.base.list(i).each(check)
+	}
+	for _, slot := range x.late[term] {
+		if meets || !check(slot) {
+			break
+		}
+	}
+	return meets
 }
 
 // Each calls f for all terms with a beginning, sorted but for those that have come since the last merge, with how many

@@ -101,6 +101,16 @@ func same(t *testing.T, x *Index, documents map[int64]Document, r random, querie
 			t.Fatalf("%+v of %d documents\nfinds %+v\n want %+v", q, len(documents), got, want)
 		}
 	}
+	for range queries {
+		term, others := r.term(), []string{r.term(), "f1"}[:r.IntN(3)]
+		want := false
+		for _, d := range documents {
+			want = want || slices.Contains(d.Terms, term) && (len(others) == 0 || slices.ContainsFunc(others, func(t string) bool { return slices.Contains(d.Terms, t) }))
+		}
+		if got := x.Meets(term, others); got != want {
+			t.Fatalf("%s with %q of %d documents: %v", term, others, len(documents), got)
+		}
+	}
 	words := map[string]int{}
 	x.Each("w1", func(term string, n int) bool { words[term] = n; return true })
 	for _, d := range documents {

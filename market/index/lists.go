@@ -106,25 +106,48 @@ func (l list) among(slots []uint32, s set) (shared int) {
 	return shared
 }
 
+// each calls f for every slot, until it returns false.
+func (l list) each(f func(slot uint32) bool) {
+	_, dense, rest := l.open()
+	if dense {
+		for i := range len(rest) / 8 {
+			for w := binary.LittleEndian.Uint64(rest[8*i:]); w != 0; w &= w - 1 {
+				if !f(uint32(i<<6 + bits.TrailingZeros64(w))) {
+					return
+				}
+			}
+		}
+		return
+	}
+	for i, at := 0, uint32(0); i < len(rest); {
+		d := uint32(rest[i])
+		if i++; d >= 0x80 {
+			d, i = far(rest, i-1)
+		}
+		if at += d; !f(at) {
+			return
+		}
+	}
+}
+
+// has tells whether a slot of the base is in it.
+func (l list) has(slot uint32) (has bool) {
+	if _, dense, rest := l.open(); dense {
+		return rest[slot>>3]>>(slot&7)&1 != 0
+	}
+	l.each(func(s uint32) bool {
+		has = s == slot
+		return s < slot
+	})
+	return has
+}
+
 // slots appends them to a slice.
 func (l list) slots(to []uint32) []uint32 {
-	_, dense, rest := l.open()
-	if !dense {
-		for i, at := 0, uint32(0); i < len(rest); {
-			d := uint32(rest[i])
-			if i++; d >= 0x80 {
-				d, i = far(rest, i-1)
-			}
-			at += d
-			to = append(to, at)
-		}
-		return to
-	}
-	for i := range len(rest) / 8 {
-		for w := binary.LittleEndian.Uint64(rest[8*i:]); w != 0; w &= w - 1 {
-			to = append(to, uint32(i<<6+bits.TrailingZeros64(w)))
-		}
-	}
+	l.each(func(slot uint32) bool {
+		to = append(to, slot)
+		return true
+	})
 	return to
 }
 

@@ -17,7 +17,7 @@ func (x *Index) Merge(sorting bool) bool {
 	defer x.merge.Unlock()
 	x.mu.RLock() // searches go on, changes wait
 	x.merging = true
-	old := &Index{tie: x.tie, counted: x.counted, base: x.base, ids: x.ids, sums: x.sums, live: slices.Clone(x.live), late: maps.Clone(x.late), slots: maps.Clone(x.slots)}
+	old := &Index{tie: x.tie, count: x.count, base: x.base, ids: x.ids, sums: x.sums, live: slices.Clone(x.live), late: maps.Clone(x.late), slots: maps.Clone(x.slots)}
 	for _, keys := range x.columns {
 		old.columns = append(old.columns, slices.Clone(keys))
 	}
@@ -38,7 +38,7 @@ func (x *Index) Merge(sorting bool) bool {
 
 // merged is a new index of the same documents, all of them in its base.
 func (x *Index) merged(sorting bool) *Index {
-	next := New(len(x.columns), x.tie, x.counted...)
+	next := New(len(x.columns), x.tie, x.count...)
 	order, to := x.renumbered()
 	n := len(order)
 	next.ids, next.sums = make([]int64, n), make([]uint64, n)
@@ -88,7 +88,7 @@ func (x *Index) renumbered() (order, to []uint32) {
 
 // mergedTerms is a base of n slots with all terms that a document still has, renumbered.
 func (x *Index) mergedTerms(n int, to []uint32) *base {
-	b := &base{slots: n, counted: x.counted}
+	b := &base{slots: n, counted: x.count}
 	terms := slices.Sorted(maps.Keys(x.late))
 	b.text = make([]byte, 0, len(x.base.words)+1<<16)
 	b.lists = make([]byte, 0, len(x.base.lists)+len(x.base.lists)/8)
