@@ -3,7 +3,6 @@ package index
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -91,11 +90,7 @@ func (x *Index) Find(q Query) Found {
 	default:
 		s.classes(all)
 	}
-	s.cut()
-	s.free(all)
-	for _, h := range s.hits[min(q.Skip, len(s.hits)):] {
-		f.IDs = append(f.IDs, x.ids[h.slot])
-	}
+	f.IDs = s.page()
 	return f
 }
 
@@ -103,10 +98,21 @@ func (x *Index) Find(q Query) Found {
 type searching struct {
 	x    *Index
 	q    Query
-	best int // how many hits are wanted
-	hits []hit
+	best int   // how many hits are wanted
+	hits []hit // of the run that is being made
 	full bool  // the first of hits are as many as are wanted, and sorted
-	sets []set // that are free
+	runs []run
+	made []set
+	sets []set // those of them that are free
+}
+
+// run is hits of one weight, the best first: a list, or those of a set along the order of the column.
+type run struct {
+	list   []hit
+	slots  set
+	order  []uint32
+	weight float64
+	head   hit
 }
 
 var pool sync.Pool
@@ -117,21 +123,23 @@ func (s *searching) set() set {
 	var x set
 	if k := len(s.sets); k > 0 {
 		x, s.sets = s.sets[k-1], s.sets[:k-1]
-	} else if p, _ := pool.Get().(*set); p != nil {
-		x = *p
+		clear(x)
+		return x
 	}
-	if cap(x) < n {
-		return make(set, n, n+n/8)
+	if p, _ := pool.Get().(*set); p != nil && cap(*p) >= n {
+		x = (*p)[:n]
+		clear(x)
+	} else {
+		x = make(set, n, n+n/8)
 	}
-	x = x[:n]
-	clear(x)
+	s.made = append(s.made, x)
 	return x
 }
 
 func (s *searching) free(x set) { s.sets = append(s.sets, x) }
 
 func (s *searching) end() {
-	for _, x := range s.sets {
+	for _, x := range s.made {
 		pool.Put(&x)
 	}
 }
@@ -226,29 +234,74 @@ func (t *tallies) of(key string, version int, count func() map[string]int) map[s
 	return counts
 }
 
-// collect adds the best of n slots that have the same weight: along the order, where there are many, until there are
-// enough; or all.
+// scanning is how many steps along an order take as long as one slot that is scored and sorted among others.
+const scanning = 50
+
+// collect makes runs of the best of n slots that have the same weight: along the order, where there are many, or of all.
 func (s *searching) collect(slots set, n int, weight float64) {
 	x := s.x
-	if x.base.orders == nil || 5*float64(n)*float64(n) < float64(s.best)*float64(len(x.ids)) {
+	steps := min(float64(s.best)/float64(n), 1) * float64(len(x.ids)) // along the order
+	if x.base.orders == nil || float64(n)*scanning < steps {
 		slots.each(func(slot uint32) { s.add(s.hit(slot, weight)) })
+		s.endRun()
 		return
 	}
-	left := s.best
-	for _, slot := range x.base.orders[s.q.Column] {
-		if slots.has(slot) && !x.loose.has(slot) {
-			h := s.hit(slot, weight)
-			if left--; left < 0 || s.worse(h) {
-				break
-			}
-			s.add(h)
-		}
-	}
+	s.runs = append(s.runs, run{slots: slots, order: x.base.orders[s.q.Column], weight: weight})
 	loose := s.set()
 	copy(loose, x.loose)
 	loose.and(slots)
 	loose.each(func(slot uint32) { s.add(s.hit(slot, weight)) })
 	s.free(loose)
+	s.endRun()
+}
+
+// endRun makes a run of the hits that were added.
+func (s *searching) endRun() {
+	s.cut()
+	s.runs, s.hits, s.full = append(s.runs, run{list: s.hits}), nil, false
+}
+
+// next goes to the next hit of a run, and tells whether there is one.
+func (s *searching) next(r *run) bool {
+	if r.slots == nil {
+		if len(r.list) == 0 {
+			return false
+		}
+		r.head, r.list = r.list[0], r.list[1:]
+		return true
+	}
+	for i, slot := range r.order {
+		if r.slots.has(slot) && !s.x.loose.has(slot) {
+			r.head, r.order = s.hit(slot, r.weight), r.order[i+1:]
+			return true
+		}
+	}
+	return false
+}
+
+// page merges the runs, and returns the documents of the page.
+func (s *searching) page() (ids []int64) {
+	left := s.runs[:0]
+	for _, r := range s.runs {
+		if s.next(&r) {
+			left = append(left, r)
+		}
+	}
+	for k := 0; k < s.best && len(left) > 0; k++ {
+		best := 0
+		for i := 1; i < len(left); i++ {
+			if s.x.better(left[i].head, left[best].head) < 0 {
+				best = i
+			}
+		}
+		if k >= s.q.Skip {
+			ids = append(ids, s.x.ids[left[best].head.slot])
+		}
+		if !s.next(&left[best]) {
+			left = slices.Delete(left, best, best+1)
+		}
+	}
+	return ids
 }
 
 // fields returns the slots of a word's fields, for the caller to free.
@@ -285,9 +338,10 @@ func (s *searching) score(all set) {
 	for i, slot := range slots {
 		s.add(s.hit(slot, weights[i]))
 	}
+	s.endRun()
 }
 
-// classes parts the slots by their weight, and collects the best of each.
+// classes parts the slots by their weight.
 func (s *searching) classes(all set) {
 	by := map[float64]set{0: all}
 	for _, w := range s.q.Words {
@@ -310,14 +364,9 @@ func (s *searching) classes(all set) {
 			s.free(f)
 		}
 	}
-	for _, weight := range slices.Backward(slices.Sorted(maps.Keys(by))) {
-		slots := by[weight]
+	for weight, slots := range by {
 		if n := slots.count(); n > 0 {
 			s.collect(slots, n, weight)
-			s.cut()
-		}
-		if &slots[0] != &all[0] {
-			s.free(slots)
 		}
 	}
 }
