@@ -11,7 +11,7 @@
 // was: a search that finds much walks along it until it has enough, and only documents that changed since are looked at
 // one by one.
 //
-// One million documents of 60 terms take some 200 MB, and a search well under a millisecond.
+// One million documents of 60 terms take some 200 MB, and a search about a millisecond.
 package index
 
 import (
