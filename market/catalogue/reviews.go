@@ -118,7 +118,8 @@ func (c *Catalogue) withReplies(q queries, who Caller, list []*Review) error {
 	for i, v := range list {
 		ids[i], by[v.ID] = v.ID, v
 	}
-	return q.rows("SELECT p.id, p.review_id, a.name, p.account_id, p.publisher, p.body, p.state, p.reason, p.created FROM replies p JOIN accounts a ON a.id = p.account_id WHERE p.review_id"+listed(ids)+" ORDER BY p.id", nil, func(scan func(...any) error) error {
+	in, numbers := listed(ids)
+	return q.rows("SELECT p.id, p.review_id, a.name, p.account_id, p.publisher, p.body, p.state, p.reason, p.created FROM replies p JOIN accounts a ON a.id = p.account_id WHERE p.review_id"+in+" ORDER BY p.id", numbers, func(scan func(...any) error) error {
 		var p Reply
 		err := scan(&p.ID, &p.ReviewID, &p.Author, &p.AuthorID, &p.Publisher, &p.Text, &p.State, &p.Reason, timeColumn{&p.Created})
 		if v := by[p.ReviewID]; err == nil && v != nil && sees(who, p.State, p.AuthorID) {
