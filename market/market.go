@@ -176,7 +176,7 @@ func (m *Market) Run(ctx context.Context, l net.Listener) error {
 	var work sync.WaitGroup
 	work.Go(func() { m.collect(working) })
 	work.Go(func() {
-		m.Depot.Catalogue.KeepIndex(working, filepath.Join(m.options.Data, indexFile), m.options.Log)
+		m.Depot.Catalogue.KeepIndex(working, filepath.Join(m.options.Data, depot.IndexFile), m.options.Log)
 	})
 	work.Go(func() { m.verify(working) })
 	defer func() {
@@ -197,9 +197,6 @@ func (m *Market) Run(ctx context.Context, l net.Listener) error {
 	}
 	return nil
 }
-
-// indexFile holds the index of words from one run to the next. It may be deleted.
-const indexFile = "search.index"
 
 // verify measures models until ctx ends. A database that is away when the market starts is waited for.
 func (m *Market) verify(ctx context.Context) {

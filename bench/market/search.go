@@ -14,6 +14,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 )
 
 // kinds are the searches that people make: words of either language, alone, together and with facets, orders, pages.
@@ -77,7 +79,7 @@ func (b *bench) search(ctx context.Context, packages int, database string) error
 		}
 	}
 	fmt.Fprintf(os.Stderr, "%d packages made in %.0f s\n", packages, time.Since(from).Seconds())
-	if err := os.Remove(filepath.Join(data, "search.index")); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(filepath.Join(data, depot.IndexFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	made, peak, err := b.made(ctx, data, place)

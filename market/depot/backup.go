@@ -45,8 +45,8 @@ func (d *Depot) Backup(ctx context.Context, to string, progress func(Copied)) (C
 	if err != nil {
 		return copied, fmt.Errorf("backing up: %w", err)
 	}
-	for _, left := range []string{"-wal", "-shm"} { // of a market that was served from the backup
-		if err := os.Remove(filepath.Join(to, DatabaseFile+left)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	for _, left := range []string{DatabaseFile + "-wal", DatabaseFile + "-shm", IndexFile} { // of a market that was served from the backup
+		if err := os.Remove(filepath.Join(to, left)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return copied, fmt.Errorf("backing up: %w", err)
 		}
 	}

@@ -51,8 +51,12 @@ type Depot struct {
 	checks    []Check
 }
 
-// DatabaseFile is the catalogue's in the data folder.
-const DatabaseFile = "market.db"
+// Files in the data folder: the catalogue's, and the one in which a server keeps its index of words from one run to the
+// next, which may be deleted.
+const (
+	DatabaseFile = "market.db"
+	IndexFile    = "search.index"
+)
 
 // Open opens the depot in a folder, which is made if need be.
 func Open(ctx context.Context, o Options) (*Depot, error) {
