@@ -50,8 +50,22 @@ func (t trained) make(ctx context.Context, w *work, dir string) error {
 	if err != nil {
 		return err
 	}
+	path := filepath.Join(dir, "README.md")
+	own, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
 	card := fmt.Sprintf(t.card, figures(result.Report), result.Report.N, size.Bytes(bytes), try(t.lang), t.name)
-	return os.WriteFile(filepath.Join(dir, "README.md"), []byte(w.in(card)), 0o644)
+	return os.WriteFile(path, []byte(w.in(claiming(card, string(own)))), 0o644)
+}
+
+// claiming is a card with the figures (model-index) of the one that training wrote.
+func claiming(card, own string) string {
+	front, _, _ := strings.Cut(strings.TrimPrefix(own, "---\n"), "\n---\n")
+	if at := strings.Index(front, "model-index:"); at >= 0 {
+		return strings.Replace(card, "\n---\n", "\n"+front[at:]+"\n---\n", 1)
+	}
+	return card
 }
 
 // table writes the reviews of a language as they are published.

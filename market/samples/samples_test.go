@@ -101,7 +101,7 @@ func TestANewMarketHasSomethingInIt(t *testing.T) {
 		}
 		opened.Close()
 		card, err := os.ReadFile(filepath.Join(folder, "README.md"))
-		if err != nil || !strings.Contains(string(card), "accuracy | 0.") || strings.Contains(string(card), "%!") || strings.Contains(string(card), "OWNER") {
+		if err != nil || !strings.Contains(string(card), "accuracy | 0.") || strings.Count(string(card), "{type: accuracy,") != 1 || strings.Contains(string(card), "%!") || strings.Contains(string(card), "OWNER") {
 			t.Errorf("%s: %v\n%s", name, err, card)
 		}
 	}
