@@ -104,12 +104,15 @@ func (p *Pool) start(ctx context.Context, dir, key string) (*process, error) {
 	}
 	if lacks = append(lacks, reply.Lacks...); len(lacks) > 0 {
 		w.lacks = lacks
-		p.told.Do(func() {
+		told.Do(func() {
 			p.options.Log.Warn("models are tried without some of the protections that Linux can give", "lacking", strings.Join(lacks, "; "))
 		})
 	}
 	return w, nil
 }
+
+// told is done once this program has said what its system cannot keep from a model.
+var told sync.Once
 
 // launch starts a command in a folder; lacks says what the system could not keep from it.
 func launch(command []string, dir, key string, memory int64) (w *process, lacks []string, err error) {

@@ -99,7 +99,6 @@ type Pool struct {
 	working int
 	warm    []*process // longest idle first
 	closed  bool
-	told    sync.Once // of what this system cannot keep from a model
 }
 
 // New returns a pool without a process yet.
