@@ -14,7 +14,7 @@ var chinese = map[string]string{
 	"E-mail address": "电子邮箱", "(optional, public)": "（可选，公开）", "(optional, not shown)": "（可选，不公开）", "(not shown)": "（不公开）", "About": "简介", "Link": "链接", "Save": "保存", "Saved.": "已保存。",
 	"No account yet?": "还没有账号？", "No account yet? Somebody who has one can invite you.": "还没有账号？可以请已有账号的人邀请您。", "Accounts are made by who runs this market.": "账号由本市场的管理者创建。",
 	"Code of your invitation": "邀请码", "Your packages will be called name/package. Letters and digits, with . _ - between them.": "您的包将命名为 名称/包名。可用字母、数字，中间可用 . _ - 。", "At least 8 characters.": "至少 8 个字符。",
-	"Have an account?": "已有账号？", "Have an account? Sign in": "已有账号？请登录", "This market": "本市场", "invites you to the organisation": "邀请您加入组织", "invites you to this market.": "邀请您加入本市场。",
+	"Have an account?": "已有账号？", "Have an account? Sign in": "已有账号？请登录", "This market": "本市场", "invites you to the organisation": "邀请您加入组织", "invites you to this market.": "邀请您注册。",
 	"Invitation": "邀请", "Accept": "接受", "You have an account. Give this link to somebody who has none.": "您已有账号，请把这个链接交给还没有账号的人。",
 	"Copy this now: it is not kept and cannot be shown again.": "请立即复制：它不会被保存，也无法再次显示。", "This stands on": "这些内容显示在",
 	"All other browsers are signed out. Tokens stay as they are.": "其他浏览器都会退出登录，令牌不受影响。", "Your account has no password yet.": "您的账号还没有密码。", "Password now": "当前密码", "New password": "新密码", "Change the password": "修改密码",
@@ -63,4 +63,10 @@ var chinese = map[string]string{
 	"Benchmarks": "基准", "This market measures models by examples that nobody can download, and shows what it finds beside what publishers claim.": "本市场用谁都不能下载的样例测量模型，并把结果与发布者声称的指标并列显示。",
 	"examples": "条样例", "There are no benchmarks yet.": "还没有基准。", "ranked by": "排名依据：", "size in MB": "大小（MB）", "milliseconds for a text": "每条文本毫秒数", "none smaller is as good": "更小的都不如它", "none faster is as good": "更快的都不如它",
 	"on the Pareto front: nothing that costs less is as good.": "位于帕累托前沿：代价更低的都不如它。", "Where intervals overlap, the order says little.": "区间重叠时，先后次序意义不大。", "Nothing has been measured yet.": "还没有测量结果。",
+	"Filters": "筛选",
+	// Actions of the audit log.
+	"access": "处理访问申请", "account": "创建账号", "add benchmark": "添加基准", "remove benchmark": "移除基准", "add key": "添加密钥", "remove key": "移除密钥", "ask for a password": "申请新密码", "ask for access": "申请访问", "collect": "创建合集",
+	"add": "加入合集", "remove": "移出合集", "arrange": "整理合集", "create": "创建", "delete": "删除", "end session": "结束会话", "invite": "邀请", "uninvite": "收回邀请", "link": "关联登录", "unlink": "取消关联登录", "log in": "登录", "member": "修改成员",
+	"move": "移动", "password": "修改密码", "profile": "修改资料", "publish": "发布", "rate": "评分", "unrate": "撤销评分", "reply": "回复", "reset password": "重设密码", "revoke": "撤销令牌", "settings": "修改设置", "tag": "打标签", "token": "创建令牌", "verify": "验证",
+	"enable": "启用", "disable": "停用", "restore": "恢复",
 }
