@@ -67,7 +67,9 @@ var phrases = map[string]string{
 	"the order %.40q": "排序方式 %s", "it is relevance, trend, downloads, rating, updated, size or latency": "只能是 relevance、trend、downloads、rating、updated、size 或 latency", "see the orders of package catalogue": "请换一种排序方式",
 	"a %s in a repository for a %s": "%s放进了%s的仓库", "publish it under another name": "请换一个名称发布", "a search of %d bytes": "搜索词有 %s 字节", "use fewer words": "请少用几个词", "a search for %d words": "搜索 %s 个词", "use 12 at most": "请最多用 12 个",
 	"the facet %.40q": "筛选条件 %s", "see catalogue.Facets": "请使用页面上的筛选条件", "%s is none": "%s 不是包", "name a revision of a package": "请指明包的一个版本", "the branch %s: a version never moves": "分支 %s：版本不会移动", "make it a tag": "请改为标签",
-	"a version never changes, and %s":               "版本不会改变，而 %s",
+	"a version never changes, and %s": "版本不会改变，而 %s",
+	"an empty reply":                  "回复为空", "write something": "请写些内容", "the review has %d replies, as many as it may": "这条评价已有 %s 条回复，达到上限", "go on elsewhere": "请到别处继续讨论",
+	"%d stars": "%s 星", "write a number from 1 to 5": "请填写 1 到 5 的数字", "%d ratings of yours within an hour": "您一小时内已评分 %s 次", "go on in an hour": "请一小时后再继续",
 	"write text in UTF-8 without the character NUL": "请使用 UTF-8 文本，不含空字符",
 }
 
