@@ -57,7 +57,7 @@ func options(behaviour string) verify.Options {
 }
 
 // reviews are the examples of the project, in two halves that share no text.
-func reviews(t *testing.T) (train, held []verify.Row) {
+func reviews(t testing.TB) (train, held []verify.Row) {
 	t.Helper()
 	content, err := examples.Reviews("zh")
 	if err != nil {
