@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +38,8 @@ func TestMain(m *testing.M) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err == nil {
 		fmt.Println("http://" + l.Addr().String())
-		err = market.Serve(context.Background(), l, market.Options{Data: data, Store: os.Getenv("XIAOYU_TEST_STORE"), Grace: time.Second, Collect: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
+		err = market.Serve(context.Background(), l, market.Options{Data: data, Store: os.Getenv("XIAOYU_TEST_STORE"), Grace: time.Second, Collect: 20 * time.Millisecond, Reviews: catalogue.ReviewRules{Age: -1, Burst: -1, Account: -1},
+			Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
@@ -79,16 +79,7 @@ func TestAKilledMarketLosesNothing(t *testing.T) {
 // garbage is collected all the time: what was acknowledged is there, whole; what was not is whole or absent; a retry
 // succeeds; and in the end no file is left that no package needs. XIAOYU_KILLS says how often; 200 for a release.
 func killedMarket(t *testing.T, store string) {
-	rounds := 12
-	if testing.Short() {
-		rounds = 3
-	}
-	if text := os.Getenv("XIAOYU_KILLS"); text != "" {
-		var err error
-		if rounds, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rounds := kills(t, 12)
 	data := t.TempDir()
 	d, err := depot.Open(t.Context(), depot.Options{Data: data, Store: store, Grace: time.Millisecond})
 	if err != nil {

@@ -54,6 +54,7 @@ type Options struct {
 	Rate       float64        // requests of an address a second; 0 is no limit
 	Burst      int            // requests of an address at once; a second's if 0
 	MaxRequest int64          // bytes of one request; 0 is no limit
+	Stall      time.Duration  // how long a client may send nothing in the middle of a request; a minute if 0, of which its head has ten seconds
 	Proxies    []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto count; Loopback if nil
 }
 
@@ -79,6 +80,9 @@ func Open(ctx context.Context, o Options) (*Market, error) {
 	}
 	if o.Proxies == nil {
 		o.Proxies = Loopback
+	}
+	if o.Stall == 0 {
+		o.Stall = stall
 	}
 	if o.Drain == 0 {
 		o.Drain = 10 * time.Second
@@ -109,7 +113,7 @@ func (m *Market) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = &moving{http.NewResponseController(w), r.Body}
+		r.Body = &moving{http.NewResponseController(w), m.options.Stall, r.Body}
 	}
 	if hubapi.Owns(r) { // the names of repositories stand before what is asked of them, which the mux cannot tell apart
 		m.hub.ServeHTTP(w, r)
@@ -118,18 +122,20 @@ func (m *Market) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.mux.ServeHTTP(w, r)
 }
 
-// stall is how long a client may send nothing in the middle of a body. How long the whole takes does not matter.
-const stall = time.Minute
+// stall is Options.Stall where nothing is said, and headTime how long the head of a request may take. How long a body takes
+// does not matter.
+const stall, headTime = time.Minute, 10 * time.Second
 
 // moving is a body that is read with a deadline which moves on with what arrives.
 type moving struct {
 	control *http.ResponseController
+	stall   time.Duration
 	io.ReadCloser
 }
 
 func (m *moving) Read(p []byte) (int, error) {
 	// A server that cannot set deadlines, as in tests, has none.
-	_ = m.control.SetReadDeadline(time.Now().Add(stall))
+	_ = m.control.SetReadDeadline(time.Now().Add(m.stall))
 	return m.ReadCloser.Read(p)
 }
 
@@ -168,7 +174,7 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 // Run is Serve for an open market.
 func (m *Market) Run(ctx context.Context, l net.Listener) error {
 	// Bodies and answers may be large and take as long as they take, as long as they move.
-	server := &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(m.options.Log.Handler(), slog.LevelDebug)}
+	server := &http.Server{Handler: m, ReadHeaderTimeout: min(headTime, m.options.Stall), IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(m.options.Log.Handler(), slog.LevelDebug)}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	go catalogue.Warm()

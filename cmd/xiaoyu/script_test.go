@@ -53,11 +53,14 @@ func startHub(t *testing.T, ts *testscript.TestScript, args []string) {
 }
 
 // startMarket is the command `startmarket`: a market at $MARKET, a token of its account ada in the file token.txt, one with the scope
-// admin in admin.txt, and one of the account bob in bob.txt.
+// admin in admin.txt, one of the account bob in bob.txt, and one of the operator root in root.txt.
 func startMarket(t *testing.T, ts *testscript.TestScript) {
 	m := markettest.Start(t, market.Options{Reviews: catalogue.ReviewRules{Age: -1}}) // its accounts are new
 	ts.Setenv("MARKET", m.URL)
-	for file, token := range map[string]string{"token.txt": m.Token(t, "ada", catalogue.Write), "admin.txt": m.Token(t, "ada", catalogue.Admin), "bob.txt": m.Token(t, "bob", catalogue.Write)} {
+	_, err := m.Depot.Catalogue.CreateAccount(t.Context(), catalogue.Account{Name: "root", Operator: true}, "")
+	ts.Check(err)
+	for file, token := range map[string]string{"token.txt": m.Token(t, "ada", catalogue.Write), "admin.txt": m.Token(t, "ada", catalogue.Admin), "bob.txt": m.Token(t, "bob", catalogue.Write),
+		"root.txt": m.Token(t, "root", catalogue.Admin)} {
 		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(token+"\n"), 0o600))
 	}
 }

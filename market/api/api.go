@@ -14,6 +14,13 @@
 //	GET  /api/v1/packages/{owner}/{name}/reviews?stars=&before=&limit=  what people say
 //	GET  /api/v1/packages/{owner}/{name}/reviews.jsonl           all of it, a line each
 //	POST /api/v1/packages/{owner}/{name}/reviews/{id}/replies
+//	POST /api/v1/packages/{owner}/{name}/reports                 tells moderators of it, or of what was said of it
+//	POST /api/v1/packages/{owner}/{name}/appeals                 what its author has against a decision
+//	GET, POST /api/v1/packages/{owner}/{name}/advisories?of=     what is dangerous about it; publishes an advisory
+//	DELETE /api/v1/packages/{owner}/{name}/advisories/{id}
+//	GET, POST /api/v1/moderation                                 what waits for a moderator; decides
+//	GET  /api/v1/moderation/decisions?before=
+//	GET  /api/v1/moderation/export.jsonl                         all that people say and moderators decide, a line each
 //	GET  /api/v1/packages/{owner}/{name}/bom?version=            what a package is made of, as CycloneDX
 //	GET, POST /api/v1/collections?q=&owner=&package=             lists collections; makes one
 //	GET, PATCH, DELETE /api/v1/collections/{owner}/{slug}
@@ -79,6 +86,7 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger) *API {
 	a.people()
 	a.mountCollections()
 	a.mountReviews()
+	a.mountModeration()
 	a.handle("GET /api/v1/keys/{owner}", a.keys)
 	a.handle("POST /api/v1/keys/{owner}", a.addKey)
 	a.handle("DELETE /api/v1/keys/{owner}/{fingerprint}", a.removeKey)

@@ -213,6 +213,15 @@ func (p *place) routes() []route {
 		{"DELETE " + one + "/rating", "/packages/root/tool/rating", "", w, false, 204},
 		{"GET " + one + "/reviews", "/packages/ada/open/reviews?stars=3", "", 0, false, 200},
 		{"GET " + one + "/reviews.jsonl", "/packages/ada/open/reviews.jsonl", "", 0, false, 200},
+		{"POST " + one + "/reports", "/packages/root/tool/reports", `{"kind":"package","reason":"x"}`, w, false, 204},
+		{"POST " + one + "/appeals", "/packages/ada/open/appeals", `{"kind":"package","reason":"x"}`, w, true, 409}, // nothing was decided
+		{"GET " + one + "/advisories", "/packages/ada/open/advisories?of=1.0.0", "", 0, false, 200},
+		{"DELETE " + one + "/advisories/{id}", "/packages/ada/open/advisories/999", "", w, true, 404},
+		{"POST " + one + "/advisories", "/packages/ada/open/advisories", `{"severity":"high","title":"t","affected":"*"}`, w, true, 201},
+		{"GET /moderation", "/moderation", "", a, true, 403}, // ada is no operator
+		{"POST /moderation", "/moderation", `{"kind":"review","id":1,"action":"down","reason":"x"}`, a, true, 403},
+		{"GET /moderation/decisions", "/moderation/decisions", "", a, true, 403},
+		{"GET /moderation/export.jsonl", "/moderation/export.jsonl", "", a, true, 403},
 		{"PUT " + one + "/like", "/packages/ada/open/like", "", r, false, 204},
 		{"DELETE " + one + "/like", "/packages/ada/open/like", "", r, false, 204},
 		{"PATCH " + one, "/packages/ada/open", `{"description":"x"}`, w, true, 204},

@@ -298,6 +298,13 @@ func (c *Catalogue) Configure(ctx context.Context, who Caller, r *Repository, s 
 	return wrap(c.update(ctx, func(q queries) error {
 		var err error
 		if s.Private != nil {
+			var down string
+			if err := q.row("SELECT down FROM repositories WHERE id = ?", []any{r.ID}, &down); err != nil {
+				return err
+			}
+			if down != "" && !*s.Private {
+				return hint.Errorf("appeal on the package's page", "a moderator has taken it down (%s): %w", down, ErrForbidden)
+			}
 			if err = set(q, "private", *s.Private); err == nil {
 				err = c.index(q, r.ID)
 			}

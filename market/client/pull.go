@@ -30,6 +30,8 @@ type Pulled struct {
 	Size     int64         `json:"size"`                // bytes of all files
 	Received int64         `json:"received"`            // bytes that were not in the cache
 	SignedBy string        `json:"signed_by,omitempty"` // fingerprint of the key whose signature is right
+
+	Advisories []Advisory `json:"advisories,omitempty"` // that hold for it
 }
 
 // Pull writes a package into a new folder, which appears whole or not at all. A folder that is there already is replaced
@@ -48,6 +50,9 @@ func (c *Client) Pull(ctx context.Context, from Reference, dir string, replace b
 		return nil, fmt.Errorf("pulling %s: %w", from, err)
 	}
 	result.Dir = dir
+	if err := c.notePulled(result); err != nil && watch.Warn != nil { // the package is there
+		watch.Warn("`xiaoyu audit` will not know of " + dir + ": " + err.Error())
+	}
 	if c.token != "" {
 		// The package is there; a market that cannot note it is no reason to fail.
 		_ = c.installed(ctx, from.Name, result.Digest.String())
@@ -76,6 +81,7 @@ func (c *Client) fetch(ctx context.Context, from Reference, watch Watch) (*Pulle
 	if result.SignedBy, err = c.verify(ctx, from, d, m.Files); err != nil {
 		return nil, nil, err
 	}
+	c.warn(ctx, result, watch)
 	missing := map[digest.Digest]pack.File{}
 	count := &counter{watch: watch}
 	for _, f := range m.Files {

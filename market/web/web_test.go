@@ -36,7 +36,7 @@ pipeline_tag: text-classification
 `
 
 // publish publishes a data set with a card.
-func publish(t *testing.T, m *markettest.Market, token, name, card string, private bool) {
+func publish(t testing.TB, m *markettest.Market, token, name, card string, private bool) {
 	t.Helper()
 	dir := t.TempDir()
 	for file, content := range map[string]string{"README.md": card, "data.jsonl": `{"text":"好"}` + "\n"} {
