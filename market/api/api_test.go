@@ -218,6 +218,11 @@ func (p *place) routes() []route {
 		{"GET " + one + "/advisories", "/packages/ada/open/advisories?of=1.0.0", "", 0, false, 200},
 		{"DELETE " + one + "/advisories/{id}", "/packages/ada/open/advisories/999", "", w, true, 404},
 		{"POST " + one + "/advisories", "/packages/ada/open/advisories", `{"severity":"high","title":"t","affected":"*"}`, w, true, 201},
+		{"GET /benchmarks", "/benchmarks", "", 0, false, 200},
+		{"GET /benchmarks/{name}", "/benchmarks/none", "", 0, false, 404}, // there is none
+		{"GET " + one + "/verifications", "/packages/ada/open/verifications?version=1.0.0", "", 0, false, 200},
+		{"POST " + one + "/verifications", "/packages/ada/open/verifications?version=1.0.0", "", w, true, 200},
+		{"GET /verification-key", "/verification-key", "", 0, false, 200},
 		{"GET /moderation", "/moderation", "", a, true, 403}, // ada is no operator
 		{"POST /moderation", "/moderation", `{"kind":"review","id":1,"action":"down","reason":"x"}`, a, true, 403},
 		{"GET /moderation/decisions", "/moderation/decisions", "", a, true, 403},
