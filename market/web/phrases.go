@@ -71,6 +71,15 @@ var phrases = map[string]string{
 	"an empty reply":                  "回复为空", "write something": "请写些内容", "the review has %d replies, as many as it may": "这条评价已有 %s 条回复，达到上限", "go on elsewhere": "请到别处继续讨论",
 	"%d stars": "%s 星", "write a number from 1 to 5": "请填写 1 到 5 的数字", "%d ratings of yours within an hour": "您一小时内已评分 %s 次", "go on in an hour": "请一小时后再继续",
 	"write text in UTF-8 without the character NUL": "请使用 UTF-8 文本，不含空字符",
+
+	"the versions %.100q": "版本范围 %s", `write them as in ">=1.0.0 <1.2.0 || 2.0.0", or * for all`: `请写成 ">=1.0.0 <1.2.0 || 2.0.0" 这样，或用 * 表示全部`,
+	"the severity %.40q": "严重程度 %s", "it is low, medium, high or critical": "应为 low、medium、high 或 critical",
+	"an advisory without a title": "公告没有标题", "say in a few words what is dangerous": "请用几个字说明危险所在",
+	"fixed in %.40q": "修复版本 %s", "write a version such as 1.2.0": "请填写 1.2.0 这样的版本号",
+	"it has %d advisories": "它已有 %s 条公告", "yank its versions": "请撤回它的版本",
+	"it is review, reply or package":   "应为 review、reply 或 package",
+	"%d reports of yours within a day": "您一天内已举报 %s 次", "go on tomorrow": "请明天再继续",
+	"the decision %.40q": "决定 %s", "it is down, show or dismiss": "应为 down、show 或 dismiss",
 }
 
 // pattern is a phrase as it is found.
