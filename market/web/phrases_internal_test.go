@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -49,9 +50,9 @@ func name(e ast.Expr) string {
 // findings that forbid nothing.
 func told(t *testing.T, dir string) (list []string) {
 	t.Helper()
-	packages, err := parser.ParseDir(token.NewFileSet(), dir, nil, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
+	sources, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("%s: %d sources, %v", dir, len(sources), err)
 	}
 	noted := func(e ast.Expr) bool { return name(e) == "Warned" || name(e) == "Incomplete" }
 	look := func(n ast.Node) bool {
@@ -72,12 +73,15 @@ func told(t *testing.T, dir string) (list []string) {
 		}
 		return true
 	}
-	for _, p := range packages {
-		for file, f := range p.Files {
-			if !strings.HasSuffix(file, "_test.go") {
-				ast.Inspect(f, look)
-			}
+	for _, file := range sources {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
 		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, look)
 	}
 	return list
 }
