@@ -116,6 +116,32 @@ func TestAPackageNeedsItsFiles(t *testing.T) {
 	}
 }
 
+// A file that is collected while the package is read is one that has to be sent again, and no fault of the market's.
+func TestAFileThatIsCollectedMeanwhileIsMissing(t *testing.T) {
+	for _, gone := range []string{"README.md", "vocab.txt"} {
+		d, who, r := open(t, Options{Checks: []Check{func(_ context.Context, p *Package) ([]Finding, error) {
+			for _, f := range p.Files {
+				content, err := p.Open(f.Path)
+				if err != nil {
+					return nil, err
+				}
+				content.Close()
+			}
+			return nil, nil
+		}}})
+		p := send(t, d, r, small)
+		of := digest.FromString(small[gone])
+		if err := d.Blobs.Delete(t.Context(), of); err != nil {
+			t.Fatal(err)
+		}
+		var missing *catalogue.MissingBlobs
+		_, err := d.Publish(t.Context(), Request{Who: who, Repository: r, Manifest: p.Manifest, Ref: "1.0.0"})
+		if !errors.As(err, &missing) || len(missing.Digests) != 1 || missing.Digests[0] != of {
+			t.Errorf("%s: %v", gone, err)
+		}
+	}
+}
+
 func TestAnUploadIsOfItsRepositoryAlone(t *testing.T) {
 	d, who, r := open(t, Options{})
 	other, err := d.Catalogue.ForPush(t.Context(), who, "ada/other")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
+	"github.com/xiaoyu-slm/xiaoyu/market/blob"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
@@ -225,7 +226,11 @@ func (d *Depot) inspect(ctx context.Context, q Request, m *pack.Manifest, p *cat
 		if !ok {
 			return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 		}
-		return d.Blobs.Open(ctx, f.Digest)
+		content, err := d.Blobs.Open(ctx, f.Digest)
+		if errors.Is(err, blob.ErrNotFound) { // Collect has taken it in the meantime
+			return nil, hint.Wrap(&catalogue.MissingBlobs{Digests: []digest.Digest{f.Digest}}, "send it, then the manifest again", "the package")
+		}
+		return content, err
 	}
 	facts, err := pack.ReadFacts(m.Kind, m.Files, func(path string) (io.ReadCloser, error) { return open(path) })
 	if err != nil {
