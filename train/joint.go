@@ -79,7 +79,7 @@ func (tr *Trainer) solveJoint(ctx context.Context) error {
 }
 
 // chooseCost returns the number of the cost under which the examples held back are judged best, and what its scores are
-// to be multiplied by to be logits. It remembers which of them were right.
+// to be multiplied by to be logits. It remembers which of them were right, and their mean loss.
 func (tr *Trainer) chooseCost(folds [][]int, held [][]float32) (best int, scale float64) {
 	k, least := len(tr.model.Labels), 0.0
 	for c, scores := range held {
@@ -98,7 +98,7 @@ func (tr *Trainer) chooseCost(folds [][]int, held [][]float32) (best int, scale 
 		}
 		if loss := eval.CalibratedLoss(targets, probabilities); c == 0 || loss < least {
 			best, least, scale = c, loss, 1/eval.Temperature(targets, probabilities)
-			tr.state.Believed = right
+			tr.state.Believed, tr.state.LossSum = right, loss
 		}
 	}
 	return best, scale
@@ -132,7 +132,7 @@ func (tr *Trainer) jointStep() *Step {
 	s := &tr.state
 	s.Position++
 	s.Step = s.Position
-	return &Step{Step: s.Step, Steps: 1, Epoch: 1, Tokens: tr.train.Input.Tokens.Tokens()}
+	return &Step{Step: s.Step, Steps: 1, Epoch: 1, Loss: s.LossSum, Tokens: tr.train.Input.Tokens.Tokens()}
 }
 
 // joint tells that a head and the n-grams beside it are solved together.

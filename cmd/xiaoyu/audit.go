@@ -137,7 +137,7 @@ func printAudit(term *terminal, list []audited, bad int) {
 			printIndented(term, "    ", v.Text)
 		}
 	}
-	fmt.Fprintf(term.out, "%d packages looked up, something is known against %d\n", len(list), bad)
+	fmt.Fprintf(term.out, "packages looked up: %d; something is known against %d\n", len(list), bad)
 }
 
 func advisoryCommand(term *terminal) *cobra.Command {
