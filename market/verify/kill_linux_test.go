@@ -159,6 +159,7 @@ func TestOneOfTwoWorkersIsKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a worker has to be missed first")
 	}
+	t.Parallel() // it waits most of the time
 	server := markettest.PostgreSQL(t)
 	data := t.TempDir()
 	m := markettest.Start(t, market.Options{Data: data, Database: server.Address})
@@ -199,9 +200,17 @@ func TestOneOfTwoWorkersIsKilled(t *testing.T) {
 // found. What was kept once stays; all that is wanted is done in the end, with one outcome each. XIAOYU_KILLS says how
 // often.
 func TestAKilledWorkerLosesNothing(t *testing.T) {
-	rounds, err := strconv.Atoi(os.Getenv("XIAOYU_KILLS"))
-	if err != nil {
-		t.Skip("XIAOYU_KILLS does not say how often")
+	if testing.Short() {
+		t.Skip("workers have to be missed")
+	}
+	t.Parallel() // it waits most of the time
+	rounds := 4
+	if text := os.Getenv("XIAOYU_KILLS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rounds = n
 	}
 	data := t.TempDir()
 	m := markettest.Start(t, market.Options{Data: data, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
