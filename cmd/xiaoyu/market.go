@@ -56,6 +56,18 @@ func (f *marketFlags) open(ctx context.Context) (*depot.Depot, error) {
 	return depot.Open(ctx, depot.Options{Data: f.data, Database: f.database, Store: f.store, Grace: f.grace})
 }
 
+// with is what a command runs that works on an opened market.
+func (f *marketFlags) with(do func(ctx context.Context, d *depot.Depot, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		d, err := f.open(cmd.Context())
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		return do(cmd.Context(), d, args)
+	}
+}
+
 func marketServeCommand(term *terminal) *cobra.Command {
 	var f marketFlags
 	var addr string
@@ -254,13 +266,8 @@ func marketCollectCommand(term *terminal) *cobra.Command {
 		Use:   "gc",
 		Short: "Remove files that no package needs any more; the market may be serving",
 		Args:  exactly(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := f.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer d.Close()
-			c, err := d.Collect(cmd.Context())
+		RunE: f.with(func(ctx context.Context, d *depot.Depot, _ []string) error {
+			c, err := d.Collect(ctx)
 			if err != nil {
 				return err
 			}
@@ -269,7 +276,7 @@ func marketCollectCommand(term *terminal) *cobra.Command {
 			}
 			fmt.Fprintf(term.out, "%d files removed (%s), %d uploads that were left alone\n", c.Blobs, size.Bytes(c.Bytes), c.Uploads)
 			return nil
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was removed as JSON")
 	f.add(cmd)
@@ -286,16 +293,11 @@ func marketScrubCommand(term *terminal) *cobra.Command {
 		Long: `Compare every file of the market with its digest. What is damaged or missing counts as missing from then on,
 so that the next push of a package that needs it sends it again. Ends with 3 where something was found.`,
 		Args: exactly(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := f.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer d.Close()
+		RunE: f.with(func(ctx context.Context, d *depot.Depot, _ []string) error {
 			term.Stage("reading", 0, "files")
 			var bytes int64
 			blobs := 0
-			damages, err := d.Scrub(cmd.Context(), func(n int, b int64) {
+			damages, err := d.Scrub(ctx, func(n int, b int64) {
 				blobs, bytes = n, b
 				term.Progress(int64(n), size.Bytes(b))
 			})
@@ -318,7 +320,7 @@ so that the next push of a package that needs it sends it again. Ends with 3 whe
 				err = exitCode(3)
 			}
 			return err
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was found as JSON")
 	f.add(cmd)
@@ -332,16 +334,11 @@ func marketBackupCommand(term *terminal) *cobra.Command {
 		Use:   "backup FOLDER",
 		Short: "Copy a market into a folder while it serves; what an earlier backup has there is not copied again",
 		Args:  exactly(1, "the folder of the backup"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := f.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer d.Close()
+		RunE: f.with(func(ctx context.Context, d *depot.Depot, args []string) error {
 			term.Stage("copying", 0, "files")
-			c, err := d.Backup(cmd.Context(), args[0], term.copied)
+			c, err := d.Backup(ctx, args[0], term.copied)
 			return term.printCopied(c, err, asJSON)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was copied as JSON")
 	f.add(cmd)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"text/tabwriter"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/api"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
+	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 	"github.com/xiaoyu-slm/xiaoyu/market/verify"
 )
 
@@ -84,13 +86,8 @@ func benchmarkListCommand(term *terminal) *cobra.Command {
 		Use:   "list",
 		Short: "List the benchmarks",
 		Args:  exactly(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := f.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer d.Close()
-			list, err := d.Catalogue.Benchmarks(cmd.Context())
+		RunE: f.with(func(ctx context.Context, d *depot.Depot, _ []string) error {
+			list, err := d.Catalogue.Benchmarks(ctx)
 			if err != nil {
 				return err
 			}
@@ -105,7 +102,7 @@ func benchmarkListCommand(term *terminal) *cobra.Command {
 				fmt.Fprintf(term.out, "%s  %s  %d examples, by %s\n", b.Name, b.Title, b.Examples, b.Metric)
 			}
 			return nil
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print them as JSON")
 	f.add(cmd)
@@ -119,17 +116,12 @@ func benchmarkShowCommand(term *terminal) *cobra.Command {
 		Use:   "show NAME",
 		Short: "Show a benchmark and its leaderboard; its examples are shown to nobody",
 		Args:  exactly(1, "the name of a benchmark"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := f.open(cmd.Context())
+		RunE: f.with(func(ctx context.Context, d *depot.Depot, args []string) error {
+			b, err := d.Catalogue.Benchmark(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			defer d.Close()
-			b, err := d.Catalogue.Benchmark(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			board, err := d.Catalogue.Leaderboard(cmd.Context(), b)
+			board, err := d.Catalogue.Leaderboard(ctx, b)
 			if err != nil {
 				return err
 			}
@@ -142,7 +134,7 @@ func benchmarkShowCommand(term *terminal) *cobra.Command {
 				fmt.Fprintf(w, "%d\t%s\t%.3f\t(%.3f – %.3f)\t%.2f ms\t%s\n", i+1, p.FullName(), p.Score, p.Low, p.High, p.Latency, size.Bytes(p.Size))
 			}
 			return w.Flush()
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	f.add(cmd)
@@ -156,13 +148,8 @@ func benchmarkRemoveCommand(term *terminal) *cobra.Command {
 		Use:   "remove NAME",
 		Short: "Remove a benchmark, its examples, and what was measured by it; signed records stay with their packages",
 		Args:  exactly(1, "the name of a benchmark"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := f.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer d.Close()
-			if err := d.Catalogue.RemoveBenchmark(cmd.Context(), "", args[0]); err != nil {
+		RunE: f.with(func(ctx context.Context, d *depot.Depot, args []string) error {
+			if err := d.Catalogue.RemoveBenchmark(ctx, "", args[0]); err != nil {
 				return err
 			}
 			if asJSON {
@@ -170,7 +157,7 @@ func benchmarkRemoveCommand(term *terminal) *cobra.Command {
 			}
 			fmt.Fprintf(term.out, "benchmark %s removed\n", args[0])
 			return nil
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was removed as JSON")
 	f.add(cmd)

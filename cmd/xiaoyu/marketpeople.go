@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/netip"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
+	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 	"github.com/xiaoyu-slm/xiaoyu/market/mail"
 	"github.com/xiaoyu-slm/xiaoyu/market/oidc"
 	"github.com/xiaoyu-slm/xiaoyu/market/web"
@@ -173,19 +175,14 @@ func marketUsersCommand(term *terminal) *cobra.Command {
 		Use:   "list",
 		Short: "List the accounts of a market: people and organisations",
 		Args:  exactly(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := f.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer d.Close()
-			list, err := d.Catalogue.Accounts(cmd.Context())
+		RunE: f.with(func(ctx context.Context, d *depot.Depot, _ []string) error {
+			list, err := d.Catalogue.Accounts(ctx)
 			if err != nil {
 				return err
 			}
 			out := []map[string]any{}
 			for _, a := range list {
-				u, err := d.Catalogue.Usage(cmd.Context(), a.ID)
+				u, err := d.Catalogue.Usage(ctx, a.ID)
 				if err != nil {
 					return err
 				}
@@ -207,7 +204,7 @@ func marketUsersCommand(term *terminal) *cobra.Command {
 				fmt.Fprintf(term.out, "%-24s %4d packages  %s  %s\n", a.Name, out[i]["packages"], a.Created.Format(time.DateOnly), kind)
 			}
 			return nil
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print them as JSON")
 	f.add(cmd)
@@ -312,13 +309,8 @@ func marketInviteCommand(term *terminal) *cobra.Command {
 		Use:   "invite",
 		Short: "Make an invitation by which one person can sign up, and print it; it is not kept and cannot be shown again",
 		Args:  exactly(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := f.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer d.Close()
-			code, err := d.Catalogue.Invite(cmd.Context(), catalogue.Caller{}, nil, catalogue.None, note)
+		RunE: f.with(func(ctx context.Context, d *depot.Depot, _ []string) error {
+			code, err := d.Catalogue.Invite(ctx, catalogue.Caller{}, nil, catalogue.None, note)
 			if err != nil {
 				return err
 			}
@@ -327,7 +319,7 @@ func marketInviteCommand(term *terminal) *cobra.Command {
 			}
 			fmt.Fprintln(term.out, strings.TrimSuffix(address, "/")+"/join/"+code)
 			return nil
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&note, "note", "", "for whom it is")
 	cmd.Flags().StringVar(&address, "url", "http://127.0.0.1:8088", "address of the market, for the link")
@@ -345,18 +337,15 @@ func marketAuditCommand(term *terminal) *cobra.Command {
 		Use:   "audit",
 		Short: "Show who has done what on a market, newest first",
 		Args:  exactly(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := f.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer d.Close()
+		RunE: f.with(func(ctx context.Context, d *depot.Depot, _ []string) error {
 			if owner != "" {
-				if q.Owner, err = d.Catalogue.Account(cmd.Context(), owner); err != nil {
+				of, err := d.Catalogue.Account(ctx, owner)
+				if err != nil {
 					return err
 				}
+				q.Owner = of
 			}
-			list, err := d.Catalogue.AuditLog(cmd.Context(), catalogue.Caller{}, q)
+			list, err := d.Catalogue.AuditLog(ctx, catalogue.Caller{}, q)
 			if err != nil {
 				return err
 			}
@@ -375,7 +364,7 @@ func marketAuditCommand(term *terminal) *cobra.Command {
 				fmt.Fprintf(term.out, "%s  %-16s %-14s %s  %s\n", e.At.Format("2006-01-02 15:04:05"), actor, e.Action, e.Object, e.Detail)
 			}
 			return nil
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&owner, "owner", "", "what was done to this account and its packages alone")
 	cmd.Flags().StringVar(&q.Actor, "by", "", "what this account has done alone")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
+	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 	"github.com/xiaoyu-slm/xiaoyu/market/verify"
 )
 
@@ -36,20 +38,15 @@ func marketWorkerCommand(term *terminal) *cobra.Command {
 take a part of it, with the same --database and --store, or all where it runs with --no-worker. A worker that is killed
 loses nothing: another one does what it was at.`,
 		Args: exactly(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := f.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer d.Close()
+		RunE: f.with(func(ctx context.Context, d *depot.Depot, _ []string) error {
 			o := m.options()
 			o.Log = slog.New(slog.NewTextHandler(term.err, nil))
 			term.Note("worker    measuring what the market wants; Ctrl-C stops it")
-			if err := verify.NewWorker(d, o).Run(cmd.Context()); err != nil {
+			if err := verify.NewWorker(d, o).Run(ctx); err != nil {
 				return fmt.Errorf("measuring models: %w", err)
 			}
 			return nil
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&f.database, "db", "", "the same as --database")
 	f.add(cmd)
