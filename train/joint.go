@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 
-	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
@@ -21,37 +20,34 @@ func (tr *Trainer) solveJoint(ctx context.Context) error {
 	w, b := m.Classifier()
 	targets, _ := tr.solverTargets()
 	states := newLogistic(tr.pool, softmaxLoss, set.Input.States, w.Width(), targets, nil)
-	folds := foldsOf(targets, k, tr.config.Seed)
-	held := make([][]float32, wideCosts) // by cost: scores of each example that was held back
-	for c := range held {
-		held[c] = make([]float32, set.Len()*k)
-	}
-	tr.pool.For(len(folds), 1, func(lo, hi int) {
-		for f := lo; f < hi; f++ {
-			out := map[int]bool{}
-			for _, i := range folds[f] {
-				out[i] = true
-			}
-			var seen []int32
-			for i := range set.Len() {
-				if !out[i] {
-					seen = append(seen, int32(i))
-				}
-			}
-			d := newDual(m, besideStates(m.WideOf(&set.Input, set.Targets.Classes, seen), states), set, tr.loss)
-			for c := range held {
-				d.descend(ctx, seen, tr.config.costOf(c, wideCosts), tr.config.Seed)
-				for _, i := range folds[f] {
-					lo, hi := d.rows.Offsets[i], d.rows.Offsets[i+1]
-					d.score(d.rows.Index[lo:hi], d.rows.Value[lo:hi])
-					copy(held[c][i*k:], d.scores)
-				}
+	var folds []holdout
+	var judged []int
+	for _, out := range foldsOf(targets, k, tr.config.Seed) {
+		f, judging := holdout{}, map[int]bool{}
+		for _, i := range out {
+			judging[i], f.out = true, append(f.out, int32(i))
+		}
+		for i := range set.Len() {
+			if !judging[i] {
+				f.seen = append(f.seen, int32(i))
 			}
 		}
-	})
+		folds, judged = append(folds, f), append(judged, out...)
+	}
 	best, scale := wideCosts/2, 1.0
 	if len(folds) > 0 {
-		best, scale = tr.chooseCost(folds, held)
+		held := tr.heldScores(ctx, folds, func(seen []int32) *model.Linear {
+			return besideStates(m.WideOf(&set.Input, set.Targets.Classes, seen), states)
+		})
+		best, scale, tr.state.LossSum = tr.chooseCost(judged, held)
+		tr.state.Believed = nil
+		for _, i := range judged {
+			hit := 0.0
+			if kernel.ArgMax(held[best][i*k:(i+1)*k]) == int(set.Targets.Classes[i]) {
+				hit = 1
+			}
+			tr.state.Believed = append(tr.state.Believed, hit)
+		}
 	}
 	own := m.Linear()
 	all := newDual(m, besideStates(own, states), set, tr.loss)
@@ -76,32 +72,6 @@ func (tr *Trainer) solveJoint(ctx context.Context) error {
 	}
 	states.write(theta, w.Data, b.Data)
 	return nil
-}
-
-// chooseCost returns the number of the cost under which the examples held back are judged best, and what its scores are
-// to be multiplied by to be logits. It remembers which of them were right, and their mean loss.
-func (tr *Trainer) chooseCost(folds [][]int, held [][]float32) (best int, scale float64) {
-	k, least := len(tr.model.Labels), 0.0
-	for c, scores := range held {
-		var targets []int
-		var probabilities [][]float32
-		var right []float64
-		for _, fold := range folds {
-			for _, i := range fold {
-				y, z := int(tr.train.Targets.Classes[i]), scores[i*k:(i+1)*k]
-				p, hit := make([]float32, k), 0.0
-				if kernel.Softmax(p, z); kernel.ArgMax(z) == y {
-					hit = 1
-				}
-				targets, probabilities, right = append(targets, y), append(probabilities, p), append(right, hit)
-			}
-		}
-		if loss := eval.CalibratedLoss(targets, probabilities); c == 0 || loss < least {
-			best, least, scale = c, loss, 1/eval.Temperature(targets, probabilities)
-			tr.state.Believed, tr.state.LossSum = right, loss
-		}
-	}
-	return best, scale
 }
 
 // besideStates is a linear model over the features of l and, behind them, states, which every batch brings. Its weights

@@ -6,6 +6,7 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
 const (
@@ -24,37 +25,14 @@ func (tr *Trainer) fitWide(ctx context.Context) error {
 	if !m.Config.Wide || len(set.Input.Given) > 0 {
 		return nil
 	}
-	k := len(m.Labels)
 	order := permutation(nil, set.Len(), tr.config.Seed, 0)
-	held := make([][]float32, wideCosts) // by cost: scores of each example by a model without it
-	for c := range held {
-		held[c] = make([]float32, set.Len()*k)
+	var folds []holdout
+	for f := range wideFolds {
+		from, to := len(order)*f/wideFolds, len(order)*(f+1)/wideFolds
+		folds = append(folds, holdout{slices.Concat(order[:from], order[to:]), order[from:to]})
 	}
-	tr.pool.For(wideFolds, 1, func(lo, hi int) {
-		for f := lo; f < hi; f++ {
-			from, to := len(order)*f/wideFolds, len(order)*(f+1)/wideFolds
-			seen := slices.Concat(order[:from], order[to:])
-			d := newDual(m, m.WideOf(&set.Input, set.Targets.Classes, seen), set, tr.loss)
-			for c := range held {
-				d.descend(ctx, seen, tr.config.costOf(c, wideCosts), tr.config.Seed)
-				for _, i := range order[from:to] {
-					d.score(d.rows.Index[d.rows.Offsets[i]:d.rows.Offsets[i+1]], d.rows.Value[d.rows.Offsets[i]:d.rows.Offsets[i+1]])
-					copy(held[c][int(i)*k:], d.scores)
-				}
-			}
-		}
-	})
-	best, scale, least := 0, 1.0, 0.0
-	for c, scores := range held {
-		targets, probabilities := make([]int, set.Len()), make([][]float32, set.Len())
-		for i, y := range set.Targets.Classes {
-			targets[i], probabilities[i] = int(y), make([]float32, k)
-			kernel.Softmax(probabilities[i], scores[i*k:(i+1)*k])
-		}
-		if loss := eval.CalibratedLoss(targets, probabilities); c == 0 || loss < least {
-			best, scale, least = c, 1/eval.Temperature(targets, probabilities), loss
-		}
-	}
+	held := tr.heldScores(ctx, folds, func(seen []int32) *model.Linear { return m.WideOf(&set.Input, set.Targets.Classes, seen) })
+	best, scale, _ := tr.chooseCost(firstRows(set.Len()), held)
 	all := newDual(m, m.Linear(), set, tr.loss)
 	clear(all.w) // of a training that goes on, which finds the same again
 	clear(all.b)
@@ -72,6 +50,48 @@ func (tr *Trainer) fitWide(ctx context.Context) error {
 		copy(tr.average, m.Params.Values())
 	}
 	return nil
+}
+
+// holdout says which examples a model sees, and of which others it tells something.
+type holdout struct{ seen, out []int32 }
+
+// heldScores are, by cost, what linear models say of examples that they have not seen, [examples, outputs].
+func (tr *Trainer) heldScores(ctx context.Context, folds []holdout, linear func(seen []int32) *model.Linear) [][]float32 {
+	k := len(tr.model.Labels)
+	held := make([][]float32, wideCosts)
+	for c := range held {
+		held[c] = make([]float32, tr.train.Len()*k)
+	}
+	tr.pool.For(len(folds), 1, func(lo, hi int) {
+		for _, f := range folds[lo:hi] {
+			d := newDual(tr.model, linear(f.seen), tr.train, tr.loss)
+			for c := range held {
+				d.descend(ctx, f.seen, tr.config.costOf(c, wideCosts), tr.config.Seed)
+				for _, i := range f.out {
+					d.score(d.rows.Index[d.rows.Offsets[i]:d.rows.Offsets[i+1]], d.rows.Value[d.rows.Offsets[i]:d.rows.Offsets[i+1]])
+					copy(held[c][int(i)*k:], d.scores)
+				}
+			}
+		}
+	})
+	return held
+}
+
+// chooseCost returns the number of the cost under which examples held back are judged best, what its scores are to be
+// multiplied by to be logits, and the mean loss then.
+func (tr *Trainer) chooseCost(rows []int, held [][]float32) (best int, scale, least float64) {
+	k := len(tr.model.Labels)
+	for c, scores := range held {
+		targets, probabilities := make([]int, len(rows)), make([][]float32, len(rows))
+		for r, i := range rows {
+			targets[r], probabilities[r] = int(tr.train.Targets.Classes[i]), make([]float32, k)
+			kernel.Softmax(probabilities[r], scores[i*k:(i+1)*k])
+		}
+		if loss := eval.CalibratedLoss(targets, probabilities); c == 0 || loss < least {
+			best, scale, least = c, 1/eval.Temperature(targets, probabilities), loss
+		}
+	}
+	return best, scale, least
 }
 
 // descend makes passes over the examples of order, each in another order, until little changes.
