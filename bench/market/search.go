@@ -96,12 +96,7 @@ func (b *bench) search(ctx context.Context, packages int, database string) error
 		return err
 	}
 	random := rand.New(rand.NewPCG(3, 4))
-	addresses, of := make([]string, each*len(kinds)), make([]int, each*len(kinds))
-	for i := range addresses {
-		of[i] = i % len(kinds)
-		addresses[i] = s.url + "/api/v1/packages?" + kinds[of[i]].query(random).Encode()
-	}
-	random.Shuffle(len(addresses), func(i, j int) { addresses[i], addresses[j], of[i], of[j] = addresses[j], addresses[i], of[j], of[i] })
+	addresses, of := s.searches(random, each)
 	if _, err := asked(ctx, addresses[:100], 1); err != nil { // the database's pages come into memory
 		return err
 	}
@@ -115,22 +110,77 @@ func (b *bench) search(ctx context.Context, packages int, database string) error
 			return err
 		}
 	}
+	addresses, ofToo := s.searches(random, each)
+	meanwhile, published, err := b.whilePublishing(ctx, s, func() ([]time.Duration, error) { return asked(ctx, addresses, clients) })
+	if err != nil {
+		return err
+	}
 	fmt.Printf("| packages | searches, %d at once | median | p95 | p99 | longest | answers after | index made in | read in | memory of the server: then | at most | when it made the index |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n", clients)
 	all := slices.Sorted(slices.Values(took))
-	fmt.Printf("| %d | %d | %s | %s | %s | %s | %.2f s | %.1f s | %.2f s | %d MB | %d MB | %d MB |\n\n", packages, len(all), ms(all, 0.5), ms(all, 0.95), ms(all, 0.99), ms(all, 1), s.ready.Seconds(), made.Seconds(), read.Seconds(), memory[0]/1e6, memory[1]/1e6, peak/1e6)
-	fmt.Printf("| search | median | p95 | p99 |\n|---|---:|---:|---:|\n")
+	fmt.Printf("| %d | %d | %s | %s | %s | %s | %.2f s | %.1f s | %.2f s | %d MB | %d MB | %d MB |\n", packages, len(all), ms(all, 0.5), ms(all, 0.95), ms(all, 0.99), ms(all, 1), s.ready.Seconds(), made.Seconds(), read.Seconds(), memory[0]/1e6, memory[1]/1e6, peak/1e6)
+	all = slices.Sorted(slices.Values(meanwhile))
+	fmt.Printf("| and %d published meanwhile | %d | %s | %s | %s | %s | | | | | | |\n\n", published, len(all), ms(all, 0.5), ms(all, 0.95), ms(all, 0.99), ms(all, 1))
+	fmt.Printf("| search | median | p95 | p99 | while packages are published: median | p95 | p99 |\n|---|---:|---:|---:|---:|---:|---:|\n")
 	for k, kind := range kinds {
-		var list []time.Duration
-		for i, d := range took {
-			if of[i] == k {
-				list = append(list, d)
-			}
-		}
-		slices.Sort(list)
-		fmt.Printf("| %s | %s | %s | %s |\n", kind.name, ms(list, 0.5), ms(list, 0.95), ms(list, 0.99))
+		alone, busy := ofKind(took, of, k), ofKind(meanwhile, ofToo, k)
+		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s |\n", kind.name, ms(alone, 0.5), ms(alone, 0.95), ms(alone, 0.99), ms(busy, 0.5), ms(busy, 0.95), ms(busy, 0.99))
 	}
 	fmt.Println()
 	return nil
+}
+
+// searches are addresses of each kind of search, mixed, and which kind each is of.
+func (s *server) searches(random *rand.Rand, each int) (addresses []string, of []int) {
+	addresses, of = make([]string, each*len(kinds)), make([]int, each*len(kinds))
+	for i := range addresses {
+		of[i] = i % len(kinds)
+		addresses[i] = s.url + "/api/v1/packages?" + kinds[of[i]].query(random).Encode()
+	}
+	random.Shuffle(len(addresses), func(i, j int) { addresses[i], addresses[j], of[i], of[j] = addresses[j], addresses[i], of[j], of[i] })
+	return addresses, of
+}
+
+// ofKind is the times of one kind of search, sorted.
+func ofKind(took []time.Duration, of []int, kind int) []time.Duration {
+	var list []time.Duration
+	for i, d := range took {
+		if of[i] == kind {
+			list = append(list, d)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// whilePublishing measures while a package is published every second by a client of its own: all that the market keeps of
+// searches asked before is void each time.
+func (b *bench) whilePublishing(ctx context.Context, s *server, measure func() ([]time.Duration, error)) (took []time.Duration, published int, err error) {
+	small := filepath.Join(b.dir, "small")
+	if err := model(small, 1<<10); err != nil {
+		return nil, 0, err
+	}
+	defer os.RemoveAll(small)
+	done, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			if _, err := b.xiaoyu(ctx, s, "push", small, fmt.Sprintf("ada/small-%d:1.0.0", time.Now().UnixMilli())); err != nil {
+				ended <- err
+				return
+			}
+			published++
+			select {
+			case <-done:
+				ended <- nil
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	took, err = measure()
+	close(done)
+	return took, published, errors.Join(err, <-ended)
 }
 
 // made starts a market that has no index yet, and returns how long that takes to be made, and the most memory meanwhile.

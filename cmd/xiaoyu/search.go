@@ -13,7 +13,7 @@ import (
 func searchCommand(term *terminal) *cobra.Command {
 	var f clientFlags
 	var s client.Search
-	facets := map[string]*string{}
+	facets, must := map[string]*string{}, map[string]*bool{}
 	cmd := &cobra.Command{
 		Use:   "search [WORDS…]",
 		Short: "Find packages on a market, by words in Chinese or English",
@@ -25,6 +25,11 @@ of one, and a misspelt word is read as the nearest one that there is. Without wo
 			for name, value := range facets {
 				if *value != "" {
 					s.Facets[name] = *value
+				}
+			}
+			for name, set := range must {
+				if *set {
+					s.Facets[name] = "yes"
 				}
 			}
 			c, err := f.client()
@@ -46,6 +51,9 @@ of one, and a misspelt word is read as the nearest one that there is. Without wo
 	for _, flag := range [][2]string{{"kind", "model, dataset or application"}, {"task", "a task, as the hub's pipeline tags name it, such as text-classification"}, {"language", "a language's code, such as zh"},
 		{"licence", "a licence's short name, such as apache-2.0"}, {"family", "a family or architecture"}, {"size", "all files: <1MB, <10MB, <100MB or >100MB"}, {"latency", "for one text, as cards say: <1ms, <10ms, <100ms or >100ms"}, {"owner", "a person or an organisation"}} {
 		facets[flag[0]] = cmd.Flags().String(flag[0], "", "only those of this "+flag[0]+": "+flag[1])
+	}
+	for _, flag := range [][2]string{{"verified", "whose figures the market has measured"}, {"signed", "whose latest version is signed by a key of its publisher"}} {
+		must[flag[0]] = cmd.Flags().Bool(flag[0], false, "only those "+flag[1])
 	}
 	cmd.Flags().StringVar(&s.Sort, "sort", "relevance", "relevance, trend, downloads, rating, updated, size (smallest first) or latency (fastest first)")
 	cmd.Flags().IntVar(&s.Limit, "limit", 20, "how many, at most 100")
@@ -71,6 +79,14 @@ func printPackages(term *terminal, s *client.Search, found *client.Found) {
 			if fact != "" {
 				facts = append(facts, fact)
 			}
+		}
+		for _, name := range []string{"verified", "signed"} {
+			if len(p.Labels[name]) > 0 {
+				facts = append(facts, name)
+			}
+		}
+		if p.Ratings > 0 {
+			facts = append(facts, fmt.Sprintf("%.1f stars of %d", p.Rating, p.Ratings))
 		}
 		fmt.Fprintf(term.out, "%-*s  %9s  %6d downloads  %s\n", width, p.Name, size.Bytes(p.Size), p.Downloads, strings.Join(facts, ", "))
 		if p.Title != "" {
