@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -253,8 +254,9 @@ func (h *Handler) list(r *http.Request, q catalogue.Query) (*catalogue.Found, er
 type home struct {
 	Collections []*catalogue.Collection
 	New         []*catalogue.Repository
-	Trending    []*catalogue.Repository
+	Trending    []*catalogue.Repository // none while nobody has taken or liked anything
 	Kinds       []catalogue.Count
+	Tasks       []catalogue.Count // the commonest
 }
 
 func (h *Handler) home(r *http.Request) (string, string, any, error) {
@@ -270,7 +272,12 @@ func (h *Handler) home(r *http.Request) (string, string, any, error) {
 	if err != nil {
 		return "", "", nil, err
 	}
-	return "home", "", &home{Collections: lists, New: recent.Packages, Trending: trending.Packages, Kinds: recent.Counts["kind"]}, nil
+	tasks := slices.DeleteFunc(slices.Clone(recent.Counts["task"]), func(c catalogue.Count) bool { return c.Value == "" })
+	out := &home{Collections: lists, New: recent.Packages, Kinds: recent.Counts["kind"], Tasks: tasks[:min(len(tasks), mostChoices)]}
+	if slices.ContainsFunc(trending.Packages, func(p *catalogue.Repository) bool { return p.Downloads+p.Likes > 0 }) {
+		out.Trending = trending.Packages
+	}
+	return "home", "", out, nil
 }
 
 // choice is a value that a search can be narrowed by, or the way back from it.

@@ -105,9 +105,9 @@ func TestPagesSayWhatThereIs(t *testing.T) {
 		status         int
 		has, hasNot    []string
 	}{
-		{"/", "en-GB", 200, []string{"Trending", `href="/ada/reviews"`, `lang="en"`}, []string{"secret"}},
-		{"/", "zh-CN,en;q=0.5", 200, []string{"近期热门", `lang="zh-Hans"`, "/?lang=en"}, []string{"Trending"}},
-		{"/?lang=en", "zh-CN", 200, []string{"Trending"}, nil},
+		{"/", "en-GB", 200, []string{">New<", `href="/ada/reviews"`, `lang="en"`, "Text classification 1"}, []string{"secret", "Trending"}}, // nobody has taken any
+		{"/", "zh-CN,en;q=0.5", 200, []string{"最新发布", `lang="zh-Hans"`, "/?lang=en"}, []string{">New<"}},
+		{"/?lang=en", "zh-CN", 200, []string{">New<"}, nil},
 		{"/search?q=sentiment", "en", 200, []string{"ada/reviews", "Text classification"}, []string{"secret"}},
 		{"/search?q=%E6%83%85%E6%84%9F&licence=MIT", "zh", 200, []string{"ada/reviews", "文本分类", `class="on" href="/search?q=%E6%83%85%E6%84%9F"`}, []string{"secret"}},
 		{"/search?q=absent", "en", 200, []string{"Nothing found"}, []string{"ada/"}},
@@ -136,6 +136,17 @@ func TestPagesSayWhatThereIs(t *testing.T) {
 				t.Errorf("%s in %s: says %q", c.path, c.language, s)
 			}
 		}
+	}
+	// What people like is trending.
+	c, err := client.New(client.Options{Market: m.URL, Token: token, Home: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Like(t.Context(), "ada/reviews", true); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, body := get(t, m, "/", "zh"); !strings.Contains(body, "近期热门") {
+		t.Error("what is liked is not said to be trending")
 	}
 	// The files of the page are those of the version that it shows.
 	_, _, body := get(t, m, "/ada/reviews?version=1.0.0", "en")

@@ -28,7 +28,7 @@ type words struct {
 	BuiltOn, ModelsOfIt, UsedBy, Similar                                        string
 	Facets                                                                      map[string]string
 	Orders                                                                      map[catalogue.Order]string
-	Kinds                                                                       map[string]string
+	Kinds, Kind                                                                 map[string]string // of many, of one
 }
 
 // value is how a value of a facet is called.
@@ -40,6 +40,8 @@ func (w *words) value(facet, v string) string {
 		}
 	case "task":
 		return w.TaskName(v)
+	case "verified", "signed":
+		return w.T(v)
 	}
 	return v
 }
@@ -65,7 +67,7 @@ func (w *words) TaskName(task string) string {
 }
 
 // KindName is what a kind is called.
-func (w *words) KindName(k catalogue.Kind) string { return w.value("kind", string(k)) }
+func (w *words) KindName(k catalogue.Kind) string { return w.Kind[string(k)] }
 
 var vocabulary = map[string]words{
 	"en": {
@@ -88,9 +90,10 @@ var vocabulary = map[string]words{
 		Card: "Card", CardCut: "The cards are long; their ends are not compared.", CardSame: "The cards say the same.", Download: "Download", FileCut: "The file goes on; download it to see the rest.", NoText: "This file is no text.", FeedName: "Feed",
 		DownloadsLately: "downloads in 30 days", AllYanked: "All versions of this package were taken back; there is none to install.", Lineage: "Lineage", BasedOn: "Based on", TrainedOn: "Trained on",
 		BuiltOn: "Built on it", ModelsOfIt: "Trained on it", UsedBy: "Applications that use it", Similar: "Similar packages",
-		Facets: map[string]string{"kind": "Kind", "task": "Task", "licence": "Licence", "family": "Family", "size": "Size", "language": "Language", "latency": "Latency", "verified": "Verified", "signed": "Signed"},
+		Facets: map[string]string{"kind": "Kind", "task": "Task", "licence": "Licence", "family": "Family", "size": "Size", "language": "Language", "latency": "Latency", "verified": "Measured by this market", "signed": "Signature"},
 		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "Relevance", catalogue.ByTrend: "Trending", catalogue.ByDownloads: "Downloads", catalogue.ByRating: "Best rated", catalogue.ByUpdated: "Newest", catalogue.BySize: "Smallest", catalogue.ByLatency: "Fastest"},
 		Kinds:  map[string]string{"model": "Models", "dataset": "Data sets", "application": "Applications"},
+		Kind:   map[string]string{"model": "Model", "dataset": "Data set", "application": "Application"},
 	},
 	"zh": {
 		Lang: "zh", Other: "en", OtherName: "English",
@@ -112,9 +115,10 @@ var vocabulary = map[string]words{
 		Card: "说明", CardCut: "说明较长，末尾部分未比较。", CardSame: "说明内容相同。", Download: "下载", FileCut: "文件未完全显示，请下载查看其余部分。", NoText: "该文件不是文本。", FeedName: "订阅",
 		DownloadsLately: "次下载（近 30 天）", AllYanked: "这个包的所有版本都已撤回，没有可安装的版本。", Lineage: "来源与去向", BasedOn: "基于", TrainedOn: "训练数据",
 		BuiltOn: "基于它的模型", ModelsOfIt: "用它训练的模型", UsedBy: "使用它的应用", Similar: "相似的包",
-		Facets: map[string]string{"kind": "种类", "task": "任务", "licence": "许可证", "family": "模型类型", "size": "大小", "language": "语言", "latency": "延迟", "verified": "已验证", "signed": "已签名"},
+		Facets: map[string]string{"kind": "种类", "task": "任务", "licence": "许可证", "family": "模型类型", "size": "大小", "language": "语言", "latency": "延迟", "verified": "本市场测量", "signed": "签名"},
 		Orders: map[catalogue.Order]string{catalogue.ByRelevance: "相关度", catalogue.ByTrend: "近期热门", catalogue.ByDownloads: "下载最多", catalogue.ByRating: "评分最高", catalogue.ByUpdated: "最新", catalogue.BySize: "最小", catalogue.ByLatency: "最快"},
 		Kinds:  map[string]string{"model": "模型", "dataset": "数据集", "application": "应用"},
+		Kind:   map[string]string{"model": "模型", "dataset": "数据集", "application": "应用"},
 	},
 }
 
