@@ -61,6 +61,7 @@ type Catalogue struct {
 	address     string // of SQLite's file
 	now         func() time.Time
 	live        atomic.Pointer[live]   // nil until KeepIndex has one
+	written     atomic.Int64           // transactions that this process has ended
 	jobs        *river.Client[*sql.Tx] // adds jobs alone
 }
 
@@ -264,9 +265,7 @@ func (c *Catalogue) once(ctx context.Context, f func(q queries) error) error {
 		return err
 	}
 	err = tx.Commit()
-	if l := c.live.Load(); l != nil {
-		l.stale.Store(true)
-	}
+	c.written.Add(1)
 	return lost(err)
 }
 

@@ -26,7 +26,7 @@ type live struct {
 	index *index.Index
 	file  string
 	log   *slog.Logger
-	stale atomic.Bool // something has been written here since the last refresh
+	holds atomic.Int64 // of Catalogue.written, as many as are in the index for sure
 
 	mu      sync.Mutex // of refreshing
 	since   int64      // what has changed under this number or a higher one may not be in the index
@@ -80,13 +80,21 @@ func (c *Catalogue) KeepIndex(ctx context.Context, file string, log *slog.Logger
 	}
 }
 
+// Indexed tells whether searches are answered by an index in memory by now.
+func (c *Catalogue) Indexed() bool { return c.live.Load() != nil }
+
 // memory is the index in memory, with all that this server has written; nil where there is none.
 func (c *Catalogue) memory(ctx context.Context) (*live, error) {
-	l := c.live.Load()
-	if l == nil || !l.stale.Load() {
+	l, written := c.live.Load(), c.written.Load()
+	if l == nil || l.holds.Load() >= written {
 		return l, nil
 	}
-	return l, l.refresh(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.holds.Load() >= written { // by another's refresh, which this one has waited for
+		return l, nil
+	}
+	return l, l.follow(ctx)
 }
 
 // open reads the index or makes it.
@@ -188,15 +196,12 @@ func (l *live) bounds(ctx context.Context) (from, to int64, err error) {
 func (l *live) refresh(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	stale := l.stale.Swap(false)
-	err := l.follow(ctx)
-	if err != nil && stale {
-		l.stale.Store(true)
-	}
-	return err
+	return l.follow(ctx)
 }
 
+// follow is refresh for who holds the lock.
 func (l *live) follow(ctx context.Context) error {
+	written := l.c.written.Load()
 	from, to, err := l.bounds(ctx)
 	if err != nil {
 		return fmt.Errorf("what has changed: %w", err)
@@ -217,6 +222,7 @@ func (l *live) follow(ctx context.Context) error {
 		}
 	}
 	l.since = from
+	l.holds.Store(written)
 	if c := l.c; c.live.Load() == l && l.index.Changed() > max(fewChanges, l.index.Len()/20) && l.merging.CompareAndSwap(false, true) {
 		l.merges.Go(func() {
 			defer l.merging.Store(false)

@@ -3,6 +3,7 @@ package catalogue
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -286,8 +287,50 @@ func TestAChangeThatIsCommittedLateIsSeen(t *testing.T) {
 	if err := slow.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	c.live.Load().stale.Store(true)
+	c.written.Add(1) // which the transaction would have done, had it been update's
 	if found, err := c.Search(t.Context(), Caller{}, Query{Text: "climate"}); err != nil || found.Total != 1 {
 		t.Fatalf("%+v, %v", found, err)
+	}
+}
+
+// A search that comes while the index is catching up waits for that, where this server has written something before.
+func TestASearchWaitsForARefreshUnderWay(t *testing.T) {
+	c := open(t, postgres(t))
+	ada := person(t, c, "ada")
+	l := &live{c: c, log: slog.New(slog.DiscardHandler)}
+	if err := l.build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.live.Store(l)
+	describeAs(t, c, ada, "ada/fresh", false, Facts{Title: "Weather", Licence: "mit"})
+	lock, err := c.write.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Rollback()
+	if _, err := lock.Exec("LOCK TABLE changes"); err != nil {
+		t.Fatal(err)
+	}
+	refreshed, searched := make(chan error, 1), make(chan error, 1)
+	go func() { refreshed <- l.refresh(t.Context()) }() // as the clock has it do
+	for waiting := 0; waiting == 0; time.Sleep(time.Millisecond) {
+		if err := c.read.QueryRow("SELECT COUNT(*) FROM pg_locks WHERE relation = 'changes'::regclass AND NOT granted").Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go func() {
+		found, err := c.Search(t.Context(), Caller{}, Query{Text: "weather", Limit: 10})
+		if err == nil && found.Total != 1 {
+			err = fmt.Errorf("%d are found", found.Total)
+		}
+		searched <- err
+	}()
+	select {
+	case err := <-searched:
+		t.Fatalf("the search has not waited: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	if err := errors.Join(lock.Rollback(), <-searched, <-refreshed); err != nil {
+		t.Error(err)
 	}
 }
