@@ -371,10 +371,15 @@ func (c *Client) resumeUpload(ctx context.Context, note string) (session string,
 	if err != nil || json.Unmarshal(b, &u) != nil || u.Session == "" {
 		return "", 0
 	}
-	if at, err = c.uploadOffset(ctx, u.Session); err != nil {
-		return "", 0
+	for try := 1; ; try++ {
+		at, err = c.uploadOffset(ctx, u.Session)
+		if err == nil {
+			return u.Session, at
+		}
+		if try == tries || !passing(err) || c.wait(ctx, pause(try)) != nil {
+			return "", 0
+		}
 	}
-	return u.Session, at
 }
 
 // uploadOffset asks how much of an upload has arrived.
