@@ -240,6 +240,9 @@ type CollectionFilter struct {
 	Limit  int // 20 if 0
 }
 
+// forEverybody is the condition of a collection that lists show to everybody.
+const forEverybody = "NOT l.private AND EXISTS (SELECT 1 FROM collection_items i WHERE i.collection_id = l.id)"
+
 // Collections lists those that who may see, the last changed first, and tells whether there is more. Of other people's, empty ones are left out.
 func (c *Catalogue) Collections(ctx context.Context, who Caller, f CollectionFilter) (list []*Collection, more bool, err error) {
 	items, args := visibleItems(who)
@@ -248,9 +251,9 @@ func (c *Catalogue) Collections(ctx context.Context, who Caller, f CollectionFil
 	const mine = "l.owner_id = ? OR l.owner_id IN (SELECT organisation_id FROM members WHERE account_id = ?)"
 	switch {
 	case who.Account == nil || who.Scope < Read:
-		is("NOT l.private AND EXISTS (SELECT 1 FROM collection_items i WHERE i.collection_id = l.id)")
+		is(forEverybody)
 	case !who.Account.Operator:
-		is("(NOT l.private AND EXISTS (SELECT 1 FROM collection_items i WHERE i.collection_id = l.id) OR "+mine+")", who.Account.ID, who.Account.ID)
+		is("("+forEverybody+" OR "+mine+")", who.Account.ID, who.Account.ID)
 	}
 	if f.Owner != nil {
 		is("l.owner_id = ?", f.Owner.ID)
@@ -289,4 +292,22 @@ func (c *Catalogue) Collections(ctx context.Context, who Caller, f CollectionFil
 		}
 	}
 	return list, more, wrap(err, "listing collections")
+}
+
+// LastCollection is the highest number that a collection has had.
+func (c *Catalogue) LastCollection(ctx context.Context) (id int64, err error) {
+	return id, wrap(c.reading(ctx).row("SELECT COALESCE(MAX(id), 0) FROM collections", nil, &id), "listing collections")
+}
+
+// EachPublicCollection calls f for each collection that lists show to everybody, of those with the numbers from on to below to.
+func (c *Catalogue) EachPublicCollection(ctx context.Context, from, to int64, f func(owner, slug string, updated time.Time) error) error {
+	statement := "SELECT a.name, l.slug, l.updated FROM collections l JOIN accounts a ON a.id = l.owner_id WHERE " + forEverybody + " AND l.id >= ? AND l.id < ? ORDER BY l.id"
+	return wrap(c.reading(ctx).rows(statement, []any{from, to}, func(scan func(...any) error) error {
+		var owner, slug string
+		var updated time.Time
+		if err := scan(&owner, &slug, timeColumn{&updated}); err != nil {
+			return err
+		}
+		return f(owner, slug, updated)
+	}), "listing collections")
 }

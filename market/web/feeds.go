@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -171,44 +172,68 @@ func (h *Handler) packageFeed(w http.ResponseWriter, r *http.Request) error {
 	return writeXML(w, f)
 }
 
-// sitemapPart is how many packages a part of the map names: as many as the protocol permits (https://www.sitemaps.org/protocol.html).
+// sitemapPart is how many pages a part of the map names: as many as the protocol permits (https://www.sitemaps.org/protocol.html).
 const sitemapPart = 50_000
 
-// sitemap writes the map of the site: its parts, or one of them, that of the packages of so many numbers.
-func (h *Handler) sitemap(w http.ResponseWriter, r *http.Request) error {
-	origin := auth.Origin(r)
-	const space = `xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"`
-	part, err := strconv.ParseInt(r.URL.Query().Get("part"), 10, 32)
-	if err != nil {
-		last, err := h.depot.Catalogue.LastRepository(r.Context())
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "%s<sitemapindex %s>\n", xml.Header, space)
-		for n := range last/sitemapPart + 1 {
-			fmt.Fprintf(w, "<sitemap><loc>%s/sitemap.xml?part=%d</loc></sitemap>\n", escaped(origin), n)
-		}
-		_, err = fmt.Fprintln(w, "</sitemapindex>")
-		return err
+// siteMap is a list of sitemaps.org that begins with its first entry, so that what fails before that is still an error.
+type siteMap struct {
+	w     io.Writer
+	root  string // urlset or sitemapindex
+	begun bool
+}
+
+func (m *siteMap) add(format string, args ...any) error {
+	if !m.begun {
+		m.begun = true
+		fmt.Fprintf(m.w, `%s<%s xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">`+"\n", xml.Header, m.root)
 	}
-	begun := false
-	begin := func() {
-		if !begun {
-			begun = true
-			fmt.Fprintf(w, "%s<urlset %s>\n", xml.Header, space)
-		}
-	}
-	err = h.depot.Catalogue.EachPublic(r.Context(), part*sitemapPart, (part+1)*sitemapPart, func(name string, updated time.Time) error {
-		begin()
-		_, err := fmt.Fprintf(w, "<url><loc>%s/%s</loc><lastmod>%s</lastmod></url>\n", escaped(origin), name, moment(updated))
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	begin()
-	_, err = fmt.Fprintln(w, "</urlset>")
+	_, err := fmt.Fprintf(m.w, format, args...)
 	return err
+}
+
+// end ends the list, unless an entry has failed.
+func (m *siteMap) end(err error) error {
+	if err == nil {
+		err = m.add("</%s>\n", m.root)
+	}
+	return err
+}
+
+// sitemap writes the map of the site: its parts, or one of them, that of the packages or the collections of so many numbers.
+func (h *Handler) sitemap(w http.ResponseWriter, r *http.Request) error {
+	c, ctx, origin := h.depot.Catalogue, r.Context(), escaped(auth.Origin(r))
+	part := func(kind string) (from, to int64, ok bool) {
+		n, err := strconv.ParseInt(r.URL.Query().Get(kind), 10, 32)
+		return n * sitemapPart, (n + 1) * sitemapPart, err == nil
+	}
+	m := &siteMap{w: w, root: "urlset"}
+	page := func(path string, updated time.Time) error {
+		return m.add("<url><loc>%s%s</loc><lastmod>%s</lastmod></url>\n", origin, path, moment(updated))
+	}
+	if from, to, ok := part("part"); ok {
+		return m.end(c.EachPublic(ctx, from, to, func(name string, updated time.Time) error { return page("/"+name, updated) }))
+	}
+	if from, to, ok := part("collections"); ok {
+		return m.end(c.EachPublicCollection(ctx, from, to, func(owner, slug string, updated time.Time) error {
+			return page("/collections/"+owner+"/"+url.PathEscape(slug), updated)
+		}))
+	}
+	packages, err := c.LastRepository(ctx)
+	if err != nil {
+		return err
+	}
+	collections, err := c.LastCollection(ctx)
+	if err != nil {
+		return err
+	}
+	m.root = "sitemapindex"
+	for n := range packages/sitemapPart + 1 {
+		err = errors.Join(err, m.add("<sitemap><loc>%s/sitemap.xml?part=%d</loc></sitemap>\n", origin, n))
+	}
+	for n := int64(0); n*sitemapPart < collections+1 && collections > 0; n++ { // a part has a page at least
+		err = errors.Join(err, m.add("<sitemap><loc>%s/sitemap.xml?collections=%d</loc></sitemap>\n", origin, n))
+	}
+	return m.end(err)
 }
 
 func escaped(s string) string {

@@ -93,7 +93,7 @@ func TestTheMapOfTheSiteNamesWhatEverybodyMaySee(t *testing.T) {
 		Maps []string `xml:"sitemap>loc"`
 	}
 	_, _, body := get(t, m, "/sitemap.xml", "en")
-	if err := xml.Unmarshal([]byte(body), &index); err != nil || len(index.Maps) != 1 {
+	if err := xml.Unmarshal([]byte(body), &index); err != nil || len(index.Maps) != 1 { // there is no collection
 		t.Fatalf("%v\n%s", err, body)
 	}
 	var part struct {
@@ -103,6 +103,35 @@ func TestTheMapOfTheSiteNamesWhatEverybodyMaySee(t *testing.T) {
 	_, _, body = get(t, m, strings.TrimPrefix(index.Maps[0], m.URL), "en")
 	if err := xml.Unmarshal([]byte(body), &part); err != nil || len(part.Pages) != 1 || part.Pages[0] != m.URL+"/ada/reviews" || len(part.Dates) != 1 {
 		t.Errorf("%v\n%s", err, body)
+	}
+	for title, private := range map[string]bool{"客服 Models": false, "Secret": true, "Empty": false} {
+		c := m.Depot.Catalogue
+		ada, err := c.Authenticate(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := c.CreateCollection(t.Context(), ada, catalogue.NewCollection{Owner: "ada", Title: title, Private: private})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := c.Repository(t.Context(), ada, "ada/reviews")
+		if err == nil && title != "Empty" {
+			err = c.AddToCollection(t.Context(), ada, l, r, "")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	index.Maps, part.Pages = nil, nil
+	if _, _, body = get(t, m, "/sitemap.xml", "en"); xml.Unmarshal([]byte(body), &index) != nil || len(index.Maps) != 2 {
+		t.Fatal(body)
+	}
+	_, _, body = get(t, m, strings.TrimPrefix(index.Maps[1], m.URL), "en")
+	if err := xml.Unmarshal([]byte(body), &part); err != nil || len(part.Pages) != 1 || part.Pages[0] != m.URL+"/collections/ada/"+url.PathEscape("客服-models") {
+		t.Errorf("%v\n%s", err, body)
+	}
+	if status, _, _ := get(t, m, strings.TrimPrefix(part.Pages[0], m.URL), "en"); status != 200 {
+		t.Errorf("%s: %d", part.Pages[0], status)
 	}
 	if _, _, body = get(t, m, "/sitemap.xml?part=7", "en"); xml.Unmarshal([]byte(body), &part) != nil {
 		t.Errorf("an empty part is not well formed: %s", body)
