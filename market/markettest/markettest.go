@@ -5,17 +5,21 @@ import (
 	"context"
 	"log/slog"
 	"net/http/httptest"
+	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/market"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/depot"
 )
 
 // Market is one that runs until its test has ended.
 type Market struct {
 	*market.Market
 	URL string
+	log *slog.Logger
 }
 
 // Start starts a market; the zero Options will do, and keep its data in a folder of the test.
@@ -36,7 +40,7 @@ func Start(t *testing.T, o market.Options) *Market {
 		s.Close()
 		m.Close()
 	})
-	return &Market{m, s.URL}
+	return &Market{m, s.URL, o.Log}
 }
 
 // Token returns a token with a scope of an account, which is made if need be.
@@ -54,6 +58,24 @@ func (m *Market) Token(t *testing.T, name string, scope catalogue.Right) string 
 		t.Fatal(err)
 	}
 	return token
+}
+
+// KeepIndex has searches answered by the index in memory until the test ends, as a market that runs does.
+func (m *Market) KeepIndex(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var kept sync.WaitGroup
+	kept.Go(func() { m.Depot.Catalogue.KeepIndex(ctx, filepath.Join(t.TempDir(), depot.IndexFile), m.log) })
+	t.Cleanup(func() {
+		cancel()
+		kept.Wait()
+	})
+	for !m.Depot.Catalogue.Indexed() {
+		if err := ctx.Err(); err != nil {
+			t.Fatal("waiting for the index of words: ", err)
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // testWriter sends what the market logs, which are failures, to the test.
