@@ -29,8 +29,14 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
-// ErrRefused is the cause where a provider has not said who somebody is, or what it has said cannot be believed.
-var ErrRefused = errors.New("the provider has not vouched for anybody")
+// ErrRefused is the cause where a provider has not said who somebody is, or what it has said cannot be believed. It is
+// ErrCancelled as well where somebody did not want to, or was not allowed to, and ErrStale where the answer is another
+// attempt's, or was given too late or twice.
+var (
+	ErrRefused   = errors.New("the provider has not vouched for anybody")
+	ErrCancelled = fmt.Errorf("%w: access was denied there", ErrRefused)
+	ErrStale     = fmt.Errorf("%w: what it answers is not for this attempt, or no longer", ErrRefused)
+)
 
 // Options are a provider's.
 type Options struct {
@@ -126,17 +132,21 @@ func random() string {
 
 // Finish tells who has come back from the provider with an answer; ErrRefused.
 func (p *Provider) Finish(ctx context.Context, a Attempt, redirect string, answer url.Values) (*Person, error) {
-	refuse := func(format string, args ...any) error {
-		return hint.Errorf("sign in again", "%w: %s", ErrRefused, fmt.Sprintf(format, args...))
+	refuse := func(why error, format string, args ...any) error {
+		return hint.Errorf("sign in again", "%w: %s", why, fmt.Sprintf(format, args...))
 	}
 	if a.State == "" || subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(a.State)) != 1 {
-		return nil, refuse("the answer belongs to another attempt")
+		return nil, refuse(ErrStale, "its state is another one")
 	}
-	if code := answer.Get("error"); code != "" {
-		return nil, refuse("%.80q", code)
+	switch code := answer.Get("error"); code { // RFC 6749, section 4.1.2.1
+	case "":
+	case "access_denied":
+		return nil, refuse(ErrCancelled, "%.80q", code)
+	default:
+		return nil, refuse(ErrRefused, "%.80q", code)
 	}
 	if iss := answer.Get("iss"); iss != "" && iss != p.options.Issuer { // RFC 9207
-		return nil, refuse("the answer is of %.200q", iss)
+		return nil, refuse(ErrRefused, "the answer is of %.200q", iss)
 	}
 	token, err := p.exchange(ctx, a, redirect, answer.Get("code"))
 	if err != nil {
@@ -147,7 +157,7 @@ func (p *Provider) Finish(ctx context.Context, a Attempt, redirect string, answe
 		return nil, hint.Wrap(ErrRefused, "sign in again; tell who runs this market if that does not help", "the token of %s: %v", p.options.Name, err)
 	}
 	if subtle.ConstantTimeCompare([]byte(c.Nonce), []byte(a.Nonce)) != 1 {
-		return nil, refuse("the token belongs to another attempt")
+		return nil, refuse(ErrStale, "the nonce of its token is another one")
 	}
 	return &Person{Issuer: c.Issuer, Subject: c.Subject, Username: c.Username, Name: c.Name, Email: c.Email}, nil
 }
@@ -166,6 +176,9 @@ func (p *Provider) exchange(ctx context.Context, a Attempt, redirect, code strin
 	}
 	if err != nil {
 		return "", err
+	}
+	if token.Error == "invalid_grant" { // RFC 6749, section 5.2
+		return "", hint.Errorf("sign in again", "%w: it answers %d %q to the code", ErrStale, status, token.Error)
 	}
 	if status != http.StatusOK || token.ID == "" {
 		return "", hint.Errorf("sign in again; tell who runs this market if that does not help", "%w: it answers %d %.80q", ErrRefused, status, token.Error)

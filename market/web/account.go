@@ -186,7 +186,7 @@ func (h *Handler) logInPage(_ http.ResponseWriter, r *http.Request) (*reply, err
 	if visitor(r).Account != nil {
 		return &reply{to: next}, nil
 	}
-	return h.logInReply(r, logInForm{Next: next, Changed: r.URL.Query().Has("changed")}), nil
+	return h.logInReply(r, logInForm{Next: next, Changed: r.URL.Query().Has("changed"), Problem: h.providerProblem(r)}), nil
 }
 
 func (h *Handler) logInReply(r *http.Request, f logInForm) *reply {

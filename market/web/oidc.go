@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -49,7 +51,7 @@ func (h *Handler) toProvider(w http.ResponseWriter, r *http.Request) (*reply, er
 	}
 	to, begun, err := h.options.Provider.Begin(r.Context(), callback(r))
 	if err != nil {
-		return nil, err
+		return h.notVouchedFor(r, a.Next, err)
 	}
 	a.Attempt = begun
 	return &reply{to: to}, h.keep(w, r, a)
@@ -88,28 +90,66 @@ func (h *Handler) kept(r *http.Request, take bool) (*attempt, error) {
 
 // fromProvider takes who comes back from the provider.
 func (h *Handler) fromProvider(w http.ResponseWriter, r *http.Request) (*reply, error) {
-	again := func(problem string) (*reply, error) {
-		p := h.logInReply(r, logInForm{Problem: problem})
-		p.status = http.StatusUnauthorized
-		return p, nil
-	}
-	say := vocabulary[lang(r)]
 	a, err := h.kept(r, true)
 	if errors.Is(err, catalogue.ErrNotFound) || err == nil && a.Person != nil {
-		return again(say.T("Signing in took too long, or began in another browser. Try again."))
+		return signInAgain(r, "/", "late"), nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	p, err := h.options.Provider.Finish(r.Context(), a.Attempt, callback(r), r.URL.Query())
-	if errors.Is(err, oidc.ErrRefused) {
-		h.log.Info("signing in by the provider", "error", err)
-		return again(fmt.Sprintf(say.T("%s has not said who you are. Try again."), h.options.Provider.Name()))
-	}
 	if err != nil {
-		return nil, err
+		return h.notVouchedFor(r, a.Next, err)
 	}
 	return h.welcome(w, r, a, p)
+}
+
+// notVouchedFor leads back who could not sign in by the provider.
+func (h *Handler) notVouchedFor(r *http.Request, next string, err error) (*reply, error) {
+	if r.Context().Err() != nil {
+		return nil, err
+	}
+	why, level := "away", slog.LevelError
+	switch {
+	case errors.Is(err, oidc.ErrCancelled):
+		why, level = "cancelled", slog.LevelInfo
+	case errors.Is(err, oidc.ErrStale):
+		why, level = "stale", slog.LevelInfo
+	case errors.Is(err, oidc.ErrRefused):
+		why, level = "refused", slog.LevelInfo
+	}
+	h.log.Log(r.Context(), level, "signing in by the provider", "error", err)
+	return signInAgain(r, next, why), nil
+}
+
+// signInAgain leads to the form to sign in, and from there to next; who is signed in and wanted to link an account, to the
+// page that this began on. There providerProblem says why.
+func signInAgain(r *http.Request, next, why string) *reply {
+	if visitor(r).Account != nil {
+		return &reply{to: "/settings/password?" + url.Values{"provider": {why}}.Encode()}
+	}
+	return &reply{to: "/login?" + url.Values{"provider": {why}, "next": {next}}.Encode()}
+}
+
+// providerProblem is why nobody has signed in by the provider, on the page to which that has led; "" for others.
+func (h *Handler) providerProblem(r *http.Request) string {
+	if h.options.Provider == nil {
+		return ""
+	}
+	say, name := vocabulary[lang(r)], h.options.Provider.Name()
+	switch r.URL.Query().Get("provider") {
+	case "late":
+		return say.T("Signing in took too long, or began in another browser. Try again.")
+	case "cancelled":
+		return fmt.Sprintf(say.T("Signing in was cancelled at %s. Try again, or sign in in another way."), name)
+	case "stale":
+		return fmt.Sprintf(say.T("What %s answers has expired, or belongs to another attempt to sign in. Try again."), name)
+	case "refused":
+		return fmt.Sprintf(say.T("%s has not said who you are. Try again."), name)
+	case "away":
+		return fmt.Sprintf(say.T("Nobody can sign in by %s at the moment. Try again later, or sign in in another way."), name)
+	}
+	return ""
 }
 
 // welcome signs in, links, or leads to the choice of a name.

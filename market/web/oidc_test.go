@@ -54,6 +54,19 @@ func (v *visitor) through(provider *mockoidc.MockOIDC, u *mockoidc.MockUser) str
 	return strings.TrimPrefix(back, v.m.URL)
 }
 
+// sentBack opens an address that signs nobody in, and returns that of the page which says why.
+func (v *visitor) sentBack(path, why string) (to string) {
+	v.t.Helper()
+	to = v.wants(v.get(path), http.StatusSeeOther).Header.Get("Location")
+	if !strings.HasPrefix(to, "/login?") || !strings.Contains(to, "provider="+why) {
+		v.t.Errorf("%s leads to %s, want %s", path, to, why)
+	}
+	if v.cookie() != "" {
+		v.t.Errorf("%s has begun a session", path)
+	}
+	return to
+}
+
 func TestPeopleComeFromAProvider(t *testing.T) {
 	provider, m := provided(t, web.Options{SignUp: web.Open})
 	v := browse(t, m)
@@ -74,7 +87,7 @@ func TestPeopleComeFromAProvider(t *testing.T) {
 	v.wants(v.get("/settings/profile"), 200, "ada")
 	// An answer counts once.
 	v.post("/logout")
-	v.wants(v.get(back), http.StatusUnauthorized)
+	v.sentBack(back, "late")
 	// Nobody has a session by being at /signup without the provider's word.
 	stranger := browse(t, m)
 	stranger.wants(stranger.post("/signup", "name", "eve"), http.StatusBadRequest)
@@ -85,10 +98,10 @@ func TestAnswersOfProvidersAreForWhoHasAsked(t *testing.T) {
 	victim, mallory := browse(t, m), browse(t, m)
 	// Mallory's answer in the victim's browser, which has asked for nothing, or for something else.
 	back := mallory.through(provider, user("mallory"))
-	victim.wants(victim.get(back), http.StatusUnauthorized)
+	victim.sentBack(back, "late")
 	back = mallory.through(provider, user("mallory"))
 	victim.through(provider, user("ada"))
-	victim.wants(victim.get(back), http.StatusUnauthorized)
+	victim.sentBack(back, "stale")
 	// The victim's code with another state.
 	own, err := url.Parse(victim.through(provider, user("ada")))
 	if err != nil {
@@ -96,13 +109,17 @@ func TestAnswersOfProvidersAreForWhoHasAsked(t *testing.T) {
 	}
 	q := own.Query()
 	q.Set("state", "made-up")
-	victim.wants(victim.get(own.Path+"?"+q.Encode()), http.StatusUnauthorized)
-	if victim.cookie() != "" {
-		t.Error("the victim has a session")
+	victim.sentBack(own.Path+"?"+q.Encode(), "stale")
+	victim.sentBack("/login/oidc/callback", "late")
+	for code, why := range map[string]string{"access_denied": "cancelled", "server_error": "refused"} {
+		own, err := url.Parse(victim.through(provider, user("ada")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		victim.sentBack(own.Path+"?"+url.Values{"error": {code}, "state": own.Query()["state"]}.Encode(), why)
 	}
-	victim.wants(victim.get("/login/oidc/callback"), http.StatusUnauthorized)
 	victim.through(provider, user("ada"))
-	victim.wants(victim.get("/login/oidc/callback?error=access_denied"), http.StatusUnauthorized)
+	victim.sentBack("/login/oidc/callback?error=access_denied", "stale") // somebody else's, without the state
 }
 
 func TestAnAccountIsLinkedToAProvider(t *testing.T) {
@@ -141,5 +158,26 @@ func TestATokenThatHasExpiredIsNoSignIn(t *testing.T) {
 	provider, m := provided(t, web.Options{SignUp: web.Open})
 	provider.AccessTTL = -time.Hour
 	v := browse(t, m)
-	v.wants(v.get(v.through(provider, user("ada"))), http.StatusUnauthorized, "Example ID has not said who you are")
+	v.wants(v.get(v.sentBack(v.through(provider, user("ada")), "refused")), 200, "Example ID has not said who you are", `name="next" value="/settings/tokens"`)
+}
+
+func TestAProviderThatIsAwayIsSaid(t *testing.T) {
+	provider, m := provided(t, web.Options{})
+	person(t, m, "ada")
+	v, ada := browse(t, m), as(t, m, "ada")
+	back := v.through(provider, user("bob"))
+	if err := provider.Shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	v.wants(v.get(v.sentBack(back, "away")), 200, "Nobody can sign in by Example ID at the moment")
+	// Who wants to link an account is led to where that began.
+	to := ada.wants(ada.get("/login/oidc/callback"), http.StatusSeeOther).Header.Get("Location")
+	ada.wants(ada.get(to), 200, "Signing in took too long", "Other ways to sign in")
+	// So is who has not left the market yet.
+	other, err := oidc.New(oidc.Options{Issuer: provider.Issuer(), ClientID: "market", Name: "Example ID"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v = browse(t, markettest.Start(t, market.Options{Web: web.Options{Provider: other}}))
+	v.sentBack("/login/oidc", "away")
 }

@@ -124,6 +124,7 @@ type passwordPage struct {
 	Identities []catalogue.Identity
 	Provider   string // by which one more could be linked; "" for none
 	Taken      bool   // an identity was another account's
+	Problem    string // why none could be linked
 }
 
 func (h *Handler) password(r *http.Request, who catalogue.Caller) (any, error) {
@@ -132,7 +133,7 @@ func (h *Handler) password(r *http.Request, who catalogue.Caller) (any, error) {
 		return nil, err
 	}
 	identities, err := h.depot.Catalogue.Identities(r.Context(), who.Account)
-	return &passwordPage{has, identities, h.options.provider(), r.URL.Query().Has("taken")}, err
+	return &passwordPage{has, identities, h.options.provider(), r.URL.Query().Has("taken"), h.providerProblem(r)}, err
 }
 
 // setPassword changes the password of who knows the old one, and begins a new session: all others have ended.
