@@ -24,6 +24,14 @@ func moderateCommand(term *terminal) *cobra.Command {
 	return cmd
 }
 
+// moderated names what is decided about, in the words that `moderate decide` takes.
+func moderated(kind string, id int64, pkg string) string {
+	if kind == "package" {
+		return kind + " " + pkg
+	}
+	return fmt.Sprintf("%s %d of %s", kind, id, pkg)
+}
+
 func moderateListCommand(term *terminal) *cobra.Command {
 	var f clientFlags
 	var decided bool
@@ -42,7 +50,7 @@ func moderateListCommand(term *terminal) *cobra.Command {
 					return errors.Join(err, term.printJSON(list))
 				}
 				for _, d := range list {
-					fmt.Fprintf(term.out, "%d  %s  %s  %s %d of %s by %s: %s: %s\n", d.ID, d.At.Local().Format("2006-01-02 15:04"), d.Moderator, d.Kind, d.Object, d.Package, d.Author, d.Action, d.Reason)
+					fmt.Fprintf(term.out, "%d  %s  %s  %s by %s: %s: %s\n", d.ID, d.At.Local().Format("2006-01-02 15:04"), d.Moderator, moderated(d.Kind, d.Object, d.Package), d.Author, d.Action, d.Reason)
 				}
 				return nil
 			}
@@ -54,7 +62,7 @@ func moderateListCommand(term *terminal) *cobra.Command {
 				return term.printJSON(q)
 			}
 			for _, x := range q.Cases {
-				fmt.Fprintf(term.out, "%s %d of %s by %s  %s%s\n", x.Kind, x.ID, x.Package, x.Author, x.State, map[bool]string{true: ": " + x.Reason}[x.Reason != ""])
+				fmt.Fprintf(term.out, "%s by %s  %s%s\n", moderated(x.Kind, x.ID, x.Package), x.Author, x.State, map[bool]string{true: ": " + x.Reason}[x.Reason != ""])
 				printIndented(term, "  ", x.Text)
 				for _, r := range x.Reports {
 					fmt.Fprintf(term.out, "  reported by %s: %s\n", r.By, strings.ReplaceAll(r.Reason, "\n", " "))
