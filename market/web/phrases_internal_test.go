@@ -138,3 +138,35 @@ func TestErrorsAndFindingsAreSaidInChinese(t *testing.T) {
 		}
 	}
 }
+
+// Actions that are no literals where they are noted are named here: the kinds of references, states of a version, and what
+// their functions are called with.
+func TestActionsOfTheAuditLogAreInChinese(t *testing.T) {
+	actions := []string{"tag", "publish", "branch", "yanked", "deprecated", "restore", "add", "remove", "arrange", "enable", "disable"}
+	sources, err := filepath.Glob("../catalogue/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range sources {
+		file, err := parser.ParseFile(token.NewFileSet(), source, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok && name(call.Fun) == "audit" && len(call.Args) == 5 {
+				if action := written(call.Args[2]); action != "%s" {
+					actions = append(actions, action)
+				}
+			}
+			return true
+		})
+	}
+	if len(actions) < 35 {
+		t.Fatalf("only %d actions were found", len(actions))
+	}
+	for _, action := range actions {
+		if chinese[action] == "" {
+			t.Errorf("the audit log's %q is not in Chinese", action)
+		}
+	}
+}
