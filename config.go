@@ -22,7 +22,7 @@ const ConfigFile = "xiaoyu.yaml"
 // Config is a project: what xiaoyu.yaml holds. Every key is documented by its tag; `xiaoyu config --explain` prints
 // them all.
 type Config struct {
-	Name      string          `yaml:"name" json:"name" doc:"name of the project and of its model" default:"model"`
+	Name      string          `yaml:"name" json:"name" doc:"name of the project and of its model; while it is model, xiaoyu train --out FOLDER calls the model after the folder" default:"model"`
 	Out       string          `yaml:"out" json:"out" doc:"folder of the model package; models/NAME if empty" default:""`
 	Runs      string          `yaml:"runs" json:"runs" doc:"folder in which the records of trainings are kept" default:"runs"`
 	Task      string          `yaml:"task" json:"task" doc:"what is learnt: class (one label a text), multilabel (any number), regression (a number), tokens (labelled stretches of the text), embedding (vectors of texts, from pairs with a score, or pairs that belong together), qa (the stretch of a text that answers a question about it), or auto: tokens for files in CoNLL columns, qa for those of questions with answers about texts, else class" default:"auto" enum:"auto|class|multilabel|regression|tokens|embedding|qa"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -47,6 +48,9 @@ which learning rate suits, by a few hundred steps of rising rates.`,
 			}
 			if out != "" {
 				c.Out = out
+				if base := filepath.Base(filepath.Clean(out)); c.Name == "model" && base != "." && base != string(filepath.Separator) { // nobody has named it
+					c.Name = base
+				}
 			}
 			term.quiet = asJSON && !term.live
 			switch {
