@@ -3,10 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 	"github.com/xiaoyu-slm/xiaoyu/market/sign"
+	"github.com/xiaoyu-slm/xiaoyu/market/verify"
 )
 
 // clientFlags say which market a command talks to.
@@ -323,16 +326,43 @@ func infoCommand(term *terminal) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("asking %s: %w", c.Market(), err)
 			}
+			var measured []client.Verification
+			if p.Kind == "model" && p.Digest != "" {
+				if measured, err = c.Verifications(cmd.Context(), of); err != nil {
+					return fmt.Errorf("asking %s: %w", c.Market(), err)
+				}
+			}
 			if f.asJSON {
-				return term.printJSON(p)
+				return term.printJSON(struct {
+					*client.Package
+					Measured []client.Verification `json:"measured,omitempty"`
+				}{p, measured})
 			}
 			printPackage(term, p)
-			return nil
+			return printMeasured(term, measured)
 		},
 	}
 	f.add(cmd)
 	cmd.ValidArgsFunction = completePackage(&f, 0)
 	return cmd
+}
+
+// printMeasured says what the market has found of a model, a line a benchmark.
+func printMeasured(term *terminal, list []client.Verification) error {
+	list = slices.DeleteFunc(list, func(v client.Verification) bool { return v.State != catalogue.Measured })
+	if len(list) > 0 {
+		fmt.Fprintln(term.out, "\nmeasured by the market")
+	}
+	for _, v := range list {
+		var r verify.Record
+		if err := json.Unmarshal(v.Record, &r); err != nil {
+			return fmt.Errorf("reading what was measured by %s: %w", v.Benchmark, err)
+		}
+		if f, ok := r.Figure(r.Metric); ok {
+			fmt.Fprintf(term.out, "  %-24s %s %.3f (%.3f – %.3f), %s a text\n", v.Benchmark, f.Key, f.Value, f.Low, f.High, time.Duration(r.Latency*float64(time.Millisecond)).Round(time.Microsecond))
+		}
+	}
+	return nil
 }
 
 func printPackage(term *terminal, p *client.Package) {

@@ -10,6 +10,9 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
 )
 
+// orders are names of orders that people type, beside those of the market's own.
+var orders = map[string]string{"trending": "trend", "newest": "updated", "smallest": "size", "fastest": "latency"}
+
 func searchCommand(term *terminal) *cobra.Command {
 	var f clientFlags
 	var s client.Search
@@ -31,6 +34,9 @@ of one, and a misspelt word is read as the nearest one that there is. Without wo
 				if *set {
 					s.Facets[name] = "yes"
 				}
+			}
+			if order, ok := orders[s.Sort]; ok {
+				s.Sort = order
 			}
 			c, err := f.client()
 			if err != nil {
@@ -55,7 +61,7 @@ of one, and a misspelt word is read as the nearest one that there is. Without wo
 	for _, flag := range [][2]string{{"verified", "whose figures the market has measured"}, {"signed", "whose latest version is signed by a key of its publisher"}} {
 		must[flag[0]] = cmd.Flags().Bool(flag[0], false, "only those "+flag[1])
 	}
-	cmd.Flags().StringVar(&s.Sort, "sort", "relevance", "relevance, trend, downloads, rating, updated, size (smallest first) or latency (fastest first)")
+	cmd.Flags().StringVar(&s.Sort, "sort", "relevance", "relevance, trending, downloads, rating, newest, smallest or fastest")
 	cmd.Flags().IntVar(&s.Limit, "limit", 20, "how many, at most 100")
 	cmd.Flags().IntVar(&s.Offset, "offset", 0, "how many to pass over")
 	return cmd

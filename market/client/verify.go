@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,6 +43,12 @@ type Verification struct {
 	State     string          `json:"state"`
 	Record    json.RawMessage `json:"record,omitempty"`
 	Statement string          `json:"statement,omitempty"` // digest of the manifest that carries the signed record
+}
+
+// Verifications lists what a market has found of a version of a package, by benchmark.
+func (c *Client) Verifications(ctx context.Context, r Reference) (list []Verification, err error) {
+	err = c.ask(ctx, "GET", "/api/v1/packages/"+r.Name+"/verifications?version="+url.QueryEscape(cmp.Or(r.Digest.String(), r.Tag)), nil, &list)
+	return list, err
 }
 
 // Verify asks a market to measure a package again, by all benchmarks that are for it, and returns how many those are. It is
