@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -349,17 +348,18 @@ func infoCommand(term *terminal) *cobra.Command {
 
 // printMeasured says what the market has found of a model, a line a benchmark.
 func printMeasured(term *terminal, list []client.Verification) error {
-	list = slices.DeleteFunc(list, func(v client.Verification) bool { return v.State != catalogue.Measured })
-	if len(list) > 0 {
-		fmt.Fprintln(term.out, "\nmeasured by the market")
-	}
+	title := "\nmeasured by the market\n"
 	for _, v := range list {
+		if v.State != catalogue.Measured {
+			continue
+		}
 		var r verify.Record
 		if err := json.Unmarshal(v.Record, &r); err != nil {
 			return fmt.Errorf("reading what was measured by %s: %w", v.Benchmark, err)
 		}
 		if f, ok := r.Figure(r.Metric); ok {
-			fmt.Fprintf(term.out, "  %-24s %s %.3f (%.3f – %.3f), %s a text\n", v.Benchmark, f.Key, f.Value, f.Low, f.High, time.Duration(r.Latency*float64(time.Millisecond)).Round(time.Microsecond))
+			fmt.Fprintf(term.out, "%s  %-24s %s %.3f (%.3f – %.3f), %s a text\n", title, v.Benchmark, f.Key, f.Value, f.Low, f.High, time.Duration(r.Latency*float64(time.Millisecond)).Round(time.Microsecond))
+			title = ""
 		}
 	}
 	return nil
