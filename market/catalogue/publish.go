@@ -384,6 +384,9 @@ func (c *Catalogue) adoptFacts(q queries, repository int64) error {
 			}
 		}
 	}
+	if err := c.adoptSources(q, repository, f.Sources); err != nil {
+		return err
+	}
 	if _, err := q.exec(`INSERT INTO labels (repository_id, facet, value) SELECT f.repository_id, 'signed', 'yes' FROM refs f
 		WHERE f.repository_id = ? AND f.name = ? AND EXISTS (SELECT 1 FROM signatures s WHERE s.manifest_id = f.manifest_id) ON CONFLICT DO NOTHING`, repository, Latest); err != nil {
 		return err

@@ -26,20 +26,6 @@ func (c *Catalogue) EachPublic(ctx context.Context, from, to int64, f func(fullN
 	}), "listing packages")
 }
 
-// Dependents lists repositories that who may see whose latest version says that it was made of another, or needs it: the
-// facet says how (BaseModel, TrainedOn, Dependency). The most downloaded come first.
-func (c *Catalogue) Dependents(ctx context.Context, who Caller, of *Repository, facet string, limit int) (list []*Repository, err error) {
-	where, args := visible(who)
-	args = append([]any{facet, of.FullName(), key(of.FullName())}, args...)
-	err = c.reading(ctx).rows("SELECT DISTINCT "+repositoryColumns+" FROM labels l JOIN repositories r ON r.id = l.repository_id JOIN accounts a ON a.id = r.owner_id WHERE l.facet = ? AND l.value IN (?, ?) AND "+
-		strings.Join(where, " AND ")+" ORDER BY r.downloads DESC, r.id DESC LIMIT ?", append(args, limit), func(scan func(...any) error) error {
-		r, err := scanRepository(scan)
-		list = append(list, r)
-		return err
-	})
-	return list, wrap(err, "what builds on %s", of.FullName())
-}
-
 // Others that are like a package are looked for by so many of its words, the rarest, and so many are compared: the newest
 // that have one of those, and then the newest of the task.
 const (

@@ -37,6 +37,7 @@ type Facts struct {
 	Size        int64               // bytes of all files
 	Latency     float64             // milliseconds for a text, as the card says; 0 for unknown
 	Labels      map[string][]string // by facet
+	Sources     []pack.Source       `json:",omitempty"` // of a model, by its lineage.json; not read with a repository
 }
 
 // Repository is a name that packages of one kind are published under, version after version.

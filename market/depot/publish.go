@@ -245,7 +245,7 @@ func (d *Depot) inspect(ctx context.Context, q Request, m *pack.Manifest, p *cat
 		return nil, err
 	}
 	p.Files = m.Files
-	p.Package = &catalogue.Facts{Kind: facts.Kind, Title: facts.Title, Description: facts.Description, Licence: facts.Licence, Task: facts.Task, Library: facts.Library, Family: facts.Family, Latency: facts.Latency, Size: m.Size(),
+	p.Package = &catalogue.Facts{Kind: facts.Kind, Title: facts.Title, Description: facts.Description, Licence: facts.Licence, Task: facts.Task, Library: facts.Library, Family: facts.Family, Latency: facts.Latency, Size: m.Size(), Sources: facts.Sources,
 		Labels: map[string][]string{catalogue.Language: facts.Languages, catalogue.Tag: facts.Tags, catalogue.TrainedOn: facts.Datasets, catalogue.BaseModel: facts.BaseModels}}
 	for _, n := range facts.Needs {
 		p.Package.Labels[catalogue.Dependency] = append(p.Package.Labels[catalogue.Dependency], n.Package)

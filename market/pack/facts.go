@@ -26,6 +26,7 @@ type Facts struct {
 	Tags        []string
 	Datasets    []string
 	BaseModels  []string
+	Sources     []Source     // of a model, by its lineage.json
 	Needs       []Dependency // of an application
 	Version     string       // of an application, as it says itself
 	Card        *Card        // nil without a README.md
@@ -64,6 +65,7 @@ func ReadFacts(kind Kind, files []File, open func(path string) (io.ReadCloser, e
 	case Application:
 		return f, f.application(app)
 	case Model:
+		f.Sources = sources(open)
 		return f, f.model(open)
 	}
 	return f, nil

@@ -1,8 +1,6 @@
 package web
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,66 +12,29 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 )
 
-// origin is what a package was made of, or needs.
-type origin struct {
-	Name  string
-	Link  string // "" where this market does not have it
-	Title string
-}
-
 // relations are where a package stands among others.
 type relations struct {
-	Bases, Data, Needs         []origin
-	BuiltOn, TrainedOn, UsedBy []*catalogue.Repository
-	Similar                    []*catalogue.Repository
-	Downloads                  int64 // of the last days
-	Days                       int
-	Line                       string // of downloads by day, as points of a polyline in 0 … 100 by 0 … 20
-}
-
-// Lineage tells whether anything is known of where the package comes from and what came of it.
-func (r *relations) Lineage() bool {
-	return len(r.Bases)+len(r.Data)+len(r.Needs)+len(r.BuiltOn)+len(r.TrainedOn)+len(r.UsedBy) > 0
+	Lineage   *lineage // nil where nothing is known of it
+	Similar   []*catalogue.Repository
+	Downloads int64 // of the last days
+	Days      int
+	Line      string // of downloads by day, as points of a polyline in 0 … 100 by 0 … 20
 }
 
 const (
-	mostRelated = 8
 	mostSimilar = 4
 	shownDays   = 30
 )
 
 // relate finds out where a package stands among those that who may see.
-func (h *Handler) relate(ctx context.Context, who catalogue.Caller, of *catalogue.Repository) (*relations, error) {
-	c := h.depot.Catalogue
-	r := &relations{Days: shownDays}
-	for _, from := range []struct {
-		facet string
-		into  *[]origin
-	}{{catalogue.BaseModel, &r.Bases}, {catalogue.TrainedOn, &r.Data}, {catalogue.Dependency, &r.Needs}} {
-		for _, name := range of.Labels[from.facet] {
-			o := origin{Name: name}
-			found, err := c.Repository(ctx, who, name)
-			switch {
-			case err == nil && found.Kind != "":
-				o.Name, o.Link, o.Title = found.FullName(), "/"+found.FullName(), found.Title
-			case err != nil && !errors.Is(err, catalogue.ErrNotFound):
-				return nil, err
-			}
-			if len(*from.into) < mostRelated {
-				*from.into = append(*from.into, o)
-			}
-		}
-	}
+func (h *Handler) relate(r *http.Request, p *repository) (*relations, error) {
+	ctx, who, of, c := r.Context(), visitor(r), p.Repository, h.depot.Catalogue
+	out := &relations{Days: shownDays}
 	var err error
-	for _, to := range []struct {
-		facet string
-		into  *[]*catalogue.Repository
-	}{{catalogue.BaseModel, &r.BuiltOn}, {catalogue.TrainedOn, &r.TrainedOn}, {catalogue.Dependency, &r.UsedBy}} {
-		if *to.into, err = c.Dependents(ctx, who, of, to.facet, mostRelated); err != nil {
-			return nil, err
-		}
+	if out.Lineage, err = h.trace(ctx, who, p, p.facts, vocabulary[lang(r)]); err != nil {
+		return nil, err
 	}
-	if r.Similar, err = c.Similar(ctx, who, of, mostSimilar); err != nil {
+	if out.Similar, err = c.Similar(ctx, who, of, mostSimilar); err != nil {
 		return nil, err
 	}
 	days, err := c.DownloadsByDay(ctx, of, shownDays)
@@ -83,11 +44,11 @@ func (h *Handler) relate(ctx context.Context, who catalogue.Caller, of *catalogu
 	most := slices.Max(days)
 	var points []string
 	for i, n := range days {
-		r.Downloads += n
+		out.Downloads += n
 		points = append(points, strconv.FormatFloat(100*float64(i)/(shownDays-1), 'f', 1, 64)+","+strconv.FormatFloat(19-18*float64(n)/float64(max(most, 1)), 'f', 1, 64))
 	}
-	r.Line = strings.Join(points, " ")
-	return r, nil
+	out.Line = strings.Join(points, " ")
+	return out, nil
 }
 
 // figure is one as it is drawn: a bar where it is a share, else a number.

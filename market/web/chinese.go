@@ -72,6 +72,8 @@ var chinese = map[string]string{
 	"examples": "条样例", "There are no benchmarks yet.": "还没有基准。", "ranked by": "排名依据：", "size in MB": "大小（MB）", "milliseconds for a text": "每条文本毫秒数", "none smaller is as good": "更小的都不如它", "none faster is as good": "更快的都不如它",
 	"on the Pareto front: nothing that costs less is as good.": "位于帕累托前沿：代价更低的都不如它。", "Where intervals overlap, the order says little.": "区间重叠时，先后次序意义不大。", "Nothing has been measured yet.": "还没有测量结果。",
 	"Filters": "筛选",
+	"model":   "模型", "data set": "数据集", "application": "应用", "As a list": "列表形式", "and %d more": "还有 %d 个", "Farther back": "更早的来源", "Made of those": "由它们再制作的",
+	"What the package was made of is to its left, what was made of it to its right. The list below says the same.": "左侧是这个包的来源，右侧是由它制作的包。下方列表内容相同。",
 	// Actions of the audit log.
 	"access": "处理访问申请", "account": "创建账号", "add benchmark": "添加基准", "remove benchmark": "移除基准", "add key": "添加密钥", "remove key": "移除密钥", "ask for a password": "申请新密码", "ask for access": "申请访问", "collect": "创建合集",
 	"add": "加入合集", "remove": "移出合集", "arrange": "整理合集", "create": "创建", "delete": "删除", "end session": "结束会话", "invite": "邀请", "uninvite": "收回邀请", "link": "关联登录", "unlink": "取消关联登录", "log in": "登录", "member": "修改成员",

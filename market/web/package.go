@@ -37,6 +37,7 @@ type repository struct {
 	Around     *relations // nil where nothing has been published
 	Says       *opinion   // of people; nil likewise
 	Advisories []catalogue.Advisory
+	facts      *catalogue.Facts    // of the version that is asked for; nil for the latest
 	Down       *catalogue.Decision // for whose it is, where a moderator has taken it down
 }
 
@@ -61,7 +62,7 @@ func (h *Handler) repository(r *http.Request) (string, string, any, error) {
 		return "", "", nil, err
 	}
 	if p.Digest != "" {
-		if p.Around, err = h.relate(r.Context(), visitor(r), p.Repository); err != nil {
+		if p.Around, err = h.relate(r, p); err != nil {
 			return "", "", nil, err
 		}
 		if p.Says, err = h.opinion(r, p.Repository, shownReviews); err != nil {
@@ -105,6 +106,11 @@ func (h *Handler) describe(r *http.Request) (*repository, error) {
 		return nil, err
 	}
 	p.Version, p.Digest = t.Name, t.Manifest.Digest.String()
+	if p.Asked != "" {
+		if p.facts, err = c.Facts(ctx, &t.Manifest); err != nil {
+			return nil, err
+		}
+	}
 	standing, err := c.StandingOf(ctx, found, t.Manifest.Digest)
 	if err != nil {
 		return nil, err
