@@ -109,6 +109,7 @@ func Open(ctx context.Context, o Options) (*Market, error) {
 // ServeHTTP answers one request.
 func (m *Market) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = forwarded(r, m.options.Proxies)
+	w.Header().Set("X-Content-Type-Options", "nosniff") // what people upload is what it says it is
 	if !m.admits(w, r) {
 		return
 	}

@@ -148,7 +148,7 @@ func advisoryCommand(term *terminal) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var f clientFlags
-	var a client.Advisory
+	var a client.NewAdvisory
 	add := &cobra.Command{
 		Use:   "add OWNER/NAME --title WHAT --affected VERSIONS",
 		Short: "Publish an advisory about versions of a package",

@@ -170,7 +170,7 @@ func orgInviteCommand(term *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			link, err := c.Invite(cmd.Context(), args[0], client.Invitation{Role: role, Note: note})
+			link, err := c.Invite(cmd.Context(), args[0], client.NewInvitation{Role: role, Note: note})
 			if err != nil {
 				return err
 			}

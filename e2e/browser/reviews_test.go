@@ -30,7 +30,7 @@ func TestHostileReviewsAreText(t *testing.T) {
 		err = ada.ReplyTo(t.Context(), "ada/rows", review.ID, hostileReview)
 	}
 	if err == nil {
-		_, err = ada.Advise(t.Context(), "ada/rows", client.Advisory{Severity: "low", Title: "<svg onload=alert(1)>", Text: hostileReview, Affected: "*"})
+		_, err = ada.Advise(t.Context(), "ada/rows", client.NewAdvisory{Severity: "low", Title: "<svg onload=alert(1)>", Text: hostileReview, Affected: "*"})
 	}
 	if err == nil {
 		err = ada.Report(t.Context(), "ada/rows", client.Complaint{Kind: "review", ID: review.ID, Reason: hostileReview})

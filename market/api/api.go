@@ -1,55 +1,23 @@
 // Package api answers the market's own API under /api/v1/, which its command line speaks. What it says is package client's.
 //
-//	GET  /api/v1/whoami
-//	GET  /api/v1/packages?q=&kind=&task=&sort=…                    finds packages
-//	POST /api/v1/packages                                        takes a name
-//	GET  /api/v1/packages/{owner}/{name}?version=                what is known of a package
-//	DELETE /api/v1/packages/{owner}/{name}
-//	PUT  /api/v1/packages/{owner}/{name}/versions/{version}/state  yanks, deprecates
-//	DELETE /api/v1/packages/{owner}/{name}/versions/{version}
-//	PATCH /api/v1/packages/{owner}/{name}                         settings, another name
-//	PUT, DELETE /api/v1/packages/{owner}/{name}/like
-//	POST /api/v1/packages/{owner}/{name}/installs                notes an install
-//	PUT, DELETE /api/v1/packages/{owner}/{name}/rating           rates a version; takes that back
-//	GET  /api/v1/packages/{owner}/{name}/reviews?stars=&before=&limit=  what people say
-//	GET  /api/v1/packages/{owner}/{name}/reviews.jsonl           all of it, a line each
-//	POST /api/v1/packages/{owner}/{name}/reviews/{id}/replies
-//	POST /api/v1/packages/{owner}/{name}/reports                 tells moderators of it, or of what was said of it
-//	POST /api/v1/packages/{owner}/{name}/appeals                 what its author has against a decision
-//	GET, POST /api/v1/packages/{owner}/{name}/advisories?of=     what is dangerous about it; publishes an advisory
-//	DELETE /api/v1/packages/{owner}/{name}/advisories/{id}
-//	GET, POST /api/v1/moderation                                 what waits for a moderator; decides
-//	GET  /api/v1/moderation/decisions?before=
-//	GET  /api/v1/moderation/export.jsonl                         all that people say and moderators decide, a line each
-//	GET  /api/v1/packages/{owner}/{name}/bom?version=            what a package is made of, as CycloneDX
-//	GET, POST /api/v1/collections?q=&owner=&package=             lists collections; makes one
-//	GET, PATCH, DELETE /api/v1/collections/{owner}/{slug}
-//	PUT, DELETE /api/v1/collections/{owner}/{slug}/items/{owner}/{name}  a package in it, its note and its place
-//	GET, POST /api/v1/organisations                              those of the account; makes one
-//	GET  /api/v1/organisations/{name}                            its members
-//	PUT, DELETE /api/v1/organisations/{name}/members/{member}
-//	POST /api/v1/organisations/{name}/invitations
-//	GET  /api/v1/audit?owner=&actor=&before=&limit=                what was done
-//	GET  /api/v1/keys/{owner}                                    public keys of an account
-//	POST /api/v1/keys/{owner}                                    adds one
-//	DELETE /api/v1/keys/{owner}/{fingerprint}
-//	POST /api/v1/packages/{owner}/{name}/predict?version=        asks a model, here
-//	GET  /api/v1/benchmarks                                      what models are measured by
-//	GET  /api/v1/benchmarks/{name}                               one, with its leaderboard
-//	GET, POST /api/v1/packages/{owner}/{name}/verifications?version=  what was measured; measures anew
-//	GET  /api/v1/verification-key                                by which the records of that are checked
+// Its routes are rows of tables, which stand above the handlers of each subject: method and path, the scope that a token must
+// have, what may stand in the query, and an endpoint, whose types of what is read and of what is answered are those of the
+// handler. By these rows requests are checked and answered, and the document is written that /api/v1/openapi.json serves:
+//
+//	go test ./market/api -run TestTheDocument -update
 package api
 
 import (
 	"cmp"
+	_ "embed" // the document
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-
-	"github.com/opencontainers/go-digest"
+	"slices"
+	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/market/auth"
@@ -67,51 +35,70 @@ type API struct {
 	mux   *http.ServeMux
 }
 
+// Document is the API as an OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1).
+//
+//go:embed openapi.json
+var Document []byte
+
 // New returns the handler for a depot, whose models are asked at a desk.
 func New(d *depot.Depot, desk *try.Desk, log *slog.Logger) *API {
 	a := &API{depot: d, desk: desk, log: log, mux: http.NewServeMux()}
-	const name = "/api/v1/packages/{owner}/{name}"
-	a.handle("GET /api/v1/whoami", a.whoami)
-	a.handle("GET /api/v1/packages", a.search)
-	a.handle("POST /api/v1/packages", a.create)
-	a.handle("GET "+name, a.info)
-	a.handle("DELETE "+name, a.delete)
-	a.handle("PUT "+name+"/versions/{version}/state", a.retire)
-	a.handle("POST "+name+"/installs", a.install)
-	a.handle("GET "+name+"/bom", a.bom)
-	a.handle("PATCH "+name, a.configure)
-	a.handle("DELETE "+name+"/versions/{version}", a.deleteVersion)
-	a.handle("PUT "+name+"/like", a.like)
-	a.handle("DELETE "+name+"/like", a.like)
-	a.people()
-	a.mountCollections()
-	a.mountReviews()
-	a.mountModeration()
-	a.handle("GET /api/v1/keys/{owner}", a.keys)
-	a.handle("POST /api/v1/keys/{owner}", a.addKey)
-	a.handle("DELETE /api/v1/keys/{owner}/{fingerprint}", a.removeKey)
-	a.handle("POST "+name+"/predict", a.predict)
-	a.verifications(name)
-	a.handle("/api/v1/", func(w http.ResponseWriter, r *http.Request, _ catalogue.Caller) error {
-		return hint.Wrap(catalogue.ErrNotFound, "see docs/market.md for what there is", "%s %.200s", r.Method, r.URL.Path)
-	})
+	for _, t := range a.routes() {
+		method, path, _ := strings.Cut(t.pattern, " ")
+		a.mux.HandleFunc(method+" "+Root+path, func(w http.ResponseWriter, r *http.Request) { a.answer(w, r, &t) })
+	}
+	a.mux.HandleFunc(Root+"/", func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, a.nowhere(w, r)) })
 	return a
 }
 
-// ServeHTTP answers one request.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+// routes are all that there are.
+func (a *API) routes() []route {
+	return slices.Concat(a.ownRoutes(), a.packageRoutes(), a.reviewRoutes(), a.moderationRoutes(), a.verificationRoutes(), a.collectionRoutes(), a.organisationRoutes(), a.keyRoutes())
+}
 
-func (a *API) handle(pattern string, f func(http.ResponseWriter, *http.Request, catalogue.Caller) error) {
-	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, longestBody)
-		who, err := auth.Caller(a.depot.Catalogue, r)
-		if err == nil {
-			err = f(w, r, who)
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Vary", "Authorization")
+	a.mux.ServeHTTP(w, r)
+}
+
+// answer answers a request of a route.
+func (a *API) answer(w http.ResponseWriter, r *http.Request, t *route) {
+	r.Body = http.MaxBytesReader(w, r.Body, longestBody)
+	who, err := auth.Caller(a.depot.Catalogue, r)
+	if who.Account != nil {
+		w.Header().Set("Cache-Control", "private, no-store")
+	}
+	if err == nil && t.needs > catalogue.None {
+		err = who.Needs(t.needs)
+	}
+	if err == nil {
+		err = t.check(r)
+	}
+	if err == nil {
+		err = t.serve(w, r, who)
+	}
+	if err != nil {
+		a.fail(w, r, err)
+	}
+}
+
+// errMethod is of a path that is there for other methods.
+var errMethod = errors.New("the method is not allowed")
+
+// nowhere tells what is wrong with a request that is none of the routes'.
+func (a *API) nowhere(w http.ResponseWriter, r *http.Request) error {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if _, pattern := a.mux.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host}); strings.HasPrefix(pattern, method) {
+			allowed = append(allowed, method)
 		}
-		if err != nil {
-			a.fail(w, r, err)
-		}
-	})
+	}
+	if len(allowed) == 0 {
+		return hint.Wrap(catalogue.ErrNotFound, "see "+Root+"/openapi.json for what there is", "%s %.200s", r.Method, r.URL.Path)
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	return hint.Wrap(errMethod, "ask by "+strings.Join(allowed, ", "), "%s %.200s", r.Method, r.URL.Path)
 }
 
 // fail answers with an error in the form that the OCI distribution API has as well.
@@ -132,6 +119,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, code = http.StatusInsufficientStorage, "FULL"
 	case errors.Is(err, catalogue.ErrUnauthenticated):
 		status, code = http.StatusUnauthorized, "UNAUTHORIZED"
+		w.Header().Set("WWW-Authenticate", `Bearer realm="xiaoyu"`)
+	case errors.Is(err, errMethod):
+		status, code = http.StatusMethodNotAllowed, "UNSUPPORTED"
 	case errors.Is(err, catalogue.ErrNotFound):
 		status, code = http.StatusNotFound, "NAME_UNKNOWN"
 	case errors.Is(err, catalogue.ErrForbidden), errors.Is(err, catalogue.ErrQuota), errors.Is(err, catalogue.ErrGated):
@@ -159,10 +149,13 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]string{"code": code, "message": message}}})
+	json.NewEncoder(w).Encode(client.Errors{Errors: []client.Error{{Code: code, Message: message}}})
 }
 
+// badRequest is of a request that cannot be read.
 type badRequest struct{ error }
+
+func (b *badRequest) Unwrap() error { return b.error }
 
 // longestBody bounds what a request may send, in bytes.
 const longestBody = 1 << 20
@@ -198,199 +191,28 @@ func write(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
-func (a *API) whoami(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	if err := who.Needs(catalogue.Read); err != nil {
-		return err
+func (a *API) ownRoutes() []route {
+	return []route{
+		{"GET /whoami", "whoAmI", "Tells whose the token is.", catalogue.Read, nil, answers(a.whoami)},
+		{"GET /openapi.json", "document", "This document.", catalogue.None, nil, writes[map[string]any](jsonMedia, a.document)},
 	}
-	p := client.Person{Name: who.Name(), FullName: who.Account.FullName, Scope: who.Scope.String(), Token: who.Token, Organisations: map[string]string{}}
+}
+
+func (a *API) whoami(r *http.Request, who catalogue.Caller) (*client.Person, error) {
+	p := &client.Person{Name: who.Name(), FullName: who.Account.FullName, Scope: who.Scope.String(), Token: who.Token, Organisations: map[string]string{}}
 	list, err := a.depot.Catalogue.Organisations(r.Context(), who.Account)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, m := range list {
 		p.Organisations[m.Account.Name] = m.Role.String()
 	}
-	return write(w, http.StatusOK, p)
+	return p, nil
 }
 
-// mostAtOnce is how many packages one answer to a search may hold.
-const mostAtOnce = 100
-
-func (a *API) search(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	values := r.URL.Query()
-	s := catalogue.Query{Text: values.Get("q"), Sort: catalogue.Order(values.Get("sort")), Facets: map[string]string{}}
-	if err := bounds(r, &s.Limit, &s.Offset, catalogue.Deep); err != nil {
-		return err
-	}
-	for facet := range catalogue.Facets {
-		if v := values.Get(facet); v != "" {
-			s.Facets[facet] = v
-		}
-	}
-	list, err := a.depot.Catalogue.Search(r.Context(), who, s)
-	if err != nil {
-		return err
-	}
-	found := client.Found{Packages: []client.Package{}, Total: list.Total, Estimated: list.Estimated, Instead: list.Instead, Counts: map[string]map[string]int{}}
-	for _, p := range list.Packages {
-		found.Packages = append(found.Packages, describe(p))
-	}
-	for facet, counts := range list.Counts {
-		found.Counts[facet] = map[string]int{}
-		for _, c := range counts {
-			found.Counts[facet][c.Value] = c.N
-		}
-	}
-	return write(w, http.StatusOK, found)
-}
-
-func (a *API) create(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	var n client.NewPackage
-	if err := read(r, &n); err != nil {
-		return err
-	}
-	created, err := a.depot.Catalogue.CreateRepository(r.Context(), who, catalogue.NewRepository{FullName: n.Name, Kind: catalogue.Kind(n.Kind), Private: n.Private})
-	if err != nil {
-		return err
-	}
-	return write(w, http.StatusCreated, describe(created))
-}
-
-// repository is the one that a request is about.
-func (a *API) repository(r *http.Request, who catalogue.Caller) (*catalogue.Repository, error) {
-	return a.depot.Catalogue.Repository(r.Context(), who, r.PathValue("owner")+"/"+r.PathValue("name"))
-}
-
-// writable is repository for a request that changes it: a stranger who may see it is asked to log in.
-func (a *API) writable(r *http.Request, who catalogue.Caller) (*catalogue.Repository, error) {
-	found, err := a.repository(r, who)
-	if err == nil {
-		err = who.Needs(catalogue.Write)
-	}
-	return found, err
-}
-
-func describe(r *catalogue.Repository) client.Package {
-	return client.Package{Name: r.FullName(), Kind: string(r.Kind), Private: r.Private, Title: r.Title, Description: r.Description, Licence: r.Licence, Task: r.Task, Family: r.Family,
-		Labels: r.Labels, Size: r.Size, Downloads: r.Downloads, Likes: r.Likes, Rating: r.Mean(), Ratings: r.Ratings, Created: r.Created, Updated: r.Updated}
-}
-
-func (a *API) info(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	repository, err := a.repository(r, who)
-	if err != nil {
-		return err
-	}
-	p := describe(repository)
-	refs, err := a.depot.Catalogue.Refs(r.Context(), repository)
-	if err != nil {
-		return err
-	}
-	for _, f := range refs {
-		p.Versions = append(p.Versions, client.Version{Name: f.Name, Kind: f.Kind, Digest: f.Digest.String(), Commit: f.Commit, Updated: f.Updated, State: f.State, Reason: f.Reason, Successor: f.Successor})
-	}
-	version := r.URL.Query().Get("version")
-	t, err := a.depot.Catalogue.Resolve(r.Context(), repository, version)
-	if errors.Is(err, catalogue.ErrNotFound) && version == "" { // nothing has been published yet
-		return write(w, http.StatusOK, p)
-	}
-	if err != nil {
-		return err
-	}
-	p.Digest = t.Manifest.Digest.String()
-	files, err := a.depot.Catalogue.Files(r.Context(), &t.Manifest)
-	if err != nil {
-		return err
-	}
-	if p.Findings, err = a.depot.Catalogue.Findings(r.Context(), &t.Manifest); err != nil {
-		return err
-	}
-	for _, f := range files {
-		p.Files = append(p.Files, client.File{Path: f.Path, Digest: f.Digest.String(), Size: f.Size})
-	}
-	signatures, err := a.depot.Catalogue.Signatures(r.Context(), &t.Manifest)
-	if err != nil {
-		return err
-	}
-	for _, s := range signatures {
-		p.Signatures = append(p.Signatures, client.Signature{Key: s.Fingerprint, Digest: s.Digest.String(), At: s.At})
-	}
-	return write(w, http.StatusOK, p)
-}
-
-func (a *API) delete(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	repository, err := a.writable(r, who)
-	if err == nil {
-		err = a.depot.Catalogue.DeleteRepository(r.Context(), who, repository)
-	}
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (a *API) retire(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	var q client.Retirement
-	if err := read(r, &q); err != nil {
-		return err
-	}
-	repository, err := a.writable(r, who)
-	if err == nil {
-		err = a.depot.Catalogue.Retire(r.Context(), who, repository, r.PathValue("version"), q.State, q.Reason, q.Successor)
-	}
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (a *API) install(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	if err := who.Needs(catalogue.Read); err != nil {
-		return err
-	}
-	var i client.Install
-	if err := read(r, &i); err != nil {
-		return err
-	}
-	repository, err := a.repository(r, who)
-	if err != nil {
-		return err
-	}
-	c := a.depot.Catalogue
-	t, err := c.Resolve(r.Context(), repository, digest.Digest(i.Digest).String())
-	if err == nil {
-		err = c.MayDownload(r.Context(), who, repository)
-	}
-	if err != nil {
-		return err
-	}
-	sent, err := c.Downloaded(r.Context(), repository, auth.Client(who, r)) // whoever has installed it may rate it
-	if err == nil && !sent {
-		err = hint.Errorf("pull it with the same account first", "an install of %s, of which nothing was sent to %s: %w", repository.FullName(), who.Name(), catalogue.ErrForbidden)
-	}
-	if err == nil {
-		err = c.RecordInstall(r.Context(), who.Account, repository, t.Manifest.Digest)
-	}
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (a *API) predict(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	var q try.Question
-	if err := read(r, &q); err != nil {
-		return err
-	}
-	repository, err := a.repository(r, who)
-	if err != nil {
-		return err
-	}
-	answer, err := a.desk.Ask(r.Context(), auth.Client(who, r), repository, r.URL.Query().Get("version"), q)
-	if err != nil {
-		return err
-	}
-	return write(w, http.StatusOK, answer)
+func (a *API) document(w http.ResponseWriter, _ *http.Request, _ catalogue.Caller) error {
+	w.Header().Set("Content-Type", jsonMedia)
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	_, err := w.Write(Document)
+	return err
 }

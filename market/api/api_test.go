@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/xiaoyu-slm/xiaoyu/market"
+	"github.com/xiaoyu-slm/xiaoyu/market/api"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
 	"github.com/xiaoyu-slm/xiaoyu/market/markettest"
@@ -170,10 +171,11 @@ func (p *place) ask(who, method, path, body string) (status int, answer string) 
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	if err := conforms(method, "/api/v1"+path, body, a, b); err != nil {
+		p.t.Errorf("%s %s: %d %.300s: %v", method, path, a.StatusCode, b, err)
+	}
 	if a.StatusCode >= 400 {
-		var e struct {
-			Errors []struct{ Code, Message string } `json:"errors"`
-		}
+		var e client.Errors
 		if err := json.Unmarshal(b, &e); err != nil || len(e.Errors) != 1 || e.Errors[0].Code == "" || e.Errors[0].Message == "" {
 			p.t.Errorf("%s %s: %d with an error that no client can read: %s", method, path, a.StatusCode, b)
 		}
@@ -183,7 +185,7 @@ func (p *place) ask(who, method, path, body string) (status int, answer string) 
 
 // route is a request, and what it needs.
 type route struct {
-	as   string // the line of the package's comment that it is of, without parameters
+	as   string // method and path in the document
 	path string // of ada's things
 	body string
 	// needs is the scope, None for what strangers may; mine tells that it takes ada's rights as well.
@@ -203,6 +205,7 @@ func (p *place) routes() []route {
 	return []route{
 		{"POST " + one + "/reviews/{id}/replies", fmt.Sprintf("/packages/ada/open/reviews/%d/replies", p.review), `{"text":"thanks"}`, w, true, 204}, // first: the review goes with the package
 		{"GET /whoami", "/whoami", "", r, false, 200},
+		{"GET /openapi.json", "/openapi.json", "", 0, false, 200},
 		{"GET /packages", "/packages?q=test", "", 0, false, 200},
 		{"POST /packages", "/packages", `{"name":"ada/moved"}`, w, true, 201},
 		{"GET " + one, "/packages/ada/open", "", 0, false, 200},
@@ -237,8 +240,8 @@ func (p *place) routes() []route {
 		{"POST /collections", "/collections", `{"owner":"ada","title":"New"}`, w, true, 201},
 		{"GET " + collection, "/collections/ada/desk", "", 0, false, 200},
 		{"PATCH " + collection, "/collections/ada/desk", `{"title":"y"}`, w, true, 204},
-		{"PUT " + collection + "/items/{owner}/{name}", "/collections/ada/desk/items/ada/open", `{"note":"z","place":1}`, w, true, 204},
-		{"DELETE " + collection + "/items/{owner}/{name}", "/collections/ada/desk/items/ada/open", "", w, true, 204},
+		{"PUT " + collection + "/items/{package_owner}/{name}", "/collections/ada/desk/items/ada/open", `{"note":"z","place":1}`, w, true, 204},
+		{"DELETE " + collection + "/items/{package_owner}/{name}", "/collections/ada/desk/items/ada/open", "", w, true, 204},
 		{"DELETE " + collection, "/collections/ada/desk", "", w, true, 204},
 		{"GET /organisations", "/organisations", "", r, false, 200},
 		{"POST /organisations", "/organisations", `{"name":"` + fresh() + `"}`, a, false, 201},
@@ -261,9 +264,9 @@ func fresh() string {
 	return fmt.Sprint("org-", made)
 }
 
-// TestTheTableHasEveryRoute compares the routes that are tried with those that the package says it has.
+// TestTheTableHasEveryRoute compares the routes that are tried with those of the document.
 func TestTheTableHasEveryRoute(t *testing.T) {
-	source, err := os.ReadFile("api.go")
+	s, err := described()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,16 +275,16 @@ func TestTheTableHasEveryRoute(t *testing.T) {
 		tried[r.as] = true
 	}
 	n := 0
-	for _, m := range regexp.MustCompile(`(?m)^//\t([A-Z, ]+?) +/api/v1(/[^ ?\n]+)`).FindAllStringSubmatch(string(source), -1) {
-		for method := range strings.SplitSeq(m[1], ", ") {
+	for path, methods := range s.Paths {
+		for method := range methods {
 			n++
-			if !tried[method+" "+m[2]] {
-				t.Errorf("%s %s is not tried", method, m[2])
+			if as := strings.ToUpper(method) + " " + strings.TrimPrefix(path, api.Root); !tried[as] {
+				t.Errorf("%s is not tried", as)
 			}
 		}
 	}
 	if n != len(tried) {
-		t.Errorf("the package's comment has %d routes, the table %d", n, len(tried))
+		t.Errorf("the document has %d operations, the table %d", n, len(tried))
 	}
 }
 
@@ -447,7 +450,7 @@ func TestAnErrorSaysWhatWasAskedAndTheWayOut(t *testing.T) {
 		{"ada read", "POST", "/packages", `{"name":"ada/x"}`, "DENIED", "the token's scope is read; use a token with the scope write"},
 		{"ada admin", "POST", "/packages", `{"name":"ada/open"}`, "EXISTS", "there is one already; choose another name"},
 		{"ada admin", "PATCH", "/packages/ada/open", `{"gated":"maybe"}`, "INVALID", "it is auto, manual, or empty for none"},
-		{"ada admin", "GET", "/nothing", "", "NAME_UNKNOWN", "see docs/market.md for what there is"},
+		{"ada admin", "GET", "/nothing", "", "NAME_UNKNOWN", "see /api/v1/openapi.json for what there is"},
 	} {
 		_, body := p.ask(c.who, c.method, c.path, c.body)
 		var e struct {

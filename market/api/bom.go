@@ -12,6 +12,8 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 )
 
+const bomMedia = "application/vnd.cyclonedx+json"
+
 // bom answers with the bill of materials of a package. Who may not read its files does not get what they say either.
 func (a *API) bom(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
 	repository, err := a.repository(r, who)
@@ -52,7 +54,7 @@ func (a *API) bom(w http.ResponseWriter, r *http.Request, who catalogue.Caller) 
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/vnd.cyclonedx+json; version=1.6")
+	w.Header().Set("Content-Type", bomMedia+"; version=1.6")
 	_, err = w.Write(text)
 	return err
 }

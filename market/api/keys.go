@@ -9,45 +9,41 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/sign"
 )
 
-func (a *API) keys(w http.ResponseWriter, r *http.Request, _ catalogue.Caller) error {
+func (a *API) keyRoutes() []route {
+	return []route{
+		{"GET /keys/{owner}", "listKeys", "Lists the public keys of an account, by which its signatures are checked.", catalogue.None, nil, answers(a.keys)},
+		{"POST /keys/{owner}", "addKey", "Adds a public key.", catalogue.Admin, nil, reads(a.addKey)},
+		{"DELETE /keys/{owner}/{fingerprint}", "removeKey", "Takes a key away.", catalogue.Admin, nil, does(a.removeKey)},
+	}
+}
+
+func (a *API) keys(r *http.Request, _ catalogue.Caller) ([]client.Key, error) {
+	list := []client.Key{}
 	owner, err := a.depot.Catalogue.Account(r.Context(), r.PathValue("owner"))
 	if errors.Is(err, catalogue.ErrNotFound) { // nobody learns which names there are
-		return write(w, http.StatusOK, []client.Key{})
+		return list, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	keys, err := a.depot.Catalogue.Keys(r.Context(), owner)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	list := []client.Key{}
 	for _, k := range keys {
 		list = append(list, client.Key{Fingerprint: k.Fingerprint(), PEM: string(k.PEM()), Name: k.Name, Added: k.Added})
 	}
-	return write(w, http.StatusOK, list)
+	return list, nil
 }
 
-func (a *API) addKey(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	var k client.Key
-	if err := read(r, &k); err != nil {
-		return err
-	}
+func (a *API) addKey(r *http.Request, who catalogue.Caller, k client.NewKey) error {
 	key, err := sign.ReadPublicKey([]byte(k.PEM))
 	if err != nil {
 		return &badRequest{err}
 	}
-	if err := a.depot.Catalogue.AddKey(r.Context(), who, r.PathValue("owner"), key, k.Name); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return a.depot.Catalogue.AddKey(r.Context(), who, r.PathValue("owner"), key, k.Name)
 }
 
-func (a *API) removeKey(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	if err := a.depot.Catalogue.RemoveKey(r.Context(), who, r.PathValue("owner"), r.PathValue("fingerprint")); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+func (a *API) removeKey(r *http.Request, who catalogue.Caller) error {
+	return a.depot.Catalogue.RemoveKey(r.Context(), who, r.PathValue("owner"), r.PathValue("fingerprint"))
 }

@@ -1,9 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
@@ -12,27 +12,23 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
 )
 
-// people mounts what is about organisations and the log of what was done.
-func (a *API) people() {
-	const name = "/api/v1/organisations/{name}"
-	a.handle("GET /api/v1/organisations", a.organisations)
-	a.handle("POST /api/v1/organisations", a.createOrganisation)
-	a.handle("GET "+name, a.members)
-	a.handle("PUT "+name+"/members/{member}", a.setMember)
-	a.handle("DELETE "+name+"/members/{member}", a.setMember)
-	a.handle("POST "+name+"/invitations", a.invite)
-	a.handle("GET /api/v1/audit", a.audit)
+func (a *API) organisationRoutes() []route {
+	const one, member = "/organisations/{name}", "/organisations/{name}/members/{member}"
+	entries := []parameter{text("owner", "what was done to this account and its packages alone"), text("actor", "what this account did alone"), beforeParameter, whole("limit", "how many there may be in the answer", 1, mostEntries)}
+	return []route{
+		{"GET /organisations", "listOrganisations", "Lists those that the account is a member of, with its role in each.", catalogue.Read, nil, answers(a.organisations)},
+		{"POST /organisations", "createOrganisation", "Makes an organisation, whose first administrator the account is.", catalogue.Admin, nil, exchanges(http.StatusCreated, a.createOrganisation)},
+		{"GET " + one, "getOrganisation", "Tells of an organisation that the account is a member of.", catalogue.Read, nil, answers(a.members)},
+		{"PUT " + member, "setMember", "Gives somebody a role in an organisation.", catalogue.Admin, nil, reads(a.addMember)},
+		{"DELETE " + member, "removeMember", "Takes it away.", catalogue.Admin, nil, does(a.removeMember)},
+		{"POST " + one + "/invitations", "invite", "Makes an invitation to an organisation, whose link is told this once.", catalogue.Admin, nil, exchanges(http.StatusCreated, a.invite)},
+		{"GET /audit", "listAuditLog", "Lists what was done, the newest first: of an owner that the account administers, or of all, for operators.", catalogue.Admin, entries, answers(a.audit)},
+	}
 }
 
-func (a *API) organisations(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	if err := who.Needs(catalogue.Read); err != nil {
-		return err
-	}
+func (a *API) organisations(r *http.Request, who catalogue.Caller) ([]client.Member, error) {
 	list, err := a.depot.Catalogue.Organisations(r.Context(), who.Account)
-	if err != nil {
-		return err
-	}
-	return write(w, http.StatusOK, members(list))
+	return members(list), err
 }
 
 func members(list []catalogue.Member) []client.Member {
@@ -43,23 +39,16 @@ func members(list []catalogue.Member) []client.Member {
 	return out
 }
 
-func (a *API) createOrganisation(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	var n client.NewOrganisation
-	if err := read(r, &n); err != nil {
-		return err
-	}
+func (a *API) createOrganisation(r *http.Request, who catalogue.Caller, n client.NewOrganisation) (*client.Organisation, error) {
 	o, err := a.depot.Catalogue.CreateOrganisation(r.Context(), who, n.Name, n.FullName)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return write(w, http.StatusCreated, client.Organisation{Name: o.Name, FullName: o.FullName, Members: []client.Member{{Name: who.Name(), Role: catalogue.Admin.String()}}})
+	return &client.Organisation{Name: o.Name, FullName: o.FullName, Members: []client.Member{{Name: who.Name(), Role: catalogue.Admin.String()}}}, nil
 }
 
 // organisation is the one that a request is about, with its members; ErrNotFound for who is none of them.
 func (a *API) organisation(r *http.Request, who catalogue.Caller) (*catalogue.Account, []catalogue.Member, error) {
-	if err := who.Needs(catalogue.Read); err != nil {
-		return nil, nil, err
-	}
 	absent := hint.Errorf("check the name, or ask one of its members", "the organisation %.60q: %w", r.PathValue("name"), catalogue.ErrNotFound)
 	o, err := a.depot.Catalogue.Account(r.Context(), r.PathValue("name"))
 	if errors.Is(err, catalogue.ErrNotFound) {
@@ -83,31 +72,29 @@ func (a *API) organisation(r *http.Request, who catalogue.Caller) (*catalogue.Ac
 	return nil, nil, absent
 }
 
-func (a *API) members(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
+func (a *API) members(r *http.Request, who catalogue.Caller) (*client.Organisation, error) {
 	o, list, err := a.organisation(r, who)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	u, err := a.depot.Catalogue.Usage(r.Context(), o.ID)
+	return &client.Organisation{Name: o.Name, FullName: o.FullName, About: o.About, Link: o.Link, Members: members(list), Bytes: u.Bytes, Packages: u.Packages}, err
+}
+
+func (a *API) addMember(r *http.Request, who catalogue.Caller, m client.NewMember) error {
+	role, err := catalogue.ParseRight(m.Role)
 	if err != nil {
 		return err
 	}
-	return write(w, http.StatusOK, client.Organisation{Name: o.Name, FullName: o.FullName, About: o.About, Link: o.Link, Members: members(list), Bytes: u.Bytes, Packages: u.Packages})
+	return a.setMember(r, who, role)
+}
+
+func (a *API) removeMember(r *http.Request, who catalogue.Caller) error {
+	return a.setMember(r, who, catalogue.None)
 }
 
 // setMember gives somebody a role, or takes it away.
-func (a *API) setMember(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	role := catalogue.None
-	if r.Method == http.MethodPut {
-		var m client.Member
-		err := read(r, &m)
-		if err == nil {
-			role, err = catalogue.ParseRight(m.Role)
-		}
-		if err != nil {
-			return err
-		}
-	}
+func (a *API) setMember(r *http.Request, who catalogue.Caller, role catalogue.Right) error {
 	o, _, err := a.organisation(r, who)
 	if err != nil {
 		return err
@@ -118,71 +105,44 @@ func (a *API) setMember(w http.ResponseWriter, r *http.Request, who catalogue.Ca
 		}
 	}
 	m, err := a.depot.Catalogue.Account(r.Context(), r.PathValue("member"))
-	if err == nil {
-		err = a.depot.Catalogue.SetMember(r.Context(), who, o, m, role)
-	}
 	if err != nil {
 		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return a.depot.Catalogue.SetMember(r.Context(), who, o, m, role)
 }
 
-func (a *API) invite(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	var i client.Invitation
-	if err := read(r, &i); err != nil {
-		return err
-	}
+func (a *API) invite(r *http.Request, who catalogue.Caller, i client.NewInvitation) (*client.Invitation, error) {
 	role, err := catalogue.ParseRight(i.Role)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	o, _, err := a.organisation(r, who)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	code, err := a.depot.Catalogue.Invite(r.Context(), who, o, role, i.Note)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	i.Link = auth.Origin(r) + "/join/" + code
-	return write(w, http.StatusCreated, i)
+	return &client.Invitation{Role: i.Role, Note: i.Note, Link: auth.Origin(r) + "/join/" + code}, nil
 }
 
 // mostEntries is how many entries of the log one answer may hold.
 const mostEntries = 1000
 
-func (a *API) audit(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	if err := who.Needs(catalogue.Admin); err != nil {
-		return err
-	}
+func (a *API) audit(r *http.Request, who catalogue.Caller) ([]client.Entry, error) {
 	values := r.URL.Query()
-	q := catalogue.AuditQuery{Actor: values.Get("actor"), Limit: 100}
-	if text := values.Get("limit"); text != "" {
-		var err error
-		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit < 1 || q.Limit > mostEntries {
-			return hint.Errorf("write a number from 1 to 1000", "limit=%.40q: %w", text, catalogue.ErrInvalid)
-		}
-	}
-	if text := values.Get("before"); text != "" {
-		var err error
-		if q.Before, err = strconv.ParseInt(text, 10, 64); err != nil {
-			return hint.Errorf("write the id of an entry", "before=%.40q: %w", text, catalogue.ErrInvalid)
-		}
-	}
+	q := catalogue.AuditQuery{Actor: values.Get("actor"), Limit: cmp.Or(int(number(r, "limit")), 100), Before: number(r, "before")}
 	if owner := values.Get("owner"); owner != "" {
 		var err error
 		if q.Owner, err = a.depot.Catalogue.Administered(r.Context(), who, owner); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	list, err := a.depot.Catalogue.AuditLog(r.Context(), who, q)
-	if err != nil {
-		return err
-	}
 	out := []client.Entry{}
 	for _, e := range list {
 		out = append(out, client.Entry{ID: e.ID, At: e.At, Actor: e.Actor, Action: e.Action, Object: e.Object, Detail: e.Detail})
 	}
-	return write(w, http.StatusOK, out)
+	return out, err
 }

@@ -2,22 +2,23 @@ package api
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"strconv"
 
 	"github.com/xiaoyu-slm/xiaoyu/market/auth"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
 )
 
-func (a *API) mountReviews() {
-	const name = "/api/v1/packages/{owner}/{name}"
-	a.handle("PUT "+name+"/rating", a.rate)
-	a.handle("DELETE "+name+"/rating", a.unrate)
-	a.handle("GET "+name+"/reviews", a.reviews)
-	a.handle("GET "+name+"/reviews.jsonl", a.exportReviews)
-	a.handle("POST "+name+"/reviews/{id}/replies", a.reply)
+func (a *API) reviewRoutes() []route {
+	version := []parameter{text("version", "the version; what was rated last if it is left out")}
+	some := []parameter{whole("stars", "those with so many stars alone", 0, 5), beforeParameter, limitParameter}
+	return []route{
+		{"PUT " + aPackage + "/rating", "rate", "Rates a version that the account has installed.", catalogue.Write, nil, exchanges(http.StatusOK, a.rate)},
+		{"DELETE " + aPackage + "/rating", "unrate", "Takes a rating back.", catalogue.Write, version, does(a.unrate)},
+		{"GET " + aPackage + "/reviews", "listReviews", "Tells what people say of a package, the newest first.", catalogue.None, some, answers(a.reviews)},
+		{"GET " + aPackage + "/reviews.jsonl", "exportReviews", "Tells all that people say of a package, a line each.", catalogue.None, nil, writes[client.Review](linesMedia, a.exportReviews)},
+		{"POST " + aPackage + "/reviews/{id}/replies", "reply", "Answers a review.", catalogue.Write, nil, reads(a.reply)},
+	}
 }
 
 func describeReview(v *catalogue.Review) client.Review {
@@ -28,81 +29,45 @@ func describeReview(v *catalogue.Review) client.Review {
 	return out
 }
 
-func (a *API) rate(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	var n client.NewReview
-	if err := read(r, &n); err != nil {
-		return err
-	}
+func (a *API) rate(r *http.Request, who catalogue.Caller, n client.NewReview) (client.Review, error) {
 	repository, err := a.repository(r, who)
 	if err != nil {
-		return err
+		return client.Review{}, err
 	}
 	v, err := a.depot.Catalogue.Rate(r.Context(), who, repository, catalogue.NewReview{Version: n.Version, Stars: n.Stars, Text: n.Text, Address: auth.Network(r)})
 	if err != nil {
-		return err
+		return client.Review{}, err
 	}
-	return write(w, http.StatusOK, describeReview(v))
+	return describeReview(v), nil
 }
 
-func (a *API) unrate(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	repository, err := a.repository(r, who)
-	if err == nil {
-		err = a.depot.Catalogue.Unrate(r.Context(), who, repository, r.URL.Query().Get("version"))
-	}
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-// whole reads a number of a request's query or path; 0 where there is none.
-func whole(key, text string, most int64) (int64, error) {
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n > most {
-		return 0, &badRequest{fmt.Errorf("%s: %.40q is no number from 0 to %d", key, text, most)}
-	}
-	return n, nil
-}
-
-const highestID = 1<<63 - 1
-
-func (a *API) reviews(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
+func (a *API) unrate(r *http.Request, who catalogue.Caller) error {
 	repository, err := a.repository(r, who)
 	if err != nil {
 		return err
 	}
-	q := catalogue.ReviewQuery{Ratings: true}
-	values := r.URL.Query()
-	stars, err := whole("stars", values.Get("stars"), 5)
-	if err == nil {
-		q.Before, err = whole("before", values.Get("before"), highestID)
-	}
-	if err == nil {
-		err = bounds(r, &q.Limit, new(int), 0)
-	}
+	return a.depot.Catalogue.Unrate(r.Context(), who, repository, r.URL.Query().Get("version"))
+}
+
+func (a *API) reviews(r *http.Request, who catalogue.Caller) (*client.Reviews, error) {
+	repository, err := a.repository(r, who)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	q.Stars = int(stars)
-	out := client.Reviews{Rating: repository.Mean(), Ratings: repository.Ratings, Reviews: []client.Review{}}
-	counts, err := a.depot.Catalogue.Stars(r.Context(), repository)
-	if err != nil {
-		return err
+	out := &client.Reviews{Rating: repository.Mean(), Ratings: repository.Ratings, Reviews: []client.Review{}}
+	if out.Stars, err = a.depot.Catalogue.Stars(r.Context(), repository); err != nil {
+		return nil, err
 	}
-	out.Stars = counts
+	q := catalogue.ReviewQuery{Ratings: true, Stars: int(number(r, "stars")), Before: number(r, "before"), Limit: int(number(r, "limit"))}
 	list, more, err := a.depot.Catalogue.ReviewsOf(r.Context(), who, repository, q)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, v := range list {
 		out.Reviews = append(out.Reviews, describeReview(v))
 	}
 	out.More = more
-	return write(w, http.StatusOK, out)
+	return out, nil
 }
 
 // exportReviews sends all that everybody may read of a package, a line each, the newest first.
@@ -140,7 +105,7 @@ func newLines(w http.ResponseWriter) *lines { return &lines{w: w, to: json.NewEn
 func (l *lines) begin() {
 	if !l.begun {
 		l.begun = true
-		l.w.Header().Set("Content-Type", "application/jsonl; charset=utf-8")
+		l.w.Header().Set("Content-Type", linesMedia+"; charset=utf-8")
 		l.w.WriteHeader(http.StatusOK)
 	}
 }
@@ -163,22 +128,10 @@ func (l *lines) end(err error) error {
 	return err
 }
 
-func (a *API) reply(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
-	var p client.Reply
-	if err := read(r, &p); err != nil {
-		return err
-	}
-	id, err := whole("the review", r.PathValue("id"), highestID)
-	if err != nil {
-		return err
-	}
+func (a *API) reply(r *http.Request, who catalogue.Caller, p client.NewReply) error {
 	repository, err := a.repository(r, who)
-	if err == nil {
-		err = a.depot.Catalogue.ReplyTo(r.Context(), who, repository, id, p.Text)
-	}
 	if err != nil {
 		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return a.depot.Catalogue.ReplyTo(r.Context(), who, repository, id(r), p.Text)
 }

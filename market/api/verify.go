@@ -7,13 +7,15 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
 )
 
-// verifications mounts what was measured, and by what.
-func (a *API) verifications(name string) {
-	a.handle("GET /api/v1/benchmarks", a.benchmarks)
-	a.handle("GET /api/v1/benchmarks/{name}", a.benchmark)
-	a.handle("GET /api/v1/verification-key", a.verificationKey)
-	a.handle("GET "+name+"/verifications", a.verified)
-	a.handle("POST "+name+"/verifications", a.verify)
+func (a *API) verificationRoutes() []route {
+	version := []parameter{versionParameter}
+	return []route{
+		{"GET /benchmarks", "listBenchmarks", "Lists what models are measured by.", catalogue.None, nil, answers(a.benchmarks)},
+		{"GET /benchmarks/{name}", "getBenchmark", "Tells of a benchmark, with its leaderboard.", catalogue.None, nil, answers(a.benchmark)},
+		{"GET " + aPackage + "/verifications", "listVerifications", "Tells what was measured of a package.", catalogue.None, version, answers(a.verified)},
+		{"POST " + aPackage + "/verifications", "verify", "Has a package measured anew.", catalogue.Write, version, answers(a.verify)},
+		{"GET /verification-key", "getVerificationKey", "The key by which the market's own statements are checked.", catalogue.None, nil, answers(a.verificationKey)},
+	}
 }
 
 // Benchmark is one as programs read it, with its leaderboard if that is given.
@@ -25,73 +27,51 @@ func Benchmark(b *catalogue.Benchmark, board []catalogue.Place) client.Benchmark
 	return out
 }
 
-func (a *API) benchmarks(w http.ResponseWriter, r *http.Request, _ catalogue.Caller) error {
+func (a *API) benchmarks(r *http.Request, _ catalogue.Caller) ([]client.Benchmark, error) {
 	list, err := a.depot.Catalogue.Benchmarks(r.Context())
-	if err != nil {
-		return err
-	}
 	out := []client.Benchmark{}
 	for _, b := range list {
 		out = append(out, Benchmark(b, nil))
 	}
-	return write(w, http.StatusOK, out)
+	return out, err
 }
 
-func (a *API) benchmark(w http.ResponseWriter, r *http.Request, _ catalogue.Caller) error {
+func (a *API) benchmark(r *http.Request, _ catalogue.Caller) (client.Benchmark, error) {
 	b, err := a.depot.Catalogue.Benchmark(r.Context(), r.PathValue("name"))
 	if err != nil {
-		return err
+		return client.Benchmark{}, err
 	}
 	board, err := a.depot.Catalogue.Leaderboard(r.Context(), b)
-	if err != nil {
-		return err
-	}
-	return write(w, http.StatusOK, Benchmark(b, board))
+	return Benchmark(b, board), err
 }
 
-func (a *API) verificationKey(w http.ResponseWriter, r *http.Request, _ catalogue.Caller) error {
+func (a *API) verificationKey(r *http.Request, _ catalogue.Caller) (client.MarketKey, error) {
 	key, err := a.depot.Catalogue.Signer(r.Context())
 	if err != nil {
-		return err
+		return client.MarketKey{}, err
 	}
 	public := key.Public()
-	return write(w, http.StatusOK, map[string]string{"pem": string(public.PEM()), "fingerprint": public.Fingerprint()})
+	return client.MarketKey{PEM: string(public.PEM()), Fingerprint: public.Fingerprint()}, nil
 }
 
-// version finds what a request about a package means.
-func (a *API) version(r *http.Request, who catalogue.Caller) (*catalogue.Repository, *catalogue.Target, error) {
-	found, err := a.depot.Catalogue.Repository(r.Context(), who, r.PathValue("owner")+"/"+r.PathValue("name"))
-	if err != nil {
-		return nil, nil, err
-	}
-	t, err := a.depot.Catalogue.Resolve(r.Context(), found, r.URL.Query().Get("version"))
-	return found, t, err
-}
-
-func (a *API) verified(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
+func (a *API) verified(r *http.Request, who catalogue.Caller) ([]client.Verification, error) {
 	_, t, err := a.version(r, who)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	list, err := a.depot.Catalogue.Verifications(r.Context(), &t.Manifest)
-	if err != nil {
-		return err
-	}
 	out := []client.Verification{}
 	for _, v := range list {
 		out = append(out, client.Verification{Benchmark: v.Benchmark.Name, Wanted: v.Wanted, State: v.State, Record: v.Record, Statement: v.Statement.String()})
 	}
-	return write(w, http.StatusOK, out)
+	return out, err
 }
 
-func (a *API) verify(w http.ResponseWriter, r *http.Request, who catalogue.Caller) error {
+func (a *API) verify(r *http.Request, who catalogue.Caller) (client.Measuring, error) {
 	found, t, err := a.version(r, who)
 	if err != nil {
-		return err
+		return client.Measuring{}, err
 	}
 	n, err := a.depot.Catalogue.Verify(r.Context(), who, found, &t.Manifest)
-	if err != nil {
-		return err
-	}
-	return write(w, http.StatusOK, map[string]int{"benchmarks": n})
+	return client.Measuring{Benchmarks: n}, err
 }

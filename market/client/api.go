@@ -10,21 +10,35 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/inspect"
 )
 
-// What the market's own API under /api/v1/ says, in both directions.
+// What the market's own API under /api/v1/ says, in both directions: its document is written of these types and their
+// comments. A field of what is sent that is not omitted where it is empty is needed; the tag oneof has the values that there
+// are, and range the least and the highest.
+
+// Errors is what the market answers where something is wrong.
+type Errors struct {
+	Errors []Error `json:"errors"`
+	Error  string  `json:"error,omitempty"` // the message once more, where a request is not even looked at
+}
+
+// Error is one of them.
+type Error struct {
+	Code    string `json:"code"`    // as the OCI distribution API has them
+	Message string `json:"message"` // what was asked, why that fails, and the way out
+}
 
 // Person is who a token belongs to.
 type Person struct {
 	Name          string            `json:"name"`
 	FullName      string            `json:"full_name,omitempty"`
-	Scope         string            `json:"scope"` // of the token: read, write or admin
+	Scope         string            `json:"scope" oneof:"read write admin"` // of the token
 	Token         string            `json:"token,omitempty"`
 	Organisations map[string]string `json:"organisations,omitempty"` // with the role in each
 }
 
 // Package is what a market knows of one.
 type Package struct {
-	Name        string              `json:"name"` // owner/name
-	Kind        string              `json:"kind"`
+	Name        string              `json:"name"`                                    // owner/name
+	Kind        string              `json:"kind" oneof:"model dataset application "` // empty where nothing was pushed yet
 	Private     bool                `json:"private"`
 	Title       string              `json:"title,omitempty"`
 	Description string              `json:"description,omitempty"`
@@ -49,11 +63,11 @@ type Package struct {
 // Version is a version, a channel or a tag of a package.
 type Version struct {
 	Name      string    `json:"name"`
-	Kind      string    `json:"kind"` // version, branch or tag
+	Kind      string    `json:"kind" oneof:"version branch tag"`
 	Digest    string    `json:"digest"`
 	Commit    string    `json:"commit,omitempty"`
 	Updated   time.Time `json:"updated"`
-	State     string    `json:"state,omitempty"` // deprecated or yanked
+	State     string    `json:"state,omitempty" oneof:"deprecated yanked"`
 	Reason    string    `json:"reason,omitempty"`
 	Successor string    `json:"successor,omitempty"`
 }
@@ -80,6 +94,12 @@ type Key struct {
 	Added       time.Time `json:"added"`
 }
 
+// NewKey is a public key to add.
+type NewKey struct {
+	PEM  string `json:"pem"`            // a PEM file's text
+	Name string `json:"name,omitempty"` // for people
+}
+
 // Keys lists those of an account.
 func (c *Client) Keys(ctx context.Context, owner string) (list []Key, err error) {
 	err = c.ask(ctx, "GET", "/api/v1/keys/"+url.PathEscape(owner), nil, &list)
@@ -88,7 +108,7 @@ func (c *Client) Keys(ctx context.Context, owner string) (list []Key, err error)
 
 // AddKey gives an account a public key (a PEM file's text), under a name for people.
 func (c *Client) AddKey(ctx context.Context, owner string, pem []byte, name string) error {
-	return c.ask(ctx, "POST", "/api/v1/keys/"+url.PathEscape(owner), Key{PEM: string(pem), Name: name}, nil)
+	return c.ask(ctx, "POST", "/api/v1/keys/"+url.PathEscape(owner), NewKey{PEM: string(pem), Name: name}, nil)
 }
 
 // RemoveKey takes one away.
@@ -98,21 +118,28 @@ func (c *Client) RemoveKey(ctx context.Context, owner, fingerprint string) error
 
 // NewPackage is a name to take before anything is pushed.
 type NewPackage struct {
-	Name    string `json:"name"`
-	Kind    string `json:"kind,omitempty"`
-	Private bool   `json:"private"`
+	Name    string `json:"name"`                                             // owner/name
+	Kind    string `json:"kind,omitempty" oneof:"model dataset application"` // found out when something is pushed if it is left out
+	Private bool   `json:"private,omitempty"`
 }
 
 // Retirement says of a version that people should not take it; with State "" that they may again.
 type Retirement struct {
-	State     string `json:"state"` // deprecated, yanked or ""
-	Reason    string `json:"reason"`
+	State     string `json:"state,omitempty" oneof:"deprecated yanked"`
+	Reason    string `json:"reason,omitempty"`
 	Successor string `json:"successor,omitempty"`
 }
 
 // Install says what was installed.
 type Install struct {
 	Digest string `json:"digest"`
+}
+
+// Question is what a model is asked.
+type Question struct {
+	Text    string `json:"text"`
+	Pair    string `json:"pair,omitempty"`    // the second text, for models of pairs; what is asked, for models that answer questions
+	Explain bool   `json:"explain,omitempty"` // which words mattered, if that is found out quickly
 }
 
 // Search says what to find. Zero fields do not matter.

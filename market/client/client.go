@@ -284,9 +284,7 @@ func (c *Client) send(ctx context.Context, method, to string, body io.Reader, he
 
 // said makes an error of an answer: the market's words, or the status where it has none.
 func (c *Client) said(answer *http.Response) error {
-	var said struct {
-		Errors []struct{ Code, Message string }
-	}
+	var said Errors
 	b, _ := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
 	e := &answerError{status: answer.StatusCode, message: "the market answered " + answer.Status}
 	if json.Unmarshal(b, &said) == nil && len(said.Errors) > 0 {

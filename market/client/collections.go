@@ -32,7 +32,7 @@ type NewCollection struct {
 	Slug        string `json:"slug,omitempty"`  // its name in addresses, made of the title if ""
 	Title       string `json:"title"`
 	Description string `json:"description,omitempty"`
-	Private     bool   `json:"private"`
+	Private     bool   `json:"private,omitempty"`
 }
 
 // CollectionSettings are what may be changed of a collection; nil stays.
@@ -45,7 +45,7 @@ type CollectionSettings struct {
 // ItemSettings are what may be said of a package in a collection; nil stays.
 type ItemSettings struct {
 	Note  *string `json:"note,omitempty"`
-	Place *int    `json:"place,omitempty"` // in the order, from 0 on
+	Place *int    `json:"place,omitempty" range:"0 1000"` // in the order, from 0 on
 }
 
 // CollectionSearch says which collections to list. Zero fields do not matter.

@@ -11,16 +11,25 @@ import (
 
 // Advisory says what is dangerous about versions of a package.
 type Advisory struct {
-	ID        int64     `json:"id,omitempty"`
-	Package   string    `json:"package,omitempty"`
-	Severity  string    `json:"severity"` // low, medium, high or critical
+	ID        int64     `json:"id"`
+	Package   string    `json:"package"`
+	Severity  string    `json:"severity" oneof:"low medium high critical"`
 	Title     string    `json:"title"`
 	Text      string    `json:"text,omitempty"`
 	Affected  string    `json:"affected"`        // versions, as ">=1.0.0 <1.2.0 || 2.0.0", or *
 	Fixed     string    `json:"fixed,omitempty"` // version to take instead
-	Author    string    `json:"author,omitempty"`
-	Created   time.Time `json:"created,omitzero"`
+	Author    string    `json:"author"`
+	Created   time.Time `json:"created"`
 	Withdrawn time.Time `json:"withdrawn,omitzero"`
+}
+
+// NewAdvisory is one to publish.
+type NewAdvisory struct {
+	Severity string `json:"severity" oneof:"low medium high critical"`
+	Title    string `json:"title"`
+	Text     string `json:"text,omitempty"`
+	Affected string `json:"affected"`        // versions, as ">=1.0.0 <1.2.0 || 2.0.0", or *
+	Fixed    string `json:"fixed,omitempty"` // version to take instead
 }
 
 // Standing is what speaks against a package: against one of its versions, if one was named.
@@ -36,8 +45,8 @@ type Standing struct {
 
 // Complaint is about a review, a reply, or the package itself.
 type Complaint struct {
-	Kind   string `json:"kind"` // review, reply or package
-	ID     int64  `json:"id,omitempty"`
+	Kind   string `json:"kind" oneof:"review reply package"`
+	ID     int64  `json:"id,omitempty"` // of the review or the reply
 	Reason string `json:"reason"`
 }
 
@@ -72,10 +81,10 @@ type Queue struct {
 
 // NewDecision is a moderator's: about one thing, or with a package and no kind about all that is held of it.
 type NewDecision struct {
-	Kind    string `json:"kind,omitempty"`
+	Kind    string `json:"kind,omitempty" oneof:"review reply package"`
 	ID      int64  `json:"id,omitempty"`
-	Package string `json:"package,omitempty"`
-	Action  string `json:"action"` // down, show or dismiss
+	Package string `json:"package,omitempty"` // owner/name
+	Action  string `json:"action" oneof:"down show dismiss"`
 	Reason  string `json:"reason"`
 }
 
@@ -97,7 +106,7 @@ type Decision struct {
 
 // Exported is a line of an export of all that people say.
 type Exported struct {
-	Type     string    `json:"type"` // review, reply, report, decision or advisory
+	Type     string    `json:"type" oneof:"review reply report decision advisory"`
 	Package  string    `json:"package"`
 	Review   *Review   `json:"review,omitempty"`
 	Reply    *Reply    `json:"reply,omitempty"`
@@ -126,7 +135,7 @@ func (c *Client) Standing(ctx context.Context, name, of string) (*Standing, erro
 }
 
 // Advise publishes an advisory.
-func (c *Client) Advise(ctx context.Context, name string, a Advisory) (*Advisory, error) {
+func (c *Client) Advise(ctx context.Context, name string, a NewAdvisory) (*Advisory, error) {
 	var made Advisory
 	return &made, c.ask(ctx, "POST", packagePath(name)+"/advisories", a, &made)
 }

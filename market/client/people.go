@@ -11,7 +11,12 @@ import (
 type Member struct {
 	Name     string `json:"name"`
 	FullName string `json:"full_name,omitempty"`
-	Role     string `json:"role"` // read, write or admin
+	Role     string `json:"role" oneof:"read write admin"`
+}
+
+// NewMember is the role that somebody shall have.
+type NewMember struct {
+	Role string `json:"role" oneof:"read write admin"`
 }
 
 // Organisation is a name that several people publish under.
@@ -33,9 +38,15 @@ type NewOrganisation struct {
 
 // Invitation lets one person become a member of an organisation, by a link that is told once.
 type Invitation struct {
-	Role string `json:"role"`
+	Role string `json:"role" oneof:"read write admin"`
 	Note string `json:"note,omitempty"` // for whom it is
-	Link string `json:"link,omitempty"`
+	Link string `json:"link"`
+}
+
+// NewInvitation is one to make.
+type NewInvitation struct {
+	Role string `json:"role" oneof:"read write admin"`
+	Note string `json:"note,omitempty"` // for whom it is
 }
 
 // Entry is one of the log of what was done.
@@ -51,7 +62,7 @@ type Entry struct {
 // Settings are what may be changed of a package; what is nil or empty stays.
 type Settings struct {
 	Private     *bool   `json:"private,omitempty"`
-	Gated       *string `json:"gated,omitempty"` // auto, manual, or empty for none
+	Gated       *string `json:"gated,omitempty" oneof:"auto manual "` // empty for none
 	Description *string `json:"description,omitempty"`
 	Name        string  `json:"name,omitempty"` // another owner/name
 }
@@ -81,13 +92,14 @@ func (c *Client) SetMember(ctx context.Context, name, member, role string) error
 	if role == "" {
 		return c.ask(ctx, "DELETE", path, nil, nil)
 	}
-	return c.ask(ctx, "PUT", path, Member{Name: member, Role: role}, nil)
+	return c.ask(ctx, "PUT", path, NewMember{role}, nil)
 }
 
 // Invite makes an invitation to an organisation, and returns its link.
-func (c *Client) Invite(ctx context.Context, name string, i Invitation) (link string, err error) {
-	err = c.ask(ctx, "POST", organisation(name)+"/invitations", i, &i)
-	return i.Link, err
+func (c *Client) Invite(ctx context.Context, name string, i NewInvitation) (link string, err error) {
+	var made Invitation
+	err = c.ask(ctx, "POST", organisation(name)+"/invitations", i, &made)
+	return made.Link, err
 }
 
 // Audit lists what was done to an owner and its packages, newest first; to all of the market if owner is "".

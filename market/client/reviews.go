@@ -16,11 +16,11 @@ type Review struct {
 	Author  string    `json:"author"`
 	Version string    `json:"version"`
 	Digest  string    `json:"digest"`
-	Stars   int       `json:"stars"` // 1 to 5
+	Stars   int       `json:"stars" range:"1 5"`
 	Text    string    `json:"text,omitempty"`
-	State   string    `json:"state,omitempty"`  // held or down; shown if empty
-	Reason  string    `json:"reason,omitempty"` // why it is: young, burst, many or address where it is held
-	Until   time.Time `json:"until,omitzero"`   // when what is held will be shown by itself
+	State   string    `json:"state,omitempty" oneof:"held down"` // shown if empty
+	Reason  string    `json:"reason,omitempty"`                  // why it is: young, burst, many or address where it is held
+	Until   time.Time `json:"until,omitzero"`                    // when what is held will be shown by itself
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
 	Replies []Reply   `json:"replies,omitempty"`
@@ -36,10 +36,15 @@ type Reply struct {
 	Created   time.Time `json:"created"`
 }
 
+// NewReply is an answer to give.
+type NewReply struct {
+	Text string `json:"text"`
+}
+
 // NewReview is an opinion of a version that the account has installed.
 type NewReview struct {
 	Version string `json:"version,omitempty"` // what was installed last if ""
-	Stars   int    `json:"stars"`
+	Stars   int    `json:"stars" range:"1 5"`
 	Text    string `json:"text,omitempty"`
 }
 
@@ -86,7 +91,7 @@ func (c *Client) Reviews(ctx context.Context, name string, s ReviewSearch) (*Rev
 
 // ReplyTo answers a review.
 func (c *Client) ReplyTo(ctx context.Context, name string, review int64, text string) error {
-	return c.ask(ctx, "POST", packagePath(name)+"/reviews/"+strconv.FormatInt(review, 10)+"/replies", Reply{Text: text}, nil)
+	return c.ask(ctx, "POST", packagePath(name)+"/reviews/"+strconv.FormatInt(review, 10)+"/replies", NewReply{text}, nil)
 }
 
 // ExportReviews writes all that people say of a package, a line of JSON each.

@@ -51,12 +51,21 @@ func (c *Client) Verifications(ctx context.Context, r Reference) (list []Verific
 	return list, err
 }
 
+// Measuring is what a market is about to do for a package.
+type Measuring struct {
+	Benchmarks int `json:"benchmarks"` // by how many it is measured
+}
+
+// MarketKey is the public key of the market itself.
+type MarketKey struct {
+	PEM         string `json:"pem"`
+	Fingerprint string `json:"fingerprint"`
+}
+
 // Verify asks a market to measure a package again, by all benchmarks that are for it, and returns how many those are. It is
 // for those who may write to it.
 func (c *Client) Verify(ctx context.Context, r Reference) (n int, err error) {
-	var answer struct {
-		Benchmarks int `json:"benchmarks"`
-	}
+	var answer Measuring
 	err = c.ask(ctx, "POST", "/api/v1/packages/"+r.Name+"/verifications?version="+url.QueryEscape(r.Tag), nil, &answer)
 	return answer.Benchmarks, err
 }
@@ -71,9 +80,7 @@ func (c *Client) MarketKeys(ctx context.Context) ([]sign.PublicKey, error) {
 		return c.trust.Keys, nil
 	}
 	return c.remembered(marketItself, c.trust.Renew, func() ([]string, error) {
-		var answer struct {
-			PEM string `json:"pem"`
-		}
+		var answer MarketKey
 		if err := c.ask(ctx, "GET", "/api/v1/verification-key", nil, &answer); err != nil {
 			return nil, fmt.Errorf("asking for the market's key: %w", err)
 		}
