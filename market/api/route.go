@@ -168,7 +168,7 @@ func (p *parameter) check(value string) error {
 		}
 	}
 	if p.oneOf != nil && !slices.Contains(p.oneOf, value) {
-		return &badRequest{hint.Errorf("there are "+strings.Join(p.oneOf, ", "), "%s: %.40q is none of its values", p.name, value)}
+		return &badRequest{hint.Errorf("it is "+strings.Join(p.oneOf[:len(p.oneOf)-1], ", ")+" or "+p.oneOf[len(p.oneOf)-1], "%s: %.40q is none of its values", p.name, value)}
 	}
 	return nil
 }

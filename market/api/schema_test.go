@@ -103,7 +103,9 @@ func (s *schemas) fields(o *jsonschema.Schema, t reflect.Type, sent bool) {
 		o.Properties[name] = one
 		o.PropertyOrder = append(o.PropertyOrder, name)
 		if !strings.Contains(rest, "omit") {
-			o.Required = append(o.Required, name)
+			if o.Required = append(o.Required, name); sent && one.Type == "string" { // nothing that is needed is empty
+				one.MinLength = new(1)
+			}
 		} else if sent { // encoding/json leaves what is null as it is
 			one.Types, one.Type = []string{one.Type, "null"}, ""
 			if one.Enum != nil {

@@ -66,7 +66,7 @@ func (h *Handler) resolve(w http.ResponseWriter, r *request) error {
 	head.Set("Content-Type", contentType(f.Path))
 	// Files are of whoever published them: a browser must not take them for pages of the market.
 	head.Set("X-Content-Type-Options", "nosniff")
-	head.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; sandbox")
+	head.Set("Content-Security-Policy", "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox")
 	head.Set("Access-Control-Expose-Headers", "ETag, X-Linked-Etag, X-Linked-Size, X-Repo-Commit, X-Error-Code, X-Error-Message, Content-Range, Accept-Ranges")
 	http.ServeContent(w, r.Request, "", time.Time{}, content)
 	return nil

@@ -168,17 +168,28 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, a *reply, err e
 	if p.Who != nil {
 		head.Set("Cache-Control", "private, no-store")
 	}
-	head.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	head.Set("X-Content-Type-Options", "nosniff")
-	head.Set("Referrer-Policy", "same-origin")
+	for name, value := range protection {
+		head.Set(name, value)
+	}
 	if a.name == "answer" {
 		head.Set("X-Part", a.name)
 	}
 	if r.URL.Query().Has("lang") {
-		http.SetCookie(w, &http.Cookie{Name: "lang", Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode, HttpOnly: true})
+		http.SetCookie(w, &http.Cookie{Name: "lang", Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode, HttpOnly: true, Secure: strings.HasPrefix(auth.Origin(r), "https:")})
 	}
 	w.WriteHeader(cmp.Or(a.status, http.StatusOK))
 	out.WriteTo(w)
+}
+
+// protection are the headers of every page: it runs and shows what comes from here alone, in no frame, tells other sites
+// nothing, shares no process with them, and needs nothing of the machine.
+var protection = map[string]string{
+	"Content-Security-Policy":      "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	"X-Content-Type-Options":       "nosniff",
+	"Referrer-Policy":              "same-origin",
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
 // failure is the page for an error.
