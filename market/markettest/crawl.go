@@ -30,14 +30,14 @@ type Visitor struct {
 	m *Market
 }
 
-// Visit opens a browser of a stranger, or of one of those whom Populate brings.
-func (m *Market) Visit(t *testing.T, name string) *Visitor {
+// Visit opens a browser of a stranger, "", or of one of those whom Populate brings. Its requests go by a transport.
+func (m *Market) Visit(t *testing.T, name string, by http.RoundTripper) *Visitor {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &Visitor{&http.Client{Jar: jar}, m}
+	v := &Visitor{&http.Client{Jar: jar, Transport: by}, m}
 	if name != "" {
 		a, err := v.PostForm(m.URL+"/login", url.Values{"name": {name}, "password": {Password}})
 		if err != nil {
@@ -138,7 +138,7 @@ func links(root *html.Node, base *url.URL) (list []string) {
 			to = Attribute(n, "src")
 		case "form":
 			if !strings.EqualFold(Attribute(n, "method"), "post") {
-				to = Attribute(n, "action") + "?" + fields(n).Encode()
+				to = Attribute(n, "action") + "?" + Fields(n).Encode()
 			}
 		}
 		u, err := base.Parse(to)
@@ -154,8 +154,8 @@ func links(root *html.Node, base *url.URL) (list []string) {
 	return list
 }
 
-// fields are what a form sends as it stands.
-func fields(form *html.Node) url.Values {
+// Fields are what a form sends as it stands.
+func Fields(form *html.Node) url.Values {
 	q := url.Values{}
 	for n := range form.Descendants() {
 		if name := Attribute(n, "name"); n.Type == html.ElementNode && name != "" && n.Data != "button" {

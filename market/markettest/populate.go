@@ -3,11 +3,15 @@ package markettest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
@@ -68,8 +72,12 @@ func (m *Market) Populate(t *testing.T) {
 	for _, name := range []string{Publisher, Customer, "eve", Operator} {
 		p.account(name)
 	}
-	p.must(verify.Add(t.Context(), m.Depot.Catalogue, "", &catalogue.Benchmark{Name: "reviews", Title: "评论 Reviews", Description: "Short reviews.", Task: "text-classification", Language: "zh", Metric: catalogue.Accuracy},
-		[]verify.Row{{Text: "很好", Label: "good"}, {Text: "太差", Label: "bad"}, {Text: "不错", Label: "good"}, {Text: "失望", Label: "bad"}}))
+	var rows []verify.Row
+	for i := range 20 {
+		label := []string{"good", "bad"}[i%2]
+		rows = append(rows, verify.Row{Text: fmt.Sprintf("评论 %d", i), Label: label})
+	}
+	p.must(verify.Add(t.Context(), m.Depot.Catalogue, "", &catalogue.Benchmark{Name: "reviews", Title: "评论 Reviews", Description: "Short reviews.", Task: "text-classification", Language: "zh", Metric: catalogue.Accuracy}, rows))
 	p.packages()
 	p.measure()
 	p.opinions()
@@ -97,8 +105,8 @@ func (p *populating) account(name string) {
 	p.must(err)
 }
 
-// push publishes a version, with a signature if there is a signer.
-func (p *populating) push(as, ref string, private bool, s *sign.Signer, files map[string]string) {
+// push publishes a version, with a signature if there is a signer, and returns its digest.
+func (p *populating) push(as, ref string, private bool, s *sign.Signer, files map[string]string) digest.Digest {
 	p.t.Helper()
 	dir := p.t.TempDir()
 	for name, text := range files {
@@ -117,6 +125,7 @@ func (p *populating) push(as, ref string, private bool, s *sign.Signer, files ma
 	if s != nil {
 		p.must(p.as[as].Sign(p.t.Context(), packed, to, s))
 	}
+	return packed.Digest
 }
 
 func (p *populating) pull(as, name string) {
@@ -140,9 +149,9 @@ func (p *populating) packages() {
 	model := map[string]string{"README.md": modelCard, "config.json": `{"model_type": "bert"}`, "model.safetensors": string(Weights([]byte("weights"))), "metrics.json": `{"n":100,"accuracy":0.91,"macro_f1":0.9,"intervals":{"accuracy":{"low":0.85,"high":0.96}}}`}
 	p.push(Publisher, "ada/sentiment:1.0.0", false, nil, model)
 	model["model.safetensors"] = string(Weights([]byte("better weights")))
-	p.push(Publisher, "ada/sentiment:1.1.0", false, signer, model)
+	of := p.push(Publisher, "ada/sentiment:1.1.0", false, signer, model)
 	p.push(Publisher, "ada/sentiment:1.2.0-beta", false, nil, model)
-	p.push(Publisher, "ada/desk:1.0.0", false, nil, map[string]string{"README.md": appCard, "app.yaml": "name: desk\nversion: 1.0.0\ninputs: {question: text}\noutputs: {answer: text}\ndependencies: {classifier: 'ada/sentiment:1.1.0'}\n"})
+	p.push(Publisher, "ada/desk:1.0.0", false, nil, map[string]string{"README.md": appCard, "app.yaml": "name: desk\nversion: 1.0.0\ninputs: {question: text}\noutputs: {answer: text}\ndependencies: {classifier: 'ada/sentiment:1.1.0@" + of.String() + "'}\n"})
 	p.push(Publisher, "ada/secret:1.0.0", true, nil, data)
 	p.push(Publisher, "ada/gated:1.0.0", false, nil, data)
 	manual := "manual"
@@ -161,7 +170,7 @@ func (p *populating) measure() {
 	c := p.m.Depot.Catalogue
 	ended := make(chan error, 1)
 	go func() {
-		ended <- c.Work(ctx, catalogue.WorkOptions{Name: "test", Limit: time.Minute}, func(_ context.Context, k *catalogue.Task) (*catalogue.Outcome, error) {
+		ended <- c.Work(ctx, catalogue.WorkOptions{Name: "test", Limit: time.Minute, Log: slog.New(slog.DiscardHandler)}, func(_ context.Context, k *catalogue.Task) (*catalogue.Outcome, error) {
 			r := verify.Record{Benchmark: k.Benchmark.Name, Rows: k.Benchmark.Digest.String(), Examples: k.Benchmark.Examples, Metric: k.Benchmark.Metric, State: catalogue.Measured, Latency: 1.25, Batch: .4, Size: 12_000, Memory: 80e6, Seconds: 3,
 				Figures: []verify.Figure{{Key: catalogue.Accuracy, Value: .9, Low: .86, High: .93}, {Key: catalogue.MacroF1, Value: .89, Low: .85, High: .92}, {Key: "ece", Value: .03}},
 				Robust:  []verify.Robust{{Kind: "typos", Examples: 4, Clean: .9, Accuracy: .8}}, Machine: verify.Machine{Processor: "of a test", System: "linux/amd64", Cores: 2}, Xiaoyu: "1", At: time.Now().UTC()}

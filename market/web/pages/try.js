@@ -10,7 +10,7 @@ form?.addEventListener("submit", async (event) => {
     const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(data) });
     const type = response.headers.get("Content-Type") ?? "";
     if (!type.startsWith("text/html") || response.headers.get("X-Part") !== "answer") throw new Error("not an answer");
-    answer.innerHTML = await response.text();
+    answer.replaceChildren(...new DOMParser().parseFromString(await response.text(), "text/html").body.childNodes);
   } catch {
     form.submit();
   } finally {
