@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
+	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/internal/size"
 	"github.com/xiaoyu-slm/xiaoyu/market/api"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
@@ -23,7 +24,7 @@ func marketBenchmarkCommand(term *terminal) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(benchmarkAddCommand(term), benchmarkListCommand(term), benchmarkShowCommand(term), benchmarkRemoveCommand(term))
+	cmd.AddCommand(benchmarkAddCommand(term), benchmarkListCommand(term), benchmarkShowCommand(term), benchmarkSetCommand(term), benchmarkAgainCommand(term), benchmarkRemoveCommand(term))
 	return cmd
 }
 
@@ -99,7 +100,11 @@ func benchmarkListCommand(term *terminal) *cobra.Command {
 				return term.printJSON(views)
 			}
 			for _, b := range list {
-				fmt.Fprintf(term.out, "%s  %s  %d examples, by %s\n", b.Name, b.Title, b.Examples, b.Metric)
+				retired := ""
+				if b.Retired {
+					retired = ", retired"
+				}
+				fmt.Fprintf(term.out, "%s  %s  %d examples, by %s%s\n", b.Name, b.Title, b.Examples, b.Metric, retired)
 			}
 			return nil
 		}),
@@ -137,6 +142,84 @@ func benchmarkShowCommand(term *terminal) *cobra.Command {
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	f.add(cmd)
+	return cmd
+}
+
+func benchmarkSetCommand(term *terminal) *cobra.Command {
+	var f marketFlags
+	var title, description string
+	var retire, restore, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "set NAME",
+		Short: "Change what is said of a benchmark, or retire it",
+		Long: `Change the title or the description of a benchmark, or retire it: nothing more is measured by it then, and what was found
+stays on the pages. --restore takes it up again, and has what was published in the meantime measured.`,
+		Args: exactly(1, "the name of a benchmark"),
+	}
+	cmd.RunE = f.with(func(ctx context.Context, d *depot.Depot, args []string) error {
+		var s catalogue.BenchmarkSettings
+		changed := cmd.Flags().Changed
+		if changed("title") {
+			s.Title = &title
+		}
+		if changed("description") {
+			s.Description = &description
+		}
+		if retire || restore {
+			s.Retired = &retire
+		}
+		if s == (catalogue.BenchmarkSettings{}) {
+			return hint.Errorf("give it --title, --description, --retire or --restore", "setting the benchmark %s: nothing is to be changed", args[0])
+		}
+		b, err := d.Catalogue.ConfigureBenchmark(ctx, "", args[0], s)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return term.printJSON(api.Benchmark(b, nil))
+		}
+		fmt.Fprintf(term.out, "benchmark %s changed\n", b.Name)
+		return nil
+	})
+	flags := cmd.Flags()
+	flags.StringVar(&title, "title", "", "what people call it")
+	flags.StringVar(&description, "description", "", "a sentence or two about it, for its page")
+	flags.BoolVar(&retire, "retire", false, "measure nothing more by it")
+	flags.BoolVar(&restore, "restore", false, "take it up again")
+	cmd.MarkFlagsMutuallyExclusive("retire", "restore")
+	flags.BoolVar(&asJSON, "json", false, "print the benchmark as JSON")
+	f.add(cmd)
+	return cmd
+}
+
+func benchmarkAgainCommand(term *terminal) *cobra.Command {
+	var f marketFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "again NAME [PACKAGE]",
+		Short: "Have the latest version of a package, or of all, measured anew",
+		Args:  atMost(2, "the name of a benchmark, and of a package"),
+		RunE: f.with(func(ctx context.Context, d *depot.Depot, args []string) error {
+			if len(args) == 0 {
+				return hint.Errorf("see `xiaoyu market benchmark list`", "measuring anew: no benchmark is named")
+			}
+			of := ""
+			if len(args) > 1 {
+				of = args[1]
+			}
+			n, err := d.Catalogue.Remeasure(ctx, "", args[0], of)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return term.printJSON(map[string]int{"asked": n})
+			}
+			fmt.Fprintf(term.out, "%d to be measured anew by %s\n", n, args[0])
+			return nil
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print how many those are as JSON")
 	f.add(cmd)
 	return cmd
 }

@@ -24,6 +24,7 @@ type Benchmark struct {
 	Examples    int
 	Digest      digest.Digest // of the rows
 	Created     time.Time
+	Retired     bool // nothing more is measured by it; what was found stays
 }
 
 // Metrics of benchmarks, by the keys of package eval's figures.
@@ -32,10 +33,10 @@ const (
 	MacroF1  = "macro_f1"
 )
 
-const benchmarkColumns = "b.id, b.name, b.title, b.description, b.task, b.language, b.metric, b.labels, b.examples, b.digest, b.created"
+const benchmarkColumns = "b.id, b.name, b.title, b.description, b.task, b.language, b.metric, b.labels, b.examples, b.digest, b.created, b.retired"
 
 func benchmarkInto(b *Benchmark) []any {
-	return []any{&b.ID, &b.Name, &b.Title, &b.Description, &b.Task, &b.Language, &b.Metric, jsonColumn{&b.Labels}, &b.Examples, &b.Digest, timeColumn{&b.Created}}
+	return []any{&b.ID, &b.Name, &b.Title, &b.Description, &b.Task, &b.Language, &b.Metric, jsonColumn{&b.Labels}, &b.Examples, &b.Digest, timeColumn{&b.Created}, &b.Retired}
 }
 
 // AddBenchmark adds a benchmark with its rows, and asks for the verification of the latest version of each model of its
@@ -43,6 +44,9 @@ func benchmarkInto(b *Benchmark) []any {
 func (c *Catalogue) AddBenchmark(ctx context.Context, who string, b *Benchmark, sealed []byte) error {
 	if err := checkName("the benchmark", b.Name); err != nil {
 		return err
+	}
+	if err := checkBenchmark(b.Title, b.Description); err != nil {
+		return wrap(err, "adding the benchmark %s", b.Name)
 	}
 	labels, err := jsonText(b.Labels)
 	if err != nil {
@@ -74,24 +78,26 @@ func (c *Catalogue) AddBenchmark(ctx context.Context, who string, b *Benchmark, 
 
 // wantLatest asks for the verification of the latest version of each model that a benchmark is for.
 func (c *Catalogue) wantLatest(q queries, b *Benchmark) error {
-	var manifests []int64
-	err := q.rows(`SELECT f.manifest_id FROM repositories r JOIN refs f ON f.repository_id = r.id AND f.name = ? WHERE r.kind = 'model' AND r.task = ?
-		AND (? = '' OR EXISTS (SELECT 1 FROM labels l WHERE l.repository_id = r.id AND l.facet = ? AND l.value = ?)) ORDER BY r.id`,
-		[]any{Latest, b.Task, b.Language, Language, b.Language}, func(scan func(...any) error) error {
+	manifests, err := c.measurable(q, b, 0)
+	for _, id := range manifests {
+		if err == nil {
+			err = c.want(q, id, b.ID)
+		}
+	}
+	return err
+}
+
+// measurable lists the latest version of each model that a benchmark is for, or of one repository alone where that is not 0.
+func (c *Catalogue) measurable(q queries, b *Benchmark, repository int64) (manifests []int64, err error) {
+	err = q.rows(`SELECT f.manifest_id FROM repositories r JOIN refs f ON f.repository_id = r.id AND f.name = ? WHERE r.kind = 'model' AND r.task = ?
+		AND (? = '' OR EXISTS (SELECT 1 FROM labels l WHERE l.repository_id = r.id AND l.facet = ? AND l.value = ?)) AND (CAST(? AS BIGINT) = 0 OR r.id = ?) ORDER BY r.id`,
+		[]any{Latest, b.Task, b.Language, Language, b.Language, repository, repository}, func(scan func(...any) error) error {
 			var id int64
 			err := scan(&id)
 			manifests = append(manifests, id)
 			return err
 		})
-	if err != nil {
-		return err
-	}
-	for _, id := range manifests {
-		if err := c.want(q, id, b.ID); err != nil {
-			return err
-		}
-	}
-	return nil
+	return manifests, err
 }
 
 // RemoveBenchmark removes a benchmark with all that was measured by it. ErrNotFound. Signed records stay with their packages.
@@ -132,7 +138,11 @@ func (c *Catalogue) Benchmarks(ctx context.Context) (list []*Benchmark, err erro
 
 // Benchmark returns one; ErrNotFound.
 func (c *Catalogue) Benchmark(ctx context.Context, name string) (*Benchmark, error) {
-	list, err := c.benchmarks(c.reading(ctx), "b.key = ?", key(name))
+	return c.benchmark(c.reading(ctx), name)
+}
+
+func (c *Catalogue) benchmark(q queries, name string) (*Benchmark, error) {
+	list, err := c.benchmarks(q, "b.key = ?", key(name))
 	if err == nil && len(list) == 0 {
 		err = hint.Wrap(ErrNotFound, "see `xiaoyu market benchmark list`", "the benchmark %.120q", name)
 	}

@@ -105,6 +105,15 @@ func (c *Catalogue) want(q queries, manifest, benchmark int64) error {
 	return c.enqueue(q, manifest, benchmark)
 }
 
+// wantAgain asks for a verification, anew where there was one.
+func (c *Catalogue) wantAgain(q queries, manifest, benchmark int64) error {
+	if _, err := q.exec("INSERT INTO verifications (manifest_id, benchmark_id, wanted, asked) VALUES (?, ?, TRUE, ?) ON CONFLICT (manifest_id, benchmark_id) DO UPDATE SET wanted = TRUE, asked = excluded.asked",
+		manifest, benchmark, stamp(c.now())); err != nil {
+		return err
+	}
+	return c.enqueue(q, manifest, benchmark)
+}
+
 // wantAll asks for the verification of a package, just published, by all benchmarks that are for it.
 func (c *Catalogue) wantAll(q queries, manifest int64, f *Facts) error {
 	list, err := c.suitable(q, f)
@@ -126,7 +135,7 @@ func (c *Catalogue) suitable(q queries, f *Facts) ([]*Benchmark, error) {
 	for _, l := range languages {
 		args = append(args, l)
 	}
-	return c.benchmarks(q, "b.task = ? AND b.language IN (''"+strings.Repeat(", ?", len(languages))+")", args...)
+	return c.benchmarks(q, "NOT b.retired AND b.task = ? AND b.language IN (''"+strings.Repeat(", ?", len(languages))+")", args...)
 }
 
 // Verify asks for the verification of a package by all benchmarks that are for it, anew where there was one, and returns
@@ -149,11 +158,7 @@ func (c *Catalogue) Verify(ctx context.Context, who Caller, r *Repository, m *Ma
 		}
 		n = len(list)
 		for _, b := range list {
-			if _, err := q.exec("INSERT INTO verifications (manifest_id, benchmark_id, wanted, asked) VALUES (?, ?, TRUE, ?) ON CONFLICT (manifest_id, benchmark_id) DO UPDATE SET wanted = TRUE, asked = excluded.asked",
-				m.ID, b.ID, stamp(c.now())); err != nil {
-				return err
-			}
-			if err := c.enqueue(q, m.ID, b.ID); err != nil {
+			if err := c.wantAgain(q, m.ID, b.ID); err != nil {
 				return err
 			}
 		}
@@ -170,7 +175,7 @@ func (c *Catalogue) task(ctx context.Context, of jobArgs) (*Task, error) {
 	var facts string
 	err := q.row(`SELECT m.repository_id, m.facts, `+manifestColumns+`, s.content, `+benchmarkColumns+` FROM verifications v JOIN manifests m ON m.id = v.manifest_id
 		JOIN benchmarks b ON b.id = v.benchmark_id JOIN sealed s ON s.benchmark_id = b.id
-		WHERE v.manifest_id = ? AND v.benchmark_id = ? AND v.wanted AND EXISTS (SELECT 1 FROM refs f WHERE f.manifest_id = m.id)`,
+		WHERE v.manifest_id = ? AND v.benchmark_id = ? AND v.wanted AND NOT b.retired AND EXISTS (SELECT 1 FROM refs f WHERE f.manifest_id = m.id)`,
 		[]any{of.Manifest, of.Benchmark}, append(append(append([]any{&repository, &facts}, manifestInto(&t.Manifest)...), &t.Sealed), benchmarkInto(t.Benchmark)...)...)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,7 @@ type Benchmark struct {
 	Examples    int       `json:"examples"`
 	Digest      string    `json:"digest"` // of the rows
 	Created     time.Time `json:"created"`
+	Retired     bool      `json:"retired,omitempty"` // nothing more is measured by it
 	Places      []Ranked  `json:"places,omitempty"` // its leaderboard, where one is asked for
 }
 

@@ -46,7 +46,7 @@ func ReadRows(ctx context.Context, file string, c data.Columns) ([]Row, error) {
 			continue
 		}
 		if n := utf8.RuneCountInString(e.Text); n > try.MaxText || n == 0 {
-			return nil, hint.Errorf("shorten it or leave it out", "%s: line %d has %d characters, where 1 to %d are taken", file, e.Line, n, try.MaxText)
+			return nil, hint.Errorf("shorten it or leave it out", "%s: line %d has %d characters, where 1 to %d are taken: %w", file, e.Line, n, try.MaxText, catalogue.ErrInvalid)
 		}
 		rows = append(rows, Row{e.Text, e.Label})
 	}
@@ -85,16 +85,16 @@ func Digest(rows []Row) digest.Digest { return digest.FromBytes(lines(rows)) }
 // Add adds a benchmark to a catalogue, with rows that nothing gives out again. Labels, Examples and Digest of b are set.
 func Add(ctx context.Context, c *catalogue.Catalogue, who string, b *catalogue.Benchmark, rows []Row) error {
 	if b.Task != taskOfTexts {
-		return hint.Errorf("give it --task "+taskOfTexts, "adding the benchmark %s: the task %q cannot be measured yet", b.Name, b.Task)
+		return hint.Errorf("write "+taskOfTexts, "adding the benchmark %s: the task %q cannot be measured yet: %w", b.Name, b.Task, catalogue.ErrInvalid)
 	}
 	if b.Metric != catalogue.Accuracy && b.Metric != catalogue.MacroF1 {
-		return hint.Errorf("it is accuracy or macro_f1", "adding the benchmark %s: the metric %q is not known", b.Name, b.Metric)
+		return hint.Errorf("it is accuracy or macro_f1", "adding the benchmark %s: the metric %q is not known: %w", b.Name, b.Metric, catalogue.ErrInvalid)
 	}
 	if b.Labels = Labels(rows); len(b.Labels) < 2 || len(b.Labels) > mostLabels {
-		return hint.Errorf("name the column with --label", "adding the benchmark %s: it has %d labels, where 2 to %d are taken", b.Name, len(b.Labels), mostLabels)
+		return hint.Errorf("name the column of the label", "adding the benchmark %s: it has %d labels, where 2 to %d are taken: %w", b.Name, len(b.Labels), mostLabels, catalogue.ErrInvalid)
 	}
 	if len(rows) < fewestRows || len(rows) > mostRows {
-		return hint.Errorf("choose others", "adding the benchmark %s: it has %d rows with a label, where %d to %d are taken", b.Name, len(rows), fewestRows, mostRows)
+		return hint.Errorf("choose others", "adding the benchmark %s: it has %d rows with a label, where %d to %d are taken: %w", b.Name, len(rows), fewestRows, mostRows, catalogue.ErrInvalid)
 	}
 	text := lines(rows)
 	b.Examples, b.Digest = len(rows), digest.FromBytes(text)
@@ -107,6 +107,27 @@ func Add(ctx context.Context, c *catalogue.Catalogue, who string, b *catalogue.B
 		return err
 	}
 	return c.AddBenchmark(ctx, who, b, packed.Bytes())
+}
+
+// Kind is a task that models can be measured at, with the figures that they may be ranked by, the usual one first.
+type Kind struct {
+	Task    string // as packages have it
+	Metrics []string
+}
+
+// Kinds are those that there are.
+var Kinds = []Kind{{taskOfTexts, []string{catalogue.Accuracy, catalogue.MacroF1}}}
+
+// Metrics lists the figures of all kinds, each once.
+func Metrics() (list []string) {
+	for _, k := range Kinds {
+		for _, m := range k.Metrics {
+			if !slices.Contains(list, m) {
+				list = append(list, m)
+			}
+		}
+	}
+	return list
 }
 
 // taskOfTexts is the one task that can be measured today: one label of a text.

@@ -41,7 +41,12 @@ type page struct {
 
 func (v *visitor) do(method, path string, form url.Values, head map[string]string) page {
 	v.t.Helper()
-	r, err := http.NewRequestWithContext(v.t.Context(), method, v.m.URL+path, strings.NewReader(form.Encode()))
+	return v.send(method, path, strings.NewReader(form.Encode()), head)
+}
+
+func (v *visitor) send(method, path string, body io.Reader, head map[string]string) page {
+	v.t.Helper()
+	r, err := http.NewRequestWithContext(v.t.Context(), method, v.m.URL+path, body)
 	if err != nil {
 		v.t.Fatal(err)
 	}

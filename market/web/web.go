@@ -87,6 +87,7 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
 	h.mountCollections()
 	h.mountReviews()
 	h.mountModeration()
+	h.mountBenchmarks()
 	return h
 }
 
