@@ -24,7 +24,7 @@ type Benchmark struct {
 	Digest      string    `json:"digest"` // of the rows
 	Created     time.Time `json:"created"`
 	Retired     bool      `json:"retired,omitempty"` // nothing more is measured by it
-	Places      []Ranked  `json:"places,omitempty"` // its leaderboard, where one is asked for
+	Places      []Ranked  `json:"places,omitempty"`  // its leaderboard, where one is asked for
 }
 
 // Ranked is a package on a leaderboard.
