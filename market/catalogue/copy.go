@@ -104,7 +104,7 @@ func copyTables(from, to queries) error {
 // tables lists SQLite's, but those of the tools for migrations and jobs, in an order in which none comes before those that its rows refer to.
 func (q queries) tables() ([]table, error) {
 	var names []string
-	err := q.rows(`SELECT name FROM sqlite_master t WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'river\_%' ESCAPE '\' AND name NOT IN ('goose_db_version', 'changes', 'identity')
+	err := q.rows(`SELECT name FROM sqlite_master t WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'river\_%' ESCAPE '\' AND name NOT IN ('goose_db_version', 'changes', 'identity', 'leases')
 		AND NOT EXISTS (SELECT 1 FROM sqlite_master v WHERE v.sql LIKE 'CREATE VIRTUAL%' AND t.name LIKE v.name || '\_%' ESCAPE '\') ORDER BY name`, nil, func(scan func(...any) error) error {
 		var name string
 		err := scan(&name)

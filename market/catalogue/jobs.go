@@ -67,7 +67,8 @@ type WorkOptions struct {
 	Name     string        // of the worker, unlike any other's
 	Parallel int           // jobs at once; 1 if 0
 	Limit    time.Duration // that one may take
-	Rescue   time.Duration // after which a job whose worker has gone is given to another; Limit and a half if 0
+	Lease    time.Duration // after which a job whose worker has gone is given to another; 15 s if 0
+	Rescue   time.Duration // after which one is whose worker is there and does not come to an end; Limit and a half if 0
 	Log      *slog.Logger
 }
 
@@ -79,7 +80,11 @@ func (c *Catalogue) Work(ctx context.Context, o WorkOptions, do func(context.Con
 		return wrap(err, "working on verifications")
 	}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &verifier{c: c, do: do, log: o.Log})
+	held := &leases{c: c, lasts: o.Lease, log: o.Log}
+	if held.lasts == 0 {
+		held.lasts = leaseLasts
+	}
+	river.AddWorker(workers, &verifier{c: c, do: do, log: o.Log, leases: held})
 	if o.Rescue == 0 {
 		o.Rescue = o.Limit + o.Limit/2
 	}
@@ -94,7 +99,7 @@ func (c *Catalogue) Work(ctx context.Context, o WorkOptions, do func(context.Con
 	if err != nil {
 		return wrap(err, "working on verifications")
 	}
-	<-ctx.Done()
+	held.watch(ctx)
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return wrap(client.StopAndCancel(stopping), "stopping work on verifications")
@@ -103,6 +108,9 @@ func (c *Catalogue) Work(ctx context.Context, o WorkOptions, do func(context.Con
 // enqueueLost adds jobs for what is wanted and has none: after a backup was restored, or a job was given up.
 func (c *Catalogue) enqueueLost(ctx context.Context) error {
 	return c.update(ctx, func(q queries) error {
+		if _, err := q.exec("DELETE FROM leases WHERE job_id NOT IN (SELECT id FROM river_job WHERE state = 'running')"); err != nil {
+			return err
+		}
 		var lost []jobArgs
 		err := q.rows("SELECT manifest_id, benchmark_id FROM verifications WHERE wanted ORDER BY asked", nil, func(scan func(...any) error) error {
 			var a jobArgs
@@ -138,13 +146,19 @@ func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
 // verifier does jobs.
 type verifier struct {
 	river.WorkerDefaults[jobArgs]
-	c   *Catalogue
-	do  func(context.Context, *Task) (*Outcome, error)
-	log *slog.Logger
+	c      *Catalogue
+	do     func(context.Context, *Task) (*Outcome, error)
+	log    *slog.Logger
+	leases *leases
 }
 
 // Work is River's.
 func (v *verifier) Work(ctx context.Context, job *river.Job[jobArgs]) error {
+	release, err := v.leases.hold(ctx, job)
+	if err != nil {
+		return err
+	}
+	defer release()
 	t, err := v.c.task(ctx, job.Args)
 	if errors.Is(err, ErrNotFound) {
 		return nil
@@ -158,6 +172,9 @@ func (v *verifier) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 	}
 	err = v.c.update(ctx, func(q queries) error {
 		if _, err := v.c.settle(q, t, o); err != nil {
+			return err
+		}
+		if _, err := q.exec("DELETE FROM leases WHERE job_id = ? AND attempt = ?", job.ID, job.Attempt); err != nil {
 			return err
 		}
 		return v.c.endJob(q, job)

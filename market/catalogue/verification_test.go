@@ -26,12 +26,14 @@ func model(t *testing.T, c *Catalogue, who Caller, r *Repository, ref, content, 
 	}
 }
 
+var quietly = slog.New(slog.DiscardHandler)
+
 // working works on jobs until all that is wanted is done.
 func working(t *testing.T, c *Catalogue, o WorkOptions, do func(context.Context, *Task) (*Outcome, error)) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	o.Log = slog.New(slog.DiscardHandler)
+	o.Log = quietly
 	if o.Limit == 0 {
 		o.Limit = time.Minute
 	}

@@ -43,7 +43,8 @@ type Worker struct {
 type WorkerOptions struct {
 	Options
 	Parallel int           // models that are measured at once, which disturbs their times; 1 if 0
-	Rescue   time.Duration // after which a job whose worker has gone is given to another; half more than Limit if 0
+	Lease    time.Duration // after which a job whose worker has gone is given to another; 15 s if 0
+	Rescue   time.Duration // after which one is whose worker does not come to an end; half more than Limit if 0
 	Log      *slog.Logger  // slog's default if nil
 	Done     func(of string, r *Record)
 }
@@ -70,7 +71,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if rescue != 0 {
 		limit = min(limit, rescue)
 	}
-	return w.depot.Catalogue.Work(ctx, catalogue.WorkOptions{Name: host + " " + rand.Text(), Parallel: w.options.Parallel, Limit: limit, Rescue: rescue, Log: w.log}, w.do)
+	return w.depot.Catalogue.Work(ctx, catalogue.WorkOptions{Name: host + " " + rand.Text(), Parallel: w.options.Parallel, Limit: limit, Lease: w.options.Lease, Rescue: rescue, Log: w.log}, w.do)
 }
 
 // do makes one verification.

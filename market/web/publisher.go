@@ -8,6 +8,9 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 )
 
+// mostSaid is how many reviews and replies a person's page shows.
+const mostSaid = 10
+
 // publisher is what a name's page tells: a person's or an organisation's.
 type publisher struct {
 	*catalogue.Account
@@ -15,6 +18,7 @@ type publisher struct {
 	More          string // link; "" if these are all
 	Collections   []*catalogue.Collection
 	MoreLists     bool
+	Said          []catalogue.Said   // what the person has said lately
 	Members       []catalogue.Member // of an organisation, for its members; of a person, what he is a member of
 	Administrator bool               // the visitor may change the organisation
 	Self          bool               // the visitor is the person
@@ -38,6 +42,11 @@ func (h *Handler) publisher(r *http.Request) (string, string, any, error) {
 	if p.Collections, p.MoreLists, err = c.Collections(ctx, who, catalogue.CollectionFilter{Owner: a, Limit: 2 * mostLists}); err != nil {
 		return "", "", nil, err
 	}
+	if !a.Organisation {
+		if p.Said, err = c.SaidBy(ctx, who, a, mostSaid); err != nil {
+			return "", "", nil, err
+		}
+	}
 	member := p.Self
 	if a.Organisation && who.Account != nil {
 		members, err := c.Members(ctx, a)
@@ -57,7 +66,7 @@ func (h *Handler) publisher(r *http.Request) (string, string, any, error) {
 			p.Members = members
 		}
 	}
-	if !member && len(p.Packages) == 0 && len(p.Collections) == 0 && a.About == "" && a.Link == "" { // nobody learns whether there is an account that shows nothing
+	if !member && len(p.Packages) == 0 && len(p.Collections)+len(p.Said) == 0 && a.About == "" && a.Link == "" { // nobody learns whether there is an account that shows nothing
 		return "", "", nil, catalogue.ErrNotFound
 	}
 	return "publisher", a.Name, p, nil
