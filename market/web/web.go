@@ -68,6 +68,8 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
 		},
 	}).ParseFS(files, "pages/*.html"))
 	h.handle("GET /{$}", h.home)
+	h.handle("GET /", nowhere)
+	h.handle("GET /collections/", nowhere)
 	h.handle("GET /search", h.search)
 	h.handle("GET /benchmarks", h.benchmarks)
 	h.handle("GET /benchmarks/{name}", h.leaderboard)
@@ -262,6 +264,9 @@ func here(r *http.Request) string {
 func (h *Handler) list(r *http.Request, q catalogue.Query) (*catalogue.Found, error) {
 	return h.depot.Catalogue.Search(r.Context(), visitor(r), q)
 }
+
+// nowhere answers for addresses that no page has.
+func nowhere(*http.Request) (string, string, any, error) { return "", "", nil, catalogue.ErrNotFound }
 
 type home struct {
 	Collections []*catalogue.Collection

@@ -121,6 +121,9 @@ func TestPagesSayWhatThereIs(t *testing.T) {
 		{"/ada/reviews?version=9.9.9", "en", 404, []string{"Not found"}, nil},
 		{"/ada/secret", "en", 404, []string{"Not found"}, nil},
 		{"/ada/absent", "zh", 404, []string{"没有找到"}, nil},
+		{"/admin/absent", "zh", 404, []string{"没有找到"}, nil},
+		{"/collections/a/b/c/d", "zh", 404, []string{"没有找到"}, nil},
+		{"/-/absent.js", "en", 404, []string{"Not found"}, nil},
 	} {
 		status, _, body := get(t, m, c.path, c.language)
 		if status != c.status {
