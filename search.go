@@ -163,7 +163,7 @@ func (s *search) fit(ctx context.Context, t *training, checkpoint string, watch 
 		if err == nil && event.Epoch != nil && watch.epoch != nil {
 			err = watch.epoch(event.Epoch)
 		}
-		due := event.Epoch != nil && time.Since(saved) > 5*time.Second
+		due := event.Epoch != nil && time.Since(saved) > worthSaving
 		if checkpoint != "" && (due || err != nil && ctx.Err() != nil) {
 			saved = time.Now()
 			err = errors.Join(err, saveCheckpoint(t.trainer, checkpoint))

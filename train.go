@@ -410,6 +410,10 @@ func (o course) write(r *track.Run, step, epoch int, values map[string]float64) 
 	return r.Log(step, epoch, values)
 }
 
+// worthSaving is what an epoch must at least have taken for a checkpoint after it: of few texts an epoch takes less than its
+// checkpoint does.
+const worthSaving = 5 * time.Second
+
 // loop consumes the events of the training: shows, logs, and saves checkpoints.
 func (t *training) loop(ctx context.Context, o course) error {
 	c := &t.config.Train
@@ -455,7 +459,7 @@ func (t *training) loop(ctx context.Context, o course) error {
 				}
 				t.Note("  epoch %2d  train loss %.4f  validation loss %.4f  %s %.4f%s", e.Epoch, e.TrainLoss, e.Valid.Loss, mainName, e.Valid.Main, mark)
 			}
-			save = !e.Stopped || c.Refit && o.log // what follows the last epoch is short, but for a refit
+			save = time.Since(saved) > worthSaving && !e.Stopped || e.Stopped && c.Refit && o.log // what follows the last epoch is short, but for a refit
 		}
 		if save {
 			if err := t.trainer.Save(o.checkpoint); err != nil {

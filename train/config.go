@@ -55,7 +55,7 @@ type Config struct {
 	Until          int               `yaml:"-" json:"until,omitempty"`       // stop after so many epochs of those planned; 0 for all
 	Temperature    float64           `yaml:"-" json:"temperature,omitempty"` // at which a teacher's opinions are compared with the student's; 0 is 1
 	Imitation      *Imitation        `yaml:"-" json:"imitation,omitempty"`   // of what is inside a teacher; nil for none
-	Checkpoint     int               `yaml:"checkpoint" json:"checkpoint" doc:"seconds between checkpoints, which are also written after each epoch and on interruption" default:"60" min:"1" max:"86400"`
+	Checkpoint     int               `yaml:"checkpoint" json:"checkpoint" doc:"seconds between checkpoints, which are also written on interruption, and after an epoch where the last one is 5 seconds old" default:"60" min:"1" max:"86400"`
 }
 
 // Stretch adds epochs to reach MinSteps on so many examples, and patience in proportion.

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,6 +21,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// Scripts wait for much: for a market that does not answer, for a minute's part to pass. Twice as many as there are
+	// processors run beside each other, unless -parallel says otherwise.
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"xiaoyu": func() { os.Exit(run(os.Args[1:])) }})
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,25 +51,46 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// trained is what `xiaoyu quickstart` trains.
-func trained(t *testing.T) *xiaoyu.Result {
-	t.Helper()
-	dir := t.TempDir()
+// TestMain removes what several tests have shared.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared != "" {
+		_ = os.RemoveAll(shared)
+	}
+	os.Exit(code)
+}
+
+// shared is a folder that lasts as long as the tests do; "" until something is in it.
+var shared string
+
+// theQuickstart is trained once for all tests, which only read it.
+var theQuickstart = sync.OnceValues(func() (*xiaoyu.Result, error) {
+	dir, err := os.MkdirTemp("", "xiaoyu-browser-")
+	if err != nil {
+		return nil, err
+	}
+	shared = dir
 	sample, err := examples.Reviews("zh")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	data := filepath.Join(dir, "reviews.csv")
 	if err := os.WriteFile(data, sample, 0o644); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	c, err := xiaoyu.Preset("cnn")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	c.Name, c.Data.Path, c.Out, c.Runs = "quickstart", data, filepath.Join(dir, "quickstart"), filepath.Join(dir, "runs")
 	c.Train.Epochs, c.Train.Patience = 20, 8
-	result, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{})
+	return xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{})
+})
+
+// trained is what `xiaoyu quickstart` trains.
+func trained(t *testing.T) *xiaoyu.Result {
+	t.Helper()
+	result, err := theQuickstart()
 	if err != nil {
 		t.Fatal(err)
 	}

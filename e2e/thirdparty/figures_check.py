@@ -1,7 +1,7 @@
 """Computes figures with scikit-learn, scipy and seqeval.
 
-Argument: a file of JSON lines, each with a "kind" and the inputs of it; prints a JSON line of figures for each. A figure
-that does not exist is null.
+Standard input: JSON lines, each with a "kind" and the inputs of it; prints a JSON line of figures for each as it comes. A
+figure that does not exist is null.
 """
 import json
 import math
@@ -126,7 +126,7 @@ def threshold(case):
 
 
 kinds = {"classes": classes, "sets": sets, "numbers": numbers, "tags": tags, "compare": compare, "scaling": scaling, "threshold": threshold}
-for line in open(sys.argv[1]):
+for line in sys.stdin:
     case = json.loads(line)
     out = kinds[case["kind"]](case)
-    print(json.dumps({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in out.items()}))
+    print(json.dumps({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in out.items()}), flush=True)

@@ -1,40 +1,62 @@
 package thirdparty
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
+	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 )
 
+// judge is figures_check.py, which runs as long as the tests do: what it imports takes it longer than all that it is asked.
+type judge struct {
+	mu     sync.Mutex
+	in     *json.Encoder
+	out    *bufio.Scanner
+	stderr bytes.Buffer
+}
+
+var theJudge = sync.OnceValues(func() (*judge, error) {
+	j := new(judge)
+	cmd := exec.Command(os.Getenv("XIAOYU_PYTHON"), "figures_check.py")
+	cmd.Stderr = &j.stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	j.in, j.out = json.NewEncoder(in), bufio.NewScanner(out)
+	return j, cmd.Start()
+})
+
 // answers asks figures_check.py about cases; the answers are figures by name, NaN where one does not exist.
 func answers(t *testing.T, cases []map[string]any) []map[string][]float64 {
 	t.Helper()
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	for _, c := range cases {
-		if err := enc.Encode(c); err != nil {
-			t.Fatal(err)
-		}
-	}
-	path := filepath.Join(t.TempDir(), "cases.jsonl")
-	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+	needsPython(t)
+	j, err := theJudge()
+	if err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(python(t, "figures_check.py", path), "\n")
-	if len(lines) != len(cases) {
-		t.Fatalf("%d answers for %d cases", len(lines), len(cases))
-	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	var out []map[string][]float64
-	for _, line := range lines {
+	for _, c := range cases {
+		if err := j.in.Encode(c); err != nil || !j.out.Scan() {
+			t.Fatalf("figures_check.py: %v, %v: %s", err, j.out.Err(), j.stderr.String())
+		}
 		var raw map[string]any
-		if err := json.Unmarshal([]byte(line), &raw); err != nil {
+		if err := json.Unmarshal(j.out.Bytes(), &raw); err != nil {
 			t.Fatal(err)
 		}
 		one := map[string][]float64{}

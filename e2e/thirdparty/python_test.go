@@ -21,13 +21,20 @@ import (
 	"testing"
 )
 
-// python runs a script of this folder and returns what it prints.
-func python(t *testing.T, script string, args ...string) string {
+// needsPython returns the interpreter, or skips the test where there is none.
+func needsPython(t *testing.T) string {
 	t.Helper()
 	interpreter := os.Getenv("XIAOYU_PYTHON")
 	if interpreter == "" {
 		t.Skip("needs XIAOYU_PYTHON, the interpreter of an environment with requirements.txt")
 	}
+	return interpreter
+}
+
+// python runs a script of this folder and returns what it prints.
+func python(t *testing.T, script string, args ...string) string {
+	t.Helper()
+	interpreter := needsPython(t)
 	var stderr bytes.Buffer
 	cmd := exec.Command(interpreter, append([]string{script}, args...)...)
 	cmd.Stderr = &stderr
