@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -25,13 +26,49 @@ func each(t *testing.T, f func(t *testing.T, c *Catalogue)) {
 	t.Run("postgres", func(t *testing.T) { f(t, open(t, postgres(t))) })
 }
 
+// blankSQLite is the file of a database with all tables and nothing in them. It is made once, and tests begin with copies:
+// migrations would take longer than most of them.
+var blankSQLite = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "xiaoyu-blank-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "market.db")
+	c, err := Open(context.Background(), file)
+	if err == nil {
+		err = c.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
+
+// open opens a database, which is a blank one where there is none.
 func open(t *testing.T, source string) *Catalogue {
 	t.Helper()
+	_, missing := os.Stat(source)
+	fresh := errors.Is(missing, fs.ErrNotExist) && !strings.HasPrefix(source, "postgres:")
+	if fresh {
+		content, err := blankSQLite()
+		if err == nil {
+			err = os.WriteFile(source, content, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	c, err := Open(t.Context(), source)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	if fresh {
+		if _, err := c.write.Exec("UPDATE identity SET id = lower(hex(randomblob(16)))"); err != nil { // a copy is another database
+			t.Fatal(err)
+		}
+	}
 	return c
 }
 

@@ -3,8 +3,11 @@ package markettest
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -22,6 +25,41 @@ type Market struct {
 	log *slog.Logger
 }
 
+// blank is a database of SQLite with all tables and nothing in them. It is made once, and markets begin with copies:
+// migrations would take longer than most tests, by the race detector ten times as long.
+var blank = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "xiaoyu-blank-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, depot.DatabaseFile)
+	c, err := catalogue.Open(context.Background(), file)
+	if err == nil {
+		err = c.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
+
+// begin puts a blank database in a folder that has none.
+func begin(data string) error {
+	file := filepath.Join(data, depot.DatabaseFile)
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	content, err := blank()
+	if err == nil {
+		err = os.MkdirAll(data, 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(file, content, 0o644)
+	}
+	return err
+}
+
 // Start starts a market; the zero Options will do, and keep its data in a folder of the test.
 func Start(t *testing.T, o market.Options) *Market {
 	t.Helper()
@@ -30,6 +68,11 @@ func Start(t *testing.T, o market.Options) *Market {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.NewTextHandler(testWriter{t}, nil))
+	}
+	if o.Database == "" {
+		if err := begin(o.Data); err != nil {
+			t.Fatal(err)
+		}
 	}
 	m, err := market.Open(context.WithoutCancel(t.Context()), o)
 	if err != nil {
