@@ -27,6 +27,12 @@ import (
 // browser starts Chromium, or skips the test where there is none.
 func browser(t *testing.T) context.Context {
 	t.Helper()
+	return browserFor(t, 90*time.Second)
+}
+
+// browserFor is browser for a test that may take so long.
+func browserFor(t *testing.T, long time.Duration) context.Context {
+	t.Helper()
 	path := os.Getenv("XIAOYU_CHROMIUM")
 	if path == "" {
 		var err error
@@ -46,7 +52,7 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
+	ctx, cancel = context.WithTimeout(ctx, long)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -53,13 +53,13 @@ Tells **good** from *bad*; see [the data](/ada/reviews), and [what it is for](#u
 1. Install it.
 2. Ask it.
 
-| label | precision | recall |
-|---|---:|---:|
-| good | 0.91 | 0.92 |
+| label | precision | recall | a long heading of a column | another long heading |
+|---|---:|---:|---|---|
+| good | 0.91 | 0.92 | 0.9123456789 | 0.9123456789 |
 
 > A quotation.
 
-` + "```sh\nxiaoyu pull ada/sentiment\n```\n"
+` + "```sh\nxiaoyu pull ada/sentiment && echo a line of code that is much longer than a narrow window has room for\n```\n"
 
 const appCard = "---\nlicense: mit\nlanguage: zh\n---\n# 客服 Desk\n"
 

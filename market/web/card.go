@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -43,8 +44,11 @@ func card(text []byte) template.HTML {
 	if err := markdown.Convert(front.ReplaceAll(text, nil), &out); err != nil {
 		return ""
 	}
-	return template.HTML(policy().SanitizeBytes(out.Bytes()))
+	return template.HTML(reachable.Replace(policy().Sanitize(out.String())))
 }
+
+// reachable lets the keyboard scroll what may be wider than the window.
+var reachable = strings.NewReplacer("<pre>", `<pre tabindex="0">`, "<table>", `<table tabindex="0">`)
 
 // readCard is a card as a page shows it.
 type readCard struct {
