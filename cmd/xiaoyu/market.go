@@ -169,7 +169,7 @@ func marketUserCommand(term *terminal) *cobra.Command {
 	flags.BoolVar(&operator, "operator", false, "the person runs this market, and may do everything on it")
 	flags.BoolVar(&asJSON, "json", false, "print the account as JSON")
 	f.add(add)
-	cmd.AddCommand(add, marketUsersCommand(term), marketPasswordCommand(term), marketResetCommand(term), marketDisableCommand(term, true), marketDisableCommand(term, false))
+	cmd.AddCommand(add, marketUsersCommand(term), marketPasswordCommand(term), marketResetCommand(term), marketModeratorCommand(term), marketDisableCommand(term, true), marketDisableCommand(term, false))
 	return cmd
 }
 

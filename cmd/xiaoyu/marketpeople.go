@@ -186,7 +186,7 @@ func marketUsersCommand(term *terminal) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				out = append(out, map[string]any{"name": a.Name, "full_name": a.FullName, "email": a.Email, "organisation": a.Organisation, "operator": a.Operator, "disabled": a.Disabled, "created": a.Created, "bytes": u.Bytes, "packages": u.Packages})
+				out = append(out, map[string]any{"name": a.Name, "full_name": a.FullName, "email": a.Email, "organisation": a.Organisation, "operator": a.Operator, "moderator": a.Moderator, "disabled": a.Disabled, "created": a.Created, "bytes": u.Bytes, "packages": u.Packages})
 			}
 			if asJSON {
 				return term.printJSON(out)
@@ -196,7 +196,7 @@ func marketUsersCommand(term *terminal) *cobra.Command {
 				for _, k := range []struct {
 					is   bool
 					word string
-				}{{a.Organisation, "organisation"}, {a.Operator, "operator"}, {a.Disabled, "disabled"}} {
+				}{{a.Organisation, "organisation"}, {a.Operator, "operator"}, {a.Moderator, "moderator"}, {a.Disabled, "disabled"}} {
 					if k.is {
 						kind = strings.TrimPrefix(kind+", "+k.word, ", ")
 					}
@@ -297,6 +297,39 @@ func marketDisableCommand(term *terminal, disabled bool) *cobra.Command {
 			})
 		},
 	}
+	f.add(cmd)
+	return cmd
+}
+
+func marketModeratorCommand(term *terminal) *cobra.Command {
+	var f marketFlags
+	var undo, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "moderator NAME",
+		Short: "Make somebody a moderator, who decides about what people report",
+		Long: `Make somebody a moderator: who sees what was reported, held back or appealed against, takes it down and shows it again, on
+pages and by moderate commands, and reads packages that are down. A moderator decides nothing about his own words and
+packages, and has no say in accounts, benchmarks, settings or what is private; that is for operators. --undo takes it back.`,
+		Args: exactly(1, "a name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.onAccount(cmd, args[0], func(c *catalogue.Catalogue, a *catalogue.Account) error {
+				if err := c.SetModerator(cmd.Context(), "", a, !undo); err != nil {
+					return err
+				}
+				if asJSON {
+					return term.printJSON(map[string]any{"name": a.Name, "moderator": !undo})
+				}
+				is := "is a moderator"
+				if undo {
+					is = "is no moderator"
+				}
+				fmt.Fprintf(term.out, "%s %s\n", a.Name, is)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&undo, "undo", false, "take it back")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was done as JSON")
 	f.add(cmd)
 	return cmd
 }

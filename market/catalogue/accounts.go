@@ -19,6 +19,7 @@ type Account struct {
 	About        string // a few sentences, as plain text
 	Link         string // http:// or https://
 	Operator     bool   // may do everything on this market
+	Moderator    bool   // decides about what people report, as operators do, and may do nothing else that they may
 	Disabled     bool
 	Created      time.Time
 }
@@ -74,11 +75,11 @@ func (c Caller) Needs(scope Right) error {
 	return nil
 }
 
-const accountColumns = "a.id, a.name, a.organisation, a.full_name, a.email, a.about, a.link, a.operator, a.disabled, a.created"
+const accountColumns = "a.id, a.name, a.organisation, a.full_name, a.email, a.about, a.link, a.operator, a.moderator, a.disabled, a.created"
 
 func scanAccount(scan func(...any) error) (*Account, error) {
 	var a Account
-	err := scan(&a.ID, &a.Name, &a.Organisation, &a.FullName, &a.Email, &a.About, &a.Link, &a.Operator, &a.Disabled, timeColumn{&a.Created})
+	err := scan(&a.ID, &a.Name, &a.Organisation, &a.FullName, &a.Email, &a.About, &a.Link, &a.Operator, &a.Moderator, &a.Disabled, timeColumn{&a.Created})
 	return &a, err
 }
 

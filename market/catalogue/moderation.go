@@ -152,6 +152,9 @@ func (c *Catalogue) Decide(ctx context.Context, who Caller, kind string, id int6
 		if err != nil {
 			return err
 		}
+		if err := c.unbiased(q, who, s); err != nil {
+			return err
+		}
 		appeal, err := c.openAppeal(q, who, s)
 		if err != nil {
 			return err
@@ -176,6 +179,25 @@ func (c *Catalogue) Decide(ctx context.Context, who Caller, kind string, id int6
 	}), "deciding about %s %d", kind, id)
 }
 
+// unbiased returns ErrForbidden for a moderator's own words, and those about packages that he publishes. Operators answer for
+// the whole market anyway.
+func (c *Catalogue) unbiased(q queries, who Caller, s *subject) error {
+	own := s.author == who.Account.ID
+	if who.Account.Operator {
+		return nil
+	}
+	if !own {
+		var err error
+		if own, err = publishes(q, who.Account.ID, s.owner); err != nil {
+			return err
+		}
+	}
+	if own {
+		return hint.Errorf("leave it to another moderator", "it is yours, or about a package of yours: %w", ErrForbidden)
+	}
+	return nil
+}
+
 // openAppeal returns the decision about a subject whose appeal has no answer, 0 for none; ErrForbidden where somebody else
 // has to answer it.
 func (c *Catalogue) openAppeal(q queries, who Caller, s *subject) (id int64, err error) {
@@ -186,7 +208,7 @@ func (c *Catalogue) openAppeal(q queries, who Caller, s *subject) (id int64, err
 	}
 	if err == nil && moderator == who.Name() {
 		var others int
-		err = q.row("SELECT COUNT(*) FROM accounts WHERE operator AND NOT disabled AND id <> ?", []any{who.Account.ID}, &others)
+		err = q.row("SELECT COUNT(*) FROM accounts WHERE (operator OR moderator) AND NOT disabled AND id <> ?", []any{who.Account.ID}, &others)
 		if err == nil && others > 0 {
 			err = hint.Errorf("leave it to another moderator", "the appeal is against a decision of yours: %w", ErrForbidden)
 		}

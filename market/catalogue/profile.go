@@ -59,6 +59,21 @@ func (c *Catalogue) SetDisabled(ctx context.Context, actor string, a *Account, d
 	}), "to %s %s", action, a.Name)
 }
 
+// SetModerator makes a person a moderator, or no longer. It is for who holds the data folder.
+func (c *Catalogue) SetModerator(ctx context.Context, actor string, a *Account, moderator bool) error {
+	if a.Organisation {
+		return hint.Errorf("name a person", "%s as a moderator: an organisation decides nothing: %w", a.Name, ErrInvalid)
+	}
+	action := map[bool]string{true: "make moderator", false: "unmake moderator"}[moderator]
+	return wrap(c.update(ctx, func(q queries) error {
+		n, err := q.exec("UPDATE accounts SET moderator = ? WHERE id = ? AND moderator <> ?", moderator, a.ID, moderator)
+		if err != nil || n == 0 {
+			return err
+		}
+		return c.audit(q, actor, action, a.Name, "")
+	}), "%s as a moderator", a.Name)
+}
+
 // Accounts lists all accounts by name: people and organisations.
 func (c *Catalogue) Accounts(ctx context.Context) (list []*Account, err error) {
 	err = c.reading(ctx).rows("SELECT "+accountColumns+" FROM accounts a ORDER BY a.key", nil, func(scan func(...any) error) error {

@@ -64,10 +64,11 @@ func (c *Catalogue) reviews(q queries, rest string, args ...any) (list []*Review
 	return list, err
 }
 
-// moderates tells whether somebody decides what is shown: operators do, with a token of the scope admin.
-func moderates(who Caller) bool {
-	return who.Account != nil && who.Account.Operator && !who.Account.Disabled && who.Scope >= Admin
-}
+// Moderates tells whether an account decides what is shown: moderators and operators do.
+func (a *Account) Moderates() bool { return a != nil && (a.Operator || a.Moderator) && !a.Disabled }
+
+// moderates tells whether somebody decides what is shown, which wants a token of the scope admin.
+func moderates(who Caller) bool { return who.Account.Moderates() && who.Scope >= Admin }
 
 // sees tells whether somebody may read what has a state.
 func sees(who Caller, state string, author int64) bool {

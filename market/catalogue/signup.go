@@ -25,7 +25,7 @@ func (c *Catalogue) SignUp(ctx context.Context, s SignUp) (*Account, error) {
 	if s.Password == "" && s.Identity == nil {
 		return nil, hint.Errorf("choose one of at least 8 characters", "an account without a password: %w", ErrInvalid)
 	}
-	s.Account.Organisation, s.Account.Operator = false, false
+	s.Account.Organisation, s.Account.Operator, s.Account.Moderator = false, false, false
 	if s.Invitation != "" {
 		if _, err := c.Invitation(ctx, s.Invitation); err != nil { // before anything is said of the name
 			return nil, err

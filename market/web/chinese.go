@@ -80,7 +80,7 @@ var chinese = map[string]string{
 	"model": "模型", "data set": "数据集", "application": "应用", "As a list": "列表形式", "and %d more": "还有 %d 个", "Farther back": "更早的来源", "Made of those": "由它们再制作的",
 	"What the package was made of is to its left, what was made of it to its right. The list below says the same.": "左侧是这个包的来源，右侧是由它制作的包。下方列表内容相同。",
 	// Actions of the audit log.
-	"access": "处理访问申请", "account": "创建账号", "add benchmark": "添加基准", "remove benchmark": "移除基准", "edit benchmark": "修改基准", "retire benchmark": "停用基准", "restore benchmark": "重新启用基准", "measure anew": "重新测量", "add key": "添加密钥", "remove key": "移除密钥", "ask for a password": "申请新密码", "ask for access": "申请访问", "collect": "创建合集",
+	"access": "处理访问申请", "account": "创建账号", "add benchmark": "添加基准", "remove benchmark": "移除基准", "edit benchmark": "修改基准", "retire benchmark": "停用基准", "restore benchmark": "重新启用基准", "measure anew": "重新测量", "make moderator": "设为内容管理员", "unmake moderator": "撤销内容管理员", "add key": "添加密钥", "remove key": "移除密钥", "ask for a password": "申请新密码", "ask for access": "申请访问", "collect": "创建合集",
 	"add": "加入合集", "remove": "移出合集", "arrange": "整理合集", "create": "创建", "delete": "删除", "end session": "结束会话", "invite": "邀请", "uninvite": "收回邀请", "link": "关联登录", "unlink": "取消关联登录", "log in": "登录", "member": "修改成员",
 	"move": "移动", "password": "修改密码", "profile": "修改资料", "publish": "发布", "rate": "评分", "unrate": "撤销评分", "reply": "回复", "reset password": "重设密码", "revoke": "撤销令牌", "settings": "修改设置", "tag": "打标签", "token": "创建令牌", "verify": "验证",
 	"enable": "启用", "disable": "停用", "restore": "恢复", "branch": "创建分支", "advise": "发布安全公告", "withdraw": "收回安全公告", "report": "举报", "moderate": "处理举报", "appeal": "申诉",
