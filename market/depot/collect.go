@@ -20,8 +20,12 @@ type Collected struct {
 
 // Collect removes blobs that no package needs, and uploads that were left alone, once they are older than the time of
 // grace. It may run while the market serves, and after a collection that was interrupted.
-func (d *Depot) Collect(ctx context.Context) (c Collected, err error) {
-	since := time.Now().Add(-d.grace)
+func (d *Depot) Collect(ctx context.Context) (Collected, error) {
+	return d.CollectOlder(ctx, time.Now().Add(-d.grace))
+}
+
+// CollectOlder is Collect of what nobody has had a use for since a time.
+func (d *Depot) CollectOlder(ctx context.Context, since time.Time) (c Collected, err error) {
 	if c.Uploads, err = d.Uploads.Expire(ctx, since); err != nil {
 		return c, err
 	}
