@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,7 +21,7 @@ func moderateCommand(term *terminal) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(moderateListCommand(term), moderateDecideCommand(term), moderateExportCommand(term), reportCommand(term))
+	cmd.AddCommand(moderateListCommand(term), moderateDecideCommand(term), moderateExportCommand(term), reportCommand(term), appealCommand(term))
 	return cmd
 }
 
@@ -141,12 +142,28 @@ func moderateExportCommand(term *terminal) *cobra.Command {
 }
 
 func reportCommand(term *terminal) *cobra.Command {
+	return complaintCommand(term, complaintUse{use: "report", short: "Tell moderators of a package, or with --review or --reply of what somebody says of it",
+		reason: "what is wrong with it", done: "moderators are told of it", send: (*client.Client).Report})
+}
+
+func appealCommand(term *terminal) *cobra.Command {
+	return complaintCommand(term, complaintUse{use: "appeal", short: "Say why what a moderator has taken down of yours should be shown: a package, or with --review or --reply what you said",
+		reason: "why it should be shown", done: "another moderator will look at it, where there is one", send: (*client.Client).Appeal})
+}
+
+// complaintUse is how a command says something to moderators.
+type complaintUse struct {
+	use, short, reason, done string
+	send                     func(*client.Client, context.Context, string, client.Complaint) error
+}
+
+func complaintCommand(term *terminal, u complaintUse) *cobra.Command {
 	var f clientFlags
 	var about client.Complaint
 	var review, reply int64
 	cmd := &cobra.Command{
-		Use:   "report OWNER/NAME --reason WHY",
-		Short: "Tell moderators of a package, or with --review or --reply of what somebody says of it",
+		Use:   u.use + " OWNER/NAME --reason WHY",
+		Short: u.short,
 		Args:  exactly(1, "owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := packageName(args[0])
@@ -161,17 +178,18 @@ func reportCommand(term *terminal) *cobra.Command {
 			}
 			c, err := f.client()
 			if err == nil {
-				err = c.Report(cmd.Context(), name, about)
+				err = u.send(c, cmd.Context(), name, about)
 			}
 			if err != nil {
 				return err
 			}
-			return f.done(term, map[string]any{"package": name, "kind": about.Kind, "id": about.ID}, "moderators are told of it")
+			return f.done(term, map[string]any{"package": name, "kind": about.Kind, "id": about.ID}, "%s", u.done)
 		},
 	}
-	cmd.Flags().StringVar(&about.Reason, "reason", "", "what is wrong with it")
+	cmd.Flags().StringVar(&about.Reason, "reason", "", u.reason)
 	cmd.Flags().Int64Var(&review, "review", 0, "number of a review, as `xiaoyu reviews` shows it")
 	cmd.Flags().Int64Var(&reply, "reply", 0, "number of a reply")
+	cmd.MarkFlagsMutuallyExclusive("review", "reply")
 	f.add(cmd)
 	return cmd
 }

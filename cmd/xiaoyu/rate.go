@@ -84,6 +84,38 @@ func heldNote(v *client.Review) string {
 	return "it is shown from " + v.Until.Local().Format("2006-01-02 15:04") + " on: " + why
 }
 
+func replyCommand(term *terminal) *cobra.Command {
+	var f clientFlags
+	cmd := &cobra.Command{
+		Use:   "reply OWNER/NAME NUMBER TEXT",
+		Short: "Answer a review of a package on a market, as its publisher or as who wrote the review",
+		Long: `Answer a review, by the number that reviews shows behind it. Who publishes the package answers for it; the author of the
+review may answer too. The text is plain, for everybody who sees the package.`,
+		Args: exactly(3, "owner/name, the number of a review, and a text"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, err := packageName(args[0])
+			if err != nil {
+				return err
+			}
+			review, err := strconv.ParseInt(args[1], 10, 64)
+			if err != nil || review < 1 {
+				return usageError{hint.Errorf("`xiaoyu reviews "+name+"` shows them", "%q is no number of a review", args[1])}
+			}
+			c, err := f.client()
+			if err == nil {
+				err = c.ReplyTo(cmd.Context(), name, review, args[2])
+			}
+			if err != nil {
+				return err
+			}
+			return f.done(term, map[string]any{"package": name, "review": review, "text": args[2]}, "your reply to the review %d of %s is kept", review, name)
+		},
+	}
+	f.add(cmd)
+	cmd.ValidArgsFunction = completePackage(&f, 0)
+	return cmd
+}
+
 func reviewsCommand(term *terminal) *cobra.Command {
 	var f clientFlags
 	var s client.ReviewSearch
@@ -141,7 +173,7 @@ func printReviews(term *terminal, list *client.Reviews) {
 			if p.Publisher {
 				publisher = ", for the publisher"
 			}
-			fmt.Fprintf(term.out, "    %s%s, %s\n", p.Author, publisher, p.Created.Local().Format(time.DateOnly))
+			fmt.Fprintf(term.out, "    %s%s, %s  (%d)\n", p.Author, publisher, p.Created.Local().Format(time.DateOnly), p.ID)
 			printIndented(term, "      ", p.Text)
 		}
 	}
