@@ -17,7 +17,11 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/xiaoyu-slm/xiaoyu/market"
+	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
+	"github.com/xiaoyu-slm/xiaoyu/market/client"
 	"github.com/xiaoyu-slm/xiaoyu/market/markettest"
+	"github.com/xiaoyu-slm/xiaoyu/market/pack"
+	"github.com/xiaoyu-slm/xiaoyu/market/try"
 	"github.com/xiaoyu-slm/xiaoyu/market/web"
 )
 
@@ -206,4 +210,33 @@ func unblamed(t *testing.T, ctx context.Context, source, at, text string, look m
 		t.Fatal(err)
 	}
 	blame(t, ctx, source, fmt.Sprint("the answer, ", look))
+}
+
+// TestAxeFindsNothingOnAnAnswer has it look at the page of a package whose model has answered, and has been asked too much.
+func TestAxeFindsNothingOnAnAnswer(t *testing.T) {
+	source := axe(t)
+	ctx := browserFor(t, 5*time.Minute)
+	m := markettest.Start(t, market.Options{Try: try.Options{Command: []string{os.Args[0], "try-worker"}}})
+	p, err := pack.Folder(t.Context(), trained(t).Package, pack.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(client.Options{Market: m.URL, Token: m.Token(t, "ada", catalogue.Write), Home: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Push(t.Context(), p, client.Reference{Name: "ada/hotel", Tag: "main"}, client.Watch{}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2 {
+		for _, look := range modes(n) {
+			complain(t, ctx, source, m.URL+"/ada/hotel", fmt.Sprint("the package, ", look), look)
+			for text, shown := range map[string]string{"房间很干净": "#answer .bars", strings.Repeat("长", 6000): "#answer .warning"} {
+				if err := chromedp.Run(ctx, chromedp.SetValue(".try textarea", text, chromedp.ByQuery), chromedp.Submit(".try form", chromedp.ByQuery), chromedp.WaitVisible(shown, chromedp.ByQuery)); err != nil {
+					t.Fatalf("%.20q, %v: %v", text, look, err)
+				}
+				blame(t, ctx, source, fmt.Sprintf("the answer to %.20q, %v", text, look))
+			}
+		}
+	}
 }
