@@ -74,6 +74,7 @@ that does not know the labels is left out.`,
 	flags.StringVar(&b.Language, "language", "", "language of the models, as their cards have it; any if empty")
 	flags.StringVar(&b.Metric, "metric", catalogue.Accuracy, "what models are ranked by: accuracy or macro_f1")
 	flags.StringVar(&c.Text, "text", "text", "column of the text")
+	flags.StringVar(&c.Pair, "pair", "", "column of a second text, for models that compare two")
 	flags.StringVar(&c.Label, "label", "label", "column of the label")
 	flags.BoolVar(&asJSON, "json", false, "print the benchmark as JSON")
 	f.add(cmd)

@@ -96,6 +96,7 @@ they are not, or where the model misbehaves. --again asks the market to measure 
 	flags := cmd.Flags()
 	flags.StringVar(&test, "test", "", "file of examples to measure the model on here")
 	flags.StringVar(&c.Text, "text", "text", "column of the text")
+	flags.StringVar(&c.Pair, "pair", "", "column of a second text, for models that compare two")
 	flags.StringVar(&c.Label, "label", "label", "column of the label")
 	flags.StringVar(&key, "key", "", "PEM file of the market's public key; otherwise the one that it had when you first asked")
 	flags.BoolVar(&f.trust.Renew, "renew-keys", false, "take the market's key of today in the place of the one that it had")

@@ -7,6 +7,7 @@ type Question struct {
 	Explain bool   `json:"explain,omitempty"` // which words mattered, if that is found out quickly
 
 	Batch []string `json:"batch,omitempty"` // texts that are read at once, in the place of the others: see Session
+	Pairs []string `json:"pairs,omitempty"` // the second text of each, for models of pairs
 }
 
 // Answer is what a model says; which fields there are depends on its head. Offsets count bytes of the text.

@@ -91,8 +91,11 @@ func (r *Record) measure(ctx context.Context, o Options, m try.Model, b *catalog
 	defer s.Close()
 	r.Lacks = s.Lacks
 	// The head that chooses one label has no name in configurations.
-	if s.About.Head != "" || s.About.Pair {
+	if s.About.Head != "" {
 		return fmt.Errorf("it does not choose one label of a text: %w", errUnfit)
+	}
+	if pairs := rows[0].Pair != ""; s.About.Pair != pairs {
+		return fmt.Errorf("one of model and benchmark has pairs of texts, the other has not: %w", errUnfit)
 	}
 	number := map[string]int{}
 	for i, l := range s.About.Labels {
@@ -104,11 +107,11 @@ func (r *Record) measure(ctx context.Context, o Options, m try.Model, b *catalog
 		}
 	}
 	a := &asker{session: s, labels: len(s.About.Labels)}
-	texts, targets := make([]string, len(rows)), make([]int, len(rows))
+	targets := make([]int, len(rows))
 	for i, row := range rows {
-		texts[i], targets[i] = row.Text, number[row.Label]
+		targets[i] = number[row.Label]
 	}
-	said, err := a.all(ctx, texts)
+	said, err := a.all(ctx, rows)
 	if err != nil {
 		return err
 	}
@@ -117,10 +120,10 @@ func (r *Record) measure(ctx context.Context, o Options, m try.Model, b *catalog
 		return fmt.Errorf("%w: %v", errNonsense, err)
 	}
 	r.Figures = figures(report, b.Metric)
-	if r.Robust, err = a.robust(ctx, texts, targets, said); err != nil {
+	if r.Robust, err = a.robust(ctx, rows, targets, said); err != nil {
 		return err
 	}
-	if err := r.time(ctx, a, texts); err != nil {
+	if err := r.time(ctx, a, rows); err != nil {
 		return err
 	}
 	r.Memory = s.Peak()
@@ -163,14 +166,20 @@ type asker struct {
 	labels  int
 }
 
-// ask has a batch read; took is what the process says that it took, in milliseconds.
-func (a *asker) ask(ctx context.Context, texts []string) (said [][]float32, took float64, err error) {
-	answer, err := a.session.Ask(ctx, try.Question{Batch: texts})
+// ask has the texts of a batch read, and nothing of their labels; took is what the process says that it took, in milliseconds.
+func (a *asker) ask(ctx context.Context, rows []Row) (said [][]float32, took float64, err error) {
+	var q try.Question
+	for _, r := range rows {
+		if q.Batch = append(q.Batch, r.Text); r.Pair != "" {
+			q.Pairs = append(q.Pairs, r.Pair)
+		}
+	}
+	answer, err := a.session.Ask(ctx, q)
 	if err != nil {
 		return nil, 0, err
 	}
-	if len(answer.Batch) != len(texts) || !(answer.Milli >= 0) {
-		return nil, 0, hint.Errorf("tell the publisher", "%w: %d answers to %d texts", errNonsense, len(answer.Batch), len(texts))
+	if len(answer.Batch) != len(rows) || !(answer.Milli >= 0) {
+		return nil, 0, hint.Errorf("tell the publisher", "%w: %d answers to %d texts", errNonsense, len(answer.Batch), len(rows))
 	}
 	for _, p := range answer.Batch {
 		if len(p) != a.labels {
@@ -180,34 +189,34 @@ func (a *asker) ask(ctx context.Context, texts []string) (said [][]float32, took
 	return answer.Batch, answer.Milli, nil
 }
 
-// all has texts read, batch by batch.
-func (a *asker) all(ctx context.Context, texts []string) (said [][]float32, err error) {
-	for len(texts) > 0 {
+// all has rows read, batch by batch.
+func (a *asker) all(ctx context.Context, rows []Row) (said [][]float32, err error) {
+	for len(rows) > 0 {
 		n, bytes := 0, 0
-		for n < len(texts) && n < together && (n == 0 || bytes+len(texts[n]) <= mostBytes) {
-			bytes += len(texts[n])
+		for n < len(rows) && n < together && (n == 0 || bytes+rows[n].size() <= mostBytes) {
+			bytes += rows[n].size()
 			n++
 		}
-		part, _, err := a.ask(ctx, texts[:n])
+		part, _, err := a.ask(ctx, rows[:n])
 		if err != nil {
 			return nil, err
 		}
-		said, texts = append(said, part...), texts[n:]
+		said, rows = append(said, part...), rows[n:]
 	}
 	return said, nil
 }
 
-// robust has the first texts read again as they are after each disturbance; of texts that it does not change nothing can be
+// robust has the first rows read again as their texts are after each disturbance, both of a pair; of rows that it does not change nothing can be
 // learnt, so that those do not count.
-func (a *asker) robust(ctx context.Context, texts []string, targets []int, said [][]float32) (list []Robust, err error) {
+func (a *asker) robust(ctx context.Context, rows []Row, targets []int, said [][]float32) (list []Robust, err error) {
 	for _, d := range disturbances {
-		var changed []string
+		var changed []Row
 		var at []int
-		for i, text := range texts {
+		for i, row := range rows {
 			if len(changed) == mostRobust {
 				break
 			}
-			if other := d.of(text); other != text {
+			if other := (Row{Text: d.of(row.Text), Pair: d.of(row.Pair), Label: row.Label}); other != row {
 				changed, at = append(changed, other), append(at, i)
 			}
 		}
@@ -244,24 +253,24 @@ func best(p []float32) (i int) {
 }
 
 // time finds out how long texts take, one by one and together.
-func (r *Record) time(ctx context.Context, a *asker, texts []string) error {
+func (r *Record) time(ctx context.Context, a *asker, rows []Row) error {
 	var single, batch []float64
 	for i := range timed {
-		_, took, err := a.ask(ctx, texts[i%len(texts):i%len(texts)+1])
+		_, took, err := a.ask(ctx, rows[i%len(rows):i%len(rows)+1])
 		if err != nil {
 			return err
 		}
 		single = append(single, took)
 	}
 	for i := range timedBatch {
-		var part []string
+		var part []Row
 		bytes := 0
 		for k := range together {
-			text := texts[(i*together+k)%len(texts)]
-			if bytes += len(text); k > 0 && bytes > mostBytes {
+			row := rows[(i*together+k)%len(rows)]
+			if bytes += row.size(); k > 0 && bytes > mostBytes {
 				break
 			}
-			part = append(part, text)
+			part = append(part, row)
 		}
 		_, took, err := a.ask(ctx, part)
 		if err != nil {

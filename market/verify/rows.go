@@ -17,11 +17,15 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/try"
 )
 
-// Row is an example of a benchmark: a text and its label.
+// Row is an example of a benchmark: a text, or a pair of them, and its label.
 type Row struct {
 	Text  string `json:"text"`
+	Pair  string `json:"pair,omitempty"` // the second text; "" where there are no pairs
 	Label string `json:"label"`
 }
+
+// size is the length of what a model reads, in bytes.
+func (r *Row) size() int { return len(r.Text) + len(r.Pair) }
 
 // Bounds of a benchmark. Fewer rows tell models apart by chance alone.
 const (
@@ -48,7 +52,14 @@ func ReadRows(ctx context.Context, file string, c data.Columns) ([]Row, error) {
 		if n := utf8.RuneCountInString(e.Text); n > try.MaxText || n == 0 {
 			return nil, hint.Errorf("shorten it or leave it out", "%s: line %d has %d characters, where 1 to %d are taken: %w", file, e.Line, n, try.MaxText, catalogue.ErrInvalid)
 		}
-		rows = append(rows, Row{e.Text, e.Label})
+		if n := utf8.RuneCountInString(e.Pair); c.Pair != "" && (n > try.MaxText || n == 0) {
+			return nil, hint.Errorf("shorten it or leave it out", "%s: the second text of line %d has %d characters, where 1 to %d are taken: %w", file, e.Line, n, try.MaxText, catalogue.ErrInvalid)
+		}
+		row := Row{Text: e.Text, Label: e.Label}
+		if c.Pair != "" {
+			row.Pair = e.Pair
+		}
+		rows = append(rows, row)
 	}
 	return rows, nil
 }
@@ -96,6 +107,9 @@ func Add(ctx context.Context, c *catalogue.Catalogue, who string, b *catalogue.B
 	if len(rows) < fewestRows || len(rows) > mostRows {
 		return hint.Errorf("choose others", "adding the benchmark %s: it has %d rows with a label, where %d to %d are taken: %w", b.Name, len(rows), fewestRows, mostRows, catalogue.ErrInvalid)
 	}
+	if slices.ContainsFunc(rows, func(r Row) bool { return (r.Pair == "") != (rows[0].Pair == "") }) {
+		return hint.Errorf("choose others", "adding the benchmark %s: some rows have a second text, and some have none: %w", b.Name, catalogue.ErrInvalid)
+	}
 	text := lines(rows)
 	b.Examples, b.Digest = len(rows), digest.FromBytes(text)
 	var packed bytes.Buffer
@@ -130,7 +144,7 @@ func Metrics() (list []string) {
 	return list
 }
 
-// taskOfTexts is the one task that can be measured today: one label of a text.
+// taskOfTexts is the one task that can be measured today: one label of a text, or of a pair of texts.
 const taskOfTexts = "text-classification"
 
 // unseal reads what Add has kept, and sees that it is that.

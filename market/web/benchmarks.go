@@ -136,7 +136,7 @@ func (h *Handler) sealed(r *http.Request, who catalogue.Caller) (*catalogue.Benc
 		return nil, hint.Errorf("choose a file of examples", "no file was sent: %w", catalogue.ErrInvalid)
 	}
 	defer file.Close()
-	rows, err := readUpload(r.Context(), file, head.Filename, data.Columns{Text: field("text"), Label: field("label")})
+	rows, err := readUpload(r.Context(), file, head.Filename, data.Columns{Text: field("text"), Pair: field("pair"), Label: field("label")})
 	if err != nil {
 		return nil, err
 	}

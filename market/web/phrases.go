@@ -84,6 +84,7 @@ var phrases = map[string]string{
 	"%s: line %d has %d characters, where 1 to %d are taken": "%s：第 %s 行有 %s 个字符，应为 1 到 %s 个", "shorten it or leave it out": "请缩短或去掉", "adding the benchmark %s: the task %q cannot be measured yet": "添加基准 %s：任务 %s 还不能测量", "adding the benchmark %s: the metric %q is not known": "添加基准 %s：指标 %s 未知",
 	"adding the benchmark %s: it has %d labels, where 2 to %d are taken": "添加基准 %s：有 %s 个标签，应为 2 到 %s 个", "name the column of the label": "请指明标签列", "adding the benchmark %s: it has %d rows with a label, where %d to %d are taken": "添加基准 %s：有 %s 行带标签，应为 %s 到 %s 行", "choose others": "请换一个文件",
 	"%s as a moderator: an organisation decides nothing": "%s 不能作为内容管理员：组织不作决定", "name a person": "请指明个人",
+	"%s: the second text of line %d has %d characters, where 1 to %d are taken": "%s：第 %s 行的第二段文本有 %s 个字符，应为 1 到 %s 个", "adding the benchmark %s: some rows have a second text, and some have none": "添加基准 %s：有些行有第二段文本，有些没有",
 	"the decision %.40q": "决定 %s", "it is down, show or dismiss": "应为 down、show 或 dismiss",
 }
 

@@ -84,7 +84,7 @@ func answer(ctx context.Context, m *model.Model, q try.Question) (*try.Answer, e
 	a := &try.Answer{Head: string(m.Config.Head), Pair: m.Config.Pair}
 	begun := time.Now()
 	if len(q.Batch) > 0 {
-		return a, batch(ctx, m, q.Batch, a)
+		return a, batch(ctx, m, q, a)
 	}
 	if m.Config.Head == model.CausalHead {
 		g, err := generate.New(m)
@@ -135,12 +135,21 @@ func answer(ctx context.Context, m *model.Model, q try.Question) (*try.Answer, e
 }
 
 // batch has a model read texts at once, which is measured to the microsecond.
-func batch(ctx context.Context, m *model.Model, texts []string, a *try.Answer) error {
-	if m.Config.Head != model.ClassHead || m.Config.Pair {
-		return hint.Errorf("ask one by one", "batches are for models that choose one label of a text")
+func batch(ctx context.Context, m *model.Model, q try.Question, a *try.Answer) error {
+	if m.Config.Head != model.ClassHead {
+		return hint.Errorf("ask one by one", "batches are for models that choose one label")
+	}
+	if m.Config.Pair != (len(q.Pairs) > 0) || m.Config.Pair && len(q.Pairs) != len(q.Batch) {
+		return hint.Errorf("give a second text for each where the model compares two", "%d texts and %d second ones", len(q.Batch), len(q.Pairs))
+	}
+	queries := make([]model.Query, len(q.Batch))
+	for i, text := range q.Batch {
+		if queries[i].Text = text; m.Config.Pair {
+			queries[i].Pair = q.Pairs[i]
+		}
 	}
 	begun := time.Now()
-	list, err := m.Predict(ctx, texts)
+	list, err := m.PredictQueries(ctx, queries)
 	if err != nil {
 		return err
 	}
