@@ -71,6 +71,9 @@ func further(t *testing.T, older *xiaoyu.Result, newer string) *xiaoyu.Config {
 }
 
 func TestAModelLearnsANewLabelAndKeepsTheOld(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	for _, family := range []string{"cnn", "ngram"} {
 		older, _, newer := olderAndNewer(t, family)
 		c := further(t, older, newer)
@@ -138,6 +141,9 @@ func TestAModelThatForgetsIsRefused(t *testing.T) {
 }
 
 func TestAnInterruptedContinuationComesToTheSameModel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	var weights [2]string
 	for i := range weights {
 		older, _, newer := olderAndNewer(t, "gru")
@@ -211,6 +217,9 @@ func TestWhatCannotBeContinuedIsNamed(t *testing.T) {
 // TestEveryTaskGoesOn trains further on each kind of label, with kinds that the old data did not have where labels are
 // named.
 func TestEveryTaskGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	places := []string{"房间", "前台", "早餐", "位置", "大堂", "电梯"}
 	tagged := func(names map[string]string) (rows string) {
 		for _, name := range slices.Sorted(maps.Keys(names)) {

@@ -116,6 +116,9 @@ func TestAnInterruptedLessonGoesOnToTheSameStudent(t *testing.T) {
 
 // Whatever the task, a teacher of other tokens teaches it; here one that reads words a student that reads characters.
 func TestTeachersOfEveryTask(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	for task, row := range map[string]func(i int) string{
 		"multilabel": func(i int) string {
 			return fmt.Sprintf(`{"text": "%s %s number %d", "label": [%s]}`, words[i%4], words[i/4%4], i, []string{`"a"`, `"a", "b"`, `"b"`, ""}[i%4])
@@ -168,6 +171,9 @@ func TestTeachersOfEveryTask(t *testing.T) {
 var words = []string{"Anna", "Bela", "Cleo", "Dora"}
 
 func TestATeacherThatCannotTeachIsRefused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	for name, c := range map[string]struct {
 		change func(c *xiaoyu.Config)
 		want   string

@@ -14,6 +14,9 @@ import (
 )
 
 func TestAnEnsembleFromConfigurationGoesOnWhereItWas(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	trained := func(c *xiaoyu.Config, o xiaoyu.TrainOptions) (*xiaoyu.Result, error) {
 		c.Ensemble = xiaoyu.Ensemble{Members: []string{"ngram", "mlp"}, Seeds: 2, Weights: "equal"}
 		return xiaoyu.Train(context.Background(), c, o)

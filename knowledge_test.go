@@ -17,6 +17,9 @@ func word(i int) string { return string([]rune{rune(0x5100 + 2*i), rune(0x5101 +
 
 // Words that training never saw are known by their category: the test file has none of those of the training file.
 func TestKnowledgeReachesWordsThatTrainingNeverSaw(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	const words, seen = 60, 40
 	dir := t.TempDir()
 	write := func(name string, content *strings.Builder) string {

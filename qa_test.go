@@ -13,6 +13,9 @@ import (
 // TestAReaderLearnsTheSampleQuestions lets a tiny model learn the questions of package examples by heart, in windows
 // that hold a part of each text.
 func TestAReaderLearnsTheSampleQuestions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	for _, lang := range []string{"zh", "en"} {
 		dir := t.TempDir()
 		content, err := examples.Questions(lang)

@@ -13,6 +13,9 @@ import (
 // Each fold's model has not seen its fold, and what all say of their own decides how families count; one command makes
 // one model of them.
 func TestFoldsAreStackedAndDistilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	c := project(t, "ngram")
 	c.Eval.Bootstrap = 0
 	c.Ensemble = xiaoyu.Ensemble{Members: []string{"ngram", "mlp"}, Folds: 3, Seeds: 1, Weights: "stack"}

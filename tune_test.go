@@ -29,6 +29,9 @@ func what(trials []tune.Trial) (out []tune.Trial) {
 }
 
 func TestAnInterruptedSearchGoesOnToTheSameTrials(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	want, err := xiaoyu.Tune(t.Context(), searched(t), xiaoyu.TuneOptions{Set: []string{"train.epochs=3"}})
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +68,9 @@ func TestAnInterruptedSearchGoesOnToTheSameTrials(t *testing.T) {
 }
 
 func TestAutoChoosesTellsWhyAndGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	c := project(t, "cnn")
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := xiaoyu.Auto(ctx, c, xiaoyu.AutoOptions{Minutes: 0.2, Observer: &interrupter{stage: "trying", at: 1, cancel: cancel}})
@@ -93,6 +99,9 @@ func TestAutoChoosesTellsWhyAndGoesOn(t *testing.T) {
 }
 
 func TestAutoJudgesOnTheValidationPartWhereItIsLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	c := project(t, "cnn")
 	c.Data.Split.Validation = 0.5
 	r, err := xiaoyu.Auto(t.Context(), c, xiaoyu.AutoOptions{Minutes: 0.1})

@@ -43,6 +43,9 @@ func writeVectors(t *testing.T) string {
 }
 
 func TestEveryNeuralFamilyReadsWordVectors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
 	path := writeVectors(t)
 	for _, family := range model.Families() {
 		for _, frozen := range []bool{false, true} {

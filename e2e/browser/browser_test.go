@@ -34,6 +34,9 @@ func browser(t *testing.T) context.Context {
 // browserFor is browser for a test that may take so long.
 func browserFor(t *testing.T, long time.Duration) context.Context {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser takes its time")
+	}
 	path := os.Getenv("XIAOYU_CHROMIUM")
 	if path == "" {
 		var err error

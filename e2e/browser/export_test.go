@@ -17,6 +17,9 @@ import (
 
 // A page of one file runs its model with the network cut off, by vectors, and says what the model says.
 func TestThePageOfAnExport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a browser takes its time")
+	}
 	dir := trained(t).Package
 	path := filepath.Join(t.TempDir(), "model.html")
 	m, err := xiaoyu.Open(dir)

@@ -64,6 +64,9 @@ func each(t *testing.T, f func(name string, m *model.Model)) {
 }
 
 func TestEveryFamilyAndHeadSaysTheSameInC(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles many programs of C")
+	}
 	each(t, func(name string, m *model.Model) {
 		t.Run(name, func(t *testing.T) {
 			want := said(t, m, texts)

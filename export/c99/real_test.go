@@ -124,6 +124,9 @@ func TestReviewsGetTheSameLabelsNativelyAndOnSmallMachines(t *testing.T) {
 }
 
 func TestTheMemoryThatIsToldIsWhatTheCompilerFinds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles many programs of C")
+	}
 	arm := crossed[0]
 	size := strings.TrimSuffix(arm.compiler, "gcc") + "size"
 	each(t, func(name string, m *model.Model) {

@@ -91,6 +91,9 @@ func readers(t *testing.T) map[string]*model.Model {
 }
 
 func TestNastyTextsAreReadAsTheModelReadsThem(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles many programs of C")
+	}
 	list := nasty(2000)
 	for name, m := range readers(t) {
 		t.Run(name, func(t *testing.T) {
