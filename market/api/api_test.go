@@ -150,6 +150,11 @@ func TestAnInstallIsBelievedOfWhomThePackageWasSent(t *testing.T) {
 	if status, said := p.ask("eve admin", "POST", "/packages/ada/open/installs", body); status != 403 || !strings.Contains(said, "gated") {
 		t.Errorf("of what is gated: %d %s", status, said)
 	}
+	for _, who := range []string{"eve admin", ""} { // nor do those who were not let in ask its model
+		if status, said := p.ask(who, "POST", "/packages/ada/open/predict", `{"text":"good"}`); status != 403 || !strings.Contains(said, "gated") {
+			t.Errorf("%q asks a gated model: %d %s", who, status, said)
+		}
+	}
 }
 
 // ask sends a request as somebody.

@@ -223,5 +223,5 @@ func (a *API) predict(r *http.Request, who catalogue.Caller, q client.Question) 
 	if err != nil {
 		return nil, err
 	}
-	return a.desk.Ask(r.Context(), auth.Client(who, r), repository, r.URL.Query().Get("version"), try.Question{Text: q.Text, Pair: q.Pair, Explain: q.Explain})
+	return a.desk.Ask(r.Context(), who, auth.Client(who, r), repository, r.URL.Query().Get("version"), try.Question{Text: q.Text, Pair: q.Pair, Explain: q.Explain})
 }

@@ -36,9 +36,13 @@ func Can(kind catalogue.Kind, files []catalogue.File) bool {
 	return kind == pack.Model && has("config.json")
 }
 
-// Ask asks the model of a version of a repository ("" for the latest), which the caller may read. A client that asks too
-// often is told ErrBusy. Other errors are those of Pool.Ask and of the catalogue.
-func (d *Desk) Ask(ctx context.Context, client string, r *catalogue.Repository, version string, q Question) (*Answer, error) {
+// Ask asks the model of a version of a repository ("" for the latest) that the caller knows of; of one whose files he may
+// not have, the error is catalogue.ErrGated. A client that asks too often is told ErrBusy. Other errors are those of Pool.Ask
+// and of the catalogue.
+func (d *Desk) Ask(ctx context.Context, who catalogue.Caller, client string, r *catalogue.Repository, version string, q Question) (*Answer, error) {
+	if err := d.depot.Catalogue.MayDownload(ctx, who, r); err != nil {
+		return nil, err
+	}
 	if ok, wait := d.rate.Allow(client, time.Now()); !ok {
 		return nil, hint.Errorf("wait a moment, or install the model", "for %v no more questions: %w", wait.Round(time.Second), ErrBusy)
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -92,6 +93,9 @@ func (h *Handler) file(r *http.Request) (string, string, any, error) {
 	i := slices.IndexFunc(p.Files, func(f catalogue.File) bool { return f.Path == path })
 	if i < 0 {
 		return "", "", nil, catalogue.ErrNotFound
+	}
+	if p.Mine.Closed && path != pack.CardFile { // whose card is on its page
+		return "", "", nil, fmt.Errorf("%s of %s: %w", path, p.FullName(), catalogue.ErrGated)
 	}
 	text, err := h.text(r.Context(), p, path, longestText)
 	if err != nil {

@@ -144,11 +144,16 @@ func TestSettingsOfPackages(t *testing.T) {
 	file := regexp.MustCompile(`href="(/datasets/ada/reviews/resolve/[^"]+/data.jsonl)"`).FindStringSubmatch(stranger.wants(stranger.get("/ada/reviews"), 200, "on request").body)[1]
 	eve.wants(eve.get(file), http.StatusForbidden)
 	eve.wants(eve.get("/ada/reviews"), 200, "Ask for access")
+	for _, v := range []*visitor{eve, stranger} { // a page that shows a file shows it to those alone who may have it
+		v.wants(v.get("/ada/reviews/file?path=data.jsonl"), http.StatusForbidden, "asked for access")
+		v.wants(v.get("/ada/reviews/file?path=README.md"), 200)
+	}
 	eve.wants(eve.post("/ada/reviews/access"), http.StatusSeeOther)
 	eve.wants(eve.get("/ada/reviews"), 200, "The owner decides")
 	ada.wants(ada.get(at), 200, "Let in", "eve")
 	ada.wants(ada.post(at, "action", "access", "name", "eve", "state", "accepted"), http.StatusSeeOther)
 	eve.wants(eve.get(file), 200) // by the session alone
+	eve.wants(eve.get("/ada/reviews/file?path=data.jsonl"), 200)
 	stranger.wants(stranger.get(file), http.StatusUnauthorized)
 
 	ada.wants(ada.post(at, "action", "version", "version", "1.1.0", "state", "yanked"), http.StatusBadRequest, "no reason")

@@ -145,7 +145,9 @@ func (h *Handler) describe(r *http.Request) (*repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Card, p.Trial = read.html, trialOf(p, read.card)
+	if p.Card = read.html; !p.Mine.Closed {
+		p.Trial = trialOf(p, read.card)
+	}
 	if read.card != nil {
 		p.Figures = read.card.Figures
 	}

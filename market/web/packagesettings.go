@@ -44,29 +44,32 @@ func (h *Handler) onPackage(r *http.Request, who catalogue.Caller, do func(*cata
 // mine is what a package's page has for who is signed in.
 type mine struct {
 	*catalogue.Repository
-	Likes bool   // the visitor likes it
-	Ask   bool   // the visitor may ask for access
-	State string // of what he has asked
-	Edit  bool   // the visitor may change something
+	Likes  bool   // the visitor likes it
+	Closed bool   // its files are for others
+	Ask    bool   // the visitor may ask for access
+	State  string // of what he has asked
+	Edit   bool   // the visitor may change something
 }
 
 func (h *Handler) mine(r *http.Request, p *catalogue.Repository) (m mine, err error) {
 	who := visitor(r)
 	m = mine{Repository: p, Edit: p.May >= catalogue.Write}
+	if err := h.depot.Catalogue.MayDownload(r.Context(), who, p); errors.Is(err, catalogue.ErrGated) {
+		m.Closed = true
+	} else if err != nil {
+		return m, err
+	}
 	if who.Account == nil {
 		return m, nil
 	}
 	if m.Likes, err = h.depot.Catalogue.Likes(r.Context(), who.Account, p); err != nil {
 		return m, err
 	}
-	if err := h.depot.Catalogue.MayDownload(r.Context(), who, p); errors.Is(err, catalogue.ErrGated) {
+	if m.Closed {
 		m.Ask = true
 		m.State, err = h.depot.Catalogue.AccessState(r.Context(), who.Account, p)
-		return m, err
-	} else if err != nil {
-		return m, err
 	}
-	return m, nil
+	return m, err
 }
 
 // packageSettings is the page of a package's settings.

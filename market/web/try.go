@@ -90,7 +90,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request) (string, string, a
 	if i, err := strconv.Atoi(r.PostForm.Get("example")); err == nil && i >= 0 && i < len(t.Examples) {
 		t.Asked.Text, t.Asked.Pair = t.Examples[i].Text, t.Examples[i].Pair
 	}
-	a, err := h.desk.Ask(r.Context(), auth.Client(visitor(r), r), p.Repository, p.Asked, t.Asked)
+	a, err := h.desk.Ask(r.Context(), visitor(r), auth.Client(visitor(r), r), p.Repository, p.Asked, t.Asked)
 	switch {
 	case err == nil:
 		t.Answer = draw(a, t.Asked)

@@ -211,6 +211,8 @@ func (h *Handler) failure(w http.ResponseWriter, r *http.Request, err error) *re
 		a.status, a.title = http.StatusNotFound, say.NotFound
 	case errors.Is(err, catalogue.ErrQuota):
 		a.status, a.title, a.body = http.StatusForbidden, say.T("Not permitted"), say.sentence(err)
+	case errors.Is(err, catalogue.ErrGated):
+		a.status, a.title, a.body = http.StatusForbidden, say.T("Not permitted"), say.T("Its files are for those who have asked for access.")
 	case errors.Is(err, catalogue.ErrForbidden):
 		a.status, a.title, a.body = http.StatusForbidden, say.T("Not permitted"), say.T("You may not do this. Ask an administrator.")
 	case errors.As(err, &large):
