@@ -67,7 +67,7 @@ var chinese = map[string]string{
 	"measured": "实测", "95 % interval": "95% 区间", "claimed": "声称", "not reached": "未达到", "One text": "单条文本", "A text among 32": "32 条一批时每条", "Memory": "内存", "Accuracy when texts are disturbed": "文本受干扰时的准确率",
 	"texts that nobody can download": "条无人可下载的文本", "one thread": "单线程", "Signed record": "已签名的记录", "Accuracy": "准确率", "F1 (macro)": "宏平均 F1", "Log loss": "对数损失", "Calibration error": "校准误差",
 	"typos": "错别字", "homophones": "同音字", "full width": "全角字符", "traditional characters": "繁体字",
-	"API": "接口", "Do": "操作", "Benchmarks": "基准", "yes": "是", "signed": "已签名", "Tasks": "任务", "All packages": "全部", "Publish yours": "发布自己的包", "What the market has measured itself": "由本市场亲自测量过",
+	"API": "接口", "Do": "操作", "Benchmarks": "基准", "yes": "是", "signed": "已签名", "Tasks": "任务", "All packages": "全部", "It was taken down; its owner and moderators alone see it.": "这个包已被撤下，只有所有者和管理员可见。", "Publish yours": "发布自己的包", "What the market has measured itself": "由本市场亲自测量过",
 	"The latest version is signed by a key of its publisher": "最新版本有发布者密钥的签名", "Make a token under Settings, then:": "先在设置中创建令牌，然后：", "This market measures models by examples that nobody can download, and shows what it finds beside what publishers claim.": "本市场用谁都不能下载的样例测量模型，并把结果与发布者声称的指标并列显示。",
 	"examples": "条样例", "There are no benchmarks yet.": "还没有基准。", "ranked by": "排名依据：", "size in MB": "大小（MB）", "milliseconds for a text": "每条文本毫秒数", "none smaller is as good": "更小的都不如它", "none faster is as good": "更快的都不如它",
 	"on the Pareto front: nothing that costs less is as good.": "位于帕累托前沿：代价更低的都不如它。", "Where intervals overlap, the order says little.": "区间重叠时，先后次序意义不大。", "Nothing has been measured yet.": "还没有测量结果。",

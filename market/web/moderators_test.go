@@ -31,7 +31,8 @@ func TestModeratorsHaveTheirPagesAlone(t *testing.T) {
 		t.Error("the menu of others leads to moderation")
 	}
 	mod.wants(mod.post("/admin/moderation", "kind", "package", "id", "1", "action", "down", "reason", "not yours"), http.StatusSeeOther)
-	mod.wants(mod.get("/ada/one"), 200, "ada/one")
+	mod.wants(mod.get("/ada/one"), 200, "ada/one", "owner and moderators alone", "not yours")
+	ada.wants(ada.get("/ada/one"), 200, "shown to you alone", "/ada/one/appeal")
 	mod.wants(mod.get("/ada/secret"), http.StatusNotFound)
 	mod.wants(mod.get("/ada/one/settings"), http.StatusForbidden)
 	mod.wants(mod.post("/admin/moderation", "kind", "package", "id", "1", "action", "show", "reason", "it was"), http.StatusSeeOther)

@@ -38,8 +38,11 @@ type repository struct {
 	Says       *opinion   // of people; nil likewise
 	Advisories []catalogue.Advisory
 	facts      *catalogue.Facts    // of the version that is asked for; nil for the latest
-	Down       *catalogue.Decision // for whose it is, where a moderator has taken it down
+	Down       *catalogue.Decision // for whose it is and for moderators, where one has taken it down
 }
+
+// Moderated tells that who sees a package that is down is a moderator, and not whose it is.
+func (p *repository) Moderated() bool { return p.May < catalogue.Write }
 
 // clip is the beginning of a text, as long as a button may be.
 func clip(s string) string {
@@ -90,7 +93,7 @@ func (h *Handler) describe(r *http.Request) (*repository, error) {
 	if p.Asked != "" {
 		p.Install += ":" + p.Asked
 	}
-	if found.Private && found.May >= catalogue.Write {
+	if found.Private && (found.May >= catalogue.Write || visitor(r).Account.Moderates()) {
 		if p.Down, err = c.LastDecision(ctx, catalogue.APackage, found.ID); err != nil {
 			return nil, err
 		}
