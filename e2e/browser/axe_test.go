@@ -21,7 +21,6 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/client"
 	"github.com/xiaoyu-slm/xiaoyu/market/markettest"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
-	"github.com/xiaoyu-slm/xiaoyu/market/try"
 	"github.com/xiaoyu-slm/xiaoyu/market/web"
 )
 
@@ -216,7 +215,7 @@ func unblamed(t *testing.T, ctx context.Context, source, at, text string, look m
 func TestAxeFindsNothingOnAnAnswer(t *testing.T) {
 	source := axe(t)
 	ctx := browserFor(t, 5*time.Minute)
-	m := markettest.Start(t, market.Options{Try: try.Options{Command: []string{os.Args[0], "try-worker"}}})
+	m := markettest.Start(t, market.Options{})
 	p, err := pack.Folder(t.Context(), trained(t).Package, pack.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ import (
 
 	xiaoyu "github.com/xiaoyu-slm/xiaoyu"
 	"github.com/xiaoyu-slm/xiaoyu/examples"
-	"github.com/xiaoyu-slm/xiaoyu/market/try/worker"
+	"github.com/xiaoyu-slm/xiaoyu/market/markettest"
 	"github.com/xiaoyu-slm/xiaoyu/serve"
 )
 
@@ -61,19 +61,9 @@ func browserFor(t *testing.T, long time.Duration) context.Context {
 	return ctx
 }
 
-// TestMain removes what several tests have shared. It makes of this program what a market starts to try a model, too.
+// TestMain removes what several tests have shared.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "try-worker" {
-		memory, err := worker.Arguments(os.Args[2:])
-		if err == nil {
-			err = worker.Work(context.Background(), memory, os.Stdin, os.Stdout)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	markettest.Worker()
 	code := m.Run()
 	if shared != "" {
 		_ = os.RemoveAll(shared)

@@ -43,6 +43,11 @@ values = [1, 2, 3, 999]
 "body.package" = { dictionary = "packages", probability = 0.7 }
 `
 
+func TestMain(m *testing.M) {
+	markettest.Worker()
+	os.Exit(m.Run())
+}
+
 // TestTheMarketsAPIIsWhatItsDocumentSays has schemathesis send what the document of the API allows, and what it forbids, to a
 // market with something in it, as each of those who may do most. XIAOYU_API_TIME=5m goes on for so long with each.
 func TestTheMarketsAPIIsWhatItsDocumentSays(t *testing.T) {

@@ -69,6 +69,9 @@ func Start(t *testing.T, o market.Options) *Market {
 	if o.Log == nil {
 		o.Log = slog.New(slog.NewTextHandler(testWriter{t}, nil))
 	}
+	if o.Try.Command == nil {
+		o.Try.Command = workerCommand()
+	}
 	if o.Database == "" {
 		if err := begin(o.Data); err != nil {
 			t.Fatal(err)
