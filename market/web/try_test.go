@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,26 +17,15 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/market/markettest"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
 	"github.com/xiaoyu-slm/xiaoyu/market/try"
-	"github.com/xiaoyu-slm/xiaoyu/market/try/worker"
 )
 
-// TestMain makes of this program what the market starts to try a model.
+// TestMain makes of this program what the market starts to try a model, and a model that hangs.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && strings.HasPrefix(os.Args[1], "try-") {
-		memory, err := worker.Arguments(os.Args[2:])
-		if os.Args[1] == "try-hanging" {
-			fmt.Println("{}")
-			time.Sleep(time.Hour)
-		}
-		if err == nil {
-			err = worker.Work(context.Background(), memory, os.Stdin, os.Stdout)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+	if len(os.Args) == 3 && os.Args[1] == "try-hanging" {
+		fmt.Println("{}")
+		time.Sleep(time.Hour)
 	}
+	markettest.Worker()
 	os.Exit(m.Run())
 }
 
@@ -90,7 +78,7 @@ func post(t *testing.T, address, kind, body string) (*http.Response, string) {
 const form = "application/x-www-form-urlencoded"
 
 func TestModelsAreTriedOnTheirPage(t *testing.T) {
-	m := markettest.Start(t, market.Options{Try: try.Options{Command: []string{os.Args[0], "try-worker"}}})
+	m := markettest.Start(t, market.Options{})
 	token := m.Token(t, "ada", catalogue.Write)
 	publishModel(t, m, token, "ada/hotel:1.0.0", "")
 	publish(t, m, token, "ada/reviews:1.0.0", hostile, false)
