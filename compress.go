@@ -208,15 +208,11 @@ func (b *workbench) load(ctx context.Context) error {
 	return nil
 }
 
-// distill is heal with the original for a teacher, which is asked once.
+// distill is heal with the original for a teacher, on texts without labels as well where distill.texts names some. The
+// teacher is asked once; what it says is remembered beside the runs.
 func (b *workbench) distill(ctx context.Context, m *model.Model, epochs float64) error {
 	if b.lesson == nil {
-		teacher, err := distill.NewModel(b.original, "original")
-		if err != nil {
-			return err
-		}
-		b.lesson = &lesson{teacher: teacher}
-		if err := b.teach(ctx); err != nil {
+		if err := b.askOriginal(ctx); err != nil {
 			return err
 		}
 	}
@@ -224,6 +220,29 @@ func (b *workbench) distill(ctx context.Context, m *model.Model, epochs float64)
 	defer func() { b.taught = false }()
 	return b.heal(ctx, m, epochs, nil)
 }
+
+func (b *workbench) askOriginal(ctx context.Context) error {
+	original, err := distill.NewModel(b.original, "original")
+	if err != nil {
+		return err
+	}
+	teacher, err := distill.Cached(lent{original}, filepath.Join(b.config.Runs, opinionsDir))
+	if err != nil {
+		return err
+	}
+	defer teacher.Close()
+	b.lesson = &lesson{teacher: teacher}
+	if err := b.teach(ctx); err != nil {
+		b.lesson = nil
+		return err
+	}
+	return nil
+}
+
+// lent is a teacher whose model is someone else's to close.
+type lent struct{ distill.Teacher }
+
+func (lent) Close() error { return nil }
 
 // heal trains a model further on the training part, and calibrates it again. A linear model is solved from nothing, at the
 // cost that the validation part chooses, and then once more with that part.
@@ -239,7 +258,11 @@ func (b *workbench) heal(ctx context.Context, m *model.Model, epochs float64, af
 	if after != nil {
 		valid = nil
 	}
-	best, err := b.teachFurther(ctx, m, parts[data.Train], valid, c, dual, after)
+	learnt := parts[data.Train]
+	if b.taught {
+		learnt = b.lessons()
+	}
+	best, err := b.teachFurther(ctx, m, learnt, valid, c, dual, after)
 	if err != nil {
 		return err
 	}
@@ -250,7 +273,7 @@ func (b *workbench) heal(ctx context.Context, m *model.Model, epochs float64, af
 	}
 	if dual && best > 0 && len(parts[data.Test]) > 0 && len(parts[data.Validation]) > 0 {
 		c.Until = best
-		_, err = b.teachFurther(ctx, m, slices.Concat(parts[data.Train], parts[data.Validation]), nil, c, dual, nil)
+		_, err = b.teachFurther(ctx, m, slices.Concat(learnt, parts[data.Validation]), nil, c, dual, nil)
 		m.Params.Freeze(m.Precision())
 	}
 	return err

@@ -180,7 +180,7 @@ func (b *workbench) choosing(ctx context.Context) ([]data.Row, error) {
 
 // identity is what trials depend on.
 func (b *workbench) identity(s *compress.Search) (string, error) {
-	content, err := json.Marshal(map[string]any{"model": b.original.Package.Digest, "data": b.files(func(path string) string { return path }), "train": b.config.Train, "split": b.config.Data.Split, "axes": s.Axes, "limits": s.Limits, "version": Version()})
+	content, err := json.Marshal(map[string]any{"model": b.original.Package.Digest, "data": b.files(func(path string) string { return path }), "train": b.config.Train, "split": b.config.Data.Split, "distill": b.config.Distill, "axes": s.Axes, "limits": s.Limits, "version": Version()})
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:]), err
 }
