@@ -224,6 +224,14 @@ func (ps *Params) AllocateGradients() {
 	}
 }
 
+// DropGradients lets go of what AllocateGradients has made, when a training has ended.
+func (ps *Params) DropGradients() {
+	ps.grad = nil
+	for _, p := range ps.list {
+		p.Grad, p.Rows = nil, nil
+	}
+}
+
 // trainable tells whether a weight may change in a training: what is frozen outside of layers (a scale, a model beside
 // the network) is fitted by other means.
 func (p *Param) trainable() bool { return !p.Frozen || p.Layer == 0 }

@@ -9,6 +9,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/encoder"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/model"
+	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
 // narrow is a training of a transformer with bottlenecks.
@@ -62,11 +63,11 @@ func TestBottlenecksLearnAndTheirLayersStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Package.Close()
-	before, _, err := Evaluate(t.Context(), m, tr.valid, tr.tape)
+	before, _, err := Evaluate(t.Context(), m, tr.valid, nn.NewTape(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, _, err := Evaluate(t.Context(), again, tr.valid, tr.tape)
+	after, _, err := Evaluate(t.Context(), again, tr.valid, nn.NewTape(nil))
 	if err != nil || before != after {
 		t.Errorf("%+v, opened again %+v (%v)", before, after, err)
 	}

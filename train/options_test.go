@@ -133,8 +133,9 @@ func TestTheMovingAverageIsThatOfTheWeights(t *testing.T) {
 			t.Fatalf("average of weight %d is %v, expected %v", i, v, want[i])
 		}
 	}
+	best := tr.best
 	tr.Finish()
-	if !slices.Equal(m.Params.Values(), tr.best) {
+	if !slices.Equal(m.Params.Values(), best) {
 		t.Error("the model does not hold the average that was judged best")
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -275,7 +276,8 @@ func (tr *Trainer) epochEnd() int {
 	return tr.train.Len()
 }
 
-// Finish puts the weights of the best epoch into the model, low-rank changes into its matrices, and ends the workers.
+// Finish puts the weights of the best epoch into the model and low-rank changes into its matrices, ends the workers, and
+// lets go of what only a training needs: most of its memory.
 func (tr *Trainer) Finish() {
 	switch {
 	case tr.best != nil:
@@ -289,6 +291,12 @@ func (tr *Trainer) Finish() {
 		tr.lora.Merge()
 	}
 	tr.pool.Close()
+	much := tr.tape.Bytes() > 64<<20
+	tr.tape, tr.updater, tr.best, tr.average, tr.saved = nil, nil, nil, nil, nil
+	tr.model.Params.DropGradients()
+	if much { // else judging and packing would grow on top of it, as long as the collector sees no reason to look
+		debug.FreeOSMemory()
+	}
 }
 
 func (tr *Trainer) step() (*Step, error) {
