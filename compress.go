@@ -90,6 +90,7 @@ func Compress(ctx context.Context, m *Model, c *Config, o CompressOptions) (*Com
 	if err != nil {
 		return nil, err
 	}
+	defer b.close()
 	return &b.result, b.apply(ctx, o)
 }
 
@@ -140,7 +141,9 @@ type workbench struct {
 	last     *eval.Report
 	said     []model.Prediction // by the original, of rows
 	result   Compressed
-	taught   bool // training heeds what the teacher says
+	taught   bool              // training heeds what the teacher says
+	students map[string]*Model // by family
+	folder   string            // of their packages
 }
 
 func newWorkbench(ctx context.Context, m *Model, c *Config, o Observer) (*workbench, error) {
@@ -200,7 +203,7 @@ func (b *workbench) load(ctx context.Context) error {
 			b.work.Texts = append(b.work.Texts, r.Pair)
 		}
 	}
-	b.work.Heal, b.work.Distill = b.heal, b.distill
+	b.work.Heal, b.work.Distill, b.work.Student = b.heal, b.distill, b.student
 	b.work.Set = func(m *model.Model) *train.Set {
 		b.encoded = 0
 		return b.encodeFor(m, b.set.Parts[data.Train], false)
@@ -245,9 +248,18 @@ type lent struct{ distill.Teacher }
 func (lent) Close() error { return nil }
 
 // heal trains a model further on the training part, and calibrates it again. A linear model is solved from nothing, at the
-// cost that the validation part chooses, and then once more with that part.
+// cost that the validation part chooses, and then, where training does so (train.refit), once more with that part.
 func (b *workbench) heal(ctx context.Context, m *model.Model, epochs float64, after func(step, steps int)) error {
 	parts, c := b.set.Parts, b.config.Train
+	if m.Config.Family != b.original.Config.Family {
+		own, err := b.studentConfig(m.Config.Family)
+		if err != nil {
+			return err
+		}
+		c = own.Train
+		defer func(was bool) { b.taught = was }(b.taught)
+		b.taught = true
+	}
 	c.Folds, c.MinSteps, c.LoRA = 0, 0, train.LoRA{}
 	dual := c.Optimizer == "dual" && m.Linear() != nil
 	if !dual {
@@ -271,7 +283,7 @@ func (b *workbench) heal(ctx context.Context, m *model.Model, epochs float64, af
 	if err := b.calibrate(ctx); err != nil {
 		return err
 	}
-	if dual && best > 0 && len(parts[data.Test]) > 0 && len(parts[data.Validation]) > 0 {
+	if dual && c.Refit && best > 0 && len(parts[data.Test]) > 0 && len(parts[data.Validation]) > 0 {
 		c.Until = best
 		_, err = b.teachFurther(ctx, m, slices.Concat(learnt, parts[data.Validation]), nil, c, dual, nil)
 		m.Params.Freeze(m.Precision())

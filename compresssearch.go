@@ -63,6 +63,7 @@ func CompressSearch(ctx context.Context, m *Model, c *Config, o CompressSearchOp
 	if err != nil {
 		return nil, err
 	}
+	defer b.close()
 	s, err := b.search(ctx, &o)
 	if err != nil {
 		return nil, err
@@ -151,12 +152,16 @@ func (b *workbench) search(ctx context.Context, o *CompressSearchOptions) (*comp
 	return s, err
 }
 
-// choosing returns the rows on which combinations are judged: the validation part, or half of the test part where the model
-// has learnt from the former (train.refit); the other half is then what the result is judged on.
+// choosing returns the rows on which combinations are judged: the validation part, or half of the test part where there is
+// none or the model has learnt from it (train.refit); the other half is then what the result is judged on.
 func (b *workbench) choosing(ctx context.Context) ([]data.Row, error) {
 	rows, test := b.set.Parts[data.Validation], b.set.Parts[data.Test]
-	if b.config.Train.Refit && len(test) > 1 {
-		b.Note("note: the model has learnt from its validation part as well: every other row of the test part chooses, the rest judges")
+	if (b.config.Train.Refit || len(rows) == 0) && len(test) > 1 {
+		why := "the model has learnt from its validation part as well"
+		if len(rows) == 0 {
+			why = "there is no validation part"
+		}
+		b.Note("note: %s: every other row of the test part chooses, the rest judges", why)
 		rows, b.rows = nil, nil
 		for i, r := range test {
 			if i%2 == 0 {

@@ -25,6 +25,7 @@ type Other struct {
 	After    int    `json:"after"`              // the level, or the number of another, that it is one step further than
 	Recovers bool   `json:"recovers,omitempty"` // it wins back what is lost there: tried where something was lost
 	Trains   bool   `json:"trains,omitempty"`   // it trains by itself
+	Far      bool   `json:"far,omitempty"`      // it is tried early where the limits are far from the original
 }
 
 // at returns the moves of a level.
@@ -70,6 +71,9 @@ func Axes(m *model.Model, healing ...string) []Axis {
 		}
 	}
 	parts := m.Parts()
+	if parts.Layers > 0 && !m.Config.Pair && !model.Unlabelled(m.Config.Head) && m.Config.Head != model.AnswerHead {
+		add(studentAxis(m))
+	}
 	if parts.Layers > 1 {
 		add(layerAxis(parts.Layers))
 	}

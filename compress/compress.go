@@ -43,12 +43,14 @@ type Work struct {
 	Heal func(ctx context.Context, m *model.Model, epochs float64, after func(step, steps int)) error
 	// Distill is Heal on what the original says of the examples as well.
 	Distill func(ctx context.Context, m *model.Model, epochs float64) error
+	// Student trains a fresh model of a family on labels and on what the original says. What heals it heeds both as well.
+	Student func(ctx context.Context, family string) (*model.Model, error)
 }
 
 // kindOfMove is a row of the table of moves.
 type kindOfMove struct {
 	doc   string
-	value string // what stands behind the =: "number", "share" of (0, 1), "percent" of (50, 100], or "" for nothing
+	value string // what stands behind the =: "number", "share" of (0, 1), "percent" of (50, 100], "family", or "" for nothing
 	build func(v float64) Move
 }
 
@@ -65,6 +67,7 @@ var kinds = map[string]kindOfMove{
 	"qat8":         {"train for so many epochs as if weights were of 8 bits already, then keep them so", "number", func(v float64) Move { return aware{v, quant.Int8} }},
 	"qat4":         {"the same for 4 bits", "number", func(v float64) Move { return aware{v, quant.Int4} }},
 	"distill":      {"train further for so many epochs on what the original says as well", "number", func(v float64) Move { return distilled(v) }},
+	"student":      {"a fresh model of this family (ngram, cnn, gru …) in its place, taught by the original", "family", nil},
 	"heal":         {"train further for so many epochs", "number", func(v float64) Move { return heal(v) }},
 	"share":        {"let the layers of a transformer share their weights in so many groups: their average, trained for two epochs", "number", func(v float64) Move { return share{int(v), false} }},
 	"share_first":  {"the same with the weights of each group's first layer", "number", func(v float64) Move { return share{int(v), true} }},
@@ -109,6 +112,13 @@ func Parse(list string) ([]Move, error) {
 			}
 			return nil, hint.Errorf(way, "unknown move %q", name)
 		}
+		if k.value == "family" {
+			if err := checkFamily(part, value); err != nil {
+				return nil, err
+			}
+			moves = append(moves, student(value))
+			continue
+		}
 		v, err := strconv.ParseFloat(value, 64)
 		switch {
 		case k.value == "" && given:
@@ -123,6 +133,19 @@ func Parse(list string) ([]Move, error) {
 		moves = append(moves, k.build(v))
 	}
 	return moves, nil
+}
+
+// checkFamily tells what is wrong with the family that a move names.
+func checkFamily(move, family string) error {
+	names := model.Families()
+	if slices.Contains(names, family) {
+		return nil
+	}
+	way := "there are " + strings.Join(names, ", ")
+	if near := hint.Nearest(family, names); near != "" {
+		way = fmt.Sprintf("did you mean %s? %s", near, way)
+	}
+	return hint.Errorf(way, "the move %q names no model family", move)
 }
 
 // heal trains further.

@@ -17,7 +17,7 @@ import (
 var sample = []string{"房间很干净，服务好", "太脏了，不会再来", "早餐 breakfast 不错", "服务员态度差", "位置好，房间大", "又小又吵", "很满意", "失望"}
 
 // tiny trains a small model to tell even from odd texts of sample.
-func tiny(t *testing.T, family string) (*model.Model, *Work) {
+func tiny(t *testing.T, family string, change ...func(*model.Config)) (*model.Model, *Work) {
 	t.Helper()
 	tok, err := text.Train(context.Background(), slices.Values(sample), text.Config{Kind: "char", Lowercase: true, NFKC: true, MinFrequency: 1, VocabSize: 200}, nil)
 	if err != nil {
@@ -25,6 +25,9 @@ func tiny(t *testing.T, family string) (*model.Model, *Work) {
 	}
 	c := model.Config{Family: family, MaxTokens: 20, EmbedDim: 32, Filters: 12, Widths: []int{1, 2}, Hidden: 32, Layers: 3, Heads: 4, FeedForward: 48, Buckets: 50, Bidirectional: true, Activation: "relu", Pooling: "mean",
 		NGram: model.NGrams{Tokens: 2, MinTexts: 1, CharsMin: 1, MaxFeatures: 1000, Weighting: "tfidf"}}
+	for _, f := range change {
+		f(&c)
+	}
 	m, err := model.New(c, text.CleanConfig{}, tok, []string{"bad", "good"}, 3, func(yield func(model.Example) bool) {
 		for i, s := range sample {
 			if e := tok.Encode(s); !yield(model.Example{Text: &e, Classes: []int32{int32(i % 2)}}) {
@@ -73,6 +76,10 @@ func tiny(t *testing.T, family string) (*model.Model, *Work) {
 	if err := w.Heal(context.Background(), m, 3, nil); err != nil {
 		t.Fatal(err)
 	}
+	w.Student = func(_ context.Context, family string) (*model.Model, error) {
+		m, _ := tiny(t, family, func(c *model.Config) { c.Hidden = 80 })
+		return m, nil
+	}
 	return m, w
 }
 
@@ -95,7 +102,7 @@ func right(t *testing.T, m *model.Model) int {
 // once it was saved and opened.
 func TestEveryMoveMakesAModel(t *testing.T) {
 	families := map[string][]string{
-		"transformer": {"heads=2,heal=1", "feed_forward=24,heal=1", "layers=2,heal=1", "heads=2,feed_forward=20,layers=2,heal=1,int8", "vocabulary=30,heal=1", "sparsity=0.6", "qat8=1", "qat4=1", "rank=0.3", "int4", "share=1", "share=2,int8", "share_first=2", "minmax8", "percentile8=99.9", "entropy8,qat8=1"},
+		"transformer": {"heads=2,heal=1", "feed_forward=24,heal=1", "layers=2,heal=1", "heads=2,feed_forward=20,layers=2,heal=1,int8", "vocabulary=30,heal=1", "sparsity=0.6", "qat8=1", "qat4=1", "rank=0.3", "int4", "share=1", "share=2,int8", "share_first=2", "minmax8", "percentile8=99.9", "entropy8,qat8=1", "student=ngram,grams=30,int8", "student=gru,units=20"},
 		"cnn":         {"units=6,heal=1", "sparsity=0.5,int8", "qat8=1"},
 		"static":      {"minmax8"},
 		"mlp":         {"units=16,heal=1", "rank=0.3"},
@@ -243,7 +250,7 @@ func TestWrongMovesAreRefused(t *testing.T) {
 			t.Errorf("%s was done to an mlp", list)
 		}
 	}
-	for _, list := range []string{"vocabulary=3", "sparsity=0.5", "qat8=1", "heal=1", "distill=1", "minmax8"} {
+	for _, list := range []string{"vocabulary=3", "sparsity=0.5", "qat8=1", "heal=1", "distill=1", "minmax8", "student=cnn"} {
 		moves, _ := Parse(list)
 		if _, err := moves[0].Apply(context.Background(), m, &Work{}); err == nil || !strings.Contains(err.Error(), "needs examples") {
 			t.Errorf("%s without examples: %v", list, err)

@@ -119,6 +119,17 @@ func (s *Search) next() (levels []int, from *Trial) {
 			return probe, &s.Trials[0]
 		}
 	}
+	if s.far() {
+		for i, a := range s.Axes {
+			for k, o := range a.Others {
+				probe := make([]int, len(s.Axes))
+				probe[i] = len(a.Levels) + k
+				if o.Far && !seen[moves(s.Axes, probe)] {
+					return probe, &s.Trials[0]
+				}
+			}
+		}
+	}
 	for _, t := range s.promising() {
 		for _, further := range s.further(t) {
 			if !seen[moves(s.Axes, further)] {
@@ -127,6 +138,12 @@ func (s *Search) next() (levels []int, from *Trial) {
 		}
 	}
 	return nil, nil
+}
+
+// far tells whether a limit asks for less than a quarter of what the original has.
+func (s *Search) far() bool {
+	l, original := s.Limits, &s.Trials[0]
+	return l.MaxSize > 0 && l.MaxSize < original.Bytes/4 || l.MaxLatency > 0 && l.MaxLatency < original.Milli/4
 }
 
 // promising returns the trials to go on from: the smallest first, or the fastest where time alone has a limit.

@@ -138,6 +138,25 @@ func TestWhatIsLostIsWonBackInOtherWays(t *testing.T) {
 	}
 }
 
+// TestStudentsAreTriedEarlyWhereTheLimitsAreFar asks for a twentieth of the size, which no layers less would give.
+func TestStudentsAreTriedEarlyWhereTheLimitsAreFar(t *testing.T) {
+	students := Axis{Levels: []string{""}, Others: []Other{{Moves: "student=ngram", Trains: true, Far: true}, {Moves: "student=ngram,grams=9", After: 1, Trains: true}}}
+	for _, c := range []struct {
+		size int64
+		want string
+	}{{50, ";int8;int4;student=ngram;student=ngram,int8;student=ngram,int4"}, {900, ";int8;int4;student=ngram,int4"}} {
+		s := &Search{Axes: []Axis{students, {Levels: []string{"", "int8", "int4"}}}, Limits: Limits{MaxSize: c.size}}
+		var tried []string
+		err := s.Run(t.Context(), func() bool { return len(tried) < 6 }, func(_ context.Context, moves string) (*Outcome, error) {
+			tried = append(tried, moves)
+			return &Outcome{Bytes: 1000 / int64(len(tried)), Milli: 1, Value: 0.9}, nil
+		}, func(*Trial) error { return nil })
+		if got := strings.Join(tried, ";"); err != nil || !strings.HasPrefix(got, c.want) {
+			t.Errorf("at most %d bytes: tried %q, want %q (%v)", c.size, got, c.want, err)
+		}
+	}
+}
+
 // TestEveryWayToASmallerModelIsTried makes a model of each level of each axis, and finds all kinds of moves among them.
 func TestEveryWayToASmallerModelIsTried(t *testing.T) {
 	have := map[string]bool{}
@@ -155,7 +174,7 @@ func TestEveryWayToASmallerModelIsTried(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range strings.Fields("layers heads feed_forward units grams share share_first heal distill int8 int4 f16 minmax8 percentile8 entropy8 qat8 qat4 sparsity rank") {
+	for _, name := range strings.Fields("student layers heads feed_forward units grams share share_first heal distill int8 int4 f16 minmax8 percentile8 entropy8 qat8 qat4 sparsity rank") {
 		if !have[name] {
 			t.Errorf("a search never tries %s", name)
 		}

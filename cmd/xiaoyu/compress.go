@@ -44,12 +44,14 @@ With --data, or with the columns and the test file that the model was trained on
 what was cut off is made up for by training further, and a table compares each step with the original: the main figure
 with its interval, agreement, size, memory, the time of one text, labels, and the examples whose answer changed. Rows
 are split as for training: what the model learnt from does not judge it, where the file is the same. --texts names
-texts without labels of the same kind, which distill has the original label: the more is cut off, the more they help.
+texts without labels of the same kind, which distill and student have the original label: the more is cut off, the more
+they help.
 
 With --max-drop, --max-size or --max-latency it searches: it tries combinations of moves for --minutes, judges them on
 the validation part (or half of the test part, where the model has learnt from the former), refuses steps that make
 the model larger, slower on this machine, or neither smaller nor faster nor better, or that lose a label, and writes
-the best combination that holds all limits, or says that none does. Training that wins back what was lost (distill,
+the best combination that holds all limits, or says that none does. Where a limit is far from what an encoder or a
+transformer has, students of other families are tried early. Training that wins back what was lost (distill,
 qat8, qat4, share_first) is tried where something was lost. What was tried is kept in DIR.search.json; the same
 command goes on after Ctrl-C.`,
 		Args: exactly(1, "a model: its folder, hf://owner/name or market://owner/name"),
@@ -63,7 +65,7 @@ command goes on after Ctrl-C.`,
 	flags.StringVar(&f.quantize, "quantize", "", "keep weights in fewer bits: f16, bf16, int8 or int4")
 	flags.StringVar(&f.moves, "moves", "", "steps to make, in their order, with commas between: see above")
 	flags.StringVar(&f.test, "test", "", "file of examples that judge, of the same form as that of --data; else a part of it does")
-	flags.StringArrayVar(&f.texts, "texts", nil, "file of texts without labels, which distill learns from as well; may be given several times")
+	flags.StringArrayVar(&f.texts, "texts", nil, "file of texts without labels, which distill and student learn from as well; may be given several times")
 	flags.StringArrayVar(&f.set, "set", nil, "change a key of the configuration that it is trained further with: --set train.learning_rate=0.0001")
 	flags.Float64Var(&f.maxDrop, "max-drop", 0, "search: points of the main figure that may be lost, such as 0.5")
 	flags.StringVar(&f.maxSize, "max-size", "", "search: largest package, such as 200KB or 2MB")
@@ -101,8 +103,8 @@ func (f *compressFlags) run(cmd *cobra.Command, term *terminal, name string) err
 		return usageError{hint.Errorf("pass --out DIR", "xiaoyu compress: no folder is named for the new package")}
 	case f.test != "" && f.columns.data == "":
 		return usageError{hint.Errorf("pass --data FILE, the examples to learn from", "--test %s", f.test)}
-	case len(f.texts) > 0 && !searches && !strings.Contains(moves, "distill"):
-		return usageError{hint.Errorf("add the move distill=N", "--texts: no move learns from what the original says of texts")}
+	case len(f.texts) > 0 && !searches && !strings.Contains(moves, "distill") && !strings.Contains(moves, "student"):
+		return usageError{hint.Errorf("add the move distill=N or student=FAMILY", "--texts: no move learns from what the original says of texts")}
 	}
 	if _, err := compress.Parse(moves); err != nil && !searches {
 		return usageError{err}
