@@ -1,6 +1,7 @@
 package xiaoyu
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"strings"
@@ -42,11 +43,9 @@ func (t *training) transferTexts(ctx context.Context) ([]data.Row, error) {
 		if err != nil {
 			return nil, err
 		}
-		if judged != nil {
-			if number, _ := judged.Nearest(s); number >= 0 {
-				alike++
-				continue
-			}
+		if number, _ := judged.Nearest(s); number >= 0 {
+			alike++
+			continue
 		}
 		rows = append(rows, data.Row{Text: s, NoTruth: true})
 		if len(rows) == c.Distill.MaxTexts {
@@ -72,13 +71,14 @@ func (c *Config) transferColumn() string {
 	return ""
 }
 
-// judgedTexts finds near doubles of the rows that judge; nil where the split does not ask for that.
+// nearTransfer is how alike texts are that may not be learnt from, where the split does not say it: it lets rows of the
+// data go where they go, but nobody asks for texts of theirs that are copies.
+const nearTransfer = 0.8
+
+// judgedTexts finds near doubles of the rows that judge.
 func (t *training) judgedTexts() *near.Index {
-	if t.config.Data.Split.Near == 0 {
-		return nil
-	}
 	valid, test := t.set.Parts[data.Validation], t.set.Parts[data.Test]
-	index := near.NewIndex(t.config.Data.Split.Near, len(valid)+len(test)+1)
+	index := near.NewIndex(cmp.Or(t.config.Data.Split.Near, nearTransfer), len(valid)+len(test)+1)
 	for _, part := range [][]data.Row{valid, test} {
 		for _, r := range part {
 			index.Add(r.Text)
