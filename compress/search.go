@@ -110,15 +110,6 @@ func (s *Search) next() (levels []int, from *Trial) {
 	for i := range s.Trials {
 		seen[s.Trials[i].Moves] = true
 	}
-	for _, share := range []int{2, 1} { // first the middle and the end of all axes: they tell where to look
-		probe := make([]int, len(s.Axes))
-		for i, a := range s.Axes {
-			probe[i] = max((len(a.Levels)-1)/share, min(len(a.Levels)-1, 1))
-		}
-		if !seen[moves(s.Axes, probe)] {
-			return probe, &s.Trials[0]
-		}
-	}
 	if s.far() {
 		for i, a := range s.Axes {
 			for k, o := range a.Others {
@@ -128,6 +119,15 @@ func (s *Search) next() (levels []int, from *Trial) {
 					return probe, &s.Trials[0]
 				}
 			}
+		}
+	}
+	for _, share := range []int{2, 1} { // first the middle and the end of all axes: they tell where to look
+		probe := make([]int, len(s.Axes))
+		for i, a := range s.Axes {
+			probe[i] = max((len(a.Levels)-1)/share, min(len(a.Levels)-1, 1))
+		}
+		if !seen[moves(s.Axes, probe)] {
+			return probe, &s.Trials[0]
 		}
 	}
 	for _, t := range s.promising() {
