@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
@@ -31,8 +32,10 @@ func (r reference) mainRevision() string {
 }
 
 // namePart is what either half of a model's name may be; both hubs refuse -- and .. as well, which the cache's folders and
-// paths need for themselves.
-var namePart = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,95}$`)
+// paths need for themselves. It has mostInPart characters at most: {0,95} would make an expression of 4 MB at every start.
+var namePart = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}_.-]*$`)
+
+const mostInPart = 96
 
 // parse reads a reference.
 func parse(ref string) (reference, error) {
@@ -46,7 +49,7 @@ func parse(ref string) (reference, error) {
 	r.name = strings.Join(parts, "/")
 	valid := len(parts) == 2 || len(parts) == 1 && r.scheme == hfScheme // some models of the first days have no owner
 	for _, p := range parts {
-		valid = valid && namePart.MatchString(p) && !strings.Contains(p, "--") && !strings.Contains(p, "..") && !strings.HasSuffix(p, ".git")
+		valid = valid && utf8.RuneCountInString(p) <= mostInPart && namePart.MatchString(p) && !strings.Contains(p, "--") && !strings.Contains(p, "..") && !strings.HasSuffix(p, ".git")
 	}
 	if !valid {
 		way := "write " + r.scheme + "owner/name, with @revision behind it if need be"

@@ -8,6 +8,15 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
+func TestNamesAreOfLettersAndNotTooLong(t *testing.T) {
+	for part, good := range map[string]bool{"bert-base_zh.v2": true, "模型9": true, strings.Repeat("长", mostInPart): true,
+		strings.Repeat("长", mostInPart+1): false, strings.Repeat("a", mostInPart+1): false, "": false, ".hidden": false, "-a": false, "a b": false, "a\xff": false, "a--b": false} {
+		if _, err := parse(hfScheme + "owner/" + part); (err == nil) != good {
+			t.Errorf("%q: %v", part, err)
+		}
+	}
+}
+
 // FuzzReference tries names that users and configurations may have: none may lead out of the cache, and each that is
 // refused has a way out.
 func FuzzReference(f *testing.F) {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,7 +73,7 @@ func open(t *testing.T, source string) *Catalogue {
 	return c
 }
 
-var schemas int
+var schemas atomic.Int64
 
 // postgres returns the address of an empty schema.
 func postgres(t *testing.T) string {
@@ -85,8 +86,7 @@ func postgres(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schemas++
-	schema := fmt.Sprintf("test_%d_%d", os.Getpid(), schemas)
+	schema := fmt.Sprintf("test_%d_%d", os.Getpid(), schemas.Add(1))
 	c := &Catalogue{postgres: true}
 	if err := c.connect(server); err != nil {
 		t.Fatal(err)

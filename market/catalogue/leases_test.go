@@ -45,6 +45,7 @@ func measuredBy(t *testing.T, c *Catalogue, workers int, takes time.Duration, pr
 }
 
 func TestAJobWhoseWorkerIsGoneIsTakenUpWithinItsLease(t *testing.T) {
+	t.Parallel() // it waits
 	each(t, func(t *testing.T, c *Catalogue) {
 		n, in := measuredBy(t, c, 1, 0, func(q queries) error {
 			if _, err := q.exec("UPDATE river_job SET state = 'running', attempt = 1 WHERE kind = 'verify'"); err != nil {
@@ -68,6 +69,7 @@ func TestAJobWhoseWorkerIsThereIsNotTaken(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes three leases")
 	}
+	t.Parallel() // it waits
 	each(t, func(t *testing.T, c *Catalogue) {
 		if n, _ := measuredBy(t, c, 2, 7*time.Second, func(queries) error { return nil }); n != 1 {
 			t.Errorf("measured %d times", n)
@@ -77,6 +79,7 @@ func TestAJobWhoseWorkerIsThereIsNotTaken(t *testing.T) {
 
 // TestTheFirstToEndHasTheOutcome has a job taken from a worker that is slow and not dead.
 func TestTheFirstToEndHasTheOutcome(t *testing.T) {
+	t.Parallel() // it waits
 	each(t, func(t *testing.T, c *Catalogue) {
 		ada := person(t, c, "ada")
 		if err := c.AddBenchmark(t.Context(), "", benchmark("moods", "text-classification", ""), []byte("rows")); err != nil {

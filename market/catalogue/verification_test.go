@@ -193,6 +193,7 @@ func TestVerificationsAreMadeAnewWhenTheirOwnerAsks(t *testing.T) {
 // TestAJobWhoseWorkerHasGoneIsDoneAgainWithOneOutcome finds the database as a worker leaves it that was killed; and that
 // worker comes back when another one has done the job.
 func TestAJobWhoseWorkerHasGoneIsDoneAgainWithOneOutcome(t *testing.T) {
+	t.Parallel() // it waits
 	each(t, func(t *testing.T, c *Catalogue) {
 		ada := person(t, c, "ada")
 		if err := c.AddBenchmark(t.Context(), "", benchmark("any", "text-classification", ""), []byte("rows")); err != nil {
