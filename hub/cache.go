@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -223,10 +224,8 @@ func (k cache) link(snapshot string, f file) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	next := path + ".next"
-	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
+	next := fmt.Sprintf("%s.%08x.next", path, rand.Uint32()) // of its own: another process may be at the same name
+	defer os.Remove(next)                                    // a failure leaves it behind, and so does a rename of one hard link to another of the same file
 	if err := point(blob, next); err != nil {
 		return err
 	}
