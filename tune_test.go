@@ -71,6 +71,7 @@ func TestAutoChoosesTellsWhyAndGoesOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for seconds")
 	}
+	t.Parallel() // by the clock
 	c := project(t, "cnn")
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := xiaoyu.Auto(ctx, c, xiaoyu.AutoOptions{Minutes: 0.2, Observer: &interrupter{stage: "trying", at: 1, cancel: cancel}})
@@ -102,6 +103,7 @@ func TestAutoJudgesOnTheValidationPartWhereItIsLarge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for seconds")
 	}
+	t.Parallel() // by the clock
 	c := project(t, "cnn")
 	c.Data.Split.Validation = 0.5
 	r, err := xiaoyu.Auto(t.Context(), c, xiaoyu.AutoOptions{Minutes: 0.1})

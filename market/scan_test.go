@@ -47,27 +47,19 @@ var passive = map[string]func(*markettest.Page) string{
 	"10098 any origin may read":                                           func(p *markettest.Page) string { return p.Head.Get("Access-Control-Allow-Origin") },
 	"10108 reverse tabnabbing":                                            tabnabbing,
 	"10105 passwords in the clear": func(p *markettest.Page) string {
-		return found(p.Head.Get("WWW-Authenticate"), `(?i)\b(basic|digest)\b`)
+		return inTheClear.FindString(p.Head.Get("WWW-Authenticate"))
 	},
-	"3 10024 secrets in addresses": secretsInAddresses,
-	"10023 90022 errors of programs": func(p *markettest.Page) string {
-		return found(string(p.Body), `goroutine \d+ \[|runtime error|panic:|\.go:\d+|SQLITE_|SQLSTATE|(?i:sql: )|pgx\.|stack trace`)
-	},
-	"10099 source code": func(p *markettest.Page) string {
-		return found(string(p.Body), `(?m)^package [a-z]+$|\{\{(template|define|range|with|if) `)
-	},
-	"10033 lists of folders": onPages(func(p *markettest.Page) string {
-		return found(string(p.Body), `(?i)<title>(index of|directory listing)|^<pre>\s*<a href`)
-	}),
+	"3 10024 secrets in addresses":   secretsInAddresses,
+	"10023 90022 errors of programs": found(`goroutine \d+ \[|runtime error|panic:|\.go:\d+|SQLITE_|SQLSTATE|(?i:sql: )|pgx\.|stack trace`),
+	"10099 source code":              found(`(?m)^package [a-z]+$|\{\{(template|define|range|with|if) `),
+	"10033 lists of folders":         onPages(found(`(?i)<title>(index of|directory listing)|^<pre>\s*<a href`)),
 	"10110 dangerous functions of JavaScript": func(p *markettest.Page) string {
 		if !strings.HasSuffix(p.Path, ".js") {
 			return ""
 		}
-		return found(string(p.Body), `\beval\(|document\.write|\.innerHTML|outerHTML|insertAdjacentHTML|new Function\(|setTimeout\(\s*["'`+"`"+`]`)
+		return dangerous(p)
 	},
-	"2 addresses of inner networks": func(p *markettest.Page) string {
-		return found(string(p.Body), `\b(10\.\d{1,3}|192\.168|172\.(1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}\b`)
-	},
+	"2 addresses of inner networks": found(`\b(10\.\d{1,3}|192\.168|172\.(1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}\b`),
 }
 
 func onPages(rule func(*markettest.Page) string) func(*markettest.Page) string {
@@ -87,10 +79,17 @@ func lacks(header, part string) string {
 	return fmt.Sprintf("%q lacks %s", header, part)
 }
 
-// found complains of a text in which a pattern is.
-func found(text, pattern string) string {
-	return regexp.MustCompile(pattern).FindString(text)
+// found complains of a page in whose content a pattern is.
+func found(pattern string) func(*markettest.Page) string {
+	expression := regexp.MustCompile(pattern)
+	return func(p *markettest.Page) string { return string(expression.Find(p.Body)) }
 }
+
+var (
+	inTheClear = regexp.MustCompile(`(?i)\b(basic|digest)\b`) // ways to log in
+	dangerous  = found(`\beval\(|document\.write|\.innerHTML|outerHTML|insertAdjacentHTML|new Function\(|setTimeout\(\s*["'` + "`" + `]`)
+	secret     = regexp.MustCompile(`(?i)[?&;](session|sid|jsessionid|token|password|secret)=|xy_[A-Za-z0-9]{20}`)
+)
 
 // policy is the content security policy of a page, by directive.
 func policy(p *markettest.Page) map[string]string {
@@ -208,7 +207,7 @@ func tabnabbing(p *markettest.Page) string {
 func secretsInAddresses(p *markettest.Page) string {
 	return each(p, func(n *html.Node) string {
 		for _, key := range []string{"href", "src", "action"} {
-			if v := markettest.Attribute(n, key); regexp.MustCompile(`(?i)[?&;](session|sid|jsessionid|token|password|secret)=|xy_[A-Za-z0-9]{20}`).MatchString(v) {
+			if v := markettest.Attribute(n, key); secret.MatchString(v) {
 				return v
 			}
 		}

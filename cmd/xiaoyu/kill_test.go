@@ -41,7 +41,7 @@ func TestAKilledTrainingResumes(t *testing.T) {
 	}
 	command := func(name string, more ...string) *exec.Cmd {
 		cmd := exec.Command(program, append([]string{"train", "--data", "reviews.csv", "--model", "lstm", "--out", name, "--set", "runs=runs-" + name,
-			"--set", "train.epochs=4", "--set", "train.patience=0", "--set", "train.checkpoint=1", "--set", "eval.bootstrap=0"}, more...)...)
+			"--set", "model.hidden=64", "--set", "train.epochs=4", "--set", "train.patience=0", "--set", "train.checkpoint=1", "--set", "eval.bootstrap=0"}, more...)...)
 		cmd.Dir = dir
 		return cmd
 	}
