@@ -37,15 +37,17 @@ func (r *Report) measures() []measure {
 		return []measure{
 			named("mae", true, gather(func(e errorFigures) float64 { return e.mae })),
 			named("r2", false, gather(func(e errorFigures) float64 { return e.r2 })),
+			named("spearman", false, r.correlation(Spearman)),
+			named("pearson", false, r.correlation(Pearson)),
 		}
 	case Similarity:
 		return r.similarityMeasures(named)
 	case Answered:
 		return r.answerMeasures(named)
 	case Sets:
-		return []measure{named("micro_f1", false, r.microF1), named("accuracy", false, r.share)}
+		return []measure{named("micro_f1", false, r.microF1), named("macro_f1", false, r.macroF1()), named("accuracy", false, r.share)}
 	case Entities:
-		return []measure{named("micro_f1", false, r.microF1)}
+		return []measure{named("micro_f1", false, r.microF1), named("macro_f1", false, r.macroF1())}
 	}
 	k := len(r.Labels)
 	cells := make([][]int, k)
@@ -81,6 +83,38 @@ func (r *Report) microF1(examples []int32) float64 {
 		c.add(r.outcomes[i].counts)
 	}
 	return c.f1()
+}
+
+// macroF1 is the mean F1 of the labels that occur, for sets and entities.
+func (r *Report) macroF1() func(examples []int32) float64 {
+	total := make([]counts, len(r.Labels))
+	return func(examples []int32) float64 {
+		clear(total)
+		for _, i := range examples {
+			for _, l := range r.outcomes[i].each {
+				total[l.label].add(l.counts)
+			}
+		}
+		sum, present := 0.0, 0.0
+		for _, c := range total {
+			if c.predicted+c.wanted > 0 {
+				sum += c.f1()
+				present++
+			}
+		}
+		return ratio(sum, present)
+	}
+}
+
+// correlation is one of truths and guesses, NaN where either is constant among the examples.
+func (r *Report) correlation(of func(x, y []float64) float64) func(examples []int32) float64 {
+	truth, guess := make([]float64, r.N), make([]float64, r.N)
+	return func(examples []int32) float64 {
+		for n, i := range examples {
+			truth[n], guess[n] = r.outcomes[i].truth, r.outcomes[i].guess
+		}
+		return of(truth[:len(examples)], guess[:len(examples)])
+	}
 }
 
 // bootstrap draws as many examples as there are, with replacement, and takes the middle 95 % of the figures of such

@@ -51,7 +51,8 @@ func JudgeEntities(types []string, targets, predicted [][]Span, o Options) (*Rep
 				return nil, fmt.Errorf("evaluating: a predicted entity of example %d has the unknown type %q", i, s.Label)
 			}
 		}
-		wanted, found := distinct(targets[i]), distinct(predicted[i])
+		wanted, isWanted := distinct(targets[i])
+		found, isFound := distinct(predicted[i])
 		for _, s := range wanted {
 			row[number[s.Label]].wanted++
 		}
@@ -60,14 +61,14 @@ func JudgeEntities(types []string, targets, predicted [][]Span, o Options) (*Rep
 		}
 		var missed, extra []Span
 		for _, s := range wanted {
-			if slices.ContainsFunc(found, s.same) {
+			if isFound[s.place()] {
 				row[number[s.Label]].right++
 			} else {
 				missed = append(missed, s)
 			}
 		}
 		for _, s := range found {
-			if !slices.ContainsFunc(wanted, s.same) {
+			if !isWanted[s.place()] {
 				extra = append(extra, s)
 			}
 		}
@@ -82,17 +83,24 @@ func JudgeEntities(types []string, targets, predicted [][]Span, o Options) (*Rep
 	return r, nil
 }
 
-func (s Span) same(t Span) bool { return s.Start == t.Start && s.End == t.End && s.Label == t.Label }
+// place is what makes two entities the same one.
+type place struct {
+	start, end int
+	label      string
+}
 
-// distinct drops entities that are named twice.
-func distinct(spans []Span) []Span {
-	var out []Span
+func (s Span) place() place { return place{s.Start, s.End, s.Label} }
+
+// distinct drops entities that are named twice, and tells which there are.
+func distinct(spans []Span) (out []Span, at map[place]bool) {
+	at = make(map[place]bool, len(spans))
 	for _, s := range spans {
-		if !slices.ContainsFunc(out, s.same) {
+		if !at[s.place()] {
+			at[s.place()] = true
 			out = append(out, s)
 		}
 	}
-	return out
+	return out, at
 }
 
 // entityMistakes sorts out what went wrong in example i: each missed entity is set beside a prediction of the same

@@ -56,10 +56,17 @@ type Report struct {
 
 // outcome is the judgement of one example: what resampling and comparing need to know of it.
 type outcome struct {
-	right             bool    // wholly
-	target, predicted int32   // of classes
-	counts                    // of labels or entities
+	right             bool  // wholly
+	target, predicted int32 // of classes
+	counts                  // of labels or entities
+	each              []labelCounts
 	truth, guess      float64 // of numbers
+}
+
+// labelCounts are those of one label of an example.
+type labelCounts struct {
+	label int
+	counts
 }
 
 // The tasks other than one label a text.

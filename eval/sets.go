@@ -49,8 +49,10 @@ func (r *Report) tally(examples [][]counts, o Options) {
 	r.outcomes = make([]outcome, len(examples))
 	for i, row := range examples {
 		sum := &r.outcomes[i].counts // over labels
-		for _, n := range row {
-			sum.add(n)
+		for c, n := range row {
+			if sum.add(n); n != (counts{}) {
+				r.outcomes[i].each = append(r.outcomes[i].each, labelCounts{c, n})
+			}
 		}
 		r.outcomes[i].right = sum.right == sum.predicted && sum.right == sum.wanted
 	}

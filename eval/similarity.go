@@ -3,7 +3,6 @@ package eval
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/parallel"
@@ -132,28 +131,19 @@ func JudgeRetrieval(ranks []int, candidates int, found []string, o Options) (*Re
 
 // similarityMeasures are what is resampled of scored pairs, or of ranks.
 func (r *Report) similarityMeasures(named func(key string, lower bool, of func([]int32) float64) measure) []measure {
-	gather := func(examples []int32) (truth, guess []float64) {
-		for _, i := range examples {
-			truth, guess = append(truth, r.outcomes[i].truth), append(guess, r.outcomes[i].guess)
-		}
-		return truth, guess
-	}
 	if _, ranked := r.More["mrr"]; ranked {
 		return []measure{
 			named("mrr", false, func(examples []int32) float64 {
-				_, guess := gather(examples)
+				guess := make([]float64, len(examples))
+				for n, i := range examples {
+					guess[n] = r.outcomes[i].guess
+				}
 				return mean(guess)
 			}),
 			named("recall_at_1", false, r.share),
 		}
 	}
-	measures := []measure{named("spearman", false, func(examples []int32) float64 {
-		truth, guess := gather(examples)
-		if constant(truth) || constant(guess) {
-			return math.NaN()
-		}
-		return Spearman(truth, guess)
-	})}
+	measures := []measure{named("spearman", false, r.correlation(Spearman)), named("pearson", false, r.correlation(Pearson))}
 	if _, ok := r.More["pair_accuracy"]; ok {
 		measures = append(measures, named("pair_accuracy", false, r.share))
 	}

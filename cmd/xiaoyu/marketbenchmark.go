@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
@@ -41,14 +42,22 @@ a model that is measured sees the texts alone, one after the other, in a process
 it nowhere: who has trained on it gets figures that mean nothing.
 
 The latest version of every model of the task and the language is measured, and each that is published from now on; one
-that does not know the labels is left out.`,
+that does not know the labels, or says something else of a text, is left out.
+
+--kind tells what models say of a text, and what the file has: class one label, multilabel several (--separator between
+them), tokens entities (CoNLL columns of tokens and tags, or entities in a column or key), similarity a number for a pair of
+texts, the larger the more alike (--pair), which models of vectors tell by the cosine, regression a number.`,
 		Args: exactly(2, "a name and a file of examples"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.Name = args[0]
 			if b.Title == "" {
 				b.Title = b.Name
 			}
-			rows, err := verify.ReadRows(cmd.Context(), args[1], c)
+			k, err := verify.KindOf(b.Kind)
+			if err != nil {
+				return err
+			}
+			rows, err := k.ReadRows(cmd.Context(), args[1], c)
 			if err != nil {
 				return err
 			}
@@ -63,22 +72,37 @@ that does not know the labels is left out.`,
 			if asJSON {
 				return term.printJSON(api.Benchmark(b, nil))
 			}
-			fmt.Fprintf(term.out, "benchmark %s added: %d examples of %d labels\n", b.Name, b.Examples, len(b.Labels))
+			fmt.Fprintf(term.out, "benchmark %s added: %s\n", b.Name, examplesOf(b))
 			return nil
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&b.Title, "title", "", "what people call it; the name if empty")
 	flags.StringVar(&b.Description, "description", "", "a sentence or two about it, for its page")
-	flags.StringVar(&b.Task, "task", "text-classification", "task of the models, as their cards have it")
+	addRowFlags(flags, &b.Kind, &c)
+	flags.StringVar(&b.Task, "task", "", "task of the models, as their cards have it; all that the kind suits if empty")
 	flags.StringVar(&b.Language, "language", "", "language of the models, as their cards have it; any if empty")
-	flags.StringVar(&b.Metric, "metric", catalogue.Accuracy, "what models are ranked by: accuracy or macro_f1")
-	flags.StringVar(&c.Text, "text", "text", "column of the text")
-	flags.StringVar(&c.Pair, "pair", "", "column of a second text, for models that compare two")
-	flags.StringVar(&c.Label, "label", "label", "column of the label")
+	flags.StringVar(&b.Metric, "metric", "", "what models are ranked by: accuracy or macro_f1 of class, micro_f1 or macro_f1 of multilabel and tokens, spearman or pearson of numbers; the first of them if empty")
 	flags.BoolVar(&asJSON, "json", false, "print the benchmark as JSON")
 	f.add(cmd)
 	return cmd
+}
+
+// addRowFlags adds what tells how examples are read.
+func addRowFlags(flags *pflag.FlagSet, kind *string, c *data.Columns) {
+	flags.StringVar(kind, "kind", "class", "what is said of a text: class (one label), multilabel (several), tokens (entities), similarity (a number for a pair), regression (a number)")
+	flags.StringVar(&c.Text, "text", "text", "column of the text")
+	flags.StringVar(&c.Pair, "pair", "", "column of a second text, for models that compare two")
+	flags.StringVar(&c.Label, "label", "label", "column of the label, the labels, the number or the entities")
+	flags.StringVar(&c.Separator, "separator", "|", "what stands between labels, where there are several")
+}
+
+// examplesOf says what a benchmark has.
+func examplesOf(b *catalogue.Benchmark) string {
+	if len(b.Labels) == 0 {
+		return fmt.Sprintf("%d examples with numbers", b.Examples)
+	}
+	return fmt.Sprintf("%d examples of %d labels", b.Examples, len(b.Labels))
 }
 
 func benchmarkListCommand(term *terminal) *cobra.Command {
@@ -134,7 +158,7 @@ func benchmarkShowCommand(term *terminal) *cobra.Command {
 			if asJSON {
 				return term.printJSON(api.Benchmark(b, board))
 			}
-			fmt.Fprintf(term.out, "%s: %d examples of %d labels, by %s\n", b.Title, b.Examples, len(b.Labels), b.Metric)
+			fmt.Fprintf(term.out, "%s: %s, by %s\n", b.Title, examplesOf(b), b.Metric)
 			w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
 			for i, p := range board {
 				fmt.Fprintf(w, "%d\t%s\t%.3f\t(%.3f – %.3f)\t%.2f ms\t%s\n", i+1, p.FullName(), p.Score, p.Low, p.High, p.Latency, size.Bytes(p.Size))

@@ -36,7 +36,7 @@ type checked struct {
 func marketVerifyCommand(term *terminal) *cobra.Command {
 	var f clientFlags
 	var c data.Columns
-	var test, key string
+	var test, key, kind string
 	var again bool
 	var m measuring
 	cmd := &cobra.Command{
@@ -78,7 +78,7 @@ they are not, or where the model misbehaves. --again asks the market to measure 
 				fmt.Fprintf(term.out, "%s will be measured by %d benchmarks\n", ref, n)
 				return nil
 			}
-			found, err := check(cmd.Context(), term, market, ref, test, c, m.options().Options)
+			found, err := check(cmd.Context(), term, market, ref, test, kind, c, m.options().Options)
 			if err != nil {
 				return err
 			}
@@ -95,9 +95,9 @@ they are not, or where the model misbehaves. --again asks the market to measure 
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&test, "test", "", "file of examples to measure the model on here")
-	flags.StringVar(&c.Text, "text", "text", "column of the text")
-	flags.StringVar(&c.Pair, "pair", "", "column of a second text, for models that compare two")
-	flags.StringVar(&c.Label, "label", "label", "column of the label")
+	addRowFlags(flags, &kind, &c)
+	flags.Lookup("kind").DefValue = ""
+	kind = "" // that of what was signed
 	flags.StringVar(&key, "key", "", "PEM file of the market's public key; otherwise the one that it had when you first asked")
 	flags.BoolVar(&f.trust.Renew, "renew-keys", false, "take the market's key of today in the place of the one that it had")
 	flags.BoolVar(&again, "again", false, "ask the market to measure the package anew; it takes a token of somebody who may publish it")
@@ -107,7 +107,7 @@ they are not, or where the model misbehaves. --again asks the market to measure 
 }
 
 // check fetches a package and what was signed of it, and measures it where a file of examples is named.
-func check(ctx context.Context, term *terminal, market *client.Client, ref client.Reference, test string, c data.Columns, o verify.Options) (*checked, error) {
+func check(ctx context.Context, term *terminal, market *client.Client, ref client.Reference, test, kind string, c data.Columns, o verify.Options) (*checked, error) {
 	dir, err := os.MkdirTemp("", "xiaoyu-verify-")
 	if err != nil {
 		return nil, hint.Wrap(err, "make room for temporary files", "verifying %s", ref)
@@ -132,11 +132,14 @@ func check(ctx context.Context, term *terminal, market *client.Client, ref clien
 	if test == "" {
 		return out, nil
 	}
-	rows, err := verify.ReadRows(ctx, test, c)
+	k, rows, err := readTest(ctx, test, kind, c, out.Signed)
 	if err != nil {
 		return nil, err
 	}
-	b := &catalogue.Benchmark{Name: filepath.Base(test), Metric: catalogue.Accuracy, Labels: verify.Labels(rows), Digest: verify.Digest(rows)}
+	if len(rows) == 0 {
+		return nil, hint.Errorf("name its columns, and --kind", "%s has no examples to measure a model on", test)
+	}
+	b := &catalogue.Benchmark{Name: filepath.Base(test), Kind: k.Name, Metric: k.Metrics[0], Labels: k.Labels(rows), Digest: verify.Digest(rows)}
 	var before *verify.Record
 	for _, r := range out.Signed {
 		if r.Rows == b.Digest.String() {
@@ -157,6 +160,29 @@ func check(ctx context.Context, term *terminal, market *client.Client, ref clien
 		out.Same = &same
 	}
 	return out, nil
+}
+
+// readTest reads examples of a kind; where none is named, of that of the signed record that is about the same rows, or else
+// of the first one, or of one label.
+func readTest(ctx context.Context, file, kind string, c data.Columns, signed []*verify.Record) (*verify.Kind, []verify.Row, error) {
+	if kind == "" {
+		for _, r := range signed {
+			if k, err := verify.KindOf(r.Kind); err == nil {
+				if rows, err := k.ReadRows(ctx, file, c); err == nil && verify.Digest(rows).String() == r.Rows {
+					return k, rows, nil
+				}
+			}
+		}
+		if len(signed) > 0 {
+			kind = signed[0].Kind
+		}
+	}
+	k, err := verify.KindOf(kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := k.ReadRows(ctx, file, c)
+	return k, rows, err
 }
 
 // signedRecords fetches and checks what the market has signed of a package, the last of each benchmark.
@@ -201,7 +227,7 @@ func (c *checked) print(term *terminal) {
 		w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
 		for _, l := range r.Compare(c.claims) {
 			fmt.Fprintf(w, "  %s\t%.4f", l.Key, l.Value)
-			if l.High > 0 {
+			if l.Bounded() {
 				fmt.Fprintf(w, "\t%.4f – %.4f", l.Low, l.High)
 			}
 			if l.Claim {
@@ -213,7 +239,7 @@ func (c *checked) print(term *terminal) {
 			fmt.Fprintln(w)
 		}
 		for _, d := range r.Robust {
-			fmt.Fprintf(w, "  accuracy with %s\t%.4f\tof %.4f\n", d.Kind, d.Accuracy, d.Clean)
+			fmt.Fprintf(w, "  %s with %s\t%.4f\tof %.4f\n", d.Of(), d.Kind, d.After(), d.Clean)
 		}
 		if r.State == catalogue.Measured {
 			fmt.Fprintf(w, "  one text\t%.3f ms\tamong 32: %.3f ms, memory %s\n", r.Latency, r.Batch, size.Bytes(r.Memory))

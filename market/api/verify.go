@@ -20,7 +20,7 @@ func (a *API) verificationRoutes() []route {
 
 // Benchmark is one as programs read it, with its leaderboard if that is given.
 func Benchmark(b *catalogue.Benchmark, board []catalogue.Place) client.Benchmark {
-	out := client.Benchmark{Name: b.Name, Title: b.Title, Description: b.Description, Task: b.Task, Language: b.Language, Metric: b.Metric, Labels: b.Labels, Examples: b.Examples, Digest: b.Digest.String(), Created: b.Created, Retired: b.Retired}
+	out := client.Benchmark{Name: b.Name, Title: b.Title, Description: b.Description, Kind: b.Kind, Task: b.Task, Also: b.Also, Language: b.Language, Metric: b.Metric, Labels: b.Labels, Examples: b.Examples, Digest: b.Digest.String(), Created: b.Created, Retired: b.Retired}
 	for _, p := range board {
 		out.Places = append(out.Places, client.Ranked{Package: p.FullName(), Score: p.Score, Low: p.Low, High: p.High, Latency: p.Latency, Size: p.Size})
 	}

@@ -3,6 +3,7 @@ package catalogue
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -17,9 +18,11 @@ type Benchmark struct {
 	Name        string // in addresses
 	Title       string
 	Description string
-	Task        string // as packages have it
-	Language    string // as packages have it; "" for any
-	Metric      string // Accuracy or MacroF1
+	Kind        string   // as package verify has it
+	Task        string   // as packages have it
+	Also        []string // further tasks whose models it is for
+	Language    string   // as packages have it; "" for any
+	Metric      string   // what models are ranked by, see below
 	Labels      []string
 	Examples    int
 	Digest      digest.Digest // of the rows
@@ -31,12 +34,15 @@ type Benchmark struct {
 const (
 	Accuracy = "accuracy"
 	MacroF1  = "macro_f1"
+	MicroF1  = "micro_f1" // of entities, too
+	Spearman = "spearman"
+	Pearson  = "pearson"
 )
 
-const benchmarkColumns = "b.id, b.name, b.title, b.description, b.task, b.language, b.metric, b.labels, b.examples, b.digest, b.created, b.retired"
+const benchmarkColumns = "b.id, b.name, b.title, b.description, b.kind, b.task, b.also, b.language, b.metric, b.labels, b.examples, b.digest, b.created, b.retired"
 
 func benchmarkInto(b *Benchmark) []any {
-	return []any{&b.ID, &b.Name, &b.Title, &b.Description, &b.Task, &b.Language, &b.Metric, jsonColumn{&b.Labels}, &b.Examples, &b.Digest, timeColumn{&b.Created}, &b.Retired}
+	return []any{&b.ID, &b.Name, &b.Title, &b.Description, &b.Kind, &b.Task, jsonColumn{&b.Also}, &b.Language, &b.Metric, jsonColumn{&b.Labels}, &b.Examples, &b.Digest, timeColumn{&b.Created}, &b.Retired}
 }
 
 // AddBenchmark adds a benchmark with its rows, and asks for the verification of the latest version of each model of its
@@ -52,6 +58,10 @@ func (c *Catalogue) AddBenchmark(ctx context.Context, who string, b *Benchmark, 
 	if err != nil {
 		return err
 	}
+	also, err := jsonText(b.Also)
+	if err != nil {
+		return err
+	}
 	return wrap(c.update(ctx, func(q queries) error {
 		var n int
 		if err := q.row("SELECT COUNT(*) FROM benchmarks WHERE key = ?", []any{key(b.Name)}, &n); err != nil {
@@ -61,8 +71,8 @@ func (c *Catalogue) AddBenchmark(ctx context.Context, who string, b *Benchmark, 
 			return hint.Errorf("choose another name, or remove it first", "%w", ErrExists)
 		}
 		b.Created = when(stamp(c.now()))
-		err := q.row("INSERT INTO benchmarks (key, name, title, description, task, language, metric, labels, examples, digest, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-			[]any{key(b.Name), b.Name, b.Title, b.Description, b.Task, b.Language, b.Metric, labels, b.Examples, b.Digest, stamp(b.Created)}, &b.ID)
+		err := q.row("INSERT INTO benchmarks (key, name, title, description, kind, task, also, language, metric, labels, examples, digest, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+			[]any{key(b.Name), b.Name, b.Title, b.Description, b.Kind, b.Task, also, b.Language, b.Metric, labels, b.Examples, b.Digest, stamp(b.Created)}, &b.ID)
 		if err != nil {
 			return err
 		}
@@ -89,9 +99,13 @@ func (c *Catalogue) wantLatest(q queries, b *Benchmark) error {
 
 // measurable lists the latest version of each model that a benchmark is for, or of one repository alone where that is not 0.
 func (c *Catalogue) measurable(q queries, b *Benchmark, repository int64) (manifests []int64, err error) {
-	err = q.rows(`SELECT f.manifest_id FROM repositories r JOIN refs f ON f.repository_id = r.id AND f.name = ? WHERE r.kind = 'model' AND r.task = ?
+	args := []any{Latest, b.Task}
+	for _, task := range b.Also {
+		args = append(args, task)
+	}
+	err = q.rows(`SELECT f.manifest_id FROM repositories r JOIN refs f ON f.repository_id = r.id AND f.name = ? WHERE r.kind = 'model' AND r.task IN (?`+strings.Repeat(", ?", len(b.Also))+`)
 		AND (? = '' OR EXISTS (SELECT 1 FROM labels l WHERE l.repository_id = r.id AND l.facet = ? AND l.value = ?)) AND (CAST(? AS BIGINT) = 0 OR r.id = ?) ORDER BY r.id`,
-		[]any{Latest, b.Task, b.Language, Language, b.Language, repository, repository}, func(scan func(...any) error) error {
+		append(args, b.Language, Language, b.Language, repository, repository), func(scan func(...any) error) error {
 			var id int64
 			err := scan(&id)
 			manifests = append(manifests, id)

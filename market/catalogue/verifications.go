@@ -3,6 +3,7 @@ package catalogue
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,11 +132,12 @@ func (c *Catalogue) suitable(q queries, f *Facts) ([]*Benchmark, error) {
 		return nil, nil
 	}
 	languages := f.Labels[Language]
-	args := []any{f.Task}
+	var args []any
 	for _, l := range languages {
 		args = append(args, l)
 	}
-	return c.benchmarks(q, "NOT b.retired AND b.task = ? AND b.language IN (''"+strings.Repeat(", ?", len(languages))+")", args...)
+	list, err := c.benchmarks(q, "NOT b.retired AND b.language IN (''"+strings.Repeat(", ?", len(languages))+")", args...)
+	return slices.DeleteFunc(list, func(b *Benchmark) bool { return b.Task != f.Task && !slices.Contains(b.Also, f.Task) }), err
 }
 
 // Verify asks for the verification of a package by all benchmarks that are for it, anew where there was one, and returns

@@ -16,7 +16,9 @@ type Benchmark struct {
 	Name        string    `json:"name"`
 	Title       string    `json:"title"`
 	Description string    `json:"description,omitempty"`
+	Kind        string    `json:"kind"` // what is to be said of a text: class (one label), multilabel, tokens (entities), similarity (of pairs), regression (a number)
 	Task        string    `json:"task"`
+	Also        []string  `json:"also,omitempty"` // further tasks whose models are measured
 	Language    string    `json:"language,omitempty"`
 	Metric      string    `json:"metric"`
 	Labels      []string  `json:"labels"`

@@ -28,7 +28,18 @@ type Answer struct {
 	Words     []Word    `json:"words,omitempty"`   // which spoke for the label, and against it
 	Dropped   int       `json:"dropped,omitempty"` // tokens at the end that the model does not read
 
-	Batch [][]float32 `json:"batch,omitempty"` // probabilities of all labels for each text of a batch, in the order of About.Labels
+	// Of each text of a batch, by the head.
+	Batch   [][]float32 `json:"batch,omitempty"`   // probabilities of all labels, in the order of About.Labels
+	Hold    [][]int     `json:"hold,omitempty"`    // numbers of the labels that hold, of several
+	Found   [][]Named   `json:"found,omitempty"`   // entities, in the order of the text
+	Numbers []*float64  `json:"numbers,omitempty"` // a number, or the cosine of a pair
+}
+
+// Named is an entity by the number of its type in About.Labels.
+type Named struct {
+	Start int `json:"start"`
+	End   int `json:"end"`
+	Label int `json:"label"`
 }
 
 // Score is a label with its probability.
@@ -76,5 +87,5 @@ type Reply struct {
 type About struct {
 	Head   string   `json:"head"` // as Answer has it
 	Pair   bool     `json:"pair,omitempty"`
-	Labels []string `json:"labels,omitempty"`
+	Labels []string `json:"labels,omitempty"` // of entities their types
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/market"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/markettest"
@@ -24,10 +25,15 @@ import (
 // taken is a model's process that somebody has got hold of: it is shut in like any, opens well, and does f when it is
 // given texts.
 func taken(f func(texts []string) [][]float32) func(int64) error {
+	return takenAs(&try.About{Labels: []string{"negative", "neutral", "positive"}}, func(texts []string) any { return try.Answer{Batch: f(texts)} })
+}
+
+// takenAs is taken for a model that says that it is another one, and answers with any JSON.
+func takenAs(about *try.About, f func(texts []string) any) func(int64) error {
 	return func(memory int64) error {
 		lacks := append(worker.Confine(memory), worker.Seal()...)
 		out := json.NewEncoder(os.Stdout)
-		if err := out.Encode(try.Reply{Lacks: lacks, About: &try.About{Labels: []string{"negative", "neutral", "positive"}}}); err != nil {
+		if err := out.Encode(try.Reply{Lacks: lacks, About: about}); err != nil {
 			return err
 		}
 		lines := bufio.NewScanner(os.Stdin)
@@ -37,7 +43,7 @@ func taken(f func(texts []string) [][]float32) func(int64) error {
 			if err := json.Unmarshal(lines.Bytes(), &q); err != nil {
 				return err
 			}
-			if err := out.Encode(try.Reply{Answer: &try.Answer{Batch: f(q.Batch)}}); err != nil {
+			if err := out.Encode(map[string]any{"answer": f(q.Batch)}); err != nil {
 				return err
 			}
 		}
@@ -130,6 +136,94 @@ func TestAModelThatMisbehavesIsStoppedAndItsPackageMarked(t *testing.T) {
 		}
 		if _, err := m.Depot.Catalogue.Verify(t.Context(), ada, r, &target.Manifest); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// lies are answers of other kinds that no model gives, and what is said of them.
+var lies = map[string]struct {
+	kind, want string
+	answer     func(texts []string) any
+}{
+	"many spans": {"tokens", "entities in", func(texts []string) any {
+		return try.Answer{Found: each(texts, func(text string) (list []try.Named) {
+			for range len(text) + 1 {
+				list = append(list, try.Named{Start: 0, End: 1})
+			}
+			return list
+		})}
+	}},
+	"spans beyond the text": {"tokens", "an entity of type 0 of 2 from byte 0 to", func(texts []string) any {
+		return try.Answer{Found: each(texts, func(text string) []try.Named { return []try.Named{{End: len(text) + 1}} })}
+	}},
+	"spans before the text": {"tokens", "from byte -1", func(texts []string) any {
+		return try.Answer{Found: each(texts, func(string) []try.Named { return []try.Named{{Start: -1, End: 1}} })}
+	}},
+	"empty spans": {"tokens", "from byte 1 to 1", func(texts []string) any {
+		return try.Answer{Found: each(texts, func(string) []try.Named { return []try.Named{{Start: 1, End: 1}} })}
+	}},
+	"spans out of order": {"tokens", "after one from 2", func(texts []string) any {
+		return try.Answer{Found: each(texts, func(string) []try.Named { return []try.Named{{Start: 2, End: 3}, {Start: 0, End: 1}} })}
+	}},
+	"spans of no type": {"tokens", "of type 2 of 2", func(texts []string) any {
+		return try.Answer{Found: each(texts, func(string) []try.Named { return []try.Named{{End: 1, Label: 2}} })}
+	}},
+	"too few texts": {"tokens", "answers to", func(texts []string) any { return try.Answer{Found: make([][]try.Named, len(texts)-1)} }},
+	"labels that there are not": {"multilabel", "label 3 of 2", func(texts []string) any {
+		return try.Answer{Batch: each(texts, func(string) []float32 { return []float32{0, 1} }), Hold: each(texts, func(string) []int { return []int{3} })}
+	}},
+	"labels twice": {"multilabel", "label 1 of 2", func(texts []string) any {
+		return try.Answer{Batch: each(texts, func(string) []float32 { return []float32{0, 1} }), Hold: each(texts, func(string) []int { return []int{1, 1} })}
+	}},
+	"labels without probabilities": {"multilabel", "0 answers to", func(texts []string) any { return try.Answer{Hold: make([][]int, len(texts))} }},
+	"probabilities below 0": {"multilabel", "makes no sense", func(texts []string) any {
+		return try.Answer{Batch: each(texts, func(string) []float32 { return []float32{-1, 1} }), Hold: make([][]int, len(texts))}
+	}},
+	"numbers that are none": {"regression", "a number that is none", func(texts []string) any { return try.Answer{Numbers: make([]*float64, len(texts))} }},
+	"NaN":                   {"regression", try.ErrCrash.Error(), func([]string) any { fmt.Println(`{"answer":{"numbers":[NaN]}}`); return nil }},
+	"numbers beyond all":    {"regression", try.ErrCrash.Error(), func([]string) any { return map[string]any{"numbers": []json.Number{"1e999"}} }},
+	"no numbers":            {"regression", "0 answers to", func(texts []string) any { return try.Answer{Batch: make([][]float32, len(texts))} }},
+}
+
+func each[T any](texts []string, f func(string) T) (list []T) {
+	for _, text := range texts {
+		list = append(list, f(text))
+	}
+	return list
+}
+
+func init() {
+	for why, lie := range lies {
+		about := &try.About{Head: lie.kind, Labels: []string{"A", "B"}}
+		behaviours["lies: "+why] = takenAs(about, lie.answer)
+	}
+}
+
+// TestAnswersThatNoModelGivesAreFailures has processes lie in the ways that each kind of benchmark allows.
+func TestAnswersThatNoModelGivesAreFailures(t *testing.T) {
+	score := func(v float64) *float64 { return &v }
+	for why, lie := range lies {
+		var rows []verify.Row
+		for i := range 40 {
+			row := verify.Row{Text: fmt.Sprintf("text %d", i)}
+			switch lie.kind {
+			case "tokens":
+				row.Entities = []data.Entity{{Start: 0, End: 4, Label: []string{"A", "B"}[i%2]}}
+			case "multilabel":
+				row.Labels = []string{"A", "B"}[i%2:]
+			default:
+				row.Score = score(float64(i))
+			}
+			rows = append(rows, row)
+		}
+		k, err := verify.KindOf(lie.kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &catalogue.Benchmark{Name: "x", Kind: lie.kind, Metric: k.Metrics[0], Labels: k.Labels(rows), Digest: verify.Digest(rows)}
+		r, err := verify.Measure(t.Context(), options("lies: "+why), try.Model{Key: why}, b, rows)
+		if err != nil || r.State != catalogue.Failed || len(r.Figures) > 0 || !strings.Contains(r.Problem, lie.want) {
+			t.Errorf("%s: %+v, %v", why, r, err)
 		}
 	}
 }

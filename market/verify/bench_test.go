@@ -27,7 +27,7 @@ func BenchmarkMeasure(b *testing.B) {
 	for i := range 2000 {
 		rows = append(rows, verify.Row{Text: texts[i%len(texts)].Text, Label: m.Labels[i%len(m.Labels)]})
 	}
-	bench := &catalogue.Benchmark{Name: "bench", Metric: catalogue.Accuracy, Labels: verify.Labels(rows), Digest: verify.Digest(rows)}
+	bench := &catalogue.Benchmark{Name: "bench", Metric: catalogue.Accuracy, Labels: verify.Kinds[0].Labels(rows), Digest: verify.Digest(rows)}
 	for b.Loop() {
 		r, err := verify.Measure(b.Context(), options("good"), of, bench, rows)
 		if err != nil || r.State != catalogue.Measured {

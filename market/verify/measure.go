@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/eval"
-	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/try"
 )
@@ -47,7 +46,10 @@ const (
 func Measure(ctx context.Context, o Options, m try.Model, b *catalogue.Benchmark, rows []Row) (*Record, error) {
 	o = o.complete()
 	begun := time.Now()
-	r := &Record{Benchmark: b.Name, Rows: b.Digest.String(), Examples: len(rows), Metric: b.Metric, Machine: thisMachine(), Xiaoyu: o.Version, At: begun.UTC().Truncate(time.Second)}
+	r := &Record{Benchmark: b.Name, Rows: b.Digest.String(), Examples: len(rows), Kind: b.Kind, Metric: b.Metric, Machine: thisMachine(), Xiaoyu: o.Version, At: begun.UTC().Truncate(time.Second)}
+	if r.Kind == ofClass {
+		r.Kind = ""
+	}
 	for _, f := range m.Files {
 		r.Size += f.Size
 	}
@@ -90,37 +92,24 @@ func (r *Record) measure(ctx context.Context, o Options, m try.Model, b *catalog
 	}
 	defer s.Close()
 	r.Lacks = s.Lacks
-	// The head that chooses one label has no name in configurations.
-	if s.About.Head != "" {
-		return fmt.Errorf("it does not choose one label of a text: %w", errUnfit)
-	}
-	if pairs := rows[0].Pair != ""; s.About.Pair != pairs {
-		return fmt.Errorf("one of model and benchmark has pairs of texts, the other has not: %w", errUnfit)
-	}
-	number := map[string]int{}
-	for i, l := range s.About.Labels {
-		number[l] = i
-	}
-	for _, l := range b.Labels {
-		if _, ok := number[l]; !ok {
-			return fmt.Errorf("it does not know the label %q: %w", l, errUnfit)
-		}
-	}
-	a := &asker{session: s, labels: len(s.About.Labels)}
-	targets := make([]int, len(rows))
-	for i, row := range rows {
-		targets[i] = number[row.Label]
-	}
-	said, err := a.all(ctx, rows)
+	k, err := KindOf(b.Kind)
 	if err != nil {
 		return err
 	}
-	report, err := eval.Classify(s.About.Labels, targets, said, eval.Options{Rounds: resamplings, Seed: 1})
-	if err != nil {
-		return fmt.Errorf("%w: %v", errNonsense, err)
+	if err := k.fits(&s.About, rows[0].Pair != "", b.Labels); err != nil {
+		return err
 	}
-	r.Figures = figures(report, b.Metric)
-	if r.Robust, err = a.robust(ctx, rows, targets, said); err != nil {
+	a := &asker{session: s, kind: k, labels: s.About.Labels}
+	all, err := a.all(ctx, rows)
+	if err != nil {
+		return err
+	}
+	report, err := a.judge(rows, all, eval.Options{Rounds: resamplings, Seed: 1})
+	if err != nil {
+		return err
+	}
+	r.Figures = k.measured(report, b.Metric)
+	if r.Robust, err = a.robust(ctx, rows, all); err != nil {
 		return err
 	}
 	if err := r.time(ctx, a, rows); err != nil {
@@ -130,23 +119,18 @@ func (r *Record) measure(ctx context.Context, o Options, m try.Model, b *catalog
 	return nil
 }
 
-// figures are those that a record has, the metric first.
-func figures(report *eval.Report, metric string) (list []Figure) {
-	for _, key := range []string{catalogue.Accuracy, catalogue.MacroF1, "log_loss", "ece"} {
-		for _, f := range report.Figures() {
-			if f.Key != key {
-				continue
-			}
-			x := Figure{Key: key, Value: f.Value}
-			if i, ok := report.Intervals[key]; ok {
-				x.Low, x.High = i.Low, i.High
-			}
-			if key == catalogue.Accuracy { // a bootstrap of nothing but right answers would be sure
-				i := eval.Wilson(f.Value, report.N)
-				x.Low, x.High = i.Low, i.High
-			}
-			list = append(list, x)
+// measured are the figures that a record has, the metric first.
+func (k *Kind) measured(report *eval.Report, metric string) (list []Figure) {
+	for _, key := range k.figures {
+		x := Figure{Key: key, Value: value(report, key)}
+		if i, ok := report.Intervals[key]; ok {
+			x.Low, x.High = i.Low, i.High
 		}
+		if key == catalogue.Accuracy { // a bootstrap of nothing but right answers would be sure
+			i := eval.Wilson(x.Value, report.N)
+			x.Low, x.High = i.Low, i.High
+		}
+		list = append(list, x)
 	}
 	slices.SortStableFunc(list, func(a, b Figure) int {
 		switch {
@@ -160,14 +144,16 @@ func figures(report *eval.Report, metric string) (list []Figure) {
 	return list
 }
 
-// asker asks a model for all its probabilities.
+// asker asks a model for all that a kind of benchmark wants to know.
 type asker struct {
 	session *try.Session
-	labels  int
+	kind    *Kind
+	labels  []string // of the model
 }
 
-// ask has the texts of a batch read, and nothing of their labels; took is what the process says that it took, in milliseconds.
-func (a *asker) ask(ctx context.Context, rows []Row) (said [][]float32, took float64, err error) {
+// ask has the texts of a batch read, and nothing of what is to be said of them; took is what the process says that it took, in
+// milliseconds.
+func (a *asker) ask(ctx context.Context, rows []Row) (list []said, took float64, err error) {
 	var q try.Question
 	for _, r := range rows {
 		if q.Batch = append(q.Batch, r.Text); r.Pair != "" {
@@ -178,19 +164,15 @@ func (a *asker) ask(ctx context.Context, rows []Row) (said [][]float32, took flo
 	if err != nil {
 		return nil, 0, err
 	}
-	if len(answer.Batch) != len(rows) || !(answer.Milli >= 0) {
-		return nil, 0, hint.Errorf("tell the publisher", "%w: %d answers to %d texts", errNonsense, len(answer.Batch), len(rows))
+	if !(answer.Milli >= 0) {
+		return nil, 0, nonsense("it took %v milliseconds", answer.Milli)
 	}
-	for _, p := range answer.Batch {
-		if len(p) != a.labels {
-			return nil, 0, hint.Errorf("tell the publisher", "%w: %d probabilities for %d labels", errNonsense, len(p), a.labels)
-		}
-	}
-	return answer.Batch, answer.Milli, nil
+	list, err = a.kind.take(answer, rows, a.labels)
+	return list, answer.Milli, err
 }
 
 // all has rows read, batch by batch.
-func (a *asker) all(ctx context.Context, rows []Row) (said [][]float32, err error) {
+func (a *asker) all(ctx context.Context, rows []Row) (list []said, err error) {
 	for len(rows) > 0 {
 		n, bytes := 0, 0
 		for n < len(rows) && n < together && (n == 0 || bytes+rows[n].size() <= mostBytes) {
@@ -201,23 +183,32 @@ func (a *asker) all(ctx context.Context, rows []Row) (said [][]float32, err erro
 		if err != nil {
 			return nil, err
 		}
-		said, rows = append(said, part...), rows[n:]
+		list, rows = append(list, part...), rows[n:]
 	}
-	return said, nil
+	return list, nil
 }
 
-// robust has the first rows read again as their texts are after each disturbance, both of a pair; of rows that it does not change nothing can be
-// learnt, so that those do not count.
-func (a *asker) robust(ctx context.Context, rows []Row, targets []int, said [][]float32) (list []Robust, err error) {
+// judge compares what was said with rows.
+func (a *asker) judge(rows []Row, all []said, o eval.Options) (*eval.Report, error) {
+	report, err := a.kind.judge(a.labels, rows, all, o)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", errNonsense, err)
+	}
+	return report, nil
+}
+
+// robust has the first rows read again as their texts are after each disturbance; of rows that it does not change nothing can
+// be learnt, so that those do not count.
+func (a *asker) robust(ctx context.Context, rows []Row, all []said) (list []Robust, err error) {
 	for _, d := range disturbances {
-		var changed []Row
-		var at []int
+		var before, changed []Row
+		var said []said
 		for i, row := range rows {
 			if len(changed) == mostRobust {
 				break
 			}
-			if other := (Row{Text: d.of(row.Text), Pair: d.of(row.Pair), Label: row.Label}); other != row {
-				changed, at = append(changed, other), append(at, i)
+			if other, ok := d.row(row); ok {
+				before, changed, said = append(before, row), append(changed, other), append(said, all[i])
 			}
 		}
 		if len(changed) == 0 {
@@ -227,29 +218,24 @@ func (a *asker) robust(ctx context.Context, rows []Row, targets []int, said [][]
 		if err != nil {
 			return nil, err
 		}
-		before, after := 0, 0
-		for k, i := range at {
-			if best(said[i]) == targets[i] {
-				before++
-			}
-			if best(again[k]) == targets[i] {
-				after++
-			}
+		clean, err := a.judge(before, said, eval.Options{})
+		if err != nil {
+			return nil, err
 		}
-		n := float64(len(at))
-		list = append(list, Robust{d.Kind, len(at), float64(before) / n, float64(after) / n})
+		disturbed, err := a.judge(changed, again, eval.Options{})
+		if err != nil {
+			return nil, err
+		}
+		metric := a.kind.Metrics[0]
+		x := Robust{Kind: d.Kind, Examples: len(changed), Clean: value(clean, metric)}
+		if after := value(disturbed, metric); metric == catalogue.Accuracy {
+			x.Accuracy = after
+		} else {
+			x.Metric, x.Reached = metric, after
+		}
+		list = append(list, x)
 	}
 	return list, nil
-}
-
-// best is the number of the largest, the first of equals.
-func best(p []float32) (i int) {
-	for j, x := range p {
-		if x > p[i] {
-			i = j
-		}
-	}
-	return i
 }
 
 // time finds out how long texts take, one by one and together.

@@ -61,11 +61,11 @@ func TestModelsOfPairsAreMeasured(t *testing.T) {
 	}
 	defer m.Package.Close()
 
-	rows, err := verify.ReadRows(t.Context(), write("held.csv", paired(held, 60)), data.Columns{Text: "text", Pair: "second", Label: "label"})
+	rows, err := verify.Kinds[0].ReadRows(t.Context(), write("held.csv", paired(held, 60)), data.Columns{Text: "text", Pair: "second", Label: "label"})
 	if err != nil || len(rows) != 60 || rows[0].Pair == "" {
 		t.Fatal(len(rows), err)
 	}
-	b := &catalogue.Benchmark{Name: "pairs", Metric: catalogue.Accuracy, Labels: verify.Labels(rows), Digest: verify.Digest(rows)}
+	b := &catalogue.Benchmark{Name: "pairs", Metric: catalogue.Accuracy, Labels: verify.Kinds[0].Labels(rows), Digest: verify.Digest(rows)}
 	pairs, err := verify.FolderModel(c.Out)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"math"
 	"os"
 	"runtime"
@@ -15,6 +16,7 @@ type Record struct {
 	Benchmark string    `json:"benchmark"`
 	Rows      string    `json:"rows"` // digest of the benchmark's rows
 	Examples  int       `json:"examples"`
+	Kind      string    `json:"kind,omitempty"` // of the benchmark; "" for one label
 	Metric    string    `json:"metric"`
 	State     string    `json:"state"`             // as package catalogue has it
 	Problem   string    `json:"problem,omitempty"` // why it was not measured
@@ -39,13 +41,22 @@ type Figure struct {
 	High  float64 `json:"high,omitempty"`
 }
 
-// Robust is how a model reads texts that are disturbed.
+// Bounded tells whether it has an interval.
+func (f *Figure) Bounded() bool { return f.Low != 0 || f.High != 0 }
+
+// Robust is how a model reads texts that are disturbed. Of entities those rows count in which each is still in one piece.
 type Robust struct {
 	Kind     string  `json:"kind"` // typos, homophones, full_width, traditional
 	Examples int     `json:"examples"`
-	Clean    float64 `json:"clean"`    // accuracy on the same texts as they were
-	Accuracy float64 `json:"accuracy"` // after the disturbance
+	Metric   string  `json:"metric,omitempty"`   // "" for accuracy
+	Clean    float64 `json:"clean"`              // the metric on the same texts as they were
+	Accuracy float64 `json:"accuracy,omitempty"` // after the disturbance
+	Reached  float64 `json:"reached,omitempty"`  // the same by another metric
 }
+
+// Of is the metric, After what it is after the disturbance.
+func (r *Robust) Of() string     { return cmp.Or(r.Metric, catalogue.Accuracy) }
+func (r *Robust) After() float64 { return cmp.Or(r.Reached, r.Accuracy) }
 
 // Figure returns one by its key.
 func (r *Record) Figure(key string) (Figure, bool) {
@@ -92,7 +103,7 @@ const tolerated = 0.005
 
 // Same tells whether another record of the same rows has the same figures, but for those of the machine.
 func (r *Record) Same(other *Record) bool {
-	if r.State != other.State || len(r.Figures) != len(other.Figures) || len(r.Robust) != len(other.Robust) {
+	if r.State != other.State || len(r.Figures) != len(other.Figures) || len(r.Robust) != len(other.Robust) || r.Kind != other.Kind {
 		return false
 	}
 	near := func(a, b float64) bool { return math.Abs(a-b) <= tolerated }
@@ -102,7 +113,7 @@ func (r *Record) Same(other *Record) bool {
 		}
 	}
 	for i, d := range r.Robust {
-		if o := other.Robust[i]; o.Kind != d.Kind || o.Examples != d.Examples || !near(o.Accuracy, d.Accuracy) {
+		if o := other.Robust[i]; o.Kind != d.Kind || o.Examples != d.Examples || o.Metric != d.Metric || !near(o.After(), d.After()) {
 			return false
 		}
 	}

@@ -275,7 +275,7 @@ func TestMeasuringAgainGivesTheSameFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &catalogue.Benchmark{Name: "held", Metric: catalogue.MacroF1, Labels: verify.Labels(held), Digest: verify.Digest(held)}
+	b := &catalogue.Benchmark{Name: "held", Metric: catalogue.MacroF1, Labels: verify.Kinds[0].Labels(held), Digest: verify.Digest(held)}
 	var records []*verify.Record
 	for range 2 {
 		r, err := verify.Measure(t.Context(), options("good"), model, b, held)
@@ -333,7 +333,7 @@ func TestBenchmarksThatCannotBe(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "long.csv")
 	write(t, file, []verify.Row{{Text: strings.Repeat("好", try.MaxText+1), Label: "a"}})
-	if _, err := verify.ReadRows(t.Context(), file, data.Columns{Text: "text", Label: "label"}); err == nil || errors.Is(err, os.ErrNotExist) {
+	if _, err := verify.Kinds[0].ReadRows(t.Context(), file, data.Columns{Text: "text", Label: "label"}); err == nil || errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a text that is too long: %v", err)
 	}
 }

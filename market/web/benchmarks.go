@@ -54,8 +54,9 @@ func (h *Handler) operating(pattern string, f func(*http.Request, catalogue.Call
 // benchmarksPage lists benchmarks, and has the form of a new one.
 type benchmarksPage struct {
 	List    []listedBenchmark
-	Kinds   []verify.Kind
+	Kinds   []*verify.Kind
 	Metrics []string
+	Tasks   []string
 	Typed   url.Values // what stood in the form
 	Problem string
 	Done    string // what was
@@ -83,7 +84,7 @@ func (h *Handler) benchmarksPage(r *http.Request, p benchmarksPage) (*reply, err
 		}
 		p.List = append(p.List, l)
 	}
-	p.Kinds, p.Metrics = verify.Kinds, verify.Metrics()
+	p.Kinds, p.Metrics, p.Tasks = verify.Kinds, verify.Metrics(), verify.Tasks()
 	a := &reply{name: "admin-benchmarks", title: vocabulary[lang(r)].T("Benchmarks"), body: &p}
 	if p.Problem != "" {
 		a.status = http.StatusBadRequest
@@ -127,16 +128,20 @@ func (h *Handler) addBenchmark(w http.ResponseWriter, r *http.Request) (*reply, 
 // sealed adds the benchmark of a form.
 func (h *Handler) sealed(r *http.Request, who catalogue.Caller) (*catalogue.Benchmark, error) {
 	field := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
-	b := &catalogue.Benchmark{Name: field("name"), Title: field("title"), Description: typedText(r, "description"), Task: field("task"), Language: field("language"), Metric: field("metric")}
+	b := &catalogue.Benchmark{Name: field("name"), Title: field("title"), Description: typedText(r, "description"), Kind: field("kind"), Task: field("task"), Language: field("language"), Metric: field("metric")}
 	if b.Title == "" {
 		b.Title = b.Name
+	}
+	kind, err := verify.KindOf(b.Kind)
+	if err != nil {
+		return nil, err
 	}
 	file, head, err := r.FormFile("file")
 	if err != nil {
 		return nil, hint.Errorf("choose a file of examples", "no file was sent: %w", catalogue.ErrInvalid)
 	}
 	defer file.Close()
-	rows, err := readUpload(r.Context(), file, head.Filename, data.Columns{Text: field("text"), Pair: field("pair"), Label: field("label")})
+	rows, err := readUpload(r.Context(), kind, file, head.Filename, data.Columns{Text: field("text"), Pair: field("pair"), Label: field("label"), Separator: field("separator")})
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +150,7 @@ func (h *Handler) sealed(r *http.Request, who catalogue.Caller) (*catalogue.Benc
 
 // readUpload reads the rows of a file that was sent, by way of one of this machine's: formats that are read from their end
 // want one. Its errors name the file as its sender does.
-func readUpload(ctx context.Context, from io.Reader, name string, c data.Columns) ([]verify.Row, error) {
+func readUpload(ctx context.Context, kind *verify.Kind, from io.Reader, name string, c data.Columns) ([]verify.Row, error) {
 	dir, err := os.MkdirTemp("", "xiaoyu-benchmark-")
 	if err != nil {
 		return nil, fmt.Errorf("keeping a file that was sent: %w", err)
@@ -164,7 +169,7 @@ func readUpload(ctx context.Context, from io.Reader, name string, c data.Columns
 	if err = errors.Join(err, to.Close()); err != nil {
 		return nil, fmt.Errorf("keeping a file that was sent: %w", err)
 	}
-	rows, err := verify.ReadRows(ctx, path, c)
+	rows, err := kind.ReadRows(ctx, path, c)
 	if err != nil {
 		way := strings.ReplaceAll(hint.Way(err), path, name)
 		return nil, hint.Errorf(way, "reading the examples: %s: %w", strings.TrimSuffix(strings.ReplaceAll(err.Error(), path, name), ": "+catalogue.ErrInvalid.Error()), catalogue.ErrInvalid)

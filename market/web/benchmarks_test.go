@@ -74,8 +74,8 @@ func TestOperatorsManageBenchmarks(t *testing.T) {
 		{"x.csv", "a,b\n1,2\n", nil, "content"},
 		{"x.csv", "content,mood\nx,good\ny,bad\n", nil, "it has 2 rows with a label"},
 		{"../../x.csv", rows.String(), []string{"name", "No name!"}, "use letters, digits"},
-		{"x.csv", rows.String(), []string{"metric", "beauty"}, "is not known"},
-		{"x.csv", rows.String(), []string{"task", "fill-mask"}, "cannot be measured yet"},
+		{"x.csv", rows.String(), []string{"metric", "beauty"}, "is none of the kind class"},
+		{"x.csv", rows.String(), []string{"task", "fill-mask"}, "cannot be measured by the kind class"},
 		{"x.csv", rows.String(), []string{"title", strings.Repeat("x", 121)}, "the title has 121 characters"},
 		{"x.csv", "content,mood\n" + strings.Repeat("a,only\n", 30), nil, "it has 1 labels"},
 	} {
@@ -120,4 +120,53 @@ func TestOperatorsManageBenchmarks(t *testing.T) {
 	root.get("/?lang=en")
 	act(http.StatusSeeOther, "There are no benchmarks yet", "action", "remove", "confirm", "moods")
 	root.wants(root.get(at), http.StatusNotFound)
+}
+
+// TestOperatorsMakeBenchmarksOfEachKind sends the form of each kind with a file that it reads.
+func TestOperatorsMakeBenchmarksOfEachKind(t *testing.T) {
+	m := markettest.Start(t, market.Options{})
+	if _, err := m.Depot.Catalogue.CreateAccount(t.Context(), catalogue.Account{Name: "root", Operator: true}, "correct horse"); err != nil {
+		t.Fatal(err)
+	}
+	root := as(t, m, "root")
+	rows := func(head string, line func(i int) string) string {
+		for i := range 24 {
+			head += line(i) + "\n"
+		}
+		return head
+	}
+	for _, c := range []struct {
+		kind, file, content string
+		fields              []string
+		task                string
+		also                int
+		metric              string
+		labels              string
+		shown               string
+	}{
+		{"multilabel", "x.csv", rows("text,marks\n", func(i int) string { return fmt.Sprintf("sealed %d,%s", i, []string{"good;quick", "bad", ""}[i%3]) }),
+			[]string{"label", "marks", "separator", ";"}, "text-classification", 0, "micro_f1", "bad good quick", "F1 (micro)"},
+		{"tokens", "x.conll", rows("", func(i int) string { return fmt.Sprintf("Ann B-PER\nsaw O\nNew B-LOC\nYork I-LOC\n%d O\n", i) }),
+			nil, "token-classification", 0, "micro_f1", "LOC PER", "Entity F1"},
+		{"similarity", "x.csv", rows("text,other,grade\n", func(i int) string { return fmt.Sprintf("sealed %d,sealed %d,%d", i, i+1, i%6) }),
+			[]string{"pair", "other", "label", "grade"}, "sentence-similarity", 3, "spearman", "", "Spearman&#39;s ρ"},
+		{"regression", "x.jsonl", rows("", func(i int) string { return fmt.Sprintf(`{"text": "sealed %d", "stars": %d.5}`, i, i%5) }),
+			[]string{"label", "stars", "metric", "pearson"}, "text-classification", 1, "pearson", "", "Pearson&#39;s r"},
+	} {
+		fields := append([]string{"name", "of-" + c.kind, "kind", c.kind}, c.fields...)
+		if c.fields == nil {
+			fields = append(fields, "text", "text", "label", "label")
+		} else {
+			fields = append(fields, "text", "text")
+		}
+		p := root.wants(root.upload("/admin/benchmarks", c.file, c.content, nil, fields...), http.StatusSeeOther)
+		root.wants(root.get(p.Header.Get("Location")), 200, "Added. of-"+c.kind)
+		b, err := m.Depot.Catalogue.Benchmark(t.Context(), "of-"+c.kind)
+		if err != nil || b.Kind != c.kind || b.Examples != 24 || b.Task != c.task || len(b.Also) != c.also || b.Metric != c.metric || strings.Join(b.Labels, " ") != c.labels {
+			t.Errorf("%s: %+v, %v", c.kind, b, err)
+		}
+		root.wants(root.get("/benchmarks/of-"+c.kind), 200, c.shown, map[string]string{"multilabel": "Several labels", "tokens": "Entities", "similarity": "Graded pairs", "regression": "A number"}[c.kind])
+	}
+	root.wants(root.upload("/admin/benchmarks", "x.csv", "text,label\na,b\n", nil, "name", "x", "kind", "ranking"), http.StatusBadRequest, "the kind of benchmark &#34;ranking&#34; is not known")
+	root.wants(root.get("/admin/benchmarks?lang=zh"), 200, "文本对评分", "两段文本各一列")
 }

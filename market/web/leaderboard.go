@@ -63,7 +63,7 @@ func (h *Handler) leaderboard(r *http.Request) (string, string, any, error) {
 		out.Next = link(offset + shownPlaces)
 	}
 	if len(list) > 0 {
-		metric := say.FigureName(b.Metric)
+		metric := say.FigureName(b.Kind, b.Metric)
 		out.BySize = drawBoard(list, small, metric, say.T("size in MB"), say.T("none smaller is as good"), func(p *catalogue.Place) float64 { return float64(p.Size) / 1e6 })
 		out.ByTime = drawBoard(list, quick, metric, say.T("milliseconds for a text"), say.T("none faster is as good"), func(p *catalogue.Place) float64 { return p.Latency })
 	}

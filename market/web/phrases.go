@@ -81,10 +81,13 @@ var phrases = map[string]string{
 	"%d reports of yours within a day": "您一天内已举报 %s 次", "go on tomorrow": "请明天再继续",
 	"a benchmark without a title": "基准没有标题", "say in a few words what it measures": "请用几个词说明它测量什么", "the benchmark is retired": "基准已停用", "take it up again first": "请先重新启用", "the benchmark is not for %s": "基准不适用于 %s", "see its task and its language": "请查看它的任务和语言",
 	"no file was sent": "没有收到文件", "choose a file of examples": "请选择样例文件", "the benchmark": "基准", "reading the examples: %s": "读取样例：%s",
-	"%s: line %d has %d characters, where 1 to %d are taken": "%s：第 %s 行有 %s 个字符，应为 1 到 %s 个", "shorten it or leave it out": "请缩短或去掉", "adding the benchmark %s: the task %q cannot be measured yet": "添加基准 %s：任务 %s 还不能测量", "adding the benchmark %s: the metric %q is not known": "添加基准 %s：指标 %s 未知",
-	"adding the benchmark %s: it has %d labels, where 2 to %d are taken": "添加基准 %s：有 %s 个标签，应为 2 到 %s 个", "name the column of the label": "请指明标签列", "adding the benchmark %s: it has %d rows with a label, where %d to %d are taken": "添加基准 %s：有 %s 行带标签，应为 %s 到 %s 行", "choose others": "请换一个文件",
+	"%s: line %d has %d characters, where 1 to %d are taken": "%s：第 %s 行有 %s 个字符，应为 1 到 %s 个", "shorten it or leave it out": "请缩短或去掉", "adding the benchmark %s: the task %q cannot be measured by the kind %s": "添加基准 %s：任务 %s 不能用类型 %s 测量", "adding the benchmark %s: the metric %q is none of the kind %s": "添加基准 %s：指标 %s 不属于类型 %s",
+	"adding the benchmark %s: it has %d labels, where %d to %d are taken": "添加基准 %s：有 %s 个标签，应为 %s 到 %s 个", "name the column of the label": "请指明标签列", "adding the benchmark %s: it has %d rows with a label, where %d to %d are taken": "添加基准 %s：有 %s 行带标签，应为 %s 到 %s 行", "choose others": "请换一个文件",
 	"%s as a moderator: an organisation decides nothing": "%s 不能作为内容管理员：组织不作决定", "name a person": "请指明个人",
 	"%s: the second text of line %d has %d characters, where 1 to %d are taken": "%s：第 %s 行的第二段文本有 %s 个字符，应为 1 到 %s 个", "adding the benchmark %s: some rows have a second text, and some have none": "添加基准 %s：有些行有第二段文本，有些没有",
+	"the kind of benchmark %.40q is not known": "基准类型 %s 未知", "it is %s": "应为 %s", "%s: the label of line %d is %.40q, where a number is wanted": "%s：第 %s 行的标签是 %s，应为数字", "name the column of the number": "请指明数值列",
+	"adding the benchmark %s: its kind compares two texts, and the rows have one": "添加基准 %s：这一类型比较两段文本，而样例只有一段", "name the column of the second text": "请指明第二段文本的列",
+	"adding the benchmark %s: all rows have the same number, which brings no model into an order": "添加基准 %s：所有样例的数值相同，无法给模型排序",
 	"the decision %.40q": "决定 %s", "it is down, show or dismiss": "应为 down、show 或 dismiss",
 }
 

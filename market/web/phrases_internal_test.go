@@ -89,7 +89,7 @@ func told(t *testing.T, dir string) (list []string) {
 // TestWhatPagesTellIsInChinese looks for errors and findings that nobody has translated.
 func TestWhatPagesTellIsInChinese(t *testing.T) {
 	n := 0
-	for _, dir := range []string{".", "../catalogue", "../inspect"} {
+	for _, dir := range []string{".", "../catalogue", "../inspect", "../verify"} {
 		for _, format := range told(t, dir) {
 			if n++; phrases[format] == "" && strings.Trim(format, "%qswd:.120 ") != "" { // a format of arguments alone says nothing; its arguments are in the table
 				t.Errorf("%s: %q is in no other language", dir, format)

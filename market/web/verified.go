@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/pack"
@@ -58,16 +59,28 @@ func (h *Handler) measurements(ctx context.Context, of *catalogue.Manifest, clai
 
 // figureNames are those that records have.
 var figureNames = map[string]string{
-	catalogue.Accuracy: "Accuracy", catalogue.MacroF1: "F1 (macro)", "log_loss": "Log loss", "ece": "Calibration error",
+	catalogue.Accuracy: "Accuracy", catalogue.MacroF1: "F1 (macro)", catalogue.MicroF1: "F1 (micro)", "tokens " + catalogue.MicroF1: "Entity F1", "micro_precision": "Precision", "micro_recall": "Recall",
+	catalogue.Spearman: "Spearman's ρ", catalogue.Pearson: "Pearson's r", "mae": "Mean absolute error", "log_loss": "Log loss", "ece": "Calibration error",
 	"typos": "typos", "homophones": "homophones", "full_width": "full width", "traditional": "traditional characters",
 }
 
-// FigureName is what a figure or a disturbance of a record is called.
-func (w words) FigureName(key string) string {
-	if name := figureNames[key]; name != "" {
-		return w.T(name)
+// FigureName is what a figure or a disturbance of a record is called; the kind of benchmark comes before it where that is known.
+func (w words) FigureName(of ...string) string {
+	key := of[len(of)-1]
+	for _, name := range []string{figureNames[strings.Join(of, " ")], figureNames[key]} {
+		if name != "" {
+			return w.T(name)
+		}
 	}
 	return key
+}
+
+// KindTitle is what a kind of benchmark is called.
+func (w words) KindTitle(name string) string {
+	if k, err := verify.KindOf(name); err == nil {
+		return w.T(k.Title)
+	}
+	return name
 }
 
 // decimals writes a figure between 0 and 1, or any other small number.

@@ -59,7 +59,7 @@ func New(d *depot.Depot, desk *try.Desk, log *slog.Logger, o Options) *Handler {
 		"tenth": func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) },
 		"short": func(s fmt.Stringer) string { return short(s.String()) }, "clip": clip, "drawn": drawn,
 		"lists": func(p *page, l []*catalogue.Collection) listsOf { return listsOf{p, l} },
-		"share": decimals, "duration": duration, "percent": func(x float64) float64 { return 100 * x },
+		"share": decimals, "duration": duration, "percent": func(x float64) float64 { return 100 * max(0, x) },
 		"usage": func(p *page, u usage) usageOf { return usageOf{p, u} },
 		"pages": func(p *page, body any) pageOf { return pageOf{Page: p, Body: body} },
 		"of":    func(p *page, a *catalogue.Account) profileOf { return profileOf{p, a} },

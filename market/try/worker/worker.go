@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/export"
 	"github.com/xiaoyu-slm/xiaoyu/generate"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/internal/kernel"
+	"github.com/xiaoyu-slm/xiaoyu/internal/similar"
 	"github.com/xiaoyu-slm/xiaoyu/market/try"
 	"github.com/xiaoyu-slm/xiaoyu/model"
 )
@@ -45,7 +48,7 @@ func Work(ctx context.Context, memory int64, in io.Reader, out io.Writer) error 
 	}
 	defer m.Package.Close()
 	lacks = append(lacks, Seal()...)
-	if err := say(try.Reply{Lacks: lacks, About: &try.About{Head: string(m.Config.Head), Pair: m.Config.Pair, Labels: m.Labels}}); err != nil {
+	if err := say(try.Reply{Lacks: lacks, About: &try.About{Head: string(m.Config.Head), Pair: m.Config.Pair, Labels: labels(m)}}); err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(in)
@@ -134,30 +137,100 @@ func answer(ctx context.Context, m *model.Model, q try.Question) (*try.Answer, e
 	return a, nil
 }
 
+// labels are those of the model's answers: of entities their types.
+func labels(m *model.Model) []string {
+	if m.Config.Head == model.TokensHead {
+		return m.Types()
+	}
+	return m.Labels
+}
+
 // batch has a model read texts at once, which is measured to the microsecond.
 func batch(ctx context.Context, m *model.Model, q try.Question, a *try.Answer) error {
-	if m.Config.Head != model.ClassHead {
-		return hint.Errorf("ask one by one", "batches are for models that choose one label")
+	head, single := m.Config.Head, !m.Config.Pair
+	switch head {
+	case model.ClassHead, model.MultiLabelHead, model.TokensHead, model.RegressionHead:
+	case model.EmbeddingHead:
+		single = false // each text of a pair is read by itself
+	default:
+		return hint.Errorf("ask one by one", "batches are for models of labels, entities, numbers and vectors")
 	}
-	if m.Config.Pair != (len(q.Pairs) > 0) || m.Config.Pair && len(q.Pairs) != len(q.Batch) {
+	if single != (len(q.Pairs) == 0) || !single && len(q.Pairs) != len(q.Batch) {
 		return hint.Errorf("give a second text for each where the model compares two", "%d texts and %d second ones", len(q.Batch), len(q.Pairs))
+	}
+	begun := time.Now()
+	took := func() { a.Milli = math.Round(float64(time.Since(begun))/float64(time.Microsecond)) / 1000 }
+	if head == model.EmbeddingHead {
+		list, err := cosines(ctx, m, q)
+		took()
+		a.Numbers = list
+		return err
 	}
 	queries := make([]model.Query, len(q.Batch))
 	for i, text := range q.Batch {
-		if queries[i].Text = text; m.Config.Pair {
+		if queries[i].Text = text; !single {
 			queries[i].Pair = q.Pairs[i]
 		}
 	}
-	begun := time.Now()
 	list, err := m.PredictQueries(ctx, queries)
 	if err != nil {
 		return err
 	}
-	a.Milli = math.Round(float64(time.Since(begun))/float64(time.Microsecond)) / 1000
+	took()
+	number := map[string]int{}
+	for i, l := range labels(m) {
+		number[l] = i
+	}
 	for _, p := range list {
+		switch head {
+		case model.RegressionHead:
+			a.Numbers = append(a.Numbers, finite(p.Score))
+			continue
+		case model.TokensHead:
+			found := []try.Named{}
+			for _, e := range p.Entities {
+				found = append(found, try.Named{Start: e.Start, End: e.End, Label: number[e.Label]})
+			}
+			a.Found = append(a.Found, found)
+			continue
+		case model.MultiLabelHead:
+			hold := []int{}
+			for _, l := range p.Labels {
+				hold = append(hold, number[l])
+			}
+			slices.Sort(hold)
+			a.Hold = append(a.Hold, hold)
+		}
 		a.Batch = append(a.Batch, p.Probabilities)
 	}
 	return nil
+}
+
+// cosines are those of pairs of texts by their vectors.
+func cosines(ctx context.Context, m *model.Model, q try.Question) (list []*float64, err error) {
+	prompt, err := m.Prompt("")
+	if err != nil {
+		return nil, err
+	}
+	vectors, err := m.Embed(ctx, slices.Concat(q.Batch, q.Pairs), prompt)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range vectors {
+		similar.Unit(v)
+	}
+	for i := range q.Batch {
+		list = append(list, finite(float64(kernel.Dot(vectors[i], vectors[len(q.Batch)+i]))))
+	}
+	return list, nil
+}
+
+// finite is a number as JSON can say it; nil for what is none.
+func finite(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
 }
 
 // queryOf is what the model reads: people ask before they give the text, which models have the other way round.
