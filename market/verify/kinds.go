@@ -12,7 +12,6 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 	"github.com/xiaoyu-slm/xiaoyu/market/catalogue"
 	"github.com/xiaoyu-slm/xiaoyu/market/try"
-	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
 // Kind is what models can be measured at: which of them, by what rows, and by which figures. All that differs between the
@@ -25,7 +24,7 @@ type Kind struct {
 	Metrics []string // what models may be ranked by, as package eval has it, the usual one first; by that one robustness is told
 	Paired  bool     // rows always have a second text
 
-	heads   []string            // of the models that can be measured
+	heads   []string            // of the models that can be measured, as try.About has them
 	figures []string            // that records have
 	claims  map[string][]string // the names that cards have for them, in lower case and with letters and digits alone
 
@@ -51,11 +50,11 @@ type said struct {
 
 // Names of the kinds.
 const (
-	ofClass      = "class"
-	ofLabels     = "multilabel"
-	ofEntities   = "tokens"
+	ofClass      = data.Classes
+	ofLabels     = data.MultiLabel
+	ofEntities   = data.Tags
 	ofSimilarity = "similarity"
-	ofNumbers    = "regression"
+	ofNumbers    = data.Scores
 )
 
 var (
@@ -77,7 +76,7 @@ var Kinds = []*Kind{
 	{
 		Name: ofClass, Title: "One label", Columns: "a column of the label",
 		Tasks: []string{"text-classification"}, Metrics: []string{catalogue.Accuracy, catalogue.MacroF1},
-		heads: []string{model.ClassHead}, figures: []string{catalogue.Accuracy, catalogue.MacroF1, "log_loss", "ece"},
+		heads: []string{""}, figures: []string{catalogue.Accuracy, catalogue.MacroF1, "log_loss", "ece"},
 		claims: map[string][]string{catalogue.Accuracy: accuracyNames, catalogue.MacroF1: append([]string{"f1"}, macroF1Names...),
 			"log_loss": {"logloss", "loss", "对数损失"}, "ece": {"ece", "calibrationerror", "expectedcalibrationerror", "校准误差"}},
 		read: func(row *Row, e *data.Example, _ *data.Columns) (bool, error) {
@@ -99,7 +98,7 @@ var Kinds = []*Kind{
 	{
 		Name: ofLabels, Title: "Several labels", Columns: "a column of the labels, with the separator between them, or a list; empty where none holds",
 		Tasks: []string{"text-classification"}, Metrics: []string{catalogue.MicroF1, catalogue.MacroF1},
-		heads: []string{model.MultiLabelHead}, figures: []string{catalogue.MicroF1, catalogue.MacroF1},
+		heads: []string{data.MultiLabel}, figures: []string{catalogue.MicroF1, catalogue.MacroF1},
 		claims: map[string][]string{catalogue.MicroF1: append([]string{"f1"}, microF1Names...), catalogue.MacroF1: macroF1Names},
 		read: func(row *Row, e *data.Example, c *data.Columns) (bool, error) {
 			separator := c.Separator
@@ -142,7 +141,7 @@ var Kinds = []*Kind{
 	{
 		Name: ofEntities, Title: "Entities", Columns: "labelled stretches: tokens with tags (CoNLL), or a column or key of entities",
 		Tasks: []string{"token-classification"}, Metrics: []string{catalogue.MicroF1, catalogue.MacroF1},
-		heads: []string{model.TokensHead}, figures: []string{catalogue.MicroF1, "micro_precision", "micro_recall", catalogue.MacroF1},
+		heads: []string{data.Tags}, figures: []string{catalogue.MicroF1, "micro_precision", "micro_recall", catalogue.MacroF1},
 		claims: map[string][]string{catalogue.MicroF1: append([]string{"f1", "entityf1", "f1entity", "overallf1", "nerf1", "实体f1"}, microF1Names...), catalogue.MacroF1: macroF1Names,
 			"micro_precision": {"precision", "overallprecision", "精确率"}, "micro_recall": {"recall", "overallrecall", "召回率"}},
 		read: func(row *Row, e *data.Example, _ *data.Columns) (bool, error) {
@@ -170,7 +169,7 @@ var Kinds = []*Kind{
 	{
 		Name: ofSimilarity, Title: "Graded pairs", Columns: "columns of both texts, and one of a number: the larger, the more alike", Paired: true,
 		Tasks: []string{"sentence-similarity", "feature-extraction", "text-classification", "text-regression"}, Metrics: []string{catalogue.Spearman, catalogue.Pearson},
-		heads: []string{model.EmbeddingHead, model.RegressionHead}, figures: []string{catalogue.Spearman, catalogue.Pearson}, claims: correlations,
+		heads: []string{data.Similarity, data.Scores}, figures: []string{catalogue.Spearman, catalogue.Pearson}, claims: correlations,
 		read: readScore, take: takeNumbers,
 		judge: func(_ []string, rows []Row, all []said, o eval.Options) (*eval.Report, error) {
 			return judgeNumbers(eval.JudgeSimilarity, rows, all, o)
@@ -179,7 +178,7 @@ var Kinds = []*Kind{
 	{
 		Name: ofNumbers, Title: "A number", Columns: "a column of a number",
 		Tasks: []string{"text-classification", "text-regression"}, Metrics: []string{catalogue.Spearman, catalogue.Pearson},
-		heads: []string{model.RegressionHead}, figures: []string{catalogue.Spearman, catalogue.Pearson, meanError}, claims: correlations,
+		heads: []string{data.Scores}, figures: []string{catalogue.Spearman, catalogue.Pearson, meanError}, claims: correlations,
 		read: readScore, take: takeNumbers,
 		judge: func(_ []string, rows []Row, all []said, o eval.Options) (*eval.Report, error) {
 			return judgeNumbers(eval.JudgeNumbers, rows, all, o)
@@ -234,7 +233,7 @@ func (k *Kind) fits(about *try.About, pairs bool, labels []string) error {
 		return fmt.Errorf("it says something else of texts than the benchmark asks: %w", errUnfit)
 	}
 	// What embeds texts embeds those of pairs one by one.
-	if about.Head != model.EmbeddingHead && about.Pair != pairs {
+	if about.Head != data.Similarity && about.Pair != pairs {
 		return fmt.Errorf("one of model and benchmark has pairs of texts, the other has not: %w", errUnfit)
 	}
 	for _, l := range labels {
