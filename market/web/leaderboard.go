@@ -100,6 +100,10 @@ func drawBoard(list []catalogue.Place, on []bool, metric, axis, name string, cos
 		}
 		c.X, c.Y = append(c.X, cost(p)), append(c.Y, p.Score)
 	}
-	plot := chart.Plot{X: chart.Axis{Name: chart.Label{EN: axis}, Log: true}, Y: chart.Axis{Name: chart.Label{EN: metric}}, Curves: []chart.Curve{all, best}, Small: true}
+	y := chart.Axis{Name: chart.Label{EN: metric}}
+	if first, last := list[0].Score, list[len(list)-1].Score; first == last { // in order, so all are the same
+		y.Min, y.Max = first-0.05, min(first+0.05, 1)
+	}
+	plot := chart.Plot{X: chart.Axis{Name: chart.Label{EN: axis}, Log: true}, Y: y, Curves: []chart.Curve{all, best}, Small: true}
 	return template.HTML(plot.SVG())
 }
