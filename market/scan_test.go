@@ -1,6 +1,7 @@
 package market_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -59,7 +60,12 @@ var passive = map[string]func(*markettest.Page) string{
 		}
 		return dangerous(p)
 	},
-	"2 addresses of inner networks": found(`\b(10\.\d{1,3}|192\.168|172\.(1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}\b`),
+	"10003 libraries of JavaScript":           libraries,
+	"10026 parameters that an address brings": formsWithoutAction,
+	"10032 90001 states of views":             viewStates,
+	"10062 numbers of cards":                  cardNumbers,
+	"90002 serialised objects of Java":        serialised,
+	"2 addresses of inner networks":           found(`\b(10\.\d{1,3}|192\.168|172\.(1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}\b`),
 }
 
 func onPages(rule func(*markettest.Page) string) func(*markettest.Page) string {
@@ -201,6 +207,116 @@ func tabnabbing(p *markettest.Page) string {
 		}
 		return ""
 	})
+}
+
+// libraries complains of scripts that are not the market's own: which of others are vulnerable changes by the day, and there are
+// none.
+func libraries(p *markettest.Page) string {
+	if strings.HasSuffix(p.Path, ".js") {
+		return banner(p)
+	}
+	return each(p, func(n *html.Node) string {
+		if from := markettest.Attribute(n, "src"); n.Data == "script" && (!strings.HasPrefix(from, "/-/") || versioned.MatchString(from)) {
+			return from
+		}
+		return ""
+	})
+}
+
+var (
+	banner     = found(`(?i)@(license|version|preserve)\b|/\*!|\b(jquery|angular|bootstrap|lodash|underscore|react|vue|moment|handlebars|dompurify|htmx)\b[^\n]{0,20}\bv?\d+\.\d+`)
+	versioned  = regexp.MustCompile(`\d+\.\d+`)
+	viewState  = regexp.MustCompile(`(?i)^(__viewstate|javax\.faces\.viewstate|jakarta\.faces\.viewstate|com\.sun\.faces)`)
+	cardNumber = regexp.MustCompile(`\b(4\d{12}(\d{3})?|(5[1-5]|2[2-7])\d{14}|3[47]\d{13}|3(0[0-5]|[68]\d)\d{11}|6(011|5\d{2})\d{12}|35\d{14}|62\d{14,17})\b`)
+)
+
+// formsWithoutAction complains of forms that go wherever the page came from, with what somebody has put into its address.
+func formsWithoutAction(p *markettest.Page) string {
+	return each(p, func(n *html.Node) string {
+		if n.Data == "form" && markettest.Attribute(n, "action") == "" {
+			return "a form without an action"
+		}
+		return ""
+	})
+}
+
+// viewStates complains of the fields in which frameworks keep the state of a page with its visitor.
+func viewStates(p *markettest.Page) string {
+	return each(p, func(n *html.Node) string {
+		if name := markettest.Attribute(n, "name"); n.Data == "input" && viewState.MatchString(name) {
+			return name
+		}
+		return ""
+	})
+}
+
+// serialised complains of what Java writes of objects, as it is or in base64.
+func serialised(p *markettest.Page) string {
+	if bytes.Contains(p.Body, []byte("\xac\xed\x00\x05")) {
+		return "ac ed 00 05"
+	}
+	return inBase64(p)
+}
+
+var inBase64 = found(`\brO0AB`)
+
+// cardNumbers complains of numbers with a beginning and a length of those of cards, whose last digit is right (Luhn).
+func cardNumbers(p *markettest.Page) string {
+	for _, number := range cardNumber.FindAll(p.Body, -1) {
+		sum := 0
+		for i := range number {
+			d := int(number[len(number)-1-i] - '0')
+			if i%2 == 1 {
+				d = d*2/10 + d*2%10
+			}
+			sum += d
+		}
+		if sum%10 == 0 {
+			return string(number)
+		}
+	}
+	return ""
+}
+
+// TestTheScanFindsWhatIsWrong shows pages with something wrong to the rules that no page of a market has ever broken, and pages
+// that look alike with nothing wrong.
+func TestTheScanFindsWhatIsWrong(t *testing.T) {
+	for _, c := range []struct{ rule, path, wrong, right string }{
+		{"10003 libraries of JavaScript", "/", `<script src="/-/jquery-3.4.1.min.js"></script>`, `<script src="/-/try.js" type="module"></script>`},
+		{"10003 libraries of JavaScript", "/", `<script src="/ada/lodash.js"></script>`, `<a href="/ada/lodash">lodash 4.17</a>`},
+		{"10003 libraries of JavaScript", "/-/own.js", "/*! something | (c) somebody */", "// Copies what stands beside a button."},
+		{"10003 libraries of JavaScript", "/-/own.js", "// jQuery JavaScript Library v1.12.4\nlet x", "let reaction = 1.5"},
+		{"10026 parameters that an address brings", "/", `<form method="post"><button>x</button></form>`, `<form method="post" action="/logout"></form>`},
+		{"10026 parameters that an address brings", "/", `<form action=""></form>`, `<p>form</p>`},
+		{"10032 90001 states of views", "/", `<input type="hidden" name="__VIEWSTATE" value="x">`, `<input name="view">`},
+		{"10032 90001 states of views", "/", `<input type="hidden" name="javax.faces.ViewState" value="x">`, `<p>javax.faces.ViewState</p>`},
+		{"10062 numbers of cards", "/", "<p>4111111111111111</p>", "<p>4111111111111112</p>"},
+		{"10062 numbers of cards", "/", "<p>378282246310005</p>", "<p>sha256:a378282246310005b</p>"},
+		{"10062 numbers of cards", "/", "<p>6200000000000005</p>", "<p>1762000000000005</p>"},
+		{"90002 serialised objects of Java", "/", "\xac\xed\x00\x05sr", "aced0005"},
+		{"90002 serialised objects of Java", "/", `<input value="rO0ABXNyAA">`, `<input value="xrO0ABXNyAA">`},
+	} {
+		rule := passive[c.rule]
+		if rule == nil {
+			t.Fatalf("there is no rule %q", c.rule)
+		}
+		look := func(body string) string {
+			p := &markettest.Page{Path: c.path, Body: []byte(body)}
+			if !strings.HasSuffix(c.path, ".js") {
+				var err error
+				if p.HTML, err = html.Parse(strings.NewReader(body)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return rule(p)
+		}
+		if look(c.wrong) == "" {
+			t.Errorf("%s finds nothing wrong with %q", c.rule, c.wrong)
+		}
+		if problem := look(c.right); problem != "" {
+			t.Errorf("%s finds %q in %q", c.rule, problem, c.right)
+		}
+	}
 }
 
 // secretsInAddresses complains of links and forms that ask with what a session, a token or a password is.
