@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -262,6 +263,41 @@ func TestJobsSurviveABackup(t *testing.T) {
 		})
 		if again, err := to.Signer(t.Context()); err != nil || again.Public().Fingerprint() != key.Public().Fingerprint() {
 			t.Errorf("the key of the copy: %v", err)
+		}
+	})
+}
+
+// TestABenchmarkIsForModelsOfSeveralTasks has models of each, and of another, published before and after it is added.
+func TestABenchmarkIsForModelsOfSeveralTasks(t *testing.T) {
+	each(t, func(t *testing.T, c *Catalogue) {
+		ada := person(t, c, "ada")
+		publish := func(task, when string) {
+			full := "ada/" + when + "-" + task
+			r := repository(t, c, ada, full, false)
+			model(t, c, ada, r, "1.0.0", full, task)
+		}
+		tasks := []string{"similarity", "embedding", "scoring", "tagging"}
+		for _, task := range tasks {
+			publish(task, "early")
+		}
+		b := benchmark("alike", "similarity", "")
+		b.Kind, b.Also = "similarity", []string{"embedding", "scoring"}
+		if err := c.AddBenchmark(t.Context(), "", b, []byte("rows")); err != nil {
+			t.Fatal(err)
+		}
+		for _, task := range tasks {
+			publish(task, "late")
+		}
+		for _, when := range []string{"early", "late"} {
+			for _, task := range tasks {
+				if list := verifications(t, c, ada, "ada/"+when+"-"+task, ""); (len(list) == 1 && list[0].Wanted) != (task != "tagging") {
+					t.Errorf("%s, published %s: %+v", task, when, list)
+				}
+			}
+		}
+		kept, err := c.Benchmark(t.Context(), "alike")
+		if err != nil || kept.Kind != "similarity" || !slices.Equal(kept.Also, b.Also) {
+			t.Errorf("%+v, %v", kept, err)
 		}
 	})
 }
