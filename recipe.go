@@ -24,6 +24,7 @@ const (
 	prototypeRecipe = "prototype"
 	setfitRecipe    = "setfit"
 	selftrainRecipe = "selftrain"
+	cotrainRecipe   = "cotrain"
 	zeroshotRecipe  = "zeroshot"
 	promptRecipe    = "prompt"
 )
@@ -63,13 +64,19 @@ func (t *training) chooseRecipe(ctx context.Context) error {
 	switch c.Train.Recipe {
 	case prototypeRecipe, zeroshotRecipe:
 		c.Train.Optimizer = "prototype"
-	case setfitRecipe, selftrainRecipe:
+	case setfitRecipe, selftrainRecipe, cotrainRecipe:
 		c.Train.Optimizer = "lbfgs"
 		if c.Model.Pooling == model.AutoPooling && (t.base == nil || t.base.Sentence == nil) {
 			c.Model.Pooling = "mean"
 		}
 		if err := t.readUnlabelled(ctx); err != nil {
 			return err
+		}
+		if c.Train.Recipe == cotrainRecipe {
+			if len(t.unlabelled) == 0 {
+				return hint.Errorf("add rows whose label is empty, name a file of texts in distill.texts, or set train.recipe to head", "train.recipe: cotrain needs texts without labels, and there are none")
+			}
+			c.Model.Wide = true
 		}
 	}
 	if len(t.set.Parts[data.Test]) > 0 && c.Train.Recipe != zeroshotRecipe {
@@ -115,7 +122,7 @@ func (t *training) verbalize() error {
 
 // alone tells that the recipe asks for a head over an encoder that stays.
 func (t *training) alone() bool {
-	return slices.Contains([]string{headRecipe, prototypeRecipe, setfitRecipe, selftrainRecipe, zeroshotRecipe}, t.config.Train.Recipe)
+	return slices.Contains([]string{headRecipe, prototypeRecipe, setfitRecipe, selftrainRecipe, cotrainRecipe, zeroshotRecipe}, t.config.Train.Recipe)
 }
 
 // checkRecipe refuses a recipe that does not go with the rest of the configuration.
@@ -259,7 +266,7 @@ const mostForCurve = 2000
 // the labels are judged on the others.
 func (t *training) noteMoreLabels(ctx context.Context) error {
 	n := len(t.set.Parts[data.Train])
-	if !slices.Contains([]string{headRecipe, selftrainRecipe}, t.config.Train.Recipe) || t.config.Model.Head != model.ClassHead || n > mostForCurve || t.labelsPerClass() >= fewLabels {
+	if !slices.Contains([]string{headRecipe, selftrainRecipe, cotrainRecipe}, t.config.Train.Recipe) || t.config.Model.Head != model.ClassHead || n > mostForCurve || t.labelsPerClass() >= fewLabels {
 		return nil
 	}
 	points, err := t.trainer.Curve(ctx)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -248,7 +249,11 @@ func (t *training) build(ctx context.Context, tok *text.Tokenizer) error {
 	case model.EmbeddingHead, model.AnswerHead:
 		labels = nil
 	}
-	t.model, err = t.design(ctx, tok, labels, rows)
+	texts := rows
+	if c.Model.Wide {
+		texts = slices.Concat(rows, t.unlabelled) // n-grams are chosen from these as well
+	}
+	t.model, err = t.design(ctx, tok, labels, texts)
 	if err == nil {
 		expectSilence(t.model, rows)
 		err = t.setVectors()

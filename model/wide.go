@@ -82,10 +82,24 @@ func (m *Model) Classifier() (w, b *nn.Param) {
 // WideOf returns the linear part beside a network as it would be if of all texts of in only the given ones had a known
 // class: n-grams are weighted by what they tell of these. Its weights are of its own, and zero.
 func (m *Model) WideOf(in *Input, classes, known []int32) *Linear {
-	labels, own := len(m.Labels), *m.wide
-	own.idf = make([]float32, own.features)
+	own := *m.wide
+	own.weigh(in, classes, known, len(m.Labels))
 	own.idfParam = &nn.Param{Data: own.idf}
-	texts, with := make([]int32, own.features), make([]int32, own.features*labels)
+	zero := func(p *nn.Param) *nn.Param { return &nn.Param{Shape: p.Shape, Data: make([]float32, p.Size())} }
+	return &Linear{zero(own.w), zero(own.b), own.rows}
+}
+
+// WeighWide weights the n-grams beside the network anew, by all texts of in and by what they tell of the classes of the
+// known ones.
+func (m *Model) WeighWide(in *Input, classes, known []int32) {
+	m.wide.weigh(in, classes, known, len(m.Labels))
+	copy(m.wide.idfParam.Data, m.wide.idf)
+}
+
+// weigh sets the weight of each n-gram.
+func (m *wide) weigh(in *Input, classes, known []int32, labels int) {
+	m.idf = make([]float32, m.features)
+	texts, with := make([]int32, m.features), make([]int32, m.features*labels)
 	each := func(i int32, visit func(feature int32)) {
 		ids := slices.Clone(in.Wide.Sequence(int(i)))
 		slices.Sort(ids)
@@ -100,11 +114,9 @@ func (m *Model) WideOf(in *Input, classes, known []int32) *Linear {
 		each(i, func(f int32) { with[int(f)*labels+int(classes[i])]++ })
 	}
 	for f, n := range texts {
-		own.idf[f] = inverse(int32(len(classes)), n)
+		m.idf[f] = inverse(int32(len(classes)), n)
 	}
-	if own.favours(labels) {
-		own.favourTelling(with, labels)
+	if m.favours(labels) {
+		m.favourTelling(with, labels)
 	}
-	zero := func(p *nn.Param) *nn.Param { return &nn.Param{Shape: p.Shape, Data: make([]float32, p.Size())} }
-	return &Linear{zero(own.w), zero(own.b), own.rows}
 }

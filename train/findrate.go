@@ -56,7 +56,7 @@ func (tr *Trainer) TestRates(ctx context.Context, r RateRange, progress func(ste
 		if tr.state.Position >= tr.train.Len() { // the next epoch, which nobody judges
 			tr.state.Epoch, tr.state.Position = tr.state.Epoch+1, 0
 		}
-		step, err := tr.step()
+		step, err := tr.step(ctx)
 		if errors.Is(err, ErrDiverged) {
 			test.Diverged = rate
 			break

@@ -36,10 +36,10 @@ func (tr *Trainer) solveJoint(ctx context.Context) error {
 	}
 	best, scale := wideCosts/2, 1.0
 	if len(folds) > 0 {
-		held := tr.heldScores(ctx, folds, func(seen []int32) *model.Linear {
+		held := tr.heldScores(ctx, set, folds, func(seen []int32) *model.Linear {
 			return besideStates(m.WideOf(&set.Input, set.Targets.Classes, seen), states)
 		})
-		best, scale, tr.state.LossSum = tr.chooseCost(judged, held)
+		best, scale, tr.state.LossSum = chooseCost(&set.Targets, judged, held, k)
 		tr.state.Believed = nil
 		for _, i := range judged {
 			hit := 0.0
@@ -105,5 +105,8 @@ func (tr *Trainer) jointStep() *Step {
 	return &Step{Step: s.Step, Steps: 1, Epoch: 1, Loss: s.LossSum, Tokens: tr.train.Input.Tokens.Tokens()}
 }
 
-// joint tells that a head and the n-grams beside it are solved together.
-func (tr *Trainer) joint() bool { return tr.model.Config.Wide && solves(tr.config.Optimizer) }
+// joint tells that a head and the n-grams beside it are solved together: from labels alone.
+func (tr *Trainer) joint() bool { return tr.beside() && tr.unlabelled == nil }
+
+// beside tells that there are n-grams beside a head that is solved.
+func (tr *Trainer) beside() bool { return tr.model.Config.Wide && solves(tr.config.Optimizer) }

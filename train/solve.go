@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"math"
 	"slices"
 
@@ -55,8 +56,8 @@ func (tr *Trainer) checkSolver() error {
 		return hint.Errorf("set train.loss to auto", "training: optimizer %s knows no loss %s", c.Optimizer, tr.loss.Kind)
 	case tr.unlabelled != nil && (c.Optimizer != "lbfgs" || head != model.ClassHead):
 		return hint.Errorf("set train.recipe to selftrain", "training: texts without labels are for optimizer lbfgs and task class")
-	case tr.joint() && (tr.unlabelled != nil || c.Optimizer == "prototype"):
-		return hint.Errorf("set model.wide to false, or train.recipe to head", "training: n-grams beside the network are for a head that learns from labels alone")
+	case tr.beside() && c.Optimizer == "prototype":
+		return hint.Errorf("set model.wide to false, or train.recipe to head", "training: n-grams beside the network are for a head that learns, and prototypes do not")
 	case len(tr.train.Targets.Soft) > 0:
 		return hint.Errorf(way, "training: optimizer %s learns from labels, and not from a teacher", c.Optimizer)
 	}
@@ -185,8 +186,8 @@ func (tr *Trainer) solverSteps() int {
 	return steps
 }
 
-// solveStep is a step of the trainer: a fold, or the head itself.
-func (tr *Trainer) solveStep() *Step {
+// solveStep is a step of the trainer: a fold, or the head itself. One that ctx has cut short is as if it had not begun.
+func (tr *Trainer) solveStep(ctx context.Context) (*Step, error) {
 	s, v := &tr.state, tr.solver
 	labelled := tr.train.Len()
 	step := &Step{Step: s.Position + 1, Steps: tr.solverSteps(), Epoch: 1, Tokens: tr.train.Input.Tokens.Tokens()}
@@ -198,7 +199,13 @@ func (tr *Trainer) solveStep() *Step {
 	default:
 		step.Loss = v.learn(firstRows(labelled), s.strength(), exactly)
 		if s.Position > len(v.folds) {
+			byLabels := slices.Clone(v.theta)
 			step.Loss = v.selfTrain(s, labelled, tr.config.Confidence, s.strength())
+			if tr.beside() {
+				if err := tr.coTrain(ctx, byLabels); err != nil {
+					return nil, err
+				}
+			}
 		}
 	}
 	if s.Position >= len(v.folds) {
@@ -207,7 +214,7 @@ func (tr *Trainer) solveStep() *Step {
 	}
 	s.Position++
 	s.Step = s.Position
-	return step
+	return step, nil
 }
 
 // holdBack learns without a fold and judges on it, with each strength. It returns the least mean loss.

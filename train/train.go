@@ -226,7 +226,7 @@ func (tr *Trainer) Run(ctx context.Context) iter.Seq2[Event, error] {
 					yield(Event{}, err)
 					return
 				}
-				step, err := tr.step()
+				step, err := tr.step(ctx)
 				if err != nil {
 					yield(Event{}, err)
 					return
@@ -299,13 +299,13 @@ func (tr *Trainer) Finish() {
 	}
 }
 
-func (tr *Trainer) step() (*Step, error) {
+func (tr *Trainer) step(ctx context.Context) (*Step, error) {
 	if tr.dual != nil {
 		return tr.dualStep(), nil
 	}
 	switch {
 	case tr.solver != nil:
-		return tr.solveStep(), nil
+		return tr.solveStep(ctx)
 	case tr.joint():
 		return tr.jointStep(), nil
 	}

@@ -31,8 +31,8 @@ func (tr *Trainer) fitWide(ctx context.Context) error {
 		from, to := len(order)*f/wideFolds, len(order)*(f+1)/wideFolds
 		folds = append(folds, holdout{slices.Concat(order[:from], order[to:]), order[from:to]})
 	}
-	held := tr.heldScores(ctx, folds, func(seen []int32) *model.Linear { return m.WideOf(&set.Input, set.Targets.Classes, seen) })
-	best, scale, _ := tr.chooseCost(firstRows(set.Len()), held)
+	held := tr.heldScores(ctx, set, folds, func(seen []int32) *model.Linear { return m.WideOf(&set.Input, set.Targets.Classes, seen) })
+	best, scale, _ := chooseCost(&set.Targets, firstRows(set.Len()), held, len(m.Labels))
 	all := newDual(m, m.Linear(), set, tr.loss)
 	clear(all.w) // of a training that goes on, which finds the same again
 	clear(all.b)
@@ -55,16 +55,16 @@ func (tr *Trainer) fitWide(ctx context.Context) error {
 // holdout says which examples a model sees, and of which others it tells something.
 type holdout struct{ seen, out []int32 }
 
-// heldScores are, by cost, what linear models say of examples that they have not seen, [examples, outputs].
-func (tr *Trainer) heldScores(ctx context.Context, folds []holdout, linear func(seen []int32) *model.Linear) [][]float32 {
+// heldScores are, by cost, what linear models say of examples of a set that they have not seen, [examples, outputs].
+func (tr *Trainer) heldScores(ctx context.Context, set *Set, folds []holdout, linear func(seen []int32) *model.Linear) [][]float32 {
 	k := len(tr.model.Labels)
 	held := make([][]float32, wideCosts)
 	for c := range held {
-		held[c] = make([]float32, tr.train.Len()*k)
+		held[c] = make([]float32, set.Len()*k)
 	}
 	tr.pool.For(len(folds), 1, func(lo, hi int) {
 		for _, f := range folds[lo:hi] {
-			d := newDual(tr.model, linear(f.seen), tr.train, tr.loss)
+			d := newDual(tr.model, linear(f.seen), set, tr.loss)
 			for c := range held {
 				d.descend(ctx, f.seen, tr.config.costOf(c, wideCosts), tr.config.Seed)
 				for _, i := range f.out {
@@ -77,14 +77,13 @@ func (tr *Trainer) heldScores(ctx context.Context, folds []holdout, linear func(
 	return held
 }
 
-// chooseCost returns the number of the cost under which examples held back are judged best, what its scores are to be
-// multiplied by to be logits, and the mean loss then.
-func (tr *Trainer) chooseCost(rows []int, held [][]float32) (best int, scale, least float64) {
-	k := len(tr.model.Labels)
+// chooseCost returns the number of the cost under which examples held back, whose truth y tells, are judged best, what its
+// scores, [examples, k], are to be multiplied by to be logits, and the mean loss then.
+func chooseCost(y *model.Targets, rows []int, held [][]float32, k int) (best int, scale, least float64) {
 	for c, scores := range held {
 		targets, probabilities := make([]int, len(rows)), make([][]float32, len(rows))
 		for r, i := range rows {
-			targets[r], probabilities[r] = int(tr.train.Targets.Classes[i]), make([]float32, k)
+			targets[r], probabilities[r] = int(y.Classes[i]), make([]float32, k)
 			kernel.Softmax(probabilities[r], scores[i*k:(i+1)*k])
 		}
 		if loss := eval.CalibratedLoss(targets, probabilities); c == 0 || loss < least {
