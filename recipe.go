@@ -170,8 +170,10 @@ func (t *training) soundRecipe() (recipe, why string) {
 	switch {
 	case n >= fewLabels:
 		return fullRecipe, fmt.Sprintf("%d labels a class (the median of %d) are enough for the whole encoder to learn; train.recipe: head takes seconds", n, k)
-	case texts > 0 || len(c.Distill.Texts) > 0:
+	case (texts > 0 || len(c.Distill.Texts) > 0) && slices.Contains(c.chosen, "model.wide") && !c.Model.Wide:
 		return selftrainRecipe, fmt.Sprintf("%d labels a class (the median of %d) are few, and there are texts without labels: the encoder stays, and the head learns from labels that it gives itself too", n, k)
+	case texts > 0 || len(c.Distill.Texts) > 0:
+		return cotrainRecipe, fmt.Sprintf("%d labels a class (the median of %d) are few, and there are texts without labels: the encoder stays, a head gives them labels, and n-grams beside it learn from these; train.recipe: selftrain leaves the n-grams out", n, k)
 	}
 	return setfitRecipe, fmt.Sprintf("%d labels a class (the median of %d) are few: texts of one label are drawn together, then the head is solved; texts without labels (distill.texts) would help", n, k)
 }

@@ -21,7 +21,8 @@ func TestTheRecipeFollowsFromTheLabels(t *testing.T) {
 		says     string
 	}{
 		{"few labels", 8, 0, true, "", setfitRecipe, "8 labels a class (the median of 2) are few"},
-		{"few labels and texts", 8, 50, true, "", selftrainRecipe, "texts without labels"},
+		{"few labels and texts", 8, 50, true, "", cotrainRecipe, "texts without labels"},
+		{"few labels and texts, and no n-grams", 8, 50, true, "model.wide", selftrainRecipe, "texts without labels"},
 		{"many labels", 500, 50, true, "", fullRecipe, "500 labels a class"},
 		{"no sentence encoder", 8, 50, false, "", fullRecipe, ""},
 		{"a key that is for the encoder", 8, 50, true, "train.epochs", fullRecipe, "train.epochs is set"},

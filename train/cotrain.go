@@ -72,9 +72,9 @@ func (tr *Trainer) believedSet(scores []float32) *Set {
 	for _, set := range []*Set{tr.train, tr.unlabelled} {
 		for i := range set.Len() {
 			tr.model.AppendExample(&all.Input, &set.Input, i)
-			class, weight := int32(kernel.ArgMax(scores[all.Len()*k:(all.Len()+1)*k])), float32(1)
+			class, weight := int32(kernel.ArgMax(scores[all.Len()*k:(all.Len()+1)*k])), exampleWeight(set.Targets.Weights, i)
 			if set == tr.train {
-				class, weight = set.Targets.Classes[i], givenWeight
+				class, weight = set.Targets.Classes[i], givenWeight*weight
 			}
 			all.Targets.Classes, all.Targets.Weights = append(all.Targets.Classes, class), append(all.Targets.Weights, weight)
 			all.Add()
