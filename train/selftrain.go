@@ -57,8 +57,7 @@ func (v *solver) selfTrain(s *state, labelled int, share, strength float64) (los
 
 // trusted is the guesser to believe. Each is judged by labels that it has not seen, a fold at a time. A mixture of many rounds is
 // best where texts form the groups that are asked for, and then the labels that it has seen hardly matter to it; a mixture
-// of a few rounds, or else the head with the graph, is preferred only if it is right more often by more than chance: a
-// standard error of the difference on the same labels.
+// of a few rounds, or else the head with the graph, is preferred only if it is right more often by more than chance.
 func (v *solver) trusted(s *state, labelled int, strength float64) int {
 	right := make([][]float64, guessers)
 	for _, fold := range v.folds {
@@ -81,13 +80,24 @@ func (v *solver) trusted(s *state, labelled int, strength float64) int {
 	if len(right[best]) > 0 {
 		best = mixtureLong
 		for who := best + 1; who < guessers; who++ {
-			if mean, chance := difference(right[who], right[best]); mean > chance {
+			if moreOften(right[who], right[best]) {
 				best = who
 			}
 		}
 		s.Believed = right[best]
 	}
 	return best
+}
+
+// moreOften tells that of answers to the same questions, 1 for a right one and else 0, those of a are right more often than
+// those of b by more than a standard error, one answer not counted (McNemar's test with the correction of Edwards 1948): one
+// more of sixteen tells nothing.
+func moreOften(a, b []float64) bool {
+	won, lost := 0.0, 0.0
+	for i := range a {
+		won, lost = won+max(a[i]-b[i], 0), lost+max(b[i]-a[i], 0)
+	}
+	return won-lost-1 > math.Sqrt(won+lost)
 }
 
 // difference is the mean of a-b, and its standard error.

@@ -65,3 +65,22 @@ func TestLabelsSpreadOnlyWhereEdgesLead(t *testing.T) {
 		}
 	}
 }
+
+// TestOneAnswerMoreIsChance has guessers that differ on few and on many questions.
+func TestOneAnswerMoreIsChance(t *testing.T) {
+	for _, c := range []struct {
+		won, lost int
+		want      bool
+	}{{0, 0, false}, {1, 0, false}, {2, 0, false}, {3, 0, true}, {5, 2, false}, {6, 2, true}, {2, 6, false}} {
+		a, b := make([]float64, 16), make([]float64, 16)
+		for i := range c.won {
+			a[i] = 1
+		}
+		for i := range c.lost {
+			b[c.won+i] = 1
+		}
+		if got := moreOften(a, b); got != c.want {
+			t.Errorf("%d answers right of the one guesser alone, %d of the other: %v, want %v", c.won, c.lost, got, c.want)
+		}
+	}
+}
