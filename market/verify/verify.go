@@ -1,7 +1,8 @@
 // Package verify measures the models of a market by benchmarks whose rows nobody can read, and signs what it finds.
 //
-//	rows, err := verify.ReadRows(ctx, "held-back.csv", data.Columns{Text: "text", Label: "label"})
-//	err = verify.Add(ctx, catalogue, "", &catalogue.Benchmark{Name: "reviews-zh", Task: "text-classification", …}, rows)
+//	kind, err := verify.KindOf("tokens") // what models say of a text, see Kinds
+//	rows, err := kind.ReadRows(ctx, "held-back.conll", data.Columns{Text: "text", Label: "label"})
+//	err = verify.Add(ctx, catalogue, "", &catalogue.Benchmark{Name: "names-zh", Kind: kind.Name, …}, rows)
 //	err = verify.NewWorker(depot, verify.Options{}).Run(ctx) // works on what is wanted until ctx ends
 //
 // What is wanted is known to the catalogue, whose jobs it are; a worker takes one, has the model read the texts in a process
