@@ -33,7 +33,6 @@ type subject struct {
 	columns            data.Columns
 	write              func(r *rand.Rand) string
 	claims             []pack.Figure // of the main figure, far beyond what is reached
-	change             func(c *xiaoyu.Config)
 }
 
 var (
