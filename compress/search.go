@@ -120,6 +120,10 @@ func (s *Search) next() (levels []int, from *Trial) {
 				}
 			}
 		}
+		// What comes of those costs little beside healing what was cut out of the original.
+		if levels, from := s.beyond(seen, s.promising(), &s.Trials[0]); levels != nil {
+			return levels, from
+		}
 	}
 	for _, share := range []int{2, 1} { // first the middle and the end of all axes: they tell where to look
 		probe := make([]int, len(s.Axes))
@@ -130,7 +134,15 @@ func (s *Search) next() (levels []int, from *Trial) {
 			return probe, &s.Trials[0]
 		}
 	}
-	for _, t := range s.promising() {
+	return s.beyond(seen, s.promising(), nil)
+}
+
+// beyond is the first combination that was not seen one step further than a trial of a list, but for one of them.
+func (s *Search) beyond(seen map[string]bool, list []*Trial, without *Trial) (levels []int, from *Trial) {
+	for _, t := range list {
+		if t == without {
+			continue
+		}
 		for _, further := range s.further(t) {
 			if !seen[moves(s.Axes, further)] {
 				return further, t

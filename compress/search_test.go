@@ -144,7 +144,7 @@ func TestStudentsAreTriedEarlyWhereTheLimitsAreFar(t *testing.T) {
 	for _, c := range []struct {
 		size int64
 		want string
-	}{{50, ";student=ngram;int8;int4;student=ngram,int4"}, {900, ";int8;int4;student=ngram,int4"}} {
+	}{{50, ";student=ngram;student=ngram,int8;student=ngram,int4"}, {900, ";int8;int4;student=ngram,int4"}} {
 		s := &Search{Axes: []Axis{students, {Levels: []string{"", "int8", "int4"}}}, Limits: Limits{MaxSize: c.size}}
 		var tried []string
 		err := s.Run(t.Context(), func() bool { return len(tried) < 6 }, func(_ context.Context, moves string) (*Outcome, error) {

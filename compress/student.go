@@ -26,8 +26,8 @@ func studentAxis(m *model.Model) Axis {
 	a := Axis{Levels: []string{""}}
 	chain := func(lists ...string) {
 		from := 0
-		for i, moves := range lists {
-			a.Others = append(a.Others, Other{Moves: moves, After: from, Trains: true, Far: i == 0})
+		for _, moves := range lists {
+			a.Others = append(a.Others, Other{Moves: moves, After: from, Trains: true, Far: len(a.Others) == 0})
 			from = len(a.Levels) + len(a.Others) - 1
 		}
 	}
