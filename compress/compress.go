@@ -106,15 +106,11 @@ func Parse(list string) ([]Move, error) {
 				names = append(names, n)
 			}
 			slices.Sort(names)
-			way := "there are " + strings.Join(names, ", ")
-			if near := hint.Nearest(name, names); near != "" {
-				way = fmt.Sprintf("did you mean %s? %s", near, way)
-			}
-			return nil, hint.Errorf(way, "unknown move %q", name)
+			return nil, hint.Errorf(oneOf(name, names), "unknown move %q", name)
 		}
 		if k.value == "family" {
-			if err := checkFamily(part, value); err != nil {
-				return nil, err
+			if families := model.Families(); !slices.Contains(families, value) {
+				return nil, hint.Errorf(oneOf(value, families), "the move %q names no model family", part)
 			}
 			moves = append(moves, student(value))
 			continue
@@ -135,17 +131,13 @@ func Parse(list string) ([]Move, error) {
 	return moves, nil
 }
 
-// checkFamily tells what is wrong with the family that a move names.
-func checkFamily(move, family string) error {
-	names := model.Families()
-	if slices.Contains(names, family) {
-		return nil
-	}
+// oneOf names what there is to choose from, that which is like name first.
+func oneOf(name string, names []string) string {
 	way := "there are " + strings.Join(names, ", ")
-	if near := hint.Nearest(family, names); near != "" {
+	if near := hint.Nearest(name, names); near != "" {
 		way = fmt.Sprintf("did you mean %s? %s", near, way)
 	}
-	return hint.Errorf(way, "the move %q names no model family", move)
+	return way
 }
 
 // heal trains further.

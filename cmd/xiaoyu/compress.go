@@ -48,8 +48,8 @@ texts without labels of the same kind, which distill and student have the origin
 they help.
 
 With --max-drop, --max-size or --max-latency it searches: it tries combinations of moves for --minutes, judges them on
-the validation part (or half of the test part, where the model has learnt from the former), refuses steps that make
-the model larger, slower on this machine, or neither smaller nor faster nor better, or that lose a label, and writes
+the validation part (or half of the test part, where there is none or the model has learnt from it), refuses steps that
+make the model larger, slower on this machine, or neither smaller nor faster nor better, or that lose a label, and writes
 the best combination that holds all limits, or says that none does. Where a limit is far from what an encoder or a
 transformer has, students of other families are tried early. Training that wins back what was lost (distill,
 qat8, qat4, share_first) is tried where something was lost. What was tried is kept in DIR.search.json; the same
