@@ -132,6 +132,7 @@ func adaptAndComeBack(t *testing.T, base *Model) {
 		"regression": {Pooling: OwnPooling, Head: RegressionHead},
 		"tokens":     {Pooling: OwnPooling, Head: TokensHead},
 		"pair":       {Pooling: OwnPooling, Pair: true},
+		"wide":       {Pooling: "mean", Wide: true, NGram: NGrams{Tokens: 2, MinTexts: 1, MaxFeatures: 1000, Weighting: "tfidf"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			labels := []string{"no", "yes"}
@@ -142,9 +143,15 @@ func adaptAndComeBack(t *testing.T, base *Model) {
 				labels = TagNames([]string{"X"})
 			}
 			c.MaxTokens, c.Dropout = 100, 0.1
-			m, err := Adapt(base, c, text.CleanConfig{}, labels, 3, nil)
+			seen := base.Tokenizer.Encode("a b c d x y z")
+			m, err := Adapt(base, c, text.CleanConfig{}, labels, 3, slices.Values([]Example{{Text: &seen}}))
 			if err != nil {
 				t.Fatal(err)
+			}
+			if l := m.Linear(); l != nil {
+				for i, w := range l.W.Data { // a table that is all 0 would tell nothing
+					l.W.Data[i] = w + float32(i%7-3)/10
+				}
 			}
 			if m.Config.MaxTokens != base.Config.Encoder.MaxTokens {
 				t.Errorf("it reads %d tokens, the checkpoint has positions for %d", m.Config.MaxTokens, base.Config.Encoder.MaxTokens)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"strconv"
 
@@ -292,6 +293,7 @@ func (m *Model) bind(file *safetensors.File) error {
 	if e, ok := m.Network.(storedAsFound); ok {
 		params = params[m.body:]
 		ours := map[string]bool{unscaledWeight: true, unscaledBias: true}
+		maps.Copy(ours, used) // the buffers
 		for _, p := range params {
 			ours[p.Name] = true
 		}
