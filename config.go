@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/conf"
@@ -85,11 +84,7 @@ func Preset(family string) (*Config, error) {
 	conf.Defaults(c)
 	values, ok := presets[family]
 	if !ok {
-		way := "choose one of " + strings.Join(model.Families(), ", ") + ", encoder"
-		if near := hint.Nearest(family, model.Families()); near != "" {
-			way = "did you mean " + near + "? " + way
-		}
-		return nil, hint.Errorf(way, "unknown model family %q", family)
+		return nil, hint.Errorf(hint.OneOf(family, append(model.Families(), model.EncoderFamily)), "unknown model family %q", family)
 	}
 	c.Model.Family = family
 	for key, value := range values {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
@@ -188,11 +187,7 @@ func (c *Config) ensembleMembers() ([]*Config, error) {
 	}
 	for _, family := range families {
 		if !slices.Contains(model.Families(), family) && family != c.Model.Family {
-			way := "choose from " + strings.Join(model.Families(), ", ")
-			if near := hint.Nearest(family, model.Families()); near != "" {
-				way = "did you mean " + near + "? " + way
-			}
-			return nil, hint.Errorf(way, "ensemble.members: unknown model family %q", family)
+			return nil, hint.Errorf(hint.OneOf(family, model.Families()), "ensemble.members: unknown model family %q", family)
 		}
 		for s := range max(e.Seeds, 1) {
 			for fold := range max(e.Folds, 1) {

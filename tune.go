@@ -323,12 +323,7 @@ func (s *search) check(ctx context.Context) error {
 	for _, name := range c.Tune.Objective {
 		o, ok := objectives[name]
 		if !ok {
-			known := slices.Sorted(maps.Keys(objectives))
-			way := "choose of " + strings.Join(known, ", ")
-			if near := hint.Nearest(name, known); near != "" {
-				way = fmt.Sprintf("did you mean %s? %s", near, way)
-			}
-			return hint.Errorf(way, "unknown objective %q", name)
+			return hint.Errorf(hint.OneOf(name, slices.Sorted(maps.Keys(objectives))), "unknown objective %q", name)
 		}
 		s.objectives = append(s.objectives, o)
 	}

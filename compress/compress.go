@@ -106,11 +106,11 @@ func Parse(list string) ([]Move, error) {
 				names = append(names, n)
 			}
 			slices.Sort(names)
-			return nil, hint.Errorf(oneOf(name, names), "unknown move %q", name)
+			return nil, hint.Errorf(hint.OneOf(name, names), "unknown move %q", name)
 		}
 		if k.value == "family" {
 			if families := model.Families(); !slices.Contains(families, value) {
-				return nil, hint.Errorf(oneOf(value, families), "the move %q names no model family", part)
+				return nil, hint.Errorf(hint.OneOf(value, families), "the move %q names no model family", part)
 			}
 			moves = append(moves, student(value))
 			continue
@@ -129,15 +129,6 @@ func Parse(list string) ([]Move, error) {
 		moves = append(moves, k.build(v))
 	}
 	return moves, nil
-}
-
-// oneOf names what there is to choose from, that which is like name first.
-func oneOf(name string, names []string) string {
-	way := "there are " + strings.Join(names, ", ")
-	if near := hint.Nearest(name, names); near != "" {
-		way = fmt.Sprintf("did you mean %s? %s", near, way)
-	}
-	return way
 }
 
 // heal trains further.

@@ -51,9 +51,5 @@ func known(key *yaml.Node, keys []string, file string) error {
 	if slices.Contains(keys, key.Value) {
 		return nil
 	}
-	hinted := "choose from " + strings.Join(keys, ", ")
-	if near := hint.Nearest(key.Value, keys); near != "" {
-		hinted = "did you mean " + near + "? " + hinted
-	}
-	return hint.Errorf(hinted, "reading %s: line %d: unknown key %q", file, key.Line, key.Value)
+	return hint.Errorf(hint.OneOf(key.Value, keys), "reading %s: line %d: unknown key %q", file, key.Line, key.Value)
 }

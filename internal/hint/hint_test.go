@@ -32,3 +32,15 @@ func TestWayIsTheInnermostHint(t *testing.T) {
 		t.Error("the cause is lost")
 	}
 }
+
+func TestOneOfNamesWhatIsNearestFirst(t *testing.T) {
+	names := []string{"cnn", "gru", "transformer"}
+	for name, want := range map[string]string{
+		"transfomer": "did you mean transformer? choose one of cnn, gru, transformer",
+		"resnet":     "choose one of cnn, gru, transformer",
+	} {
+		if got := OneOf(name, names); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -18,6 +18,15 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
+// OneOf is the way out for who has written a name that is none of names, of which there is at least one.
+func OneOf(name string, names []string) string {
+	way := "choose one of " + strings.Join(names, ", ")
+	if near := Nearest(name, names); near != "" {
+		way = "did you mean " + near + "? " + way
+	}
+	return way
+}
+
 func lastPart(s string) string { return s[strings.LastIndexByte(s, '.')+1:] }
 
 // distance counts the characters to insert, delete or replace to turn a into b.

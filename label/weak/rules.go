@@ -146,11 +146,7 @@ func knownKeys(n *yaml.Node, file string) error {
 		}
 		for i := 0; i < len(n.Content); i += 2 {
 			if key := n.Content[i]; !slices.Contains(keys, key.Value) {
-				way := "choose from " + strings.Join(keys, ", ")
-				if near := hint.Nearest(key.Value, keys); near != "" {
-					way = "did you mean " + near + "? " + way
-				}
-				return hint.Errorf(way, "reading %s: line %d: unknown key %q", file, key.Line, key.Value)
+				return hint.Errorf(hint.OneOf(key.Value, keys), "reading %s: line %d: unknown key %q", file, key.Line, key.Value)
 			}
 		}
 		return nil
