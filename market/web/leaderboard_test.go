@@ -97,7 +97,7 @@ func TestALeaderboardRanksAndTellsTheFront(t *testing.T) {
 	if strings.Contains(body, "model-4") || !strings.Contains(body, "Reviews &lt;b&gt;") || strings.Count(body, "<svg") != 2 {
 		t.Error("it tells of a private package, or has no charts")
 	}
-	row := regexp.MustCompile(`model-(\d)</a></th><td>([^<]*)</td><td>[^<]*</td><td>([^<]*)(?: <abbr[^>]*>(★)</abbr>)?</td><td>([^<]*)(?: <abbr[^>]*>(★)</abbr>)?</td>`)
+	row := regexp.MustCompile(`model-(\d)</a></th><td data-name="Accuracy">([^<]*)</td><td>[^<]*</td><td data-name="Size">([^<]*)(?: <abbr[^>]*>(★)</abbr>)?</td><td data-name="One text">([^<]*)(?: <abbr[^>]*>(★)</abbr>)?</td>`)
 	var got []string
 	for _, m := range row.FindAllStringSubmatch(body, -1) {
 		got = append(got, m[1]+m[4]+"/"+m[6])
