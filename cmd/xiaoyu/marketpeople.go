@@ -42,6 +42,7 @@ type peopleFlags struct {
 	smtp, from, url          string
 	reviewAge                time.Duration
 	reviewBurst              int
+	reviewMailbox            bool
 }
 
 func (f *peopleFlags) add(cmd *cobra.Command) {
@@ -63,6 +64,7 @@ func (f *peopleFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.url, "url", "", "address of the market in that mail, such as https://market.example.org")
 	flags.DurationVar(&f.reviewAge, "review-age", 24*time.Hour, "how old an account has to be before its ratings are shown")
 	flags.IntVar(&f.reviewBurst, "review-burst", 20, "ratings of a package within an hour, above which they wait for a moderator; 0 for any number")
+	flags.BoolVar(&f.reviewMailbox, "review-mailbox", true, "where there is mail and people sign up: ratings wait until their account has confirmed a mail address, or is linked to a provider")
 	flags.StringSliceVar(&f.proxies, "trusted-proxies", nil, "addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed, or none; this machine if empty")
 }
 
@@ -102,6 +104,7 @@ func (f *peopleFlags) apply(o *market.Options) error {
 	if err := f.applyMail(o); err != nil {
 		return usageError{err}
 	}
+	o.Reviews.Mailbox = f.reviewMailbox && o.Web.Mailer != nil && mode != web.Closed
 	if f.issuer == "" {
 		return nil
 	}

@@ -78,6 +78,9 @@ func starsOf(n int) string { return strings.Repeat("â˜…", n) + strings.Repeat("â
 func heldNote(v *client.Review) string {
 	why := map[string]string{"young": "your account is new", "burst": "many ratings of this package came at once", "many": "you have rated many packages at once",
 		"address": "several accounts at one network address rate this package"}[v.Reason]
+	if v.Reason == "mailbox" {
+		return "it is shown once you have confirmed your mail address, in the settings of your profile on the market's pages: one person has one account"
+	}
 	if v.Until.IsZero() {
 		return "it is shown once a moderator has seen it: " + why
 	}

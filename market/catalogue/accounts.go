@@ -16,6 +16,7 @@ type Account struct {
 	Organisation bool
 	FullName     string
 	Email        string
+	Confirmed    bool   // the address is a mailbox that is this account's, and no other's
 	About        string // a few sentences, as plain text
 	Link         string // http:// or https://
 	Operator     bool   // may do everything on this market
@@ -75,11 +76,11 @@ func (c Caller) Needs(scope Right) error {
 	return nil
 }
 
-const accountColumns = "a.id, a.name, a.organisation, a.full_name, a.email, a.about, a.link, a.operator, a.moderator, a.disabled, a.created"
+const accountColumns = "a.id, a.name, a.organisation, a.full_name, a.email, a.mailbox <> '', a.about, a.link, a.operator, a.moderator, a.disabled, a.created"
 
 func scanAccount(scan func(...any) error) (*Account, error) {
 	var a Account
-	err := scan(&a.ID, &a.Name, &a.Organisation, &a.FullName, &a.Email, &a.About, &a.Link, &a.Operator, &a.Moderator, &a.Disabled, timeColumn{&a.Created})
+	err := scan(&a.ID, &a.Name, &a.Organisation, &a.FullName, &a.Email, &a.Confirmed, &a.About, &a.Link, &a.Operator, &a.Moderator, &a.Disabled, timeColumn{&a.Created})
 	return &a, err
 }
 

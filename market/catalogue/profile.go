@@ -41,6 +41,9 @@ func (c *Catalogue) SetProfile(ctx context.Context, who Caller, a *Account, p Ac
 		if _, err := q.exec("UPDATE accounts SET full_name = ?, email = ?, about = ?, link = ? WHERE id = ?", p.FullName, p.Email, p.About, p.Link, a.ID); err != nil {
 			return err
 		}
+		if err := keepMailbox(q, a, p.Email); err != nil {
+			return err
+		}
 		return c.audit(q, who.Name(), "profile", a.Name, "")
 	}), "the profile of %s", a.Name)
 }

@@ -40,6 +40,7 @@ type ReviewRules struct {
 	Age        time.Duration // of an account; a younger one's are shown once it is so old. A day
 	Burst      int           // of a package within an hour, or a tenth of what it has if that is more; all of them are held then. 20
 	Account    int           // of an account within an hour. 10
+	Mailbox    bool          // an account's are held until it has confirmed a mail address, or has an identity of a provider: a person has one account then
 	PerAddress int           // accounts at one network address that rate a package within 30 days; what stands for no client is not counted. 3
 }
 
@@ -65,6 +66,7 @@ const (
 	HeldYoung   = "young"   // its account is new
 	HeldBurst   = "burst"   // many came at once
 	HeldMany    = "many"    // its account rates many packages at once
+	HeldMailbox = "mailbox" // its account has shown neither a mailbox nor an identity
 	HeldAddress = "address" // several accounts at one network address rate this package
 )
 
@@ -219,9 +221,15 @@ func originOf(q queries, address string) (string, error) {
 	if address == "" {
 		return "", nil
 	}
+	hash, err := keyed(q, address)
+	return hash[:min(24, len(hash))], err
+}
+
+// keyed is the hash of a text and of a secret of the database.
+func keyed(q queries, text string) (string, error) {
 	var secret string
 	err := q.row("SELECT id FROM identity", nil, &secret)
-	return hashOf(secret + " " + address)[:24], err
+	return hashOf(secret + " " + text), err
 }
 
 // hold says why a new rating is held, "" if it is not, and until when; 0 is until a moderator has seen it.
@@ -244,6 +252,12 @@ func (c *Catalogue) hold(q queries, who Caller, r *Repository, origin string) (r
 			return "", 0, err
 		}
 	}
+	somebody := true
+	if rules.Mailbox {
+		if somebody, err = isSomebody(q, who.Account.ID); err != nil {
+			return "", 0, err
+		}
+	}
 	switch {
 	case theirs+1 > max(rules.Burst, int(r.Ratings/10)):
 		return HeldBurst, 0, c.holdBurst(q, r, hour)
@@ -251,6 +265,8 @@ func (c *Catalogue) hold(q queries, who Caller, r *Repository, origin string) (r
 		return HeldMany, 0, nil
 	case near >= rules.PerAddress:
 		return HeldAddress, 0, nil
+	case !somebody:
+		return HeldMailbox, 0, nil
 	case now.Sub(who.Account.Created) < rules.Age:
 		return HeldYoung, stamp(who.Account.Created.Add(rules.Age)), nil
 	}

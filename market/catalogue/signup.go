@@ -87,18 +87,31 @@ func (c *Catalogue) linkIdentity(q queries, a *Account, i Identity) error {
 	if err != nil {
 		return err
 	}
-	return c.audit(q, a.Name, "link", a.Name, i.Issuer)
+	err = c.audit(q, a.Name, "link", a.Name, i.Issuer)
+	is := false
+	if err == nil {
+		is, err = isSomebody(q, a.ID)
+	}
+	if err == nil && is {
+		err = c.letSpeak(q, a)
+	}
+	return err
 }
 
 // Identities lists those of an account.
 func (c *Catalogue) Identities(ctx context.Context, a *Account) (list []Identity, err error) {
-	err = c.reading(ctx).rows("SELECT issuer, subject FROM identities WHERE account_id = ? ORDER BY created", []any{a.ID}, func(scan func(...any) error) error {
+	list, err = identities(c.reading(ctx), a.ID)
+	return list, wrap(err, "identities of %s", a.Name)
+}
+
+func identities(q queries, account int64) (list []Identity, err error) {
+	err = q.rows("SELECT issuer, subject FROM identities WHERE account_id = ? ORDER BY created", []any{account}, func(scan func(...any) error) error {
 		var i Identity
 		err := scan(&i.Issuer, &i.Subject)
 		list = append(list, i)
 		return err
 	})
-	return list, wrap(err, "identities of %s", a.Name)
+	return list, err
 }
 
 // UnlinkIdentity forgets an identity; ErrInvalid where there would be no way left to log in.
@@ -107,6 +120,9 @@ func (c *Catalogue) UnlinkIdentity(ctx context.Context, who Caller, i Identity) 
 		return err
 	}
 	return wrap(c.update(ctx, func(q queries) error {
+		if _, err := isSomebody(q, who.Account.ID); err != nil { // what the identity shows stays shown
+			return err
+		}
 		n, err := q.exec("DELETE FROM identities WHERE issuer = ? AND subject = ? AND account_id = ?", i.Issuer, i.Subject, who.Account.ID)
 		if err == nil && n == 0 {
 			err = ErrNotFound

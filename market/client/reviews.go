@@ -19,7 +19,7 @@ type Review struct {
 	Stars   int       `json:"stars" range:"1 5"`
 	Text    string    `json:"text,omitempty"`
 	State   string    `json:"state,omitempty" oneof:"held down"` // shown if empty
-	Reason  string    `json:"reason,omitempty"`                  // why it is: young, burst, many or address where it is held
+	Reason  string    `json:"reason,omitempty"`                  // why it is: young, burst, many, mailbox or address where it is held
 	Until   time.Time `json:"until,omitzero"`                    // when what is held will be shown by itself
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`

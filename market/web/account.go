@@ -88,6 +88,7 @@ func (h *Handler) mountAccounts() {
 	h.form("GET /join/{code}", h.invited)
 	h.signedIn("POST /join/{code}", h.join)
 	h.mountForgotten()
+	h.mountMailbox()
 	h.mountProvider()
 	h.mountSettings()
 	h.mountOrganisations()

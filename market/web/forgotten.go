@@ -18,7 +18,7 @@ type Mailer interface {
 	Send(ctx context.Context, to, subject, text string) error
 }
 
-// post is the sending of mail to people who have forgotten their passwords.
+// post is the sending of mail to people: who have forgotten their passwords, or confirm their addresses.
 type post struct {
 	asked *limit.Limiter // of a client
 	sent  *limit.Limiter // to an account
@@ -57,21 +57,7 @@ func (h *Handler) forgotten(_ http.ResponseWriter, r *http.Request) (*reply, err
 		return nil, err
 	}
 	name, say := strings.TrimSpace(r.PostFormValue("name")), vocabulary[lang(r)]
-	select {
-	case h.post.busy <- struct{}{}:
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
-		go func() {
-			defer func() {
-				cancel()
-				<-h.post.busy
-			}()
-			if err := h.sendLinks(ctx, name, say); err != nil {
-				h.log.Error("mail was not sent", "error", err)
-			}
-		}()
-	default:
-		h.log.Error("mail was not sent", "error", "too much is on its way")
-	}
+	h.sendAside(r, func(ctx context.Context) error { return h.sendLinks(ctx, name, say) })
 	return h.forgottenReply(r, true), nil
 }
 

@@ -39,6 +39,7 @@ var phrases = map[string]string{
 	"%s:%s is %s and not %s": "%s:%s 是 %s，而不是 %s", "write the digest that `xiaoyu info %s:%s` shows": "请写 `xiaoyu info %s:%s` 显示的摘要", "put that file beside it": "请把该文件放在旁边",
 
 	// What cannot be done, and the way out.
+	"there is no mail address": "没有登记邮箱", "save it with your profile first": "请先在个人资料中保存邮箱", "the mail address is confirmed": "邮箱已经确认", "there is nothing to do": "无需再确认",
 	"a password of %d characters": "密码有 %s 个字符", "choose one of at least 8 characters": "请选择至少 8 个字符的密码", "an account without a password": "账号没有密码",
 	"the name %q": "名称 %s", "the name %.120q": "名称 %s", "the owner %.120q": "所有者 %s", "the name": "名称", "the owner": "所有者", "use letters, digits, and single '.', '_' or '-' between them, 96 characters at most": "可用字母、数字，中间可用单个 . _ -，最多 96 个字符",
 	"choose one of 2 to 40 characters": "请选择 2 到 40 个字符的名称", "the name %q is reserved": "名称 %s 是保留名称", "choose another": "请换一个", "choose another name": "请换一个名称",

@@ -221,6 +221,8 @@ func (o opinionOf) Standing() string {
 	switch {
 	case o.State == catalogue.Down:
 		return "taken down"
+	case o.Reason == catalogue.HeldMailbox:
+		return "shown once you have confirmed your mail address"
 	case !o.Until.IsZero():
 		return "shown once your account is old enough"
 	}
@@ -230,6 +232,7 @@ func (o opinionOf) Standing() string {
 // heldFor says in English why a review is held.
 var heldFor = map[string]string{
 	catalogue.HeldYoung: "Your account is new.", catalogue.HeldBurst: "Many ratings came at once.", catalogue.HeldMany: "You have rated many packages at once.",
+	catalogue.HeldMailbox: "One person has one account: confirm your mail address, or sign in by a provider.",
 	catalogue.HeldAddress: "Several accounts at one network address rate this package.",
 }
 

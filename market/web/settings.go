@@ -84,10 +84,6 @@ func (h *Handler) settings(r *http.Request, who catalogue.Caller, s section, p s
 	return a, nil
 }
 
-func (h *Handler) profile(_ *http.Request, who catalogue.Caller) (any, error) {
-	return who.Account, nil
-}
-
 func (h *Handler) setProfile(_ http.ResponseWriter, r *http.Request, who catalogue.Caller) (string, error) {
 	return "", h.depot.Catalogue.SetProfile(r.Context(), who, who.Account, typedProfile(r))
 }
