@@ -90,7 +90,7 @@ func FormatOf(name string) (Format, error) {
 		}
 		names = append(names, f.Name)
 	}
-	return Format{}, hint.Errorf("choose "+strings.Join(names, ", "), "unknown format %q", name)
+	return Format{}, hint.Errorf(hint.OneOf(name, names), "unknown format %q", name)
 }
 
 // check tells whether the format has a precision.

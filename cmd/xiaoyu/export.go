@@ -53,7 +53,7 @@ model that it was made from.`,
 			case o.Format == "":
 				return usageError{hint.Errorf("pass --to "+strings.Join(names, " or "), "what the model becomes is missing")}
 			case !slices.Contains(names, o.Format):
-				return usageError{hint.Errorf("choose "+strings.Join(names, ", "), "unknown format %q", o.Format)}
+				return usageError{hint.Errorf(hint.OneOf(o.Format, names), "unknown format %q", o.Format)}
 			case o.Out == "":
 				return usageError{hint.Errorf("pass --out FOLDER", "where the export goes is missing")}
 			}
