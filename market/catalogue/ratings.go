@@ -221,15 +221,9 @@ func originOf(q queries, address string) (string, error) {
 	if address == "" {
 		return "", nil
 	}
-	hash, err := keyed(q, address)
-	return hash[:min(24, len(hash))], err
-}
-
-// keyed is the hash of a text and of a secret of the database.
-func keyed(q queries, text string) (string, error) {
 	var secret string
 	err := q.row("SELECT id FROM identity", nil, &secret)
-	return hashOf(secret + " " + text), err
+	return hashOf(secret + " " + address)[:24], err
 }
 
 // hold says why a new rating is held, "" if it is not, and until when; 0 is until a moderator has seen it.

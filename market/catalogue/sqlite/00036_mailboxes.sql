@@ -10,7 +10,7 @@ CREATE TABLE confirmations ( -- links by which somebody shows that a mailbox is 
 CREATE INDEX confirmations_account ON confirmations (account_id);
 
 CREATE TABLE proofs ( -- what shows that an account is a person's: a mailbox or an identity, of one account for good
-    hash       TEXT PRIMARY KEY, -- keyed: tells one from another, and nobody which
+    hash       TEXT PRIMARY KEY, -- SHA-256 of what shows it
     account_id BIGINT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE
 );
 CREATE INDEX proofs_account ON proofs (account_id);
