@@ -124,12 +124,12 @@ func kind(n *html.Node) string {
 func TestAxeFindsNothing(t *testing.T) {
 	source := axe(t)
 	ctx := browserFor(t, 10*time.Minute)
-	m := markettest.Start(t, market.Options{Web: web.Options{SignUp: web.Open}, Quota: markettest.Quota})
+	m := markettest.Start(t, market.Options{Web: web.Options{SignUp: web.Open, Mailer: markettest.Unsent{}, URL: "https://market.example.org"}, Quota: markettest.Quota})
 	m.Populate(t)
 	looks, seen := 0, map[string]bool{}
 	for _, who := range []string{"", markettest.Customer, markettest.Publisher, markettest.Operator} {
 		v := m.Visit(t, who, nil)
-		pages := novel(v.Crawl(t, "/", "/signup", "/login", "/password", "/absent", "/search?q=%00", "/join/absent"), seen)
+		pages := novel(v.Crawl(t, "/", "/signup", "/login", "/password", "/absent", "/search?q=%00", "/join/absent", "/settings/mailbox?code=absent"), seen)
 		if err := chromedp.Run(ctx, network.ClearBrowserCookies(), cookies(t, v, m.URL)); err != nil {
 			t.Fatal(err)
 		}

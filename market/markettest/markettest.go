@@ -131,3 +131,9 @@ func (w testWriter) Write(p []byte) (int, error) {
 	w.t.Logf("%s", p)
 	return len(p), nil
 }
+
+// Unsent is a web.Mailer for markets whose pages speak of mail: what it is given goes nowhere.
+type Unsent struct{}
+
+// Send does nothing.
+func (Unsent) Send(context.Context, string, string, string) error { return nil }
