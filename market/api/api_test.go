@@ -143,6 +143,11 @@ func TestAnInstallIsBelievedOfWhomThePackageWasSent(t *testing.T) {
 	if status, said := p.ask("new", "POST", "/packages/ada/open/installs", body); status != 403 || !strings.Contains(said, "pull it with the same account first") {
 		t.Errorf("%d %s", status, said)
 	}
+	for _, wrong := range []string{`{}`, `{"digest":""}`, `{"digest":"latest"}`, `{"digest":"sha256:12"}`} {
+		if status, said := p.ask("new", "POST", "/packages/ada/open/installs", wrong); status != 400 || !strings.Contains(said, "send that of the manifest") {
+			t.Errorf("%s: %d %s", wrong, status, said)
+		}
+	}
 	if status, said := p.ask("new", "PUT", "/packages/ada/open/rating", `{"stars":5}`); status != 403 {
 		t.Errorf("%d %s", status, said)
 	}

@@ -200,8 +200,12 @@ func (a *API) install(r *http.Request, who catalogue.Caller, i client.Install) e
 	if err != nil {
 		return err
 	}
+	d := digest.Digest(i.Digest)
+	if err := d.Validate(); err != nil { // no digest would stand for the newest version
+		return &badRequest{hint.Wrap(err, "send that of the manifest, as in sha256:…", "digest: %.100q", i.Digest)}
+	}
 	c := a.depot.Catalogue
-	t, err := c.Resolve(r.Context(), repository, digest.Digest(i.Digest).String())
+	t, err := c.Resolve(r.Context(), repository, d.String())
 	if err == nil {
 		err = c.MayDownload(r.Context(), who, repository)
 	}
