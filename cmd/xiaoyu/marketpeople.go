@@ -59,7 +59,7 @@ func (f *peopleFlags) add(cmd *cobra.Command) {
 	flags.Float64Var(&f.rate, "rate", 0, "requests that an address may send a second; 0 is no limit")
 	flags.IntVar(&f.burst, "burst", 0, "requests that it may send at once; those of ten seconds if 0")
 	flags.StringVar(&f.request, "max-request", "", "largest request, such as 1GB; no limit if empty")
-	flags.StringVar(&f.smtp, "smtp", "", "mail server for links to people who have forgotten their passwords, as smtp://user@host:587 or smtps://user@host; the password is read from $"+mailVariable)
+	flags.StringVar(&f.smtp, "smtp", "", "mail server for links to people who have forgotten their passwords or confirm their addresses, as smtp://user@host:587 or smtps://user@host; the password is read from $"+mailVariable)
 	flags.StringVar(&f.from, "mail-from", "", "sender of that mail, such as market@example.org")
 	flags.StringVar(&f.url, "url", "", "address of the market in that mail, such as https://market.example.org")
 	flags.DurationVar(&f.reviewAge, "review-age", 24*time.Hour, "how old an account has to be before its ratings are shown")
