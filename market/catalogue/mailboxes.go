@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
@@ -21,12 +22,14 @@ const ConfirmationLasts = 24 * time.Hour
 
 // mailboxOf is what tells a mailbox from others: the address in lower case, its domain as DNS has it, without what stands
 // behind a plus sign, which the same person may choose anew for each account (subaddresses, RFC 5233); without the dots that
-// Gmail does not look at. "" where there is no address.
+// Gmail does not look at. "" where there is no address, or where it has quotes or comments, by which one mailbox can be
+// written in many ways (RFC 5322, section 3.2).
 func mailboxOf(address string) string {
-	local, domain, found := strings.Cut(strings.ToLower(address), "@")
-	if !found {
+	local, domain, found := strings.Cut(strings.ToLower(norm.NFC.String(address)), "@")
+	if !found || strings.ContainsAny(address, `"()[]\:`) {
 		return ""
 	}
+	domain = strings.TrimSuffix(domain, ".")
 	if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
 		domain = ascii
 	}
@@ -93,7 +96,11 @@ func (c *Catalogue) Confirm(ctx context.Context, who Caller, code string) error 
 		if err != nil {
 			return err
 		}
-		if _, err := q.exec("UPDATE accounts SET mailbox = ? WHERE id = ?", mailbox, who.Account.ID); err != nil {
+		n, err := q.exec("UPDATE accounts SET mailbox = ? WHERE id = ? AND email = ?", mailbox, who.Account.ID, email)
+		if err == nil && n == 0 { // the address was changed in this moment
+			err = hint.Errorf("ask for a new one", "%w", ErrConfirmation)
+		}
+		if err != nil {
 			return err
 		}
 		return errors.Join(c.audit(q, who.Name(), "confirm address", who.Name(), ""), c.letSpeak(q, who.Account))

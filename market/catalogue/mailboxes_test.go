@@ -18,7 +18,11 @@ func TestAMailboxIsKnownByOneForm(t *testing.T) {
 		"ada@xn--bcher-kva.example":  "ada@xn--bcher-kva.example",
 		"小语@例子.测试":                   "小语@xn--fsqu00a.xn--0zwm56d",
 		"+ada@example.org":           "+ada@example.org",
-		"ada@a domain that is none.": "ada@a domain that is none.",
+		"ada@a domain that is none.": "ada@a domain that is none",
+		"ada@example.org.":           "ada@example.org",
+		`"ada"@example.org`:          "",
+		"ada(work)@example.org":      "",
+		"jose\u0301@example.org":     "josé@example.org",
 		"":                           "",
 		"nobody":                     "",
 	} {
