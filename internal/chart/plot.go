@@ -124,7 +124,7 @@ func (f *frame) at(x, y float64) point {
 	return point{f.left + f.x.share(x)*(f.right-f.left), f.bottom - f.y.share(y)*(f.bottom-f.top)}
 }
 
-const lineHeight = 17
+const lineHeight, digitWidth = 17, 7.6
 
 func (p *Plot) draw(c canvas) {
 	w, h := p.size()
@@ -146,7 +146,9 @@ func (p *Plot) draw(c canvas) {
 	for _, v := range f.x.ticks(int(w / 70)) {
 		at := f.at(v, f.y.lo)
 		c.line([]point{at, {at.x, at.y + 4}}, ink, false)
-		c.text(point{at.x, at.y + 18}, Label{EN: f.x.format(v)}, middle)
+		number := f.x.format(v)
+		half := digitWidth / 2 * float64(len(number)) // what the last number needs beside the frame may be more than there is
+		c.text(point{min(at.x, w-half), at.y + 18}, Label{EN: number}, middle)
 	}
 	c.line([]point{{f.left, f.bottom}, {f.right, f.bottom}}, ink, false)
 	if p.X.Name.EN != "" {

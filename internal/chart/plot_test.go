@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -128,4 +130,20 @@ func BenchmarkAMillionPoints(b *testing.B) {
 			}
 		}
 	})
+}
+
+// The last number below the axis lies within the picture, however many digits it has.
+func TestNumbersBelowTheAxisAreNotCut(t *testing.T) {
+	p := Plot{Small: true, X: Axis{Name: Label{EN: "ms"}, Min: 0.019, Max: 0.021}, Curves: []Curve{{Name: Label{EN: "a"}, X: []float64{0.0195, 0.02}, Y: []float64{1, 2}, Style: Dots}}}
+	w, _ := p.size()
+	numbers := regexp.MustCompile(`text-anchor="middle" x="([\d.]+)" y="[\d.]+"[^>]*>([\d.]+)<`).FindAllStringSubmatch(p.SVG(), -1)
+	if len(numbers) < 3 {
+		t.Fatalf("%d numbers", len(numbers))
+	}
+	for _, n := range numbers {
+		x, err := strconv.ParseFloat(n[1], 64)
+		if end := x + digitWidth/2*float64(len(n[2])); err != nil || end > w+0.1 {
+			t.Errorf("%s ends at %.1f of %.0f", n[2], end, w)
+		}
+	}
 }
