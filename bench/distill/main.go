@@ -44,7 +44,7 @@ const (
 var students = []student{
 	{"transformer", "transformer", []string{"model.max_tokens=256"}, askedTenth},
 	{"gru", "gru", nil, askedTenth},
-	{"cnn", "cnn", []string{"train.refit=true"}, askedTenth}, // as the presets of gru and ngram have it,
+	{"cnn", "cnn", []string{"train.refit=true"}, askedTenth}, // as the presets of gru and ngram have it
 	{"small", "gru", []string{"tokenizer.vocab_size=2400", "model.embed_dim=48", "model.hidden=56", "model.max_tokens=256"}, askedSmall},
 	{"small ngram", "ngram", []string{"model.ngram.max_features=25000", "tokenizer.vocab_size=8000"}, askedSmall},
 }

@@ -48,14 +48,14 @@ func (c *Catalogue) CreateConfirmation(ctx context.Context, who Caller) (code st
 	if err := who.Needs(Admin); err != nil {
 		return "", err
 	}
-	a, code, hash := who.Account, "", ""
-	code, hash = secret("")
+	a := who.Account
+	code, hash := secret("")
 	return code, wrap(c.update(ctx, func(q queries) error {
-		now, mailbox, confirmed := c.now(), "", ""
-		if err := q.row("SELECT email, mailbox FROM accounts WHERE id = ?", []any{a.ID}, &mailbox, &confirmed); err != nil {
+		var email, confirmed string
+		if err := q.row("SELECT email, mailbox FROM accounts WHERE id = ?", []any{a.ID}, &email, &confirmed); err != nil {
 			return err
 		}
-		mailbox = mailboxOf(mailbox)
+		now, mailbox := c.now(), mailboxOf(email)
 		switch {
 		case mailbox == "":
 			return hint.Errorf("save it with your profile first", "there is no mail address: %w", ErrInvalid)
