@@ -23,9 +23,9 @@ func (t *training) refit(ctx context.Context) error {
 	chosen := t.model.Config
 	parts[data.Train] = slices.Concat(parts[data.Train], parts[data.Validation])
 	parts[data.Validation] = nil
-	settings := c.Train
-	defer func() { c.Train = settings }()
-	c.Train.Until = epochs
+	settings, form := c.Train, c.Model.NGram.Form
+	defer func() { c.Train, c.Model.NGram.Form = settings, form }()
+	c.Train.Until, c.Model.NGram.Form = epochs, chosen.NGram.Form
 	tok, err := t.tokenizer(ctx)
 	if err != nil {
 		return err

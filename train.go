@@ -425,7 +425,7 @@ func (t *training) loop(ctx context.Context, o course) error {
 	if err := t.contrast(ctx, o.checkpoint); err != nil {
 		return err
 	}
-	t.Stage(o.name, int64(t.trainer.StepsPerEpoch()*c.Epochs), "steps")
+	t.Stage(o.name, int64(t.trainer.Steps()), "steps")
 	saved, valid := time.Now(), ""
 	main := train.MainMetric(t.model.Config.Head, len(t.set.Labels) > 0)
 	mainName := strings.ReplaceAll(main, "_", " ")
@@ -445,7 +445,7 @@ func (t *training) loop(ctx context.Context, o course) error {
 			if err := o.write(t.record, s.Step, s.Epoch, values); err != nil {
 				return err
 			}
-			t.Progress(int64(s.Step), fmt.Sprintf("epoch %d/%d  loss %.3f%s", s.Epoch, c.Epochs, s.Loss, valid))
+			t.Progress(int64(s.Step), fmt.Sprintf("epoch %d/%d  loss %.3f%s", s.Epoch, max(s.Epoch, c.Epochs), s.Loss, valid))
 			save = time.Since(saved) > time.Duration(c.Checkpoint)*time.Second
 		}
 		if e := event.Epoch; e != nil {
@@ -461,6 +461,9 @@ func (t *training) loop(ctx context.Context, o course) error {
 				mark := ""
 				if e.Best {
 					mark = "  best"
+				}
+				if e.Form {
+					mark = ", with the form of texts" + mark
 				}
 				t.Note("  epoch %2d  train loss %.4f  validation loss %.4f  %s %.4f%s", e.Epoch, e.TrainLoss, e.Valid.Loss, mainName, e.Valid.Main, mark)
 			}

@@ -17,19 +17,34 @@ func CalibratedLoss(targets []int, probabilities [][]float32) float64 {
 	return loss
 }
 
+// CalibratedLosses returns the log loss of each example at the temperature that is best for all.
+func CalibratedLosses(targets []int, probabilities [][]float32) []float64 {
+	t, _ := calibrate(targets, probabilities)
+	losses := make([]float64, len(targets))
+	for i, row := range probabilities {
+		losses[i] = lossAt(1/t, row, targets[i])
+	}
+	return losses
+}
+
+// lossAt is the log loss of a row of probabilities whose logits are multiplied by inverse.
+func lossAt(inverse float64, row []float32, target int) float64 {
+	top, sum := math.Inf(-1), 0.0
+	for _, p := range row {
+		top = max(top, math.Log(clip(float64(p)))*inverse)
+	}
+	for _, p := range row {
+		sum += math.Exp(math.Log(clip(float64(p)))*inverse - top)
+	}
+	return top + math.Log(sum) - math.Log(clip(float64(row[target])))*inverse
+}
+
 func calibrate(targets []int, probabilities [][]float32) (temperature, loss float64) {
 	at := func(logT float64) float64 {
 		inverse := math.Exp(-logT)
 		total := 0.0
 		for i, row := range probabilities {
-			top, sum := math.Inf(-1), 0.0
-			for _, p := range row {
-				top = max(top, math.Log(clip(float64(p)))*inverse)
-			}
-			for _, p := range row {
-				sum += math.Exp(math.Log(clip(float64(p)))*inverse - top)
-			}
-			total += top + math.Log(sum) - math.Log(clip(float64(row[targets[i]])))*inverse
+			total += lossAt(inverse, row, targets[i])
 		}
 		return total / float64(max(len(targets), 1))
 	}

@@ -248,7 +248,7 @@ func (m *Model) GramNorms() []float64 {
 		for _, v := range weights[i*width : (i+1)*width] {
 			out[i] += float64(v) * float64(v)
 		}
-		if n.weighted() {
+		if n.config.weighted() {
 			out[i] *= float64(idf[i]) * float64(idf[i])
 		}
 	}

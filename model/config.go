@@ -70,6 +70,7 @@ type NGrams struct {
 	Tokens      int    `yaml:"tokens" json:"tokens" doc:"longest run of tokens that is a feature; 0 for none, -1 to choose by the tokenizer (4 characters, else 2 words)" default:"-1" min:"-1" max:"8"`
 	CharsMin    int    `yaml:"chars_min" json:"chars_min" doc:"shortest run of characters between spaces that is a feature; -1 to choose by the script (1 for Chinese, else 3)" default:"-1" min:"-1" max:"16"`
 	CharsMax    int    `yaml:"chars_max" json:"chars_max" doc:"longest run of characters between spaces that is a feature; 0 for none, -1 to choose (none where tokens are characters, 4 for Chinese, else 5)" default:"-1" min:"-1" max:"16"`
+	Form        string `yaml:"form" json:"form,omitempty" doc:"whether how long a text is, in characters and in gaps between words, is a feature as well: yes, no, or auto: where it lowers the loss on the validation part beyond chance (family ngram, optimizer dual; else no)" default:"auto" enum:"auto|yes|no"`
 	MinTexts    int    `yaml:"min_texts" json:"min_texts" doc:"a feature must occur in so many training texts" default:"2" min:"1" max:"1000000"`
 	MaxFeatures int    `yaml:"max_features" json:"max_features" doc:"at most so many features are kept, the most frequent ones" default:"1000000" min:"1" max:"8000000"`
 	Weighting   string `yaml:"weighting" json:"weighting" doc:"value of a feature: nb (tfidf·√|log-count ratio|: what tells labels apart counts more), tfidf ((1+log tf)·idf), tf (1+log tf) or binary; each text's values are scaled to length 1" default:"nb" enum:"nb|tfidf|tf|binary"`
@@ -96,6 +97,12 @@ func (n *NGrams) Resolve(tokenizer string, chinese bool) {
 	}
 }
 
+// ReadsForm tells whether the form of a text is among its features.
+func (n *NGrams) ReadsForm() bool { return n.Form == "yes" || n.Form == "auto" && n.weighted() }
+
+// weighted tells whether features have weights of their own.
+func (n *NGrams) weighted() bool { return n.Weighting == "tfidf" || n.Weighting == "nb" }
+
 // maxTokensLimit bounds MaxTokens.
 const maxTokensLimit = 100_000
 
@@ -104,7 +111,7 @@ func inRange(v, lo, hi int) bool { return v >= lo && v <= hi }
 // sound tells whether features can be made so.
 func (n *NGrams) sound() bool {
 	return inRange(n.Tokens, 0, 8) && inRange(n.CharsMin, 1, 16) && inRange(n.CharsMax, 0, 16) && n.Tokens+n.CharsMax > 0 && n.MaxFeatures > 0 &&
-		slices.Contains([]string{"nb", "tfidf", "tf", "binary"}, n.Weighting)
+		slices.Contains([]string{"nb", "tfidf", "tf", "binary"}, n.Weighting) && slices.Contains([]string{"", "auto", "yes", "no"}, n.Form)
 }
 
 // family is a row of the table of families: what a new one has to bring.

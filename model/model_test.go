@@ -31,7 +31,7 @@ func small(t testing.TB, family string) *Model {
 	}
 	family, wide := strings.CutSuffix(family, "+wide")
 	c := Config{Family: family, Wide: wide, MaxTokens: 20, EmbedDim: 8, Filters: 6, Widths: []int{1, 3}, Hidden: 5, Layers: 2, Heads: 1, Buckets: 50, Bidirectional: true, Activation: "gelu", Pooling: "last",
-		NGram: NGrams{Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 1000, Weighting: "tfidf"}}
+		NGram: NGrams{Form: "yes", Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 1000, Weighting: "tfidf"}}
 	m, err := New(c, text.CleanConfig{HTML: true, Space: true}, tok, []string{"好 评", "差😀", "c"}, 3, func(yield func(Example) bool) {
 		for _, s := range texts {
 			if e := tok.Encode(s); !yield(Example{Text: &e}) {

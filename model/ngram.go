@@ -28,6 +28,7 @@ type ngram struct {
 	config   NGrams
 	dropout  float32
 	pair     bool
+	form     bool // the form of a text is among its features
 	features int
 	table    gramTable
 	idf      []float32
@@ -35,7 +36,7 @@ type ngram struct {
 }
 
 func newNGram(c *Config, _ inputs) Network {
-	return &ngram{config: c.NGram, dropout: float32(c.Dropout), pair: c.Pair}
+	return &ngram{config: c.NGram, dropout: float32(c.Dropout), pair: c.Pair, form: c.NGram.ReadsForm()}
 }
 
 func (m *ngram) declare(ps *nn.Params) shape {
@@ -62,7 +63,7 @@ func (m *ngram) Forward(t *nn.Tape, input *Input) Hidden {
 			if m.config.Weighting != "binary" {
 				v += float32(math.Log(float64(n)))
 			}
-			if m.weighted() {
+			if m.config.weighted() {
 				v *= idf[id]
 			}
 			x.Index, x.Value = append(x.Index, id), append(x.Value, v)
@@ -121,6 +122,9 @@ func (m *ngram) hashes(e Encoded, yield func(h uint64)) {
 			h = hashBytes(h, e.Text[p.Start:p.End])
 			yield(h)
 		}
+	}
+	if m.form {
+		formHashes(e, yield)
 	}
 	if m.config.CharsMax < m.config.CharsMin {
 		return
@@ -309,9 +313,6 @@ func (m *ngram) countByLabel(examples iter.Seq[Example], labels int) []int32 {
 	return counts
 }
 
-// weighted tells whether features have weights of their own.
-func (m *ngram) weighted() bool { return m.config.Weighting == "tfidf" || m.config.Weighting == "nb" }
-
 // buffers are what a network keeps beside its weights, in the same file.
 func (m *ngram) buffers() []safetensors.Tensor { return m.table.tensors() }
 
@@ -337,7 +338,7 @@ func (m *ngram) scores(g *graph.Graph, w, b *nn.Param) *graph.Value {
 	if m.config.Weighting != "binary" {
 		v = g.Mul(v, g.Add(g.Log(g.Max(counts, one)), one))
 	}
-	if m.weighted() {
+	if m.config.weighted() {
 		v = g.Mul(v, g.Gather(g.Param(m.idfParam), ids))
 	}
 	length := g.Sqrt(g.Max(g.Sum(g.Mul(v, v), 1), g.Number(1e-12)))

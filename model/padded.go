@@ -267,6 +267,9 @@ func (m *Model) PaddedRows(in *Input, i int) []int {
 func (m *Model) PaddedSizes(tokens int) map[int]int {
 	c := &m.Config
 	grams := tokens * (c.NGram.Tokens + max(c.NGram.CharsMax-c.NGram.CharsMin+1, 0))
+	if c.NGram.ReadsForm() {
+		grams += mostForm
+	}
 	if c.Pair {
 		grams *= 2
 	}

@@ -16,7 +16,9 @@ type wide struct {
 	w, b *nn.Param // [features, outputs], [outputs]
 }
 
-func newWide(c *Config) *wide { return &wide{ngram: ngram{config: c.NGram, pair: c.Pair}} }
+func newWide(c *Config) *wide {
+	return &wide{ngram: ngram{config: c.NGram, pair: c.Pair, form: c.NGram.Form == "yes"}}
+}
 
 // fitWide chooses the n-grams beside the network, if there are any.
 func (m *Model) fitWide(examples iter.Seq[Example]) error {

@@ -28,7 +28,9 @@ func (tr *Trainer) Restore(path string) error {
 	if err := c.Fill(tr.arrays()); err != nil {
 		return err
 	}
-	tr.state = s
+	if tr.state = s; s.Form == tried {
+		tr.dual.readRows(tr.model, tr.model.Linear(), tr.train)
+	}
 	return nil
 }
 

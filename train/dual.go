@@ -48,6 +48,14 @@ func newDual(m *model.Model, linear *model.Linear, set *Set, loss model.Loss) *d
 	return d
 }
 
+// reset begins anew, with the rows as m weights them now.
+func (d *dual) reset(m *model.Model, set *Set) {
+	clear(d.beta)
+	clear(d.w)
+	clear(d.b)
+	d.readRows(m, m.Linear(), set)
+}
+
 // checkDual tells why optimizer dual cannot train m.
 func checkDual(m *model.Model, loss model.Loss) error {
 	numbers := m.Config.Head == model.RegressionHead
@@ -63,7 +71,7 @@ func checkDual(m *model.Model, loss model.Loss) error {
 // readRows keeps the weighted features of every example.
 func (d *dual) readRows(m *model.Model, linear *model.Linear, set *Set) {
 	tape := nn.NewTape(nil)
-	d.rows.Offsets = []int32{0}
+	d.rows, d.squares = nn.Sparse{Offsets: []int32{0}}, d.squares[:0]
 	for from := 0; from < set.Len(); from += 256 {
 		var batch model.Input
 		for i := from; i < min(from+256, set.Len()); i++ {
@@ -168,6 +176,9 @@ func (tr *Trainer) dualStep() *Step {
 	s := &tr.state
 	tr.order = permutation(tr.order[:0], tr.train.Len(), tr.config.Seed, s.Epoch*passes+s.Position)
 	cost := tr.config.cost(s.Epoch)
+	if s.Form == tried {
+		cost = tr.config.cost(s.BestAt - 1)
+	}
 	loss, largest := tr.dual.pass(tr.order, cost)
 	s.Position++
 	s.LossSum = loss * passes // the last pass tells the epoch's loss
@@ -175,6 +186,6 @@ func (tr *Trainer) dualStep() *Step {
 		s.Position = passes
 	}
 	s.Step = s.Epoch*passes + s.Position
-	return &Step{Step: s.Step, Steps: passes * tr.config.Epochs, Epoch: s.Epoch + 1, Loss: loss, Cost: cost,
+	return &Step{Step: s.Step, Steps: tr.Steps(), Epoch: s.Epoch + 1, Loss: loss, Cost: cost,
 		GradientNorm: float64(largest), Tokens: tr.train.Input.Tokens.Tokens()}
 }

@@ -80,6 +80,7 @@ type Epoch struct {
 	TrainLoss     float64 // mean over the epoch's steps
 	Valid         Scores  // NaN without a validation part
 	Best          bool    // the best so far by Config.Metric
+	Form          bool    // the form of texts was tried, and taken if this is the best
 	Stopped       bool    // the last one: patience has run out, or all epochs are done
 }
 
@@ -95,9 +96,10 @@ type Trainer struct {
 	valid      *Set
 	loss       model.Loss
 	updater    *Updater
-	dual       *dual   // in place of the updater; nil but for optimizer dual
-	unlabelled *Set    // texts that the solver may label; nil for none
-	solver     *solver // the same for optimizers lbfgs and prototype, from the first step on
+	dual       *dual       // in place of the updater; nil but for optimizer dual
+	form       *model.Form // hidden until it is tried; nil where there is nothing to try
+	unlabelled *Set        // texts that the solver may label; nil for none
+	solver     *solver     // the same for optimizers lbfgs and prototype, from the first step on
 	pool       *parallel.Pool
 	tape       *nn.Tape
 	batch      model.Input
@@ -125,6 +127,8 @@ type state struct {
 	Right []int       `json:"right,omitempty"` // how many of these were right
 
 	Believed []float64 `json:"believed,omitempty"` // recipe selftrain: 1 for each label held back that was guessed rightly, else 0
+
+	Form formTrial `json:"form,omitempty"` // optimizer dual
 
 	Negatives []int32 `json:"negatives,omitempty"` // mined for this epoch: Config.HardNegatives examples for each example
 }
@@ -167,6 +171,7 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 	tr.tape.Fakes(m.Params)
 	tr.loss = c.lossOf(train, len(m.Labels))
 	m.SetScale(train.Targets.Scores)
+	tr.hideForm()
 	if c.Optimizer == "dual" {
 		if err := checkDual(m, tr.loss); err != nil {
 			return nil, err
@@ -189,6 +194,15 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 
 // BestEpoch returns the number of the best epoch so far, from 1; 0 without a validation part.
 func (tr *Trainer) BestEpoch() int { return tr.state.BestAt }
+
+// Steps returns the number of steps planned in all.
+func (tr *Trainer) Steps() int {
+	epochs := tr.config.Epochs
+	if tr.triesForm() {
+		epochs++
+	}
+	return tr.StepsPerEpoch() * epochs
+}
 
 // StepsPerEpoch returns the number of steps of one epoch.
 func (tr *Trainer) StepsPerEpoch() int {
@@ -285,6 +299,9 @@ func (tr *Trainer) Finish() {
 	case tr.average != nil:
 		copy(tr.model.Params.Values(), tr.average)
 	}
+	if tr.form != nil {
+		tr.form.Settle(tr.state.Form == taken)
+	}
 	tr.imitates.end(tr)
 	if tr.lora != nil {
 		tr.adapter = tr.lora.Adapter(tr.model.Learnt())
@@ -310,7 +327,7 @@ func (tr *Trainer) step(ctx context.Context) (*Step, error) {
 		return tr.jointStep(), nil
 	}
 	m, s := tr.model, &tr.state
-	steps := tr.StepsPerEpoch() * tr.config.Epochs
+	steps := tr.Steps()
 	tr.layers.begin(s.Step, steps)
 	m.Params.ZeroGradients()
 	value, tokens, batches := 0.0, 0, 0
@@ -416,6 +433,9 @@ func (tr *Trainer) disturb() (undo func()) {
 
 func (tr *Trainer) endEpoch(ctx context.Context) (*Epoch, error) {
 	s := &tr.state
+	if s.Form == tried {
+		return tr.judgeForm(ctx)
+	}
 	e := &Epoch{Epoch: s.Epoch + 1, Epochs: tr.config.Epochs, Step: s.Step, TrainLoss: s.LossSum / float64(tr.StepsPerEpoch())}
 	e.Valid = Scores{Loss: math.NaN(), Main: math.NaN(), MacroF1: math.NaN()}
 	if tr.valid.Len() > 0 {
@@ -443,6 +463,10 @@ func (tr *Trainer) endEpoch(ctx context.Context) (*Epoch, error) {
 	s.Epoch, s.Position, s.LossSum = e.Epoch, 0, 0
 	s.Done = s.Epoch >= tr.config.Epochs || s.Epoch == tr.config.Until ||
 		tr.config.Patience > 0 && s.BestAt > 0 && s.Epoch-s.BestAt >= tr.config.Patience
+	if s.Done && s.BestAt > 0 && tr.triesForm() {
+		s.Done = false
+		tr.showForm()
+	}
 	e.Stopped = s.Done
 	return e, nil
 }

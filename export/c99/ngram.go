@@ -12,6 +12,8 @@ func (w *writer) seeds() {
 	w.define("PRIME", "UINT64_C(0x9fb21c651e98df25)", "TOKEN_SEED", "UINT64_C(0x9ae16a3b2f90404f)", "CHARACTER_SEED", "UINT64_C(0xc3a5c85c97cb3127)")
 }
 
+const formFeatures = 6 // most of a text
+
 // ngram writes the table of n-grams, and run_text, which scores a text.
 func (w *writer) ngram() {
 	p, c, g := w.plan, &w.plan.Model.Config.NGram, w.plan.Grams
@@ -22,6 +24,9 @@ func (w *writer) ngram() {
 		each += 2 * (c.CharsMax - c.CharsMin + 1) // of words of two characters; those that are no features take no room
 	}
 	room := min(max(p.Length*each, 1), 1<<14)
+	if c.ReadsForm() {
+		room += formFeatures
+	}
 	buckets := int(math.Round(math.Log2(float64(len(g.Counts)))))
 	w.printf("\n")
 	w.define("FEATURES", room, "ALL_FEATURES", m.Rows, "BUCKET_BITS", buckets, "PRINT_BYTES", g.Width, "RUN", c.Tokens)
@@ -35,6 +40,11 @@ func (w *writer) ngram() {
 	if c.Tokens > 0 {
 		w.part("runs of tokens")
 		calls += "    token_grams(t);\n"
+	}
+	if c.ReadsForm() {
+		w.define("FORM_SEED", "UINT64_C(0xb492b66fbe98f273)")
+		w.part("form of a text")
+		calls += "    form_features(t);\n"
 	}
 	if characters {
 		w.define("CHARACTERS_LEAST", c.CharsMin, "CHARACTERS_MOST", c.CharsMax)

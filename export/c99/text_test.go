@@ -31,7 +31,7 @@ func reader(t *testing.T, kind, family string, clean text.CleanConfig, nfkc bool
 		t.Fatal(err)
 	}
 	c := model.Config{Family: family, MaxTokens: 60, EmbedDim: 16, Hidden: 12, Layers: 1, Pooling: "mean", Bidirectional: true, Activation: "relu",
-		NGram: model.NGrams{Tokens: 2, CharsMin: 1, CharsMax: 3, MinTexts: 2, MaxFeatures: 4000, Weighting: "tfidf"}, Buckets: 500}
+		NGram: model.NGrams{Form: "yes", Tokens: 2, CharsMin: 1, CharsMax: 3, MinTexts: 2, MaxFeatures: 4000, Weighting: "tfidf"}, Buckets: 500}
 	m, err := model.New(c, clean, tok, []string{"a", "b", "c"}, 5, func(yield func(model.Example) bool) {
 		for _, l := range lines {
 			e := tok.Encode(l)

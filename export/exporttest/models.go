@@ -34,7 +34,7 @@ func Model(t testing.TB, family, head string, change func(c *model.Config)) *mod
 	}
 	c := model.Config{Family: family, Head: head, MaxTokens: 40, EmbedDim: 24, Filters: 20, Widths: []int{1, 2, 5}, Hidden: 32, Layers: 2, Heads: 4, Buckets: 50,
 		Bidirectional: true, Activation: "relu", Pooling: "mean", CRF: true, Temperature: 1.5,
-		NGram: model.NGrams{Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 1000, Weighting: "tfidf"}}
+		NGram: model.NGrams{Form: "yes", Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 1000, Weighting: "tfidf"}}
 	if change != nil {
 		change(&c)
 	}

@@ -194,6 +194,48 @@ static void character_grams(const text *t) {
     }
 }
 
+//// form of a text: features
+/* Tells how many eighths of an octave n lies above one half, rounded down. */
+static uint32_t eighths(uint32_t n) {
+    static const uint32_t steps[7] = {71468, 77936, 84990, 92682, 101071, 110218, 120194}; /* 65536 * 2^(i/8) */
+    uint32_t octave = 0, within, i;
+    if (n == 0) {
+        return 0;
+    }
+    while (n >> octave > 1) {
+        octave++;
+    }
+    within = (uint32_t)(((uint64_t)n << 16) >> octave);
+    for (i = 0; i < 7 && within >= steps[i]; i++) {
+    }
+    return 8 * (octave + 1) + i;
+}
+
+static void add_form(uint64_t kind, uint32_t n) {
+    uint32_t width, eighth = eighths(n);
+    for (width = 2; width <= 8; width *= 2) {
+        uint64_t nearest = (eighth + width / 2) / width;
+        add_hash(finish((FORM_SEED ^ kind << 32 ^ (uint64_t)width << 16 ^ nearest) * PRIME));
+    }
+}
+
+/* Adds how many characters a text has, and how many of its tokens stand apart from the one before. */
+static void form_features(const text *t) {
+    uint32_t characters = 0, gaps = 0, at;
+    int i;
+    if (ntokens == 0) {
+        return;
+    }
+    for (at = spans[0]; at < spans[2 * ntokens - 1]; at++) {
+        characters += (t->at[at] & 0xc0) != 0x80;
+    }
+    for (i = 1; i < ntokens; i++) {
+        gaps += spans[2 * i] > spans[2 * i - 1];
+    }
+    add_form(0, characters);
+    add_form(1, gaps);
+}
+
 //// score features
 /* Scores what was counted. */
 static void score_features(float *logits) {
