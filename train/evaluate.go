@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/eval"
 	"github.com/xiaoyu-slm/xiaoyu/model"
@@ -205,4 +206,30 @@ func r2(targets []float32, predictions []model.Prediction) float64 {
 		return 0
 	}
 	return 1 - left/total
+}
+
+// Latency measures how long a prediction of one example of the usual length takes, with the weights as they are: the
+// least of a few tries, on one processor.
+func Latency(m *model.Model, set *Set) time.Duration {
+	in := &set.Input
+	n := in.Tokens.Len() / set.Len() // sequences of an example
+	length := func(i int) int { return int(in.Tokens.Offsets[(i+1)*n] - in.Tokens.Offsets[i*n]) }
+	mean, usual := in.Tokens.Tokens()/set.Len(), 0
+	for i := range set.Len() {
+		if abs(length(i)-mean) < abs(length(usual)-mean) {
+			usual = i
+		}
+	}
+	var batch model.Input
+	m.AppendExample(&batch, in, usual)
+	batch.States = nil // what is known beforehand is not at hand in a prediction
+	tape := nn.NewTape(nil)
+	least := time.Duration(math.MaxInt64)
+	for range 5 {
+		start := time.Now()
+		tape.Begin(nn.Inference, 0, 0)
+		m.Forward(tape, &batch)
+		least = min(least, time.Since(start))
+	}
+	return least
 }

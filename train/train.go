@@ -22,7 +22,6 @@ import (
 	"math"
 	"runtime/debug"
 	"slices"
-	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/adapter"
 	"github.com/xiaoyu-slm/xiaoyu/eval"
@@ -404,33 +403,6 @@ func (tr *Trainer) pass() (float64, error) {
 	return value, nil
 }
 
-// disturb moves the embeddings of the batch along their gradient by a step of length Config.Adversarial (Miyato, Dai &
-// Goodfellow 2017, "Adversarial Training Methods for Semi-Supervised Text Classification"); the function that it
-// returns moves them back.
-func (tr *Trainer) disturb() (undo func()) {
-	p := tr.model.Params.Get("embeddings.weight")
-	if p == nil || p.Rows == nil || p.Frozen {
-		return func() {}
-	}
-	w, rows := p.Width(), slices.Clone(p.Rows.List())
-	sum := 0.0
-	for _, r := range rows {
-		sum += kernel.SumSquares(p.Grad[int(r)*w : int(r+1)*w])
-	}
-	scale := float32(tr.config.Adversarial / math.Sqrt(max(sum, 1e-24)))
-	tr.saved = tr.saved[:0]
-	for _, r := range rows {
-		row := p.Data[int(r)*w : int(r+1)*w]
-		tr.saved = append(tr.saved, row...)
-		kernel.Axpy(scale, p.Grad[int(r)*w:int(r+1)*w], row)
-	}
-	return func() {
-		for i, r := range rows {
-			copy(p.Data[int(r)*w:int(r+1)*w], tr.saved[i*w:])
-		}
-	}
-}
-
 func (tr *Trainer) endEpoch(ctx context.Context) (*Epoch, error) {
 	s := &tr.state
 	if s.Form == tried {
@@ -489,32 +461,6 @@ func (tr *Trainer) figure(s Scores, predictions []model.Prediction) float64 {
 		return s.MacroF1
 	}
 	return s.Main
-}
-
-// Latency measures how long a prediction of one example of the usual length takes, with the weights as they are: the
-// least of a few tries, on one processor.
-func Latency(m *model.Model, set *Set) time.Duration {
-	in := &set.Input
-	n := in.Tokens.Len() / set.Len() // sequences of an example
-	length := func(i int) int { return int(in.Tokens.Offsets[(i+1)*n] - in.Tokens.Offsets[i*n]) }
-	mean, usual := in.Tokens.Tokens()/set.Len(), 0
-	for i := range set.Len() {
-		if abs(length(i)-mean) < abs(length(usual)-mean) {
-			usual = i
-		}
-	}
-	var batch model.Input
-	m.AppendExample(&batch, in, usual)
-	batch.States = nil // what is known beforehand is not at hand in a prediction
-	tape := nn.NewTape(nil)
-	least := time.Duration(math.MaxInt64)
-	for range 5 {
-		start := time.Now()
-		tape.Begin(nn.Inference, 0, 0)
-		m.Forward(tape, &batch)
-		least = min(least, time.Since(start))
-	}
-	return least
 }
 
 func abs(n int) int { return max(n, -n) }

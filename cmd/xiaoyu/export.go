@@ -48,14 +48,10 @@ model that it was made from.`,
   xiaoyu predict exports/reviews/model.onnx "房间很干净"`,
 		Args: exactly(1, "one model: its folder, hf://owner/name or market://owner/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch {
-			case list:
-			case o.Format == "":
-				return usageError{hint.Errorf("pass --to "+strings.Join(names, " or "), "what the model becomes is missing")}
-			case !slices.Contains(names, o.Format):
-				return usageError{hint.Errorf(hint.OneOf(o.Format, names), "unknown format %q", o.Format)}
-			case o.Out == "":
-				return usageError{hint.Errorf("pass --out FOLDER", "where the export goes is missing")}
+			if !list {
+				if err := checkExport(&o, names); err != nil {
+					return err
+				}
 			}
 			term.quiet = asJSON && !term.live
 			m, err := openModel(cmd.Context(), term, args[0])
@@ -80,12 +76,7 @@ model that it was made from.`,
 			if err != nil {
 				return err
 			}
-			term.endStage()
-			if asJSON {
-				return term.printJSON(e)
-			}
-			printExported(term, e)
-			return nil
+			return printExported(term, e, asJSON)
 		},
 	}
 	flags := cmd.Flags()
@@ -102,13 +93,31 @@ model that it was made from.`,
 	return cmd
 }
 
-func printExported(term *terminal, e *xiaoyu.Exported) {
+// checkExport tells what is missing in the flags, or wrong.
+func checkExport(o *xiaoyu.ExportOptions, names []string) error {
+	switch {
+	case o.Format == "":
+		return usageError{hint.Errorf("pass --to "+strings.Join(names, " or "), "what the model becomes is missing")}
+	case !slices.Contains(names, o.Format):
+		return usageError{hint.Errorf(hint.OneOf(o.Format, names), "unknown format %q", o.Format)}
+	case o.Out == "":
+		return usageError{hint.Errorf("pass --out FOLDER", "where the export goes is missing")}
+	}
+	return nil
+}
+
+func printExported(term *terminal, e *xiaoyu.Exported, asJSON bool) error {
+	term.endStage()
+	if asJSON {
+		return term.printJSON(e)
+	}
 	fmt.Fprintf(term.out, "%-10s%s, %s   (%s)\n", "export", e.Folder, e.File, size.Bytes(e.Bytes))
 	fmt.Fprintf(term.out, "%-10s%s\n", "digest", e.Digest)
 	if e.Cost != nil {
 		fmt.Fprintf(term.out, "%-10s%s\n", "takes", e.Cost)
 	}
 	printOutside(term, e.Outside)
+	return nil
 }
 
 func printOutside(term *terminal, list []string) {
