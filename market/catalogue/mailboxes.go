@@ -13,10 +13,6 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
-// ErrConfirmation is the cause where a link that confirms a mail address is wrong, was used, has expired, or is of an
-// address that the account no longer has.
-var ErrConfirmation = errors.New("the link is not valid, or no longer")
-
 // ConfirmationLasts is how long a link that confirms a mail address can be used.
 const ConfirmationLasts = 24 * time.Hour
 
@@ -71,7 +67,7 @@ func (c *Catalogue) CreateConfirmation(ctx context.Context, who Caller) (code st
 }
 
 // Confirm uses a code up that was sent to the mail address of somebody, who is signed in: the mailbox is his account's, and no
-// other's, and what he has said is no longer held for want of it. ErrConfirmation; ErrExists where the mailbox has an account.
+// other's, and what he has said is no longer held for want of it. ErrLink; ErrExists where the mailbox has an account.
 func (c *Catalogue) Confirm(ctx context.Context, who Caller, code string) error {
 	if err := who.Needs(Admin); err != nil {
 		return err
@@ -81,7 +77,7 @@ func (c *Catalogue) Confirm(ctx context.Context, who Caller, code string) error 
 		err := q.row("SELECT c.mailbox, a.email FROM confirmations c JOIN accounts a ON a.id = c.account_id WHERE c.hash = ? AND a.id = ? AND c.expires > ?",
 			[]any{hashOf(code), who.Account.ID, stamp(c.now())}, &mailbox, &email)
 		if err == nil && mailbox != mailboxOf(email) || errors.Is(err, ErrNotFound) {
-			return hint.Errorf("ask for a new one", "%w", ErrConfirmation)
+			return badLink()
 		}
 		if err != nil {
 			return err
@@ -98,7 +94,7 @@ func (c *Catalogue) Confirm(ctx context.Context, who Caller, code string) error 
 		}
 		n, err := q.exec("UPDATE accounts SET mailbox = ? WHERE id = ? AND email = ?", mailbox, who.Account.ID, email)
 		if err == nil && n == 0 { // the address was changed in this moment
-			err = hint.Errorf("ask for a new one", "%w", ErrConfirmation)
+			err = badLink()
 		}
 		if err != nil {
 			return err

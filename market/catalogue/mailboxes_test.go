@@ -78,7 +78,7 @@ func TestAMailboxConfirmsOneAccount(t *testing.T) {
 			"another's code": func() error { return c.Confirm(ctx, bob, code) },
 			"a wrong code":   func() error { return c.Confirm(ctx, ada, code+"x") },
 		} {
-			if err := try(); !errors.Is(err, ErrConfirmation) {
+			if err := try(); !errors.Is(err, ErrLink) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -95,7 +95,7 @@ func TestAMailboxConfirmsOneAccount(t *testing.T) {
 		if results[0] != nil || !errors.Is(results[1], ErrExists) || !confirmed(t, c, first) || confirmed(t, c, second) {
 			t.Fatalf("%v", results)
 		}
-		if err := c.Confirm(ctx, ada, code); !errors.Is(err, ErrConfirmation) && first == "ada" {
+		if err := c.Confirm(ctx, ada, code); !errors.Is(err, ErrLink) && first == "ada" {
 			t.Errorf("used twice: %v", err)
 		}
 		// A mailbox that an account has left shows no other.
@@ -117,14 +117,14 @@ func TestAMailboxConfirmsOneAccount(t *testing.T) {
 		// A link ends with its time, and with the address that it was sent to; another spelling of it is the same mailbox.
 		eve, code := confirming(t, c, "eve", "eve@example.org")
 		now = now.Add(ConfirmationLasts + time.Second)
-		if err := c.Confirm(ctx, eve, code); !errors.Is(err, ErrConfirmation) {
+		if err := c.Confirm(ctx, eve, code); !errors.Is(err, ErrLink) {
 			t.Errorf("too late: %v", err)
 		}
 		if code, err := c.CreateConfirmation(ctx, eve); err != nil {
 			t.Error(err)
 		} else if err := c.SetProfile(ctx, eve, eve.Account, Account{Email: "other@example.org"}); err != nil {
 			t.Error(err)
-		} else if err := c.Confirm(ctx, eve, code); !errors.Is(err, ErrConfirmation) {
+		} else if err := c.Confirm(ctx, eve, code); !errors.Is(err, ErrLink) {
 			t.Errorf("of an address that she has left: %v", err)
 		}
 		if code, err := c.CreateConfirmation(ctx, eve); err != nil {

@@ -8,8 +8,11 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
 )
 
-// ErrReset is the cause where a link to choose another password is wrong, was used, or has expired.
-var ErrReset = errors.New("the link is not valid, or no longer")
+// ErrLink is the cause where a link that came by mail, to choose another password or to confirm an address, is wrong, was
+// used, has expired, or is of an address that the account no longer has.
+var ErrLink = errors.New("the link is not valid, or no longer")
+
+func badLink() error { return hint.Errorf("ask for a new one", "%w", ErrLink) }
 
 // How long a link to choose another password can be used: one that came by mail, and one that who runs the market has made.
 const (
@@ -36,13 +39,13 @@ func (c *Catalogue) CreateReset(ctx context.Context, actor string, a *Account, l
 	}), "a new password for %s", a.Name)
 }
 
-// Resettable tells whose password a code changes; ErrReset.
+// Resettable tells whose password a code changes; ErrLink.
 func (c *Catalogue) Resettable(ctx context.Context, code string) (*Account, error) {
 	return c.resettable(c.reading(ctx), code)
 }
 
 func (c *Catalogue) resettable(q queries, code string) (*Account, error) {
-	invalid := hint.Errorf("ask for a new one", "%w", ErrReset)
+	invalid := badLink()
 	var id int64
 	err := q.row("SELECT account_id FROM resets WHERE hash = ? AND expires > ?", []any{hashOf(code), stamp(c.now())}, &id)
 	if errors.Is(err, ErrNotFound) {
@@ -58,7 +61,7 @@ func (c *Catalogue) resettable(q queries, code string) (*Account, error) {
 	return a, err
 }
 
-// Reset uses a code up: its account gets another password, and all of its sessions end, as do its other codes. ErrReset;
+// Reset uses a code up: its account gets another password, and all of its sessions end, as do its other codes. ErrLink;
 // ErrInvalid for a password that will not do, by which the code is not used up.
 func (c *Catalogue) Reset(ctx context.Context, code, password string) (*Account, error) {
 	if _, err := c.Resettable(ctx, code); err != nil { // before anything is computed
@@ -75,7 +78,7 @@ func (c *Catalogue) Reset(ctx context.Context, code, password string) (*Account,
 		}
 		// Of several who use it at once, one gets it.
 		if n, err := q.exec("DELETE FROM resets WHERE hash = ?", hashOf(code)); err != nil || n == 0 {
-			return errors.Join(err, hint.Errorf("ask for a new one", "%w", ErrReset))
+			return errors.Join(err, badLink())
 		}
 		for _, statement := range []string{"DELETE FROM resets WHERE account_id = ?", "DELETE FROM sessions WHERE account_id = ?"} {
 			if _, err := q.exec(statement, a.ID); err != nil {

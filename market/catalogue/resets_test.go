@@ -30,7 +30,7 @@ func TestAResetIsUsedOnceAndEndsSessions(t *testing.T) {
 		if _, err := c.Reset(ctx, code, "short"); !errors.Is(err, ErrInvalid) {
 			t.Errorf("a short password: %v", err)
 		}
-		if _, err := c.Reset(ctx, code+"x", "another horse"); !errors.Is(err, ErrReset) {
+		if _, err := c.Reset(ctx, code+"x", "another horse"); !errors.Is(err, ErrLink) {
 			t.Errorf("a code that is wrong: %v", err)
 		}
 		var kept int
@@ -48,7 +48,7 @@ func TestAResetIsUsedOnceAndEndsSessions(t *testing.T) {
 		for _, err := range results {
 			if err == nil {
 				done++
-			} else if !errors.Is(err, ErrReset) {
+			} else if !errors.Is(err, ErrLink) {
 				t.Error(err)
 			}
 		}
@@ -64,19 +64,19 @@ func TestAResetIsUsedOnceAndEndsSessions(t *testing.T) {
 		if _, err := c.Session(ctx, cookie); !errors.Is(err, ErrUnauthenticated) {
 			t.Errorf("a session of before: %v", err)
 		}
-		if _, err := c.Reset(ctx, other, "third horse"); !errors.Is(err, ErrReset) {
+		if _, err := c.Reset(ctx, other, "third horse"); !errors.Is(err, ErrLink) {
 			t.Errorf("another code of the account: %v", err)
 		}
 		late := make()
 		now = now.Add(MailedResetLasts + time.Second)
-		if _, err := c.Reset(ctx, late, "third horse"); !errors.Is(err, ErrReset) {
+		if _, err := c.Reset(ctx, late, "third horse"); !errors.Is(err, ErrLink) {
 			t.Errorf("a code that has expired: %v", err)
 		}
 		stopped := make()
 		if err := c.SetDisabled(ctx, "", ada, true); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Reset(ctx, stopped, "third horse"); !errors.Is(err, ErrReset) {
+		if _, err := c.Reset(ctx, stopped, "third horse"); !errors.Is(err, ErrLink) {
 			t.Errorf("a code of a disabled account: %v", err)
 		}
 		if list, err := c.Forgetful(ctx, "ada@example.org"); err != nil || len(list) != 0 {

@@ -105,7 +105,7 @@ func (h *Handler) resetReply(w http.ResponseWriter, r *http.Request, problem err
 	body := resetForm{Code: r.PathValue("code"), Mails: h.options.Mailer != nil}
 	who, err := h.depot.Catalogue.Resettable(r.Context(), body.Code)
 	switch {
-	case errors.Is(err, catalogue.ErrReset):
+	case errors.Is(err, catalogue.ErrLink):
 		a.status = http.StatusNotFound
 	case err != nil:
 		return nil, err
@@ -124,7 +124,7 @@ func (h *Handler) resetReply(w http.ResponseWriter, r *http.Request, problem err
 
 func (h *Handler) reset(w http.ResponseWriter, r *http.Request) (*reply, error) {
 	a, err := h.depot.Catalogue.Reset(r.Context(), r.PathValue("code"), r.PostFormValue("password"))
-	if errors.Is(err, catalogue.ErrReset) || errors.Is(err, catalogue.ErrInvalid) {
+	if errors.Is(err, catalogue.ErrLink) || errors.Is(err, catalogue.ErrInvalid) {
 		return h.resetReply(w, r, err)
 	}
 	if err != nil {

@@ -97,7 +97,7 @@ func (h *Handler) confirm(r *http.Request, who catalogue.Caller) (*reply, error)
 	}
 	say := vocabulary[lang(r)]
 	switch err := h.depot.Catalogue.Confirm(r.Context(), who, r.PostFormValue("code")); {
-	case errors.Is(err, catalogue.ErrConfirmation):
+	case errors.Is(err, catalogue.ErrLink):
 		return mailboxReply(r, say.T("This link is not valid, or no longer. Ask for a new one.")), nil
 	case errors.Is(err, catalogue.ErrExists):
 		return mailboxReply(r, say.T("This mailbox has confirmed another account. One person has one account: use that, or another address.")), nil

@@ -82,7 +82,7 @@ func (h *Handler) problem(say words, err error) (string, error) {
 	switch {
 	case errors.Is(err, catalogue.ErrExists):
 		return say.T("This name cannot be taken. Choose another."), nil
-	case errors.Is(err, catalogue.ErrReset):
+	case errors.Is(err, catalogue.ErrLink):
 		return say.T("This link is not valid, or no longer. Ask for a new one."), nil
 	case errors.Is(err, catalogue.ErrInvitation):
 		return say.T("This invitation is not valid, or no longer. Ask for a new one."), nil
