@@ -83,8 +83,7 @@ with --fit the table is brought near to what the encoder says of whole texts. mo
 	flags := cmd.Flags()
 	flags.StringArrayVar(&texts, "texts", nil, "file of texts without labels that the teacher labels too; may be given several times")
 	flags.StringVar(&out, "out", "", "folder for the model package; models/NAME if not given")
-	flags.StringVar(&resume, "resume", "", "go on with an interrupted run: its ID, or last (the default if no ID is given)")
-	flags.Lookup("resume").NoOptDefVal = "last"
+	resumeFlag(cmd, &resume)
 	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
 }

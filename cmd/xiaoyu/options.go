@@ -164,6 +164,24 @@ func (f *projectFlags) loadWithData(cmd *cobra.Command, columns *columnFlags) (*
 	return c, nil
 }
 
+const lastRun = "last"
+
+// resumeFlag adds --resume.
+func resumeFlag(cmd *cobra.Command, run *string) {
+	cmd.Flags().StringVar(run, "resume", "", "go on with an interrupted run: its ID, or last (the default if no ID is given)")
+	cmd.Flags().Lookup("resume").NoOptDefVal = lastRun
+}
+
+// runBehind lets the ID of a run follow --resume after a space, of a command that takes no arguments.
+func runBehind(run *string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if *run == lastRun && len(args) == 1 {
+			*run, args = args[0], nil
+		}
+		return exactly(0, "no arguments")(cmd, args)
+	}
+}
+
 // resultText prints what a training brought.
 func resultText(term *terminal, r *xiaoyu.Result) {
 	fmt.Fprintln(term.out)

@@ -37,7 +37,7 @@ that the package was trained with, unless --config names others; without --out, 
 
 With --auto it picks family and settings itself, within --minutes. With --find-lr it trains nothing that stays: it tells
 which learning rate suits, by a few hundred steps of rising rates.`,
-		Args: exactly(0, "no arguments"),
+		Args: runBehind(&resume),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := project.load(cmd, columns.data != "" || auto.on && resume != "")
 			if err != nil {
@@ -86,8 +86,7 @@ which learning rate suits, by a few hundred steps of rising rates.`,
 	curve.add(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "folder for the model package; models/NAME if not given")
 	cmd.Flags().StringVar(&project.parent, "continue", "", "folder of a package to train further on new data, without forgetting the old")
-	cmd.Flags().StringVar(&resume, "resume", "", "go on with an interrupted run: its ID, or last (the default if no ID is given)")
-	cmd.Flags().Lookup("resume").NoOptDefVal = "last"
+	resumeFlag(cmd, &resume)
 	cmd.Flags().BoolVar(&findLR, "find-lr", false, "suggest a learning rate by a range test, and leave the model as it is")
 	auto.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
