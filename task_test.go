@@ -53,6 +53,9 @@ func TestATaggerHasItsOwnSettingsButForThoseThatWereChosen(t *testing.T) {
 
 // TestAPretrainedEncoderLearnsToTagAndToAnswer trains a checkpoint of others on each task that asks for states of tokens.
 func TestAPretrainedEncoderLearnsToTagAndToAnswer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a real encoder is fine-tuned")
+	}
 	base := golden.Path(t, "models", "all-MiniLM-L6-v2")
 	for task, content := range map[string]string{
 		data.Tags:    strings.Repeat("Ann B-PER\nsleeps O\n\nhere O\nBob B-PER\nruns O\n\n", 12),

@@ -73,6 +73,9 @@ func sentences(t testing.TB, dir string) []sentence {
 // TestRealEncodersEmbedAsRecorded takes a part of the texts, the odd ones at the end among them; package model takes
 // them all.
 func TestRealEncodersEmbedAsRecorded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("real encoders read hundreds of texts")
+	}
 	for _, name := range []string{"all-MiniLM-L6-v2", "multilingual-e5-small-zh-en"} {
 		t.Run(name, func(t *testing.T) {
 			n, dir := openReal(t, name)

@@ -348,6 +348,9 @@ var unlinked = []string{
 // TestAPassiveScanFindsNothing visits every page as a stranger, as people with accounts and as an operator, behind TLS, and
 // looks at the answers as ZAP's baseline scan does.
 func TestAPassiveScanFindsNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every page is asked for by four people")
+	}
 	m := markettest.Start(t, market.Options{Web: web.Options{SignUp: web.Open, Mailer: markettest.Unsent{}, URL: "https://market.example.org"}, Quota: markettest.Quota})
 	m.Populate(t)
 	for _, who := range []string{"", markettest.Customer, markettest.Publisher, markettest.Operator} {

@@ -13,6 +13,9 @@ import (
 
 // TestEmbedWritesWhatWasRecorded embeds texts as users do, and compares with what PyTorch made of them.
 func TestEmbedWritesWhatWasRecorded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("real encoders read hundreds of texts")
+	}
 	for _, name := range []string{"all-MiniLM-L6-v2", "multilingual-e5-small-zh-en"} {
 		t.Run(name, func(t *testing.T) {
 			folder := golden.Path(t, "models", name)

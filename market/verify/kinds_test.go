@@ -152,6 +152,9 @@ func (s *subject) benchmark(t *testing.T, path string) (*catalogue.Benchmark, []
 // TestModelsOfEachKindAreMeasured trains a model of each kind, and sees that the market finds what the model's own evaluation
 // says of the same examples, and that no model is measured by what it is not for.
 func TestModelsOfEachKindAreMeasured(t *testing.T) {
+	if testing.Short() {
+		t.Skip("models of five kinds are trained")
+	}
 	type learnt struct {
 		subject
 		path  string // of held-back examples
