@@ -306,9 +306,9 @@ func (b *workbench) teachFurther(ctx context.Context, m *model.Model, learnt, va
 	}
 	epochs := cmp.Or(c.Until, c.Epochs)
 	if after != nil {
-		after(0, trainer.StepsPerEpoch()*epochs)
+		after(0, trainer.Steps())
 	}
-	b.Stage("healing", int64(trainer.StepsPerEpoch()*epochs), "steps")
+	b.Stage("healing", int64(trainer.Steps()), "steps")
 	for event, err := range trainer.Run(ctx) {
 		if err != nil {
 			return 0, err
@@ -317,7 +317,7 @@ func (b *workbench) teachFurther(ctx context.Context, m *model.Model, learnt, va
 			if after != nil {
 				after(s.Step, s.Steps)
 			}
-			b.Progress(int64(s.Step), fmt.Sprintf("epoch %d/%d  loss %.3f", s.Epoch, epochs, s.Loss))
+			b.Progress(int64(s.Step), fmt.Sprintf("epoch %d/%d  loss %.3f", s.Epoch, max(s.Epoch, epochs), s.Loss))
 		}
 	}
 	best = trainer.BestEpoch()

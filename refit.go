@@ -33,7 +33,7 @@ func (t *training) refit(ctx context.Context) error {
 	if err := t.build(ctx, tok); err != nil {
 		return err
 	}
-	t.Stage("refitting", int64(t.trainer.StepsPerEpoch()*epochs), "steps")
+	t.Stage("refitting", int64(t.trainer.Steps()), "steps")
 	for event, err := range t.trainer.Run(ctx) {
 		if err != nil {
 			return err

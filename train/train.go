@@ -15,6 +15,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -196,7 +197,7 @@ func (tr *Trainer) BestEpoch() int { return tr.state.BestAt }
 
 // Steps returns the number of steps planned in all.
 func (tr *Trainer) Steps() int {
-	epochs := tr.config.Epochs
+	epochs := cmp.Or(tr.config.Until, tr.config.Epochs)
 	if tr.triesForm() {
 		epochs++
 	}
@@ -326,7 +327,7 @@ func (tr *Trainer) step(ctx context.Context) (*Step, error) {
 		return tr.jointStep(), nil
 	}
 	m, s := tr.model, &tr.state
-	steps := tr.Steps()
+	steps := tr.StepsPerEpoch() * tr.config.Epochs // of the schedule, also where Config.Until ends it sooner
 	tr.layers.begin(s.Step, steps)
 	m.Params.ZeroGradients()
 	value, tokens, batches := 0.0, 0, 0
