@@ -75,9 +75,7 @@ func (m *Model) Form() *Form {
 	for kind := range 2 {
 		for width := uint64(2); width <= 8; width *= 2 {
 			for nearest := uint64(0); nearest <= 8*(bits.UintSize+1)/width; nearest++ {
-				if row := network.table.find(formHash(kind, width, nearest)); row >= 0 {
-					f.rows = append(f.rows, row)
-				}
+				f.add(formHash(kind, width, nearest))
 			}
 		}
 	}
@@ -87,6 +85,19 @@ func (m *Model) Form() *Form {
 		f.values = append(f.values, f.weight.Data[row])
 	}
 	return f
+}
+
+// add notes the feature with a hash, or of a pair those that are made of it.
+func (f *Form) add(h uint64) {
+	hashes := []uint64{h}
+	if f.network.pair {
+		hashes = []uint64{ofPair(h, inFirst), ofPair(h, inSecond), ofPair(h, inFirst|inSecond)}
+	}
+	for _, h := range hashes {
+		if row := f.network.table.find(h); row >= 0 {
+			f.rows = append(f.rows, row)
+		}
+	}
 }
 
 // Hide makes the form of texts count nothing.

@@ -101,14 +101,19 @@ func (m *ngram) all(e, pair Encoded, yield func(h uint64)) {
 		m.hashes(e, yield)
 		return
 	}
-	const first, second = 1, 2
 	in := map[uint64]uint8{}
-	m.hashes(e, func(h uint64) { in[h] |= first })
-	m.hashes(pair, func(h uint64) { in[h] |= second })
+	m.hashes(e, func(h uint64) { in[h] |= inFirst })
+	m.hashes(pair, func(h uint64) { in[h] |= inSecond })
 	for _, h := range slices.Sorted(maps.Keys(in)) {
-		yield(finish(h ^ uint64(in[h])*prime))
+		yield(ofPair(h, in[h]))
 	}
 }
+
+// Which text of a pair has a feature; both where both bits are set.
+const inFirst, inSecond = 1, 2
+
+// ofPair is the hash of a feature of a pair whose texts, or one of them, have that with hash h.
+func ofPair(h uint64, in uint8) uint64 { return finish(h ^ uint64(in)*prime) }
 
 // hashes calls yield with the hash of each n-gram of a text, and of all that is known of it.
 func (m *ngram) hashes(e Encoded, yield func(h uint64)) {
