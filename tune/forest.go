@@ -83,9 +83,18 @@ func bestSplit(x [][]float64, y []float64, at []int) (axis int, threshold float6
 			}
 			left := float64(k + 1)
 			if gain := sum*sum/left + (total-sum)*(total-sum)/(n-left); gain > best {
-				best, axis, threshold, ok = gain, a, (x[i][a]+next)/2, true
+				best, axis, threshold, ok = gain, a, between(x[i][a], next), true
 			}
 		}
 	}
 	return axis, threshold, ok
+}
+
+// between returns a number above a and not above b, the middle where there is one: two numbers may be neighbours, whose
+// middle rounds to either.
+func between(a, b float64) float64 {
+	if middle := a + (b-a)/2; middle > a {
+		return middle
+	}
+	return b
 }
