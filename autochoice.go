@@ -28,8 +28,11 @@ func (a *auto) confirm(ctx context.Context, best *tune.Trial) (*tune.Trial, erro
 		}
 	}
 	candidates = candidates[:affordable]
-	if a.parts != nil || len(candidates) < 2 {
+	switch {
+	case a.parts != nil:
 		return best, nil
+	case len(candidates) < 2:
+		return a.unlessLucky(best), nil
 	}
 	a.Stage("judging", int64(len(candidates)*againFolds), "trainings")
 	parts := foldsOf(slices.Concat(a.set.Parts[data.Train], a.set.Parts[data.Validation]), againFolds)
@@ -64,6 +67,32 @@ func (a *auto) confirm(ctx context.Context, best *tune.Trial) (*tune.Trial, erro
 	a.rows = len(a.set.Parts[data.Train]) + len(a.set.Parts[data.Validation])
 	a.tell("the best were judged again, by cross-validation of %d folds over all %d rows, since the best of many is also the luckiest: %s", againFolds, a.rows, strings.Join(told, ", "))
 	return winner, nil
+}
+
+// unlessLucky is the winner where no time is left to judge again: the best preset, unless the best is above it by more than
+// chance makes.
+func (a *auto) unlessLucky(best *tune.Trial) *tune.Trial {
+	c := a.candidates()
+	if len(c) == 0 || !a.isPreset(c[0].Number) || a.isPreset(best.Number) || !a.sharesOfRows() {
+		return best
+	}
+	gain := best.Values[0] - c[0].Values[0]
+	if gain >= a.chance(best.Values[0]) {
+		return best
+	}
+	a.tell("%s is %.2f points above %s, which may be chance on %d rows, and no time is left to judge both again", a.nameOf(best), 100*gain, a.nameOf(&c[0]), a.rows)
+	return &c[0]
+}
+
+// sharesOfRows tells whether figures are shares of the rows, of which chance can be told.
+func (a *auto) sharesOfRows() bool {
+	h := a.base.Model.Head
+	return h != model.RegressionHead && h != model.EmbeddingHead
+}
+
+// chance is by how much a share of the rows may be off, in 95 of 100 cases.
+func (a *auto) chance(figure float64) float64 {
+	return 1.96 * math.Sqrt(max(figure*(1-figure), 0)/float64(max(a.rows, 1)))
 }
 
 // candidates are the best preset and the best settings that were searched, the preset first.
@@ -134,11 +163,11 @@ func (a *auto) tellOfWinner(winner *tune.Trial) {
 		}
 	}
 	gain := after - before
-	if h := a.base.Model.Head; h == model.RegressionHead || h == model.EmbeddingHead { // no share of rows, of which chance could be told
+	if !a.sharesOfRows() {
 		a.tell("gained over %s: from %.4f to %.4f", name, before, after)
 		return
 	}
-	noise := 1.96 * math.Sqrt(max(after*(1-after), 0)/float64(max(a.rows, 1)))
+	noise := a.chance(after)
 	verdict := "more than chance does"
 	if gain < noise {
 		verdict = "which may be chance"
