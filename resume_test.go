@@ -13,6 +13,8 @@ func TestTheCommandThatGoesOnSaysWhatTheFirstOneSaid(t *testing.T) {
 		{[]string{"xy", "train", "--resume", "r0", "--model", "cnn"}, "xiaoyu train --model cnn --resume=r1"},
 		{[]string{"xy", "distill", "teacher", "--resume=r0", "--data", "a b.csv"}, "xiaoyu distill teacher --data 'a b.csv' --resume=r1"},
 		{[]string{"xy", "train", "--set", "clean.keep=it's", ""}, `xiaoyu train --set 'clean.keep=it'\''s' '' --resume=r1`},
+		{[]string{"xy", "quickstart", "--data", "a.csv"}, "xiaoyu train --resume=r1"},
+		{[]string{"xy", "train", "--auto"}, "xiaoyu train --resume=r1"},
 		{[]string{"xy", "train", "--data", "评论.csv"}, "xiaoyu train --data 评论.csv --resume=r1"},
 	} {
 		if got := resuming(c.command, "r1"); got != c.want {
