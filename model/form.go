@@ -93,11 +93,7 @@ func (f *Form) add(h uint64) {
 	if f.network.pair {
 		hashes = []uint64{ofPair(h, inFirst), ofPair(h, inSecond), ofPair(h, inFirst|inSecond)}
 	}
-	for _, h := range hashes {
-		if row := f.network.table.find(h); row >= 0 {
-			f.rows = append(f.rows, row)
-		}
-	}
+	f.rows = f.network.table.findAll(f.rows, hashes)
 }
 
 // Hide makes the form of texts count nothing.

@@ -51,8 +51,7 @@ func (m *ngram) Forward(t *nn.Tape, input *Input) Hidden {
 	x := t.NewSparse(m.features)
 	idf := m.idfParam.Data
 	for s := range in.Len() {
-		sorted := t.Ints(in.Sequence(s))
-		slices.Sort(sorted)
+		sorted := inOrder(t, in.Sequence(s), m.features)
 		first, sum := len(x.Value), 0.0
 		for i := 0; i < len(sorted); {
 			id, n := sorted[i], 0
@@ -61,7 +60,7 @@ func (m *ngram) Forward(t *nn.Tape, input *Input) Hidden {
 			}
 			v := float32(1)
 			if m.config.Weighting != "binary" {
-				v += float32(math.Log(float64(n)))
+				v += logOf(n)
 			}
 			if m.config.weighted() {
 				v *= idf[id]
@@ -78,6 +77,53 @@ func (m *ngram) Forward(t *nn.Tape, input *Input) Hidden {
 	return Hidden{Sparse: t.SparseDropout(x, m.dropout)}
 }
 
+// logs holds the logarithms of small numbers.
+var logs = func() (of [256]float32) {
+	for n := range of {
+		of[n] = float32(math.Log(float64(n)))
+	}
+	return of
+}()
+
+func logOf(n int) float32 {
+	if n < len(logs) {
+		return logs[n]
+	}
+	return float32(math.Log(float64(n)))
+}
+
+// fewToSort are so few numbers that comparing them is the fastest.
+const fewToSort = 96
+
+// inOrder returns numbers below limit in rising order, many of them by radix sort, eleven bits at a time.
+func inOrder(t *nn.Tape, ids []int32, limit int) []int32 {
+	ids = t.Ints(ids)
+	if len(ids) < fewToSort {
+		slices.Sort(ids)
+		return ids
+	}
+	const digit = 11
+	from, to := ids, t.Ints(ids)
+	for shift := 0; limit>>shift > 0; shift += digit {
+		var ends [1 << digit]int32
+		for _, id := range from {
+			ends[id>>shift&(1<<digit-1)]++
+		}
+		sum := int32(0)
+		for i, n := range ends {
+			ends[i] = sum
+			sum += n
+		}
+		for _, id := range from {
+			at := &ends[id>>shift&(1<<digit-1)]
+			to[*at] = id
+			*at++
+		}
+		from, to = to, from
+	}
+	return from
+}
+
 // joint marks a network that reads both texts of a pair at once.
 func (m *ngram) joint() {}
 
@@ -86,12 +132,26 @@ func (m *ngram) Vocabulary() int { return m.features }
 
 // Features appends the numbers of the known features of an encoded text, or of a pair of texts.
 func (m *ngram) Features(dst []int32, e, pair Encoded) []int32 {
-	m.all(e, pair, func(h uint64) {
-		if f := m.table.find(h); f >= 0 {
-			dst = append(dst, f)
-		}
-	})
+	m.some(e, pair, func(hashes []uint64) { dst = m.table.findAll(dst, hashes) })
 	return dst
+}
+
+// lookups are so many n-grams as are looked up at a time: memory fetches their places side by side.
+const lookups = 64
+
+// some calls yield with the hashes of all features, at most lookups at a time.
+func (m *ngram) some(e, pair Encoded, yield func(hashes []uint64)) {
+	var some [lookups]uint64
+	n := 0
+	m.all(e, pair, func(h uint64) {
+		if n == len(some) {
+			yield(some[:])
+			n = 0
+		}
+		some[n] = h
+		n++
+	})
+	yield(some[:n])
 }
 
 // all calls yield with the hash of each feature. Those of a pair are the n-grams that both texts have, those of the
@@ -154,25 +214,21 @@ func chineseAround(s []byte, from, to int) bool {
 
 func (m *ngram) charHashes(word []byte, yield func(h uint64)) {
 	const boundary = 0x110000 // no character
-	next := func(at int) (c rune, size int) {
-		if at < 0 || at == len(word) {
-			return boundary, 1
-		}
-		return utf8.DecodeRune(word[at:])
+	var buffer [128]rune
+	chars := append(buffer[:0], boundary)
+	for _, c := range string(word) {
+		chars = append(chars, c)
 	}
-	for at := -1; at < len(word); {
-		h, n := uint64(charSeed), 0
-		for end := at; end <= len(word) && n < m.config.CharsMax; {
-			c, size := next(end)
+	chars = append(chars, boundary)
+	for i := range chars {
+		h := uint64(charSeed)
+		for n, c := range chars[i:min(i+m.config.CharsMax, len(chars))] {
 			h = (h ^ uint64(c)) * prime
 			h ^= h >> 29
-			if n++; n >= m.config.CharsMin {
+			if n+1 >= m.config.CharsMin {
 				yield(finish(h))
 			}
-			end += size
 		}
-		_, size := next(at)
-		at += size
 	}
 }
 
@@ -208,26 +264,16 @@ const maxCandidates = 6 << 20
 
 // Fit counts in how many texts each n-gram occurs, keeps the most frequent ones, and weighs them.
 func (m *ngram) Fit(examples iter.Seq[Example]) error {
-	type count struct{ texts, last int32 }
-	counts := map[uint64]count{}
+	counts := newGramCounts()
 	texts, labels := int32(0), 0
 	for e := range examples {
 		texts++
 		for _, c := range e.Classes {
 			labels = max(labels, int(c)+1)
 		}
-		m.all(e.text(), e.pair(), func(h uint64) {
-			h = h >> featureBits << featureBits // what the table can tell apart
-			if c := counts[h]; c.last != texts {
-				counts[h] = count{c.texts + 1, texts}
-			}
-		})
-		if len(counts) > maxCandidates {
-			for h, c := range counts {
-				if c.texts == 1 {
-					delete(counts, h)
-				}
-			}
+		m.some(e.text(), e.pair(), func(hashes []uint64) { counts.add(hashes, texts) })
+		if counts.taken > maxCandidates {
+			counts.rebuild(len(counts.slots), 1)
 		}
 	}
 	type feature struct {
@@ -235,13 +281,13 @@ func (m *ngram) Fit(examples iter.Seq[Example]) error {
 		texts int32
 	}
 	var kept []feature
-	for h, c := range counts {
-		if int(c.texts) >= m.config.MinTexts {
-			kept = append(kept, feature{h, c.texts})
+	for _, c := range counts.slots {
+		if int(c.texts) >= max(m.config.MinTexts, 1) {
+			kept = append(kept, feature{c.hash(), c.texts})
 		}
 	}
 	if len(kept) == 0 {
-		return hint.Errorf("add texts, or set model.ngram.min_texts to 1", "choosing n-grams: none of the %d occurs in %d of the %d training texts", len(counts), m.config.MinTexts, texts)
+		return hint.Errorf("add texts, or set model.ngram.min_texts to 1", "choosing n-grams: none of the %d occurs in %d of the %d training texts", counts.taken, m.config.MinTexts, texts)
 	}
 	slices.SortFunc(kept, func(a, b feature) int {
 		return cmp.Or(cmp.Compare(b.texts, a.texts), cmp.Compare(a.hash, b.hash))
@@ -304,12 +350,17 @@ const maxLabelCounts = 64 << 20
 
 // countByLabel returns in how many texts of each label each feature occurs, [features, labels].
 func (m *ngram) countByLabel(examples iter.Seq[Example], labels int) []int32 {
-	counts := make([]int32, m.features*labels)
+	counts, last := make([]int32, m.features*labels), make([]int32, m.features) // last: text in which a feature was seen
 	var features []int32
+	text := int32(0)
 	for e := range examples {
 		features = m.Features(features[:0], e.text(), e.pair())
-		slices.Sort(features)
-		for _, f := range slices.Compact(features) {
+		text++
+		for _, f := range features {
+			if last[f] == text {
+				continue
+			}
+			last[f] = text
 			for _, c := range e.Classes {
 				counts[int(f)*labels+int(c)]++
 			}

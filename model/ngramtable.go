@@ -12,8 +12,8 @@ import (
 
 // gramTable finds the number of a feature by the hash of its n-gram.
 type gramTable interface {
-	// find returns -1 for an n-gram that is no feature.
-	find(h uint64) int32
+	// findAll appends the numbers of those of at most lookups n-grams that are features.
+	findAll(dst []int32, hashes []uint64) []int32
 	tensors() []safetensors.Tensor
 }
 
@@ -24,20 +24,26 @@ type slots []byte
 // A slot holds the upper 40 bits of the hash and, in the lower 24, the feature's number + 1; 0 is a free slot.
 const featureBits = 24
 
-func (t slots) find(h uint64) int32 {
+func (t slots) findAll(dst []int32, hashes []uint64) []int32 {
 	n := uint64(len(t) / 8)
 	if n == 0 {
-		return -1
+		return dst
 	}
-	for at := h >> featureBits & (n - 1); ; at = (at + 1) & (n - 1) {
-		slot := binary.LittleEndian.Uint64(t[8*at:])
-		if slot == 0 {
-			return -1
+	var first [lookups]uint64
+	for i, h := range hashes {
+		first[i] = binary.LittleEndian.Uint64(t[h>>featureBits&(n-1)*8:])
+	}
+	for i, h := range hashes {
+		slot := first[i]
+		for at := h >> featureBits; slot != 0 && (slot^h)>>featureBits != 0; {
+			at++
+			slot = binary.LittleEndian.Uint64(t[at&(n-1)*8:])
 		}
-		if (slot^h)>>featureBits == 0 {
-			return int32(slot&(1<<featureBits-1)) - 1
+		if slot != 0 {
+			dst = append(dst, int32(slot&(1<<featureBits-1))-1)
 		}
 	}
+	return dst
 }
 
 func (t slots) insert(h uint64, feature int) {
@@ -130,6 +136,16 @@ func (t *fingerprints) index() int {
 	return n
 }
 
+func (t *fingerprints) findAll(dst []int32, hashes []uint64) []int32 {
+	for _, h := range hashes {
+		if f := t.find(h); f >= 0 {
+			dst = append(dst, f)
+		}
+	}
+	return dst
+}
+
+// find returns -1 for an n-gram that is no feature.
 func (t *fingerprints) find(h uint64) int32 {
 	h >>= featureBits
 	buckets := uint64(len(t.counts))

@@ -159,6 +159,10 @@ func isSpace(r rune) bool { return r == ' ' || r <= 0xffff && signsOf[r]&signSpa
 
 func spaceEdits(s string) (edits []edit) {
 	for at := 0; at < len(s); {
+		if c := s[at]; c > ' ' && c < utf8.RuneSelf {
+			at++
+			continue
+		}
 		r, n := utf8.DecodeRuneInString(s[at:])
 		if !isSpace(r) {
 			at += n

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -77,12 +78,40 @@ func (c *cutter) part(s Span, delimiter bool) {
 	c.open, c.last = true, delimiter
 }
 
-// cutAtCharacters cuts at each character that is a delimiter.
-func cutAtCharacters(s string, p Span, dst []Span, b behavior, is func(r rune) bool) []Span {
+// characterSet tells which characters are delimiters; of ASCII it knows them all.
+type characterSet struct {
+	is    func(r rune) bool
+	ascii [utf8.RuneSelf]bool
+}
+
+func newCharacterSet(is func(r rune) bool) *characterSet {
+	c := &characterSet{is: is}
+	for r := range c.ascii {
+		c.ascii[r] = is(rune(r))
+	}
+	return c
+}
+
+var (
+	spaces = newCharacterSet(unicode.IsSpace)
+	// It waits for the table of classes, which is built with the first tokenizer.
+	punctuationMarks = sync.OnceValue(func() *characterSet { return newCharacterSet(isPunctuation) })
+	numbers          = sync.OnceValue(func() *characterSet { return newCharacterSet(func(r rune) bool { return classOf(r)&number != 0 }) })
+)
+
+// cut cuts at each character that is a delimiter.
+func (set *characterSet) cut(s string, p Span, dst []Span, b behavior) []Span {
 	c := cutter{behavior: b, dst: dst, at: p.Start}
 	for at := p.Start; at < p.End; {
+		if r := s[at]; r < utf8.RuneSelf {
+			if set.ascii[r] {
+				c.delimiter(at, at+1)
+			}
+			at++
+			continue
+		}
 		r, n := utf8.DecodeRuneInString(s[at:p.End])
-		if is(r) {
+		if set.is(r) {
 			c.delimiter(at, at+n)
 		}
 		at += n
@@ -94,7 +123,7 @@ func cutAtCharacters(s string, p Span, dst []Span, b behavior, is func(r rune) b
 type whitespaceSplit struct{}
 
 func (whitespaceSplit) split(d *draft, p Span, dst []Span) []Span {
-	return cutAtCharacters(d.text, p, dst, removed, unicode.IsSpace)
+	return spaces.cut(d.text, p, dst, removed)
 }
 
 // punctuation cuts at punctuation characters (all but letters, digits and controls in ASCII, and Unicode's P).
@@ -105,7 +134,7 @@ type punctuation struct {
 func (t *punctuation) prepare() error { return t.Behavior.check() }
 
 func (t *punctuation) split(d *draft, p Span, dst []Span) []Span {
-	return cutAtCharacters(d.text, p, dst, t.Behavior, isPunctuation)
+	return punctuationMarks().cut(d.text, p, dst, t.Behavior)
 }
 
 // digits cuts numbers out, whole or digit by digit.
@@ -118,7 +147,7 @@ func (t *digits) split(d *draft, p Span, dst []Span) []Span {
 	if t.Individual {
 		b = isolated
 	}
-	return cutAtCharacters(d.text, p, dst, b, func(r rune) bool { return classOf(r)&number != 0 })
+	return numbers().cut(d.text, p, dst, b)
 }
 
 // charDelimiterSplit cuts at one character, which it drops.
@@ -134,8 +163,14 @@ func (t *charDelimiterSplit) prepare() error {
 }
 
 func (t *charDelimiterSplit) split(d *draft, p Span, dst []Span) []Span {
-	only, _ := utf8.DecodeRuneInString(t.Delimiter)
-	return cutAtCharacters(d.text, p, dst, removed, func(r rune) bool { return r == only })
+	c := cutter{behavior: removed, dst: dst, at: p.Start}
+	for {
+		at := strings.Index(d.text[c.at:p.End], t.Delimiter)
+		if at < 0 {
+			return c.finish(p.End)
+		}
+		c.delimiter(c.at+at, c.at+at+len(t.Delimiter))
+	}
 }
 
 // fixedLength cuts after every so many characters.

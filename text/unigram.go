@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -24,6 +25,8 @@ type unigram struct {
 	trie     trie
 	fallBack bool
 	fall     [256]int32 // tokens <0x00> to <0xFF>; -1
+
+	whole []atomic.Bool // of each token: a piece that is its text was found to be that token alone, not parts of it
 }
 
 // step is the best way to reach a position: the token that ends there.
@@ -34,7 +37,7 @@ type step struct {
 }
 
 func newUnigram(tokens []string, scores []float64, unk int32) *unigram {
-	u := &unigram{tokens: tokens, scores: scores, ids: newVocab(tokens).ids, unk: unk, lowest: math.Inf(1)}
+	u := &unigram{tokens: tokens, scores: scores, ids: newVocab(tokens).ids, unk: unk, lowest: math.Inf(1), whole: make([]atomic.Bool, len(tokens))}
 	for _, s := range scores {
 		u.lowest = min(u.lowest, s)
 	}
@@ -60,6 +63,15 @@ func (u *unigram) encode(whole string, p Span, e *Encoding) {
 	w := e.scratch()
 	slot := w.cache.slot(u, s)
 	if slot != nil && slot.load(s, p.Start, e) {
+		return
+	}
+	first := len(e.IDs)
+	known, ok := u.ids[s]
+	if ok && u.whole[known].Load() {
+		e.append(known, p)
+		if slot != nil {
+			slot.store(s, p.Start, e, first)
+		}
 		return
 	}
 	path := w.path
@@ -100,8 +112,10 @@ func (u *unigram) encode(whole string, p Span, e *Encoding) {
 		}
 		at += size
 	}
-	first := len(e.IDs)
 	u.trace(path, p.Start, e)
+	if ok && len(e.IDs) == first+1 && e.IDs[first] == known {
+		u.whole[known].Store(true)
+	}
 	if u.fallBack {
 		u.bytesOfUnknown(whole, first, e)
 	} else if slot != nil {

@@ -72,14 +72,19 @@ func checkDual(m *model.Model, loss model.Loss) error {
 func (d *dual) readRows(m *model.Model, linear *model.Linear, set *Set) {
 	tape := nn.NewTape(nil)
 	d.rows, d.squares = nn.Sparse{Offsets: []int32{0}}, d.squares[:0]
+	var batch model.Input
 	for from := 0; from < set.Len(); from += 256 {
-		var batch model.Input
+		batch.Reset()
 		for i := from; i < min(from+256, set.Len()); i++ {
 			m.AppendExample(&batch, &set.Input, i)
 		}
 		tape.Begin(nn.Inference, 0, 0)
 		x := linear.Rows(tape, &batch)
 		d.rows.Cols = x.Cols
+		if from == 0 { // the others will be about as long
+			all := len(x.Value) * set.Len() / x.Rows() * 17 / 16
+			d.rows.Index, d.rows.Value = make([]int32, 0, all), make([]float32, 0, all)
+		}
 		for i := range x.Rows() {
 			lo, hi := x.Offsets[i], x.Offsets[i+1]
 			d.squares = append(d.squares, 1+float32(kernel.SumSquares(x.Value[lo:hi])))

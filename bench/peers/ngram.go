@@ -95,9 +95,9 @@ func linear(mode string, fit *corpus, threads int) (*model.Model, error) {
 	zh := 3*chinese > all
 	c.Tokenizer.Kind = "word"
 	if mode == "light" {
-		c.Model.NGram.Tokens, c.Model.NGram.CharsMax = 2, 0
+		c.Model.NGram.Tokens, c.Model.NGram.CharsMax, c.Model.NGram.MaxFeatures = 2, 0, 100_000
 		if zh {
-			c.Tokenizer.Kind, c.Model.NGram.Tokens = "char", 3
+			c.Tokenizer.Kind = "char"
 		}
 	}
 	c.Model.NGram.Resolve(c.Tokenizer.Kind, zh)

@@ -33,6 +33,7 @@ var settings = runs.Settings{
 
 type options struct {
 	data, keep string
+	pretrained string
 	seeds      runs.Seeds
 	set        runs.Settings
 }
@@ -41,6 +42,7 @@ func main() {
 	o := options{seeds: runs.Seeds{1, 2, 3, 4, 5}}
 	flag.StringVar(&o.data, "data", "../shared/data", "folder of the data sets")
 	flag.StringVar(&o.keep, "keep", filepath.Join(os.TempDir(), "xiaoyu-pretrain"), "folder in which networks and records are kept")
+	flag.StringVar(&o.pretrained, "pretrained", "", "a network that was pretrained so, which all seeds begin with, instead of one each")
 	flag.Var(&o.seeds, "seeds", "seeds, separated by commas")
 	flag.Var(&o.set, "set", "a key of the configuration, as key=value; may be given more than once")
 	runs.Main(func(ctx context.Context) error { return run(ctx, &o) })
@@ -57,9 +59,11 @@ func run(ctx context.Context, o *options) error {
 		if err != nil {
 			return fmt.Errorf("seed %d, labels alone: %w", seed, err)
 		}
-		pretrained, err := pretrain(ctx, o, seed)
-		if err != nil {
-			return fmt.Errorf("seed %d, pretraining: %w", seed, err)
+		pretrained := &xiaoyu.Pretrained{Package: o.pretrained}
+		if o.pretrained == "" {
+			if pretrained, err = pretrain(ctx, o, seed); err != nil {
+				return fmt.Errorf("seed %d, pretraining: %w", seed, err)
+			}
 		}
 		with, err := train(ctx, o, seed, pretrained.Package)
 		if err != nil {
