@@ -114,18 +114,8 @@ func TestDualContinuesToTheSameWeights(t *testing.T) {
 		steps := 0
 		run(t, tr, func(e Event) bool { steps++; return steps == interrupt })
 		if interrupt > 0 {
-			path := filepath.Join(t.TempDir(), "checkpoint")
-			if err := tr.Save(path); err != nil {
-				t.Fatal(err)
-			}
 			m, train, valid, _ = build(t, "ngram")
-			if tr, err = New(m, train, valid, dualConfig()); err != nil {
-				t.Fatal(err)
-			}
-			if err := tr.Restore(path); err != nil {
-				t.Fatal(err)
-			}
-			run(t, tr, nil)
+			tr = goOn(t, tr, m, train, valid)
 		}
 		tr.Finish()
 		return slices.Clone(m.Params.Values())
@@ -149,4 +139,22 @@ func TestDualRefusesWhatIsNotLinear(t *testing.T) {
 	if _, err := New(m, train, valid, c); hint.Way(err) == "" || errors.Is(err, ErrDiverged) {
 		t.Errorf("focal: %v", err)
 	}
+}
+
+// goOn keeps an interrupted training of optimizer dual in a file, and ends it from there with a fresh model.
+func goOn(t *testing.T, interrupted *Trainer, m *model.Model, train, valid *Set) *Trainer {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "checkpoint")
+	if err := interrupted.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	tr, err := New(m, train, valid, dualConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Restore(path); err != nil {
+		t.Fatal(err)
+	}
+	run(t, tr, nil)
+	return tr
 }

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"context"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/xiaoyu-slm/xiaoyu/model"
 	"github.com/xiaoyu-slm/xiaoyu/nn"
-	"github.com/xiaoyu-slm/xiaoyu/text"
 )
 
 // titles are texts of two kinds. Where long is set the kind shows in how long they are alone, else in a word alone.
@@ -34,21 +32,8 @@ func titles(t *testing.T, long bool) (m *model.Model, train, valid *Set) {
 		}
 		texts, targets = append(texts, b.String()), append(targets, int32(class))
 	}
-	tok, err := text.Train(context.Background(), slices.Values(texts), text.Config{Kind: "char", MinFrequency: 1, VocabSize: 1000}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := model.Config{Family: "ngram", MaxTokens: 64, NGram: model.NGrams{Form: "auto", Tokens: 2, MinTexts: 2, CharsMin: 1, MaxFeatures: 5000, Weighting: "nb"}}
-	m, err = model.New(c, text.CleanConfig{}, tok, []string{"a", "b"}, 7, func(yield func(model.Example) bool) {
-		for i, s := range texts {
-			if e := tok.Encode(s); !yield(model.Example{Text: &e, Classes: targets[i : i+1]}) {
-				return
-			}
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m = characterModel(t, c, []string{"a", "b"}, texts, targets)
 	train, valid = &Set{}, &Set{}
 	var e model.Sample
 	for i, s := range texts {
@@ -128,18 +113,8 @@ func TestATrialOfFormContinuesToTheSameWeights(t *testing.T) {
 			return interrupt > 0 && steps == interrupt
 		})
 		if interrupt > 0 {
-			path := filepath.Join(t.TempDir(), "checkpoint")
-			if err := tr.Save(path); err != nil {
-				t.Fatal(err)
-			}
 			m, train, valid = titles(t, true)
-			if tr, err = New(m, train, valid, dualConfig()); err != nil {
-				t.Fatal(err)
-			}
-			if err := tr.Restore(path); err != nil {
-				t.Fatal(err)
-			}
-			run(t, tr, nil)
+			tr = goOn(t, tr, m, train, valid)
 		}
 		tr.Finish()
 		return slices.Clone(m.Params.Values()), m.Config.NGram.Form

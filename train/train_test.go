@@ -151,23 +151,16 @@ func build(t testing.TB, family string) (m *model.Model, train, valid *Set, text
 	return buildHead(t, family, model.ClassHead)
 }
 
-func buildHead(t testing.TB, family, head string) (m *model.Model, train, valid *Set, texts []string) {
+// characterModel is a fresh model that reads the characters of these texts, each of which has a class.
+func characterModel(t testing.TB, c model.Config, labels, texts []string, classes []int32) *model.Model {
 	t.Helper()
-	labels := []string{"差", "好"}
-	if head == model.RegressionHead {
-		labels = []string{"score"}
-	}
-	texts, targets := sentences(400, 1)
 	tok, err := text.Train(context.Background(), slices.Values(texts), text.Config{Kind: "char", MinFrequency: 1, VocabSize: 1000}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	family, wide := strings.CutSuffix(family, "+wide")
-	c := model.Config{Family: family, Wide: wide, Head: head, MaxTokens: 64, EmbedDim: 12, EmbedDropout: 0.1, Filters: 8, Widths: []int{1, 2}, Hidden: 10, Layers: 1, Heads: 2, Buckets: 500, Bidirectional: true,
-		Activation: "relu", Pooling: "max", Dropout: 0.2, NGram: model.NGrams{Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 5000, Weighting: "nb"}}
-	m, err = model.New(c, text.CleanConfig{}, tok, labels, 7, func(yield func(model.Example) bool) {
+	m, err := model.New(c, text.CleanConfig{}, tok, labels, 7, func(yield func(model.Example) bool) {
 		for i, s := range texts {
-			if e := tok.Encode(s); !yield(model.Example{Text: &e, Classes: targets[i : i+1]}) {
+			if e := tok.Encode(s); !yield(model.Example{Text: &e, Classes: classes[i : i+1]}) {
 				return
 			}
 		}
@@ -175,6 +168,20 @@ func buildHead(t testing.TB, family, head string) (m *model.Model, train, valid 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+func buildHead(t testing.TB, family, head string) (m *model.Model, train, valid *Set, texts []string) {
+	t.Helper()
+	labels := []string{"差", "好"}
+	if head == model.RegressionHead {
+		labels = []string{"score"}
+	}
+	texts, targets := sentences(400, 1)
+	family, wide := strings.CutSuffix(family, "+wide")
+	c := model.Config{Family: family, Wide: wide, Head: head, MaxTokens: 64, EmbedDim: 12, EmbedDropout: 0.1, Filters: 8, Widths: []int{1, 2}, Hidden: 10, Layers: 1, Heads: 2, Buckets: 500, Bidirectional: true,
+		Activation: "relu", Pooling: "max", Dropout: 0.2, NGram: model.NGrams{Tokens: 2, CharsMin: 2, CharsMax: 3, MinTexts: 1, MaxFeatures: 5000, Weighting: "nb"}}
+	m = characterModel(t, c, labels, texts, targets)
 	train, valid = &Set{}, &Set{}
 	var e model.Sample
 	for i, s := range texts {
