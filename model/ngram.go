@@ -220,7 +220,7 @@ func (m *ngram) charHashes(word []byte, yield func(h uint64)) {
 		chars = append(chars, c)
 	}
 	chars = append(chars, boundary)
-	for i := range chars {
+	for i := range len(chars) - 1 { // the last boundary begins nothing
 		h := uint64(charSeed)
 		for n, c := range chars[i:min(i+m.config.CharsMax, len(chars))] {
 			h = (h ^ uint64(c)) * prime

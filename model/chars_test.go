@@ -1,0 +1,39 @@
+package model
+
+import (
+	"slices"
+	"testing"
+)
+
+// Runs of characters begin at each character and at the boundary before a word, and may end with the one behind it.
+func TestRunsOfCharacters(t *testing.T) {
+	const boundary = 0x110000
+	hash := func(chars ...rune) uint64 {
+		h := uint64(charSeed)
+		for _, c := range chars {
+			h = (h ^ uint64(c)) * prime
+			h ^= h >> 29
+		}
+		return finish(h)
+	}
+	long := slices.Repeat([]rune("长"), 300) // more than are kept on the stack
+	tests := []struct {
+		word        string
+		least, most int
+		want        []uint64
+	}{
+		{"a早", 1, 2, []uint64{hash(boundary), hash(boundary, 'a'), hash('a'), hash('a', '早'), hash('早'), hash('早', boundary)}},
+		{"a早", 2, 3, []uint64{hash(boundary, 'a'), hash(boundary, 'a', '早'), hash('a', '早'), hash('a', '早', boundary), hash('早', boundary)}},
+		{"a", 4, 5, nil},
+		{"\xffb", 2, 2, []uint64{hash(boundary, 0xfffd), hash(0xfffd, 'b'), hash('b', boundary)}},
+		{string(long), 3, 3, slices.Concat([]uint64{hash(boundary, '长', '长')}, slices.Repeat([]uint64{hash('长', '长', '长')}, 298), []uint64{hash('长', '长', boundary)})},
+	}
+	for _, test := range tests {
+		var got []uint64
+		m := &ngram{config: NGrams{CharsMin: test.least, CharsMax: test.most}}
+		m.charHashes([]byte(test.word), func(h uint64) { got = append(got, h) })
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%.10q, %d to %d characters: %x, want %x", test.word, test.least, test.most, got, test.want)
+		}
+	}
+}
