@@ -31,7 +31,9 @@ func TestRunsOfCharacters(t *testing.T) {
 	for _, test := range tests {
 		var got []uint64
 		m := &ngram{config: NGrams{CharsMin: test.least, CharsMax: test.most}}
-		m.charHashes([]byte(test.word), func(h uint64) { got = append(got, h) })
+		list := hashList{yield: func(hashes []uint64) { got = append(got, hashes...) }}
+		m.charHashes([]byte(test.word), &list)
+		list.flush()
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%.10q, %d to %d characters: %x, want %x", test.word, test.least, test.most, got, test.want)
 		}

@@ -92,22 +92,31 @@ func logOf(n int) float32 {
 	return float32(math.Log(float64(n)))
 }
 
-// fewToSort are so few numbers that comparing them is the fastest.
-const fewToSort = 96
+const (
+	fewToSort  = 64   // so few numbers are sorted fastest by comparing them
+	manyToSort = 1000 // so many are sorted faster by two large digits than by three small ones
+	mostDigit  = 11   // bits
+)
 
-// inOrder returns numbers below limit in rising order, many of them by radix sort, eleven bits at a time.
+// inOrder returns numbers below limit in rising order, many of them by radix sort.
 func inOrder(t *nn.Tape, ids []int32, limit int) []int32 {
 	ids = t.Ints(ids)
 	if len(ids) < fewToSort {
 		slices.Sort(ids)
 		return ids
 	}
-	const digit = 11
+	passes := 3
+	if len(ids) > manyToSort {
+		passes = 2
+	}
+	digit := min((bits.Len(uint(limit-1))+passes-1)/passes, mostDigit)
+	var places [1 << mostDigit]int32
+	ends, mask := places[:1<<digit], int32(1)<<digit-1
 	from, to := ids, t.Ints(ids)
-	for shift := 0; limit>>shift > 0; shift += digit {
-		var ends [1 << digit]int32
+	for shift := 0; (limit-1)>>shift > 0; shift += digit {
+		clear(ends)
 		for _, id := range from {
-			ends[id>>shift&(1<<digit-1)]++
+			ends[id>>shift&mask]++
 		}
 		sum := int32(0)
 		for i, n := range ends {
@@ -115,7 +124,7 @@ func inOrder(t *nn.Tape, ids []int32, limit int) []int32 {
 			sum += n
 		}
 		for _, id := range from {
-			at := &ends[id>>shift&(1<<digit-1)]
+			at := &ends[id>>shift&mask]
 			to[*at] = id
 			*at++
 		}
@@ -139,34 +148,49 @@ func (m *ngram) Features(dst []int32, e, pair Encoded) []int32 {
 // lookups are so many n-grams as are looked up at a time: memory fetches their places side by side.
 const lookups = 64
 
-// some calls yield with the hashes of all features, at most lookups at a time.
-func (m *ngram) some(e, pair Encoded, yield func(hashes []uint64)) {
-	var some [lookups]uint64
-	n := 0
-	m.all(e, pair, func(h uint64) {
-		if n == len(some) {
-			yield(some[:])
-			n = 0
-		}
-		some[n] = h
-		n++
-	})
-	yield(some[:n])
+// hashList gathers hashes and gives them on, at most lookups at a time.
+type hashList struct {
+	hashes [lookups]uint64
+	n      int
+	yield  func(hashes []uint64)
 }
 
-// all calls yield with the hash of each feature. Those of a pair are the n-grams that both texts have, those of the
-// first alone and those of the second alone: three different features of one n-gram.
-func (m *ngram) all(e, pair Encoded, yield func(h uint64)) {
+func (l *hashList) add(h uint64) {
+	if l.n == lookups {
+		l.flush()
+	}
+	l.hashes[l.n] = h
+	l.n++
+}
+
+//go:noinline // so that add is
+func (l *hashList) flush() {
+	l.yield(l.hashes[:l.n])
+	l.n = 0
+}
+
+// some calls yield with the hashes of all features, at most lookups at a time. Those of a pair are the n-grams that both
+// texts have, those of the first alone and those of the second alone: three different features of one n-gram.
+func (m *ngram) some(e, pair Encoded, yield func(hashes []uint64)) {
 	if !m.pair || pair.Encoding == nil {
 		m.hashes(e, yield)
 		return
 	}
 	in := map[uint64]uint8{}
-	m.hashes(e, func(h uint64) { in[h] |= inFirst })
-	m.hashes(pair, func(h uint64) { in[h] |= inSecond })
-	for _, h := range slices.Sorted(maps.Keys(in)) {
-		yield(ofPair(h, in[h]))
+	note := func(text Encoded, which uint8) {
+		m.hashes(text, func(hashes []uint64) {
+			for _, h := range hashes {
+				in[h] |= which
+			}
+		})
 	}
+	note(e, inFirst)
+	note(pair, inSecond)
+	all := hashList{yield: yield}
+	for _, h := range slices.Sorted(maps.Keys(in)) {
+		all.add(ofPair(h, in[h]))
+	}
+	all.flush()
 }
 
 // Which text of a pair has a feature; both where both bits are set.
@@ -175,21 +199,23 @@ const inFirst, inSecond = 1, 2
 // ofPair is the hash of a feature of a pair whose texts, or one of them, have that with hash h.
 func ofPair(h uint64, in uint8) uint64 { return finish(h ^ uint64(in)*prime) }
 
-// hashes calls yield with the hash of each n-gram of a text, and of all that is known of it.
-func (m *ngram) hashes(e Encoded, yield func(h uint64)) {
+// hashes calls yield with the hash of each n-gram of a text, and of all that is known of it, at most lookups at a time.
+func (m *ngram) hashes(e Encoded, yield func(hashes []uint64)) {
+	list := hashList{yield: yield}
+	defer list.flush()
 	for _, h := range e.Known {
-		yield(h)
+		list.add(h)
 	}
 	for i := range e.Pieces {
 		h := uint64(tokenSeed)
 		for n := 0; n < m.config.Tokens && i+n < len(e.Pieces); n++ {
 			p := e.Pieces[i+n]
 			h = hashBytes(h, e.Text[p.Start:p.End])
-			yield(h)
+			list.add(h)
 		}
 	}
 	if m.form {
-		formHashes(e, yield)
+		formHashes(e, list.add)
 	}
 	if m.config.CharsMax < m.config.CharsMin {
 		return
@@ -201,7 +227,7 @@ func (m *ngram) hashes(e Encoded, yield func(h uint64)) {
 		for i++; i < len(e.Pieces) && (e.Pieces[i].Start == end || chineseAround(e.Text, end, e.Pieces[i].Start)); i++ {
 			end = e.Pieces[i].End
 		}
-		m.charHashes(e.Text[start:end], yield)
+		m.charHashes(e.Text[start:end], &list)
 	}
 }
 
@@ -212,7 +238,7 @@ func chineseAround(s []byte, from, to int) bool {
 	return unicode.Is(unicode.Han, before) || unicode.Is(unicode.Han, behind)
 }
 
-func (m *ngram) charHashes(word []byte, yield func(h uint64)) {
+func (m *ngram) charHashes(word []byte, list *hashList) {
 	const boundary = 0x110000 // no character
 	var buffer [128]rune
 	chars := append(buffer[:0], boundary)
@@ -226,7 +252,7 @@ func (m *ngram) charHashes(word []byte, yield func(h uint64)) {
 			h = (h ^ uint64(c)) * prime
 			h ^= h >> 29
 			if n+1 >= m.config.CharsMin {
-				yield(finish(h))
+				list.add(finish(h))
 			}
 		}
 	}

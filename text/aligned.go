@@ -1,7 +1,5 @@
 package text
 
-import "unicode/utf8"
-
 // Span is a range of bytes, Start included, End not.
 type Span struct{ Start, End int }
 
@@ -91,10 +89,4 @@ func (a *Aligned) apply(edits []edit) {
 	}
 	keep(at, len(a.Text))
 	a.Text, a.origin = applyEdits(a.Text, edits), next
-}
-
-// characterLength returns the number of bytes of the character at position at, 1 for a stray byte.
-func characterLength(s string, at int) int {
-	_, n := utf8.DecodeRuneInString(s[at:])
-	return n
 }

@@ -75,7 +75,7 @@ func (n *bertNormalizer) first(d *draft) (more bool) {
 			at++
 			continue
 		}
-		r, size := utf8.DecodeRuneInString(s[at:])
+		r, size := longRuneAt(s, at)
 		switch k := classOf(r); {
 		case k&ideograph != 0:
 			if n.Chinese {

@@ -46,7 +46,7 @@ type bpeConfig struct {
 func newBPE(v vocab, merges [][2]string, c bpeConfig, byteLevel bool) (*bpe, error) {
 	b := &bpe{vocab: v, config: c, pairs: merges, unk: -1, bytes: byteLevel}
 	if c.Unknown != nil && *c.Unknown != "" {
-		id, ok := v.ids[*c.Unknown]
+		id, ok := v.id(*c.Unknown)
 		if !ok {
 			return nil, fmt.Errorf("the unknown token %q is not in the vocabulary", *c.Unknown)
 		}
@@ -59,9 +59,9 @@ func newBPE(v vocab, merges [][2]string, c bpeConfig, byteLevel bool) (*bpe, err
 	b.ranks.grow(len(merges))
 	b.merged = make([]int32, 0, len(merges))
 	for rank, m := range merges {
-		left, ok := v.ids[m[0]]
-		right, ok2 := v.ids[m[1]]
-		id, ok3 := v.ids[m[0]+strings.TrimPrefix(m[1], prefix)]
+		left, ok := v.id(m[0])
+		right, ok2 := v.id(m[1])
+		id, ok3 := v.id(m[0] + strings.TrimPrefix(m[1], prefix))
 		if !ok || !ok2 || !ok3 {
 			return nil, fmt.Errorf("merge %d, of %q and %q, joins or makes a token that is not in the vocabulary", rank, m[0], m[1])
 		}
@@ -69,7 +69,7 @@ func newBPE(v vocab, merges [][2]string, c bpeConfig, byteLevel bool) (*bpe, err
 		b.merged = append(b.merged, id)
 	}
 	find := func(token string) int32 {
-		if id, ok := v.ids[token]; ok {
+		if id, ok := v.id(token); ok {
 			return id
 		}
 		return -1
@@ -211,7 +211,7 @@ func (b *bpe) symbol(piece string, at, size int) int32 {
 	if place&ends != 0 {
 		token += orEmpty(b.config.Suffix)
 	}
-	if id, ok := b.ids[token]; ok {
+	if id, ok := b.id(token); ok {
 		return id
 	}
 	return -1

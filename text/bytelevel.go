@@ -2,7 +2,6 @@ package text
 
 import (
 	"strings"
-	"unicode/utf8"
 )
 
 // byteRunes are the visible characters that stand for bytes in byte-level vocabularies (Radford et al. 2019): printable
@@ -151,17 +150,6 @@ func (g gptCutter) end(s string, at int) int {
 		return g.other(s, at+n)
 	}
 	return g.space(s, at)
-}
-
-// runeAt decodes one character; its length is 0 at the end.
-func runeAt(s string, at int) (rune, int) {
-	if at >= len(s) {
-		return 0, 0
-	}
-	if c := s[at]; c < utf8.RuneSelf {
-		return rune(c), 1
-	}
-	return utf8.DecodeRuneInString(s[at:])
 }
 
 // runOf returns the end of a run of characters of class k.

@@ -65,7 +65,7 @@ func (f *form) normalize(d *draft) {
 	for at := 0; at < len(s); {
 		r, n := rune(s[at]), 1
 		if r >= utf8.RuneSelf {
-			r, n = utf8.DecodeRuneInString(s[at:])
+			r, n = longRuneAt(s, at)
 		}
 		if f.inert(r) {
 			previous = at

@@ -36,7 +36,7 @@ func (t *Tokenizer) keep(d *Dictionary) {
 		if w.Frequency == 0 && strings.IndexFunc(w.Word, isChinese) >= 0 {
 			score = hotScore
 		}
-		if id, ok := u.ids[w.Word]; ok {
+		if id, ok := u.id(w.Word); ok {
 			scores[id] = max(scores[id], score)
 			continue
 		}

@@ -61,20 +61,19 @@ func readVocab(data json.RawMessage) (vocab, error) {
 		}
 		size = max(size, id+1)
 	}
-	v := vocab{make([]string, size), ids}
+	tokens := make([]string, size)
 	for token, id := range ids {
-		if v.tokens[id] != "" {
-			return vocab{}, fmt.Errorf("vocabulary: the tokens %q and %q have the same id %d", v.tokens[id], token, id)
+		if tokens[id] != "" {
+			return vocab{}, fmt.Errorf("vocabulary: the tokens %q and %q have the same id %d", tokens[id], token, id)
 		}
-		v.tokens[id] = token
+		tokens[id] = token
 	}
-	delete(ids, "")
-	return v, nil
+	return newVocab(tokens), nil
 }
 
 // known returns the number of a token that a setting names.
 func (v *vocab) known(what, token string) (int32, error) {
-	id, ok := v.ids[token]
+	id, ok := v.id(token)
 	if !ok {
 		return 0, fmt.Errorf("the %s token %q is not in the vocabulary", what, token)
 	}

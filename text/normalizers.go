@@ -23,6 +23,10 @@ func (lowercaser) normalize(d *draft) {
 			at++
 			continue
 		}
+		if eastern(s, at) {
+			at += 3
+			continue
+		}
 		r, n := utf8.DecodeRuneInString(s[at:])
 		if r == 'İ' {
 			d.keep(kept, at)

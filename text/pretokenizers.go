@@ -78,16 +78,21 @@ func (c *cutter) part(s Span, delimiter bool) {
 	c.open, c.last = true, delimiter
 }
 
-// characterSet tells which characters are delimiters; of ASCII it knows them all.
+// characterSet tells which characters are delimiters; of ASCII it knows them all, and of the Chinese characters whether
+// there are any.
 type characterSet struct {
-	is    func(r rune) bool
-	ascii [utf8.RuneSelf]bool
+	is      func(r rune) bool
+	ascii   [utf8.RuneSelf]bool
+	chinese bool // one of U+4000 to U+9FFF, whose first byte is above E3, is a delimiter
 }
 
 func newCharacterSet(is func(r rune) bool) *characterSet {
 	c := &characterSet{is: is}
 	for r := range c.ascii {
 		c.ascii[r] = is(rune(r))
+	}
+	for r := rune(0x4000); r <= 0x9fff; r++ {
+		c.chinese = c.chinese || is(r)
 	}
 	return c
 }
@@ -101,22 +106,52 @@ var (
 
 // cut cuts at each character that is a delimiter.
 func (set *characterSet) cut(s string, p Span, dst []Span, b behavior) []Span {
+	s = s[:p.End]
+	if b == removed || b == isolated { // what words and marks are found by
+		for at := p.Start; at < p.End; {
+			from, to := set.find(s, at)
+			if at < from {
+				dst = append(dst, Span{at, from})
+			}
+			if from < to && b == isolated {
+				dst = append(dst, Span{from, to})
+			}
+			at = to
+		}
+		return dst
+	}
 	c := cutter{behavior: b, dst: dst, at: p.Start}
 	for at := p.Start; at < p.End; {
+		from, to := set.find(s, at)
+		if from < to {
+			c.delimiter(from, to)
+		}
+		at = to
+	}
+	return c.finish(p.End)
+}
+
+// find returns the first delimiter from position at on, an empty range at the end if there is none.
+func (set *characterSet) find(s string, at int) (from, to int) {
+	for at < len(s) {
 		if r := s[at]; r < utf8.RuneSelf {
 			if set.ascii[r] {
-				c.delimiter(at, at+1)
+				return at, at + 1
 			}
 			at++
 			continue
 		}
-		r, n := utf8.DecodeRuneInString(s[at:p.End])
+		if !set.chinese && s[at] != 0xe3 && eastern(s, at) {
+			at += 3
+			continue
+		}
+		r, n := longRuneAt(s, at)
 		if set.is(r) {
-			c.delimiter(at, at+n)
+			return at, at + n
 		}
 		at += n
 	}
-	return c.finish(p.End)
+	return at, at
 }
 
 // whitespaceSplit cuts at white space, which it drops.
@@ -201,11 +236,11 @@ func (t *fixedLength) split(d *draft, p Span, dst []Span) []Span {
 type bertPreTokenizer struct{}
 
 func (bertPreTokenizer) split(d *draft, p Span, dst []Span) []Span {
-	s, start := d.text, p.Start
+	s, start := d.text[:p.End], p.Start
 	for at := p.Start; at < p.End; {
 		r, n := rune(s[at]), 1
 		if r >= utf8.RuneSelf {
-			r, n = utf8.DecodeRuneInString(s[at:p.End])
+			r, n = longRuneAt(s, at)
 		}
 		if k := classOf(r) & (space | punctuator); k != 0 {
 			if start < at {
@@ -230,7 +265,7 @@ type whitespace struct{}
 func (whitespace) split(d *draft, p Span, dst []Span) []Span {
 	start, kind := p.Start, -1
 	for at := p.Start; at < p.End; {
-		r, n := utf8.DecodeRuneInString(d.text[at:p.End])
+		r, n := runeAt(d.text[:p.End], at)
 		k := 1
 		switch {
 		case unicode.IsSpace(r):

@@ -77,7 +77,10 @@ func (t *Tokenizer) indivisible(token string) bool {
 func (b *bpe) keepParts(kept []bool) {
 	for rank := len(b.pairs) - 1; rank >= 0; rank-- {
 		if kept[b.merged[rank]] {
-			kept[b.ids[b.pairs[rank][0]]], kept[b.ids[b.pairs[rank][1]]] = true, true
+			for _, part := range b.pairs[rank] {
+				id, _ := b.id(part)
+				kept[id] = true
+			}
 		}
 	}
 }
@@ -102,10 +105,7 @@ func (t *Tokenizer) restrictedTo(names []string, scores []float64, news []int32)
 	case *bpe:
 		v := newVocab(names)
 		pairs := slices.DeleteFunc(slices.Clone(a.pairs), func(p [2]string) bool {
-			_, left := v.ids[p[0]]
-			_, right := v.ids[p[1]]
-			_, whole := v.ids[p[0]+strings.TrimPrefix(p[1], orEmpty(a.config.Prefix))]
-			return !left || !right || !whole
+			return !v.has(p[0]) || !v.has(p[1]) || !v.has(p[0]+strings.TrimPrefix(p[1], orEmpty(a.config.Prefix)))
 		})
 		return newBPE(v, pairs, a.config, a.bytes)
 	}

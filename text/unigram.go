@@ -17,11 +17,11 @@ import (
 //
 // With fallBack, unknown characters become the tokens of their bytes, where the vocabulary has all of those.
 type unigram struct {
-	tokens   []string
+	vocab
 	scores   []float64 // log probabilities, by id
-	ids      map[string]int32
 	unk      int32
 	lowest   float64
+	longest  int // bytes of a token
 	trie     trie
 	fallBack bool
 	fall     [256]int32 // tokens <0x00> to <0xFF>; -1
@@ -37,9 +37,9 @@ type step struct {
 }
 
 func newUnigram(tokens []string, scores []float64, unk int32) *unigram {
-	u := &unigram{tokens: tokens, scores: scores, ids: newVocab(tokens).ids, unk: unk, lowest: math.Inf(1), whole: make([]atomic.Bool, len(tokens))}
-	for _, s := range scores {
-		u.lowest = min(u.lowest, s)
+	u := &unigram{vocab: newVocab(tokens), scores: scores, unk: unk, lowest: math.Inf(1), whole: make([]atomic.Bool, len(tokens))}
+	for i, s := range scores {
+		u.lowest, u.longest = min(u.lowest, s), max(u.longest, len(tokens[i]))
 	}
 	u.trie.build(tokens)
 	return u
@@ -50,7 +50,7 @@ func (u *unigram) fallBackToBytes() {
 	u.fallBack = true
 	for i := range u.fall {
 		u.fall[i] = -1
-		if id, ok := u.ids[byteToken(byte(i))]; ok {
+		if id, ok := u.id(byteToken(byte(i))); ok {
 			u.fall[i] = id
 		}
 	}
@@ -60,20 +60,19 @@ const unknownPenalty = 10
 
 func (u *unigram) encode(whole string, p Span, e *Encoding) {
 	s := whole[p.Start:p.End]
+	known, ok := int32(0), false
+	if len(s) <= u.longest {
+		if known, ok = u.id(s); ok && u.whole[known].Load() {
+			e.append(known, p)
+			return
+		}
+	}
 	w := e.scratch()
 	slot := w.cache.slot(u, s)
 	if slot != nil && slot.load(s, p.Start, e) {
 		return
 	}
 	first := len(e.IDs)
-	known, ok := u.ids[s]
-	if ok && u.whole[known].Load() {
-		e.append(known, p)
-		if slot != nil {
-			slot.store(s, p.Start, e, first)
-		}
-		return
-	}
 	path := w.path
 	if cap(path) < len(s)+1 {
 		path = make([]step, 0, 2*len(s)+64)
@@ -86,7 +85,7 @@ func (u *unigram) encode(whole string, p Span, e *Encoding) {
 	path[0].score = 0
 	for at := 0; at < len(s); {
 		here := path[at].score
-		_, size := utf8.DecodeRuneInString(s[at:])
+		size := characterLength(s, at)
 		single := false
 		reach := func(end int, id int32, score float64) {
 			if t := &path[end]; t.id < 0 || score > t.score {
@@ -95,7 +94,10 @@ func (u *unigram) encode(whole string, p Span, e *Encoding) {
 		}
 		node := int32(0)
 		for end := at; end < len(s); {
-			r, n := utf8.DecodeRuneInString(s[end:])
+			r, n := rune(s[end]), 1
+			if r >= utf8.RuneSelf {
+				r, n = longRuneAt(s, end)
+			}
 			var id int32
 			var ok bool
 			if node, id, ok = u.trie.next(node, r); !ok {
@@ -170,13 +172,7 @@ func (u *unigram) falls(part string) bool {
 	return true
 }
 
-func (u *unigram) vocabulary() []string { return u.tokens }
-func (u *unigram) unknown() int32       { return u.unk }
-
-func (u *unigram) id(token string) (int32, bool) {
-	id, ok := u.ids[token]
-	return id, ok
-}
+func (u *unigram) unknown() int32 { return u.unk }
 
 // trie finds the tokens that begin at a position. Its edges are one hash table from a node and a character to the next
 // node and the token that ends there, which is built in a millisecond for tens of thousands of tokens and read with

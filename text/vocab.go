@@ -1,26 +1,78 @@
 package text
 
-// vocab are the tokens of an algorithm by number. An empty token is a number that has none.
+import (
+	"hash/maphash"
+	"math/bits"
+)
+
+// vocab are the tokens of an algorithm by number. An empty token is a number that has none. Numbers are found in a hash
+// table whose places hold tokens of up to eight bytes, two or three Chinese characters or a short word, so that the fetch
+// of a place tells.
 type vocab struct {
 	tokens []string
-	ids    map[string]int32
+	slots  []tokenSlot // open addressing, at most half full
+	shift  uint
 }
 
+type tokenSlot struct {
+	head uint64 // the token's first eight bytes
+	size int32  // bytes of the token; 0 is free
+	id   int32
+}
+
+// newVocab returns the tokens with their numbers; of equal ones, the last counts.
 func newVocab(tokens []string) vocab {
-	v := vocab{tokens, make(map[string]int32, len(tokens))}
-	for i, t := range tokens {
-		if t != "" {
-			v.ids[t] = int32(i)
+	size := 16
+	for size < 2*len(tokens) {
+		size *= 2
+	}
+	v := vocab{tokens, make([]tokenSlot, size), uint(64 - bits.TrailingZeros(uint(size)))}
+	for i, s := range tokens {
+		if s != "" {
+			*v.slot(s) = tokenSlot{headOf(s), int32(len(s)), int32(i)}
 		}
 	}
 	return v
 }
 
+var tokenSeed = maphash.MakeSeed()
+
+// slot returns the place of a token, or the free one for it.
+func (v *vocab) slot(s string) *tokenSlot {
+	head, mask := headOf(s), uint64(len(v.slots)-1)
+	for at := maphash.String(tokenSeed, s) >> v.shift; ; at++ {
+		t := &v.slots[at&mask]
+		if t.size == 0 || t.head == head && int(t.size) == len(s) && (len(s) <= 8 || v.tokens[t.id] == s) {
+			return t
+		}
+	}
+}
+
+// headOf returns the first eight bytes of a string.
+func headOf(s string) (head uint64) {
+	if len(s) >= 8 {
+		return load64(s)
+	}
+	for i := range len(s) {
+		head |= uint64(s[i]) << (8 * i)
+	}
+	return head
+}
+
 func (v *vocab) vocabulary() []string { return v.tokens }
 
 func (v *vocab) id(token string) (int32, bool) {
-	id, ok := v.ids[token]
-	return id, ok
+	if token == "" {
+		return 0, false
+	}
+	t := v.slot(token)
+	return t.id, t.size > 0
+}
+
+// has tells whether there is such a token.
+func (v *vocab) has(token string) bool {
+	_, ok := v.id(token)
+	return ok
 }
 
 // append adds a token.

@@ -11,7 +11,7 @@ func newWordLevel(tokens []string, unk int32) *wordLevel {
 }
 
 func (w *wordLevel) encode(s string, p Span, e *Encoding) {
-	id, ok := w.ids[s[p.Start:p.End]]
+	id, ok := w.id(s[p.Start:p.End])
 	if !ok {
 		id = w.unk
 	}
