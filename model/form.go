@@ -8,10 +8,10 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/nn"
 )
 
-const (
-	formSeed = 0xb492b66fbe98f273
-	mostForm = 6 // features of a text's form
-)
+const formSeed = 0xb492b66fbe98f273
+
+// MostForm is how many features the form of one text has at the most.
+const MostForm = 6
 
 // formHashes calls yield with what the form of a text is: how many characters it has, and how many of its tokens stand
 // apart from the one before (words; in Chinese, spaces), each to a quarter, a half and a whole octave, so that texts of

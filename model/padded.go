@@ -268,7 +268,7 @@ func (m *Model) PaddedSizes(tokens int) map[int]int {
 	c := &m.Config
 	grams := tokens * (c.NGram.Tokens + max(c.NGram.CharsMax-c.NGram.CharsMin+1, 0))
 	if c.NGram.ReadsForm() {
-		grams += mostForm
+		grams += MostForm
 	}
 	if c.Pair {
 		grams *= 2

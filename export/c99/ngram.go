@@ -5,14 +5,13 @@ import (
 	"strings"
 
 	"github.com/xiaoyu-slm/xiaoyu/export/plan"
+	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
 // seeds are the constants of hashes.
 func (w *writer) seeds() {
 	w.define("PRIME", "UINT64_C(0x9fb21c651e98df25)", "TOKEN_SEED", "UINT64_C(0x9ae16a3b2f90404f)", "CHARACTER_SEED", "UINT64_C(0xc3a5c85c97cb3127)")
 }
-
-const formFeatures = 6 // most of a text
 
 // ngram writes the table of n-grams, and run_text, which scores a text.
 func (w *writer) ngram() {
@@ -25,7 +24,7 @@ func (w *writer) ngram() {
 	}
 	room := min(max(p.Length*each, 1), 1<<14)
 	if c.ReadsForm() {
-		room += formFeatures
+		room += model.MostForm
 	}
 	buckets := int(math.Round(math.Log2(float64(len(g.Counts)))))
 	w.printf("\n")
