@@ -39,3 +39,17 @@ func TestRunsOfCharacters(t *testing.T) {
 		}
 	}
 }
+
+// The end of a token is one number, whatever its length: byte by byte.
+func TestLittleEndian(t *testing.T) {
+	b := []byte{0x81, 0x12, 0xf3, 0x24, 0xe5, 0x36, 0xd7}
+	for n := range len(b) + 1 {
+		want := uint64(0)
+		for i, c := range b[:n] {
+			want |= uint64(c) << (8 * i)
+		}
+		if got := littleEndian(b[:n]); got != want {
+			t.Errorf("%d bytes: %x, want %x", n, got, want)
+		}
+	}
+}

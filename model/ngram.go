@@ -93,38 +93,39 @@ func logOf(n int) float32 {
 }
 
 const (
-	fewToSort  = 64   // so few numbers are sorted fastest by comparing them
-	manyToSort = 1000 // so many are sorted faster by two large digits than by three small ones
-	mostDigit  = 11   // bits
+	fewToSort = 64 // so few numbers are sorted fastest by comparing them
+	mostDigit = 11 // bits
 )
 
-// inOrder returns numbers below limit in rising order, many of them by radix sort.
+// inOrder returns numbers below limit, of at most featureBits, in rising order, many of them by radix sort: of two digits
+// where these have not many more values than there are numbers, of three otherwise.
 func inOrder(t *nn.Tape, ids []int32, limit int) []int32 {
 	ids = t.Ints(ids)
 	if len(ids) < fewToSort {
 		slices.Sort(ids)
 		return ids
 	}
-	passes := 3
-	if len(ids) > manyToSort {
+	passes, width := 3, bits.Len(uint(limit-1))
+	if width <= 2*mostDigit && 1<<(width/2) <= 2*len(ids) {
 		passes = 2
 	}
-	digit := min((bits.Len(uint(limit-1))+passes-1)/passes, mostDigit)
-	var places [1 << mostDigit]int32
-	ends, mask := places[:1<<digit], int32(1)<<digit-1
-	from, to := ids, t.Ints(ids)
-	for shift := 0; (limit-1)>>shift > 0; shift += digit {
-		clear(ends)
-		for _, id := range from {
-			ends[id>>shift&mask]++
+	digit := (width + passes - 1) / passes
+	size, mask := 1<<digit, int32(1)<<digit-1
+	var all [2 << mostDigit]int32 // of all digits, where the numbers that have one begin
+	for _, id := range ids {
+		for at, rest := 0, id; at < passes*size; at, rest = at+size, rest>>digit {
+			all[at+int(rest&mask)]++
 		}
-		sum := int32(0)
-		for i, n := range ends {
-			ends[i] = sum
+	}
+	from, to := ids, t.Ints(ids)
+	for pass := range passes {
+		places, sum := all[pass*size:][:size], int32(0)
+		for i, n := range places {
+			places[i] = sum
 			sum += n
 		}
 		for _, id := range from {
-			at := &ends[id>>shift&mask]
+			at := &places[id>>(pass*digit)&mask]
 			to[*at] = id
 			*at++
 		}
@@ -271,12 +272,19 @@ func hashBytes(h uint64, b []byte) uint64 {
 		h ^= h >> 29
 		b = b[8:]
 	}
-	last := uint64(len(b)) << 56
-	for i, c := range b {
-		last |= uint64(c) << (8 * i)
-	}
-	h = (h ^ last) * prime
+	h = (h ^ uint64(len(b))<<56 ^ littleEndian(b)) * prime
 	return finish(h ^ h>>32)
+}
+
+// littleEndian returns up to seven bytes as a number, which is read in pieces that may overlap.
+func littleEndian(b []byte) uint64 {
+	switch n := len(b); {
+	case n >= 4:
+		return uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<(8*(n-4))
+	case n > 0:
+		return uint64(b[0]) | uint64(b[n/2])<<(8*(n/2)) | uint64(b[n-1])<<(8*(n-1))
+	}
+	return 0
 }
 
 func finish(h uint64) uint64 {

@@ -125,6 +125,12 @@ func (d *draft) origin(at int) int32 {
 	return int32(characterStart(d.input, at))
 }
 
+// inPlace tells quickly that a range of the text stands for the same range of the input: whole characters which stand where
+// they stood.
+func (d *draft) inPlace(s Span) bool {
+	return d.straight && s.Start < s.End && utf8.RuneStart(d.text[s.Start]) && (s.End == len(d.text) || utf8.RuneStart(d.text[s.End]))
+}
+
 // source returns the range of the input that a range of the text stands for: whole characters.
 func (d *draft) source(s Span) Span {
 	if s.Start >= s.End {

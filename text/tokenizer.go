@@ -215,7 +215,10 @@ func (t *Tokenizer) encodePieces(e *Encoding, all Span) {
 	}
 	e.Text = append(e.Text, d.text...)
 	for i := first; i < len(e.Pieces); i++ {
-		source := d.source(e.Pieces[i])
+		source := e.Pieces[i]
+		if !d.inPlace(source) {
+			source = d.source(source)
+		}
 		e.Spans = append(e.Spans, Span{d.offset + source.Start, d.offset + source.End})
 		e.Pieces[i].Start += base
 		e.Pieces[i].End += base

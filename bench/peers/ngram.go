@@ -96,7 +96,7 @@ func linear(mode string, fit *corpus, threads int) (*model.Model, error) {
 	zh := 3*chinese > all
 	c.Tokenizer.Kind = "word"
 	if mode == "light" {
-		c.Model.NGram.Tokens, c.Model.NGram.CharsMax, c.Model.NGram.MaxFeatures = 2, 0, 100_000
+		c.Model.NGram.Tokens, c.Model.NGram.CharsMax, c.Model.NGram.MaxFeatures = 2, 0, 30_000
 		if zh {
 			c.Tokenizer.Kind = "char"
 		}
