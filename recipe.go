@@ -58,6 +58,9 @@ func (t *training) chooseRecipe(ctx context.Context) error {
 		return t.preparePrompt()
 	}
 	if !t.alone() {
+		if t.base != nil && t.base.Family == model.EncoderFamily && c.Train.Keep == "auto" {
+			c.Train.Keep = "latest"
+		}
 		return nil
 	}
 	c.Train.Freeze = "all"

@@ -3,7 +3,7 @@ package text
 import "unicode/utf8"
 
 // eastern tells that a character from U+3000 to U+9FFF stands at position at: the three bytes of nearly all Chinese. None of
-// them has two cases, and none above U+3000 is white space.
+// them has two cases.
 func eastern(s string, at int) bool {
 	return at+2 < len(s) && s[at]-0xe3 <= 0xe9-0xe3 && s[at+1]&0xc0 == 0x80 && s[at+2]&0xc0 == 0x80
 }

@@ -28,6 +28,9 @@ func (tr *Trainer) Restore(path string) error {
 	if err := c.Fill(tr.arrays()); err != nil {
 		return err
 	}
+	if s.TopAt == 0 {
+		s.TopAt = s.BestAt // of a version that kept the best alone
+	}
 	if tr.state = s; s.Form == tried {
 		tr.dual.readRows(tr.model, tr.model.Linear(), tr.train)
 	}

@@ -208,3 +208,26 @@ func TestFewExamplesGetMoreEpochs(t *testing.T) {
 		}
 	}
 }
+
+// Which epoch is kept: the best, or the latest that is worse by no more than a standard error of its figure.
+func TestKeptEpoch(t *testing.T) {
+	for _, test := range []struct {
+		rows    int // 0: the best is asked for
+		figures []float64
+		kept    []int // the epoch that is kept after each
+	}{
+		{0, []float64{0.5, 0.9, 0.9, 0.89}, []int{1, 2, 2, 2}},
+		{100, []float64{0.5, 0.9, 0.87, 0.869, 0.9}, []int{1, 2, 3, 3, 5}}, // the error of 0.9 is 0.03
+		{100, []float64{0.9, 0.87, 0.85, 0.86}, []int{1, 2, 2, 2}},        // still measured from the best one
+		{10_000, []float64{0.9, 0.898, 0.896}, []int{1, 2, 2}},
+		{50, []float64{1, 0.99, 1, 0}, []int{1, 1, 3, 3}},
+	} {
+		var s state
+		for i, figure := range test.figures {
+			s.keeps(i+1, figure, test.rows)
+			if s.BestAt != test.kept[i] {
+				t.Errorf("of %d rows %v: epoch %d is kept, want %d", test.rows, test.figures[:i+1], s.BestAt, test.kept[i])
+			}
+		}
+	}
+}

@@ -119,8 +119,9 @@ type state struct {
 	Epoch    int     `json:"epoch"`    // epochs done
 	Position int     `json:"position"` // examples of the current epoch done
 	LossSum  float64 `json:"loss_sum"` // over the current epoch's steps
-	BestAt   int     `json:"best_at"`  // epoch of the best weights, 0 for none
-	BestBy   float64 `json:"best_by"`  // its figure, the higher the better
+	BestAt   int     `json:"best_at"`  // epoch of the weights that are kept, 0 for none
+	TopAt    int     `json:"top_at"`   // epoch of the best figure
+	TopBy    float64 `json:"best_by"`  // that figure, the higher the better
 	Done     bool    `json:"done"`
 
 	Held  [][]float64 `json:"held,omitempty"`  // optimizer lbfgs: by strength, the losses of examples held back
@@ -427,21 +428,44 @@ func (tr *Trainer) endEpoch(ctx context.Context) (*Epoch, error) {
 			return nil, err // before anything has changed: the epoch ends again after a restore
 		}
 		e.Valid = scores
-		if by := tr.figure(scores, predictions); s.BestAt == 0 || by > s.BestBy {
-			e.Best = true
-			s.BestAt, s.BestBy = e.Epoch, by
+		if e.Best = s.keeps(e.Epoch, tr.figure(scores, predictions), tr.shares()); e.Best {
 			tr.best = append(tr.best[:0], judged...)
 		}
 	}
 	s.Epoch, s.Position, s.LossSum = e.Epoch, 0, 0
 	s.Done = s.Epoch >= tr.config.Epochs || s.Epoch == tr.config.Until ||
-		tr.config.Patience > 0 && s.BestAt > 0 && s.Epoch-s.BestAt >= tr.config.Patience
+		tr.config.Patience > 0 && s.TopAt > 0 && s.Epoch-s.TopAt >= tr.config.Patience
 	if s.Done && s.BestAt > 0 && tr.triesForm() {
 		s.Done = false
 		tr.showForm()
 	}
 	e.Stopped = s.Done
 	return e, nil
+}
+
+// keeps notes the figure of an epoch and tells whether its weights are to be kept: those of the best figure or, where the
+// figure is a share of rows, those of a later one that is less by no more than its standard error. That rule is of Breiman
+// et al. 1984, "Classification and Regression Trees", 3.4.3, for the smallest tree in the place of the latest epoch.
+func (s *state) keeps(epoch int, figure float64, rows int) bool {
+	kept := s.TopAt == 0 || figure > s.TopBy
+	if kept {
+		s.TopAt, s.TopBy = epoch, figure
+	} else if rows > 0 {
+		kept = figure >= s.TopBy-math.Sqrt(s.TopBy*(1-s.TopBy)/float64(rows))
+	}
+	if kept {
+		s.BestAt = epoch
+	}
+	return kept
+}
+
+// shares returns of how many rows the figure that picks the epoch is a share, if another than the best may be kept; else 0.
+func (tr *Trainer) shares() int {
+	share := slices.Contains([]string{model.ClassHead, model.MultiLabelHead, model.TokensHead, model.AnswerHead}, tr.model.Config.Head)
+	if tr.config.Keep != "latest" || !share || tr.config.Metric == "loss" || tr.config.Metric == "calibrated" {
+		return 0
+	}
+	return tr.valid.Len()
 }
 
 // figure is what picks the best epoch, the higher the better.
