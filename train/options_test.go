@@ -218,7 +218,7 @@ func TestKeptEpoch(t *testing.T) {
 	}{
 		{0, []float64{0.5, 0.9, 0.9, 0.89}, []int{1, 2, 2, 2}},
 		{100, []float64{0.5, 0.9, 0.87, 0.869, 0.9}, []int{1, 2, 3, 3, 5}}, // the error of 0.9 is 0.03
-		{100, []float64{0.9, 0.87, 0.85, 0.86}, []int{1, 2, 2, 2}},        // still measured from the best one
+		{100, []float64{0.9, 0.87, 0.85, 0.86}, []int{1, 2, 2, 2}},         // still measured from the best one
 		{10_000, []float64{0.9, 0.898, 0.896}, []int{1, 2, 2}},
 		{50, []float64{1, 0.99, 1, 0}, []int{1, 1, 3, 3}},
 	} {
