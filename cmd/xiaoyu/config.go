@@ -17,7 +17,8 @@ func configCommand(term *terminal) *cobra.Command {
 		Short: "Check the project's configuration and print it with all defaults, or explain every key",
 		Args:  exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := project.load(cmd, explain)
+			named := cmd.Flags().Changed("model") || cmd.Flags().Changed("base")
+			c, err := project.load(cmd, explain || named && !exists(project.file))
 			if err != nil {
 				return err
 			}
