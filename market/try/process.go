@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -225,11 +226,14 @@ func (w *process) reply(ctx context.Context, limit time.Duration) (*Reply, error
 	if w.forbidden() {
 		return nil, hint.Wrap(ErrForbidden, "tell the publisher", "asking a model")
 	}
-	if said := w.said.String(); strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory") {
+	if said := w.said.String(); slices.ContainsFunc(ofMemory, func(s string) bool { return strings.Contains(said, s) }) {
 		return nil, hint.Wrap(ErrMemory, "try a shorter text, or install the model", "asking a model")
 	}
 	return nil, hint.Wrap(ErrCrash, "try another text, and tell the publisher", "asking a model")
 }
+
+// ofMemory is what Go says on its way out when there is no memory, the last of a thread that could not begin for that (ENOMEM).
+var ofMemory = []string{"out of memory", "cannot allocate memory", "errno=12"}
 
 func readLine(r *bufio.Reader) (line []byte, err error) {
 	for {
@@ -258,6 +262,12 @@ func (t *tail) Write(p []byte) (int, error) {
 		t.kept = append(t.kept[:0], t.kept[over:]...)
 	}
 	return len(p), nil
+}
+
+// brief is the first line of it, or so much of that as a log has room for.
+func (t *tail) brief() string {
+	line, _, _ := strings.Cut(t.String(), "\n")
+	return strings.ToValidUTF8(line[:min(len(line), 200)], "")
 }
 
 func (t *tail) String() string {

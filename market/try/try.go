@@ -140,7 +140,7 @@ func (p *Pool) Ask(ctx context.Context, m Model, q Question) (*Answer, error) {
 	a, err := w.ask(ctx, q, p.options.Answer)
 	p.giveBack(w, err == nil || errors.Is(err, ErrQuestion))
 	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrQuestion) {
-		p.options.Log.Warn("a model was stopped", "package", m.Key, "error", err)
+		p.options.Log.Warn("a model was stopped", "package", m.Key, "error", err, "said", w.said.brief())
 	}
 	return a, err
 }
