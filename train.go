@@ -459,7 +459,10 @@ func (t *training) loop(ctx context.Context, o course) error {
 			if t.set.Parts[data.Validation] != nil {
 				valid = fmt.Sprintf("  validation %s %.1f %%", mainName, 100*e.Valid.Main)
 				mark := ""
-				if e.Best {
+				switch {
+				case e.Best && c.Keep == "latest":
+					mark = "  kept"
+				case e.Best:
 					mark = "  best"
 				}
 				if e.Form {

@@ -98,8 +98,8 @@ func newCharacterSet(is func(r rune) bool) *characterSet {
 }
 
 var (
-	spaces = newCharacterSet(unicode.IsSpace)
-	// It waits for the table of classes, which is built with the first tokenizer.
+	spaces = sync.OnceValue(func() *characterSet { return newCharacterSet(unicode.IsSpace) })
+	// These wait for the table of classes, which is built with the first tokenizer.
 	punctuationMarks = sync.OnceValue(func() *characterSet { return newCharacterSet(isPunctuation) })
 	numbers          = sync.OnceValue(func() *characterSet { return newCharacterSet(func(r rune) bool { return classOf(r)&number != 0 }) })
 )
@@ -158,7 +158,7 @@ func (set *characterSet) find(s string, at int) (from, to int) {
 type whitespaceSplit struct{}
 
 func (whitespaceSplit) split(d *draft, p Span, dst []Span) []Span {
-	return spaces.cut(d.text, p, dst, removed)
+	return spaces().cut(d.text, p, dst, removed)
 }
 
 // punctuation cuts at punctuation characters (all but letters, digits and controls in ASCII, and Unicode's P).

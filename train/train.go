@@ -79,7 +79,7 @@ type Epoch struct {
 	Step          int     // steps done so far
 	TrainLoss     float64 // mean over the epoch's steps
 	Valid         Scores  // NaN without a validation part
-	Best          bool    // the best so far by Config.Metric
+	Best          bool    // its weights are those to keep so far, by Config.Metric and Config.Keep
 	Form          bool    // the form of texts was tried, and taken if this is the best
 	Stopped       bool    // the last one: patience has run out, or all epochs are done
 }
@@ -193,7 +193,7 @@ func New(m *model.Model, train, valid *Set, c Config) (*Trainer, error) {
 	return tr, nil
 }
 
-// BestEpoch returns the number of the best epoch so far, from 1; 0 without a validation part.
+// BestEpoch returns the number of the epoch whose weights are kept so far (Config.Keep), from 1; 0 without a validation part.
 func (tr *Trainer) BestEpoch() int { return tr.state.BestAt }
 
 // Steps returns the number of steps planned in all.

@@ -233,7 +233,7 @@ func (w *process) reply(ctx context.Context, limit time.Duration) (*Reply, error
 }
 
 // ofMemory is what Go says on its way out when there is no memory, the last of a thread that could not begin for that (ENOMEM).
-var ofMemory = []string{"out of memory", "cannot allocate memory", "errno=12"}
+var ofMemory = []string{"out of memory", "cannot allocate memory", "errno=12)"}
 
 func readLine(r *bufio.Reader) (line []byte, err error) {
 	for {
