@@ -23,39 +23,37 @@ func (c Conv) width() int   { return c.W.Shape[1] }
 // convolution is a matrix product that reads x in place, with overlapping rows. And only the window that won the
 // maximum gets a gradient, so the backward touches one window per sequence and filter instead of all.
 func (t *Tape) ConvMax(x *Var, offsets []int32, convs []Conv, a Activation) *Var {
-	n, filters := max(len(offsets)-1, 0), 0
+	n, filters, room := max(len(offsets)-1, 0), 0, 0
 	for _, c := range convs {
 		if len(c.W.Shape) != 3 || c.W.Shape[2] != x.Cols {
 			panic(fmt.Sprintf("nn: convolution %s of %v on input of width %d", c.W.Name, c.W.Shape, x.Cols))
 		}
 		filters += c.filters()
+		room = max(room, 2*convRows*c.filters()+c.width()*x.Cols)
 	}
 	f := t.convs.next()
-	*f = convForward{x: x, offsets: offsets, act: a, y: t.value(n, filters), win: t.arena.RawInts(n * filters)}
+	*f = convForward{x: x, offsets: offsets, convs: convs, packed: f.packed[:0], act: a, y: t.value(n, filters), win: t.arena.RawInts(n * filters)}
 	f.pre = f.y.Data
 	if a.FromInput() {
 		f.pre = t.arena.Raw(n * filters)
 	}
-	at := 0
 	for _, c := range convs {
-		packed := t.packedT(c.W)
-		blocks, room := t.pool.Workers(), 2*convRows*c.filters()+c.width()*x.Cols
-		scratch := t.arena.Raw(blocks * room)
-		if t.serial() {
-			f.run(c, packed, at, 0, n, scratch)
-		} else {
-			first := at
-			t.pool.For(blocks, 1, func(lo, hi int) {
-				for i := lo; i < hi; i++ {
-					f.run(c, packed, first, n*i/blocks, n*(i+1)/blocks, scratch[i*room:(i+1)*room])
-				}
-			})
-		}
-		at += c.filters()
+		f.packed = append(f.packed, t.packedT(c.W))
+	}
+	parts := t.pool.Workers()
+	scratch := t.arena.Raw(parts * room)
+	if t.serial() {
+		f.run(0, n, scratch)
+	} else {
+		t.pool.For(parts, 1, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				f.run(n*i/parts, n*(i+1)/parts, scratch[i*room:(i+1)*room])
+			}
+		})
 	}
 	a.Apply(f.y.Data, f.pre)
 	if t.training() {
-		t.record(f.y, nil, func() { t.convMaxBackward(f, convs) })
+		t.record(f.y, nil, func() { t.convMaxBackward(f) })
 	}
 	return f.y
 }
@@ -67,13 +65,24 @@ const convRows = 128
 type convForward struct {
 	x, y    *Var
 	offsets []int32
+	convs   []Conv
+	packed  []*kernel.PackedB // the filters of each
 	act     Activation
 	pre     []float32 // [sequences, filters] before the activation, of the winning windows
 	win     []int32   // [sequences, filters] token at which the winning window begins
 }
 
-// run computes the columns [at, at+filters) of the sequences [lo, hi).
-func (f *convForward) run(c Conv, packed *kernel.PackedB, at, lo, hi int, scratch []float32) {
+// run computes the sequences [lo, hi).
+func (f *convForward) run(lo, hi int, scratch []float32) {
+	at := 0
+	for i, c := range f.convs {
+		f.bank(c, f.packed[i], at, lo, hi, scratch)
+		at += c.filters()
+	}
+}
+
+// bank computes the columns [at, at+filters) of the sequences [lo, hi).
+func (f *convForward) bank(c Conv, packed *kernel.PackedB, at, lo, hi int, scratch []float32) {
 	dim, width, nf := f.x.Cols, c.width(), c.filters()
 	total := f.y.Cols
 	for s := lo; s < hi; {
@@ -149,45 +158,66 @@ func (f *convForward) short(c Conv, packed *kernel.PackedB, at, s int, scratch [
 	}
 }
 
-func (t *Tape) convMaxBackward(f *convForward, convs []Conv) {
-	x, y, dim := f.x, f.y, f.x.Cols
-	d, dx := y.Grad, x.Gradient()
-	f.act.Grad(d, d, f.pre, y.Data)
-	// stretch returns the window that won column col of sequence s, as a range of x.
-	stretch := func(s, col, width int) (from, to int) {
-		from = int(f.win[s*y.Cols+col])
-		return from * dim, min(from+width, int(f.offsets[s+1])) * dim
+// convMaxBackward passes the gradient on. Workers share the sequences, whose tokens have one owner each, and then the
+// filters of every bank.
+func (t *Tape) convMaxBackward(f *convForward) {
+	d := f.y.Grad
+	f.act.Grad(d, d, f.pre, f.y.Data)
+	dx, fresh := f.x.gradient()
+	for _, c := range f.convs {
+		c.W.Gradient()
 	}
-	t.pool.For(y.Rows, 1, func(lo, hi int) {
-		for s := lo; s < hi; s++ {
+	parts := t.pool.Workers()
+	t.pool.For(parts, 1, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			from, to := f.y.Rows*i/parts, f.y.Rows*(i+1)/parts
+			if fresh && from < to {
+				clear(dx[int(f.offsets[from])*f.x.Cols : int(f.offsets[to])*f.x.Cols])
+			}
+			f.inputGradient(dx, from, to)
 			at := 0
-			for _, c := range convs {
-				for i := range c.filters() {
-					if g := d[s*y.Cols+at+i]; g != 0 {
-						from, to := stretch(s, at+i, c.width())
-						w := c.W.Data[i*c.W.Width():]
-						kernel.Axpy(g, w[:to-from], dx[from:to])
-					}
-				}
-				at += c.filters()
+			for _, c := range f.convs {
+				n := c.filters()
+				f.filterGradient(c, at, n*i/parts, n*(i+1)/parts)
+				at += n
 			}
 		}
 	})
-	at := 0
-	for _, c := range convs {
-		dw := c.W.Gradient()
-		t.pool.For(c.filters(), 1, func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				w := dw[i*c.W.Width():]
-				for s := range y.Rows {
-					if g := d[s*y.Cols+at+i]; g != 0 {
-						from, to := stretch(s, at+i, c.width())
-						kernel.Axpy(g, x.Data[from:to], w[:to-from])
-						c.B.Grad[i] += g
-					}
+}
+
+// inputGradient adds what flows into the tokens of the sequences [lo, hi).
+func (f *convForward) inputGradient(dx []float32, lo, hi int) {
+	for s := lo; s < hi; s++ {
+		at := 0
+		for _, c := range f.convs {
+			for i := range c.filters() {
+				if g := f.y.Grad[s*f.y.Cols+at+i]; g != 0 {
+					from, to := f.stretch(s, at+i, c.width())
+					w := c.W.Data[i*c.W.Width():]
+					kernel.Axpy(g, w[:to-from], dx[from:to])
 				}
 			}
-		})
-		at += c.filters()
+			at += c.filters()
+		}
 	}
+}
+
+// filterGradient adds what flows into the filters [lo, hi) of a bank, whose columns begin at at.
+func (f *convForward) filterGradient(c Conv, at, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		w := c.W.Grad[i*c.W.Width():]
+		for s := range f.y.Rows {
+			if g := f.y.Grad[s*f.y.Cols+at+i]; g != 0 {
+				from, to := f.stretch(s, at+i, c.width())
+				kernel.Axpy(g, f.x.Data[from:to], w[:to-from])
+				c.B.Grad[i] += g
+			}
+		}
+	}
+}
+
+// stretch returns the window that won column col of sequence s, as a range of x.
+func (f *convForward) stretch(s, col, width int) (from, to int) {
+	from = int(f.win[s*f.y.Cols+col])
+	return from * f.x.Cols, min(from+width, int(f.offsets[s+1])) * f.x.Cols
 }
