@@ -22,7 +22,7 @@ import (
 // process is a model that runs, for one question at a time.
 type process struct {
 	key  string
-	dir  string
+	dir  *folder
 	cmd  *exec.Cmd
 	in   io.WriteCloser
 	out  *bufio.Reader
@@ -79,7 +79,7 @@ func copyFile(ctx context.Context, name string, size int64, open func() (io.Read
 }
 
 // start starts the process of a model whose files are in dir, and waits until it is open.
-func (p *Pool) start(ctx context.Context, dir, key string) (*process, error) {
+func (p *Pool) start(ctx context.Context, dir *folder, key string) (*process, error) {
 	command := p.options.Command
 	if len(command) == 0 {
 		self, err := os.Executable()
@@ -116,11 +116,11 @@ func (p *Pool) start(ctx context.Context, dir, key string) (*process, error) {
 var told sync.Once
 
 // launch starts a command in a folder; lacks says what the system could not keep from it.
-func launch(command []string, dir, key string, memory int64) (w *process, lacks []string, err error) {
+func launch(command []string, dir *folder, key string, memory int64) (w *process, lacks []string, err error) {
 	try := func(alone bool) error {
 		w = &process{key: key, dir: dir, said: &tail{}, done: make(chan struct{})}
 		w.cmd = exec.Command(command[0], command[1:]...)
-		w.cmd.Dir, w.cmd.Stderr = dir, w.said
+		w.cmd.Dir, w.cmd.Stderr = dir.files(), w.said
 		w.cmd.Env = []string{"GOMAXPROCS=1", "GOTRACEBACK=none", fmt.Sprintf("GOMEMLIMIT=%d", memory*3/4)}
 		lacks = isolate(w.cmd, alone)
 		if w.in, err = w.cmd.StdinPipe(); err != nil {
@@ -149,7 +149,7 @@ func (w *process) stop() {
 		w.cmd.Process.Kill()
 		go func() {
 			w.cmd.Wait()
-			os.RemoveAll(w.dir)
+			w.dir.remove()
 			close(w.done)
 		}()
 	})

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -93,6 +92,7 @@ const MaxText = 5000
 type Pool struct {
 	options Options
 	turns   chan struct{} // one for each process that may work
+	swept   sync.Once     // what markets left that were killed
 
 	mu      sync.Mutex
 	waiting int
@@ -107,15 +107,20 @@ func New(o Options) *Pool {
 	return &Pool{options: o, turns: make(chan struct{}, o.Processes)}
 }
 
-// Close ends all processes.
+// Close ends all processes that no question waits for, and returns when their files are gone. Those that one waits for end
+// with it.
 func (p *Pool) Close() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.closed = true
-	for _, w := range p.warm {
+	warm := p.warm
+	p.warm = nil
+	p.mu.Unlock()
+	for _, w := range warm {
 		w.stop()
 	}
-	p.warm = nil
+	for _, w := range warm {
+		<-w.done
+	}
 	return nil
 }
 
@@ -238,16 +243,17 @@ func (p *Pool) open(ctx context.Context, m Model) (*process, error) {
 	if total > p.options.Files {
 		return nil, hint.Errorf("install it", "%w: its files have %d MB, and %d MB are the most", ErrModel, total/1e6, p.options.Files/1e6)
 	}
-	dir, err := os.MkdirTemp("", "xiaoyu-try-")
+	p.swept.Do(sweep)
+	dir, err := newFolder()
 	if err != nil {
-		return nil, hint.Wrap(err, "make room in the folder for temporary files", "trying a model")
+		return nil, err
 	}
-	if err = copyFiles(ctx, dir, m); err == nil {
+	if err = copyFiles(ctx, dir.files(), m); err == nil {
 		var w *process
 		if w, err = p.start(ctx, dir, m.Key); err == nil {
 			return w, nil
 		}
 	}
-	os.RemoveAll(dir)
+	dir.remove()
 	return nil, err
 }

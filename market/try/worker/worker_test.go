@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -326,5 +327,62 @@ func TestRateBoundsEachClient(t *testing.T) {
 	}
 	if ok, _ := r.Allow("a", now.Add(time.Second)); !ok {
 		t.Error("a second later there is still no question allowed")
+	}
+}
+
+// TestFoldersOfModelsGo has models asked beside what a market left that was killed, and beside another market.
+func TestFoldersOfModelsGo(t *testing.T) {
+	temp := t.TempDir()
+	for _, name := range []string{"TMPDIR", "TMP"} {
+		t.Setenv(name, temp)
+	}
+	m := packed("x", map[string]string{"config.json": "{}"})
+	ask := func(p *try.Pool) {
+		t.Helper()
+		if _, err := p.Ask(t.Context(), m, try.Question{Text: "a"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	there := func() []string {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(temp, "xiaoyu-try-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	other := pool(t, "pry", try.Options{})
+	ask(other)
+	left, fresh := filepath.Join(temp, "xiaoyu-try-left"), filepath.Join(temp, "xiaoyu-try-fresh")
+	for _, dir := range []string{left, fresh} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(there()); n != 3 {
+		t.Fatalf("%d folders, want that of a model that may be asked and two", n)
+	}
+	for _, dir := range there() {
+		if dir == fresh {
+			continue
+		}
+		hour := time.Now().Add(-time.Hour)
+		if err := os.Chtimes(dir, hour, hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := pool(t, "pry", try.Options{})
+	ask(p)
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what was left is still there: %v", err)
+	}
+	if n := len(there()); n != 3 {
+		t.Errorf("%d folders, want those of both models and the fresh one", n)
+	}
+	if err := errors.Join(p.Close(), other.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if found := there(); len(found) != 1 || found[0] != fresh {
+		t.Errorf("%q are left, want what might be another market's alone", found)
 	}
 }
