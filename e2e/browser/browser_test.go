@@ -48,8 +48,12 @@ func browserFor(t *testing.T, long time.Duration) context.Context {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A browser that is ending may still write into its folder; what it leaves behind is no failure of the test.
-	t.Cleanup(func() { _ = os.RemoveAll(profile) })
+	// A browser's helpers outlive it by a moment, in which they may write there again; what is left then is no failure.
+	t.Cleanup(func() {
+		_ = os.RemoveAll(profile)
+		time.Sleep(50 * time.Millisecond)
+		_ = os.RemoveAll(profile)
+	})
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(profile))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)

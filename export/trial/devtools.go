@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"runtime"
@@ -178,5 +180,11 @@ func (d *devtools) stop() {
 	d.in.Close()
 	d.stopped()
 	_ = d.cmd.Wait() // it was stopped
-	_ = os.RemoveAll(d.profile)
+	for range 10 {   // its helpers outlive it by a moment, in which they write there again
+		_ = os.RemoveAll(d.profile)
+		time.Sleep(50 * time.Millisecond)
+		if _, err := os.Lstat(d.profile); errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+	}
 }
