@@ -347,7 +347,7 @@ func (s *search) check(ctx context.Context) error {
 }
 
 // fixed are keys, or sections with a dot, that make trials what they are: values of them could not be compared.
-var fixed = []string{"name", "out", "runs", "task", "data.path", "data.test_path", "data.text", "data.label", "data.pair", "data.split.", "eval.", "tune.", "train.threads",
+var fixed = []string{"name", "out", "runs", "task", "data.path", "data.validation_path", "data.test_path", "data.text", "data.label", "data.pair", "data.split.", "eval.", "tune.", "train.threads",
 	"train.checkpoint", "train.folds"}
 
 // suitFamilies lets keys that only some families read apply to those alone, and refuses those that none of the search

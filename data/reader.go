@@ -192,6 +192,11 @@ func (c *countingAt) ReadAt(p []byte, off int64) (int, error) {
 
 // missingColumn explains which columns there are, and the nearest.
 func (r *Reader) missingColumn(flag, want string, have []string, nearest string) error {
+	return hint.Errorf(columnWays(flag, have, nearest), "reading %s: there is no column %q", r.name(), want)
+}
+
+// columnWays is the way out where a column is missing.
+func columnWays(flag string, have []string, nearest string) string {
 	list := strings.Join(have, ", ")
 	if len(list) > 200 {
 		list = list[:strings.LastIndexByte(list[:200], ',')+1] + " …"
@@ -203,7 +208,7 @@ func (r *Reader) missingColumn(flag, want string, have []string, nearest string)
 	if flag == "label" {
 		way += `, or --label "" if there is none`
 	}
-	return hint.Errorf(way, "reading %s: there is no column %q", r.name(), want)
+	return way
 }
 
 // Format returns the name of the file's format, as Columns.Format has it.

@@ -90,13 +90,43 @@ func (t *table) find(flag, want string, first []string) (int, error) {
 	}
 	i := slices.Index(first, want)
 	if i < 0 || t.r.columns.Header == "no" {
-		return 0, t.r.missingColumn(flag, want, first, hint.Nearest(want, first))
+		way := columnWays(flag, first, hint.Nearest(want, first))
+		if by := byNumber(first); by != "" && t.r.columns.Header != "yes" {
+			way = by + "; otherwise " + way
+		}
+		return 0, hint.Errorf(way, "reading %s: there is no column %q", t.r.name(), want)
 	}
 	if slices.Contains(first[i+1:], want) {
 		return 0, hint.Errorf(fmt.Sprintf("rename one, or give the columns by number: --%s %d --header yes", flag, i+1), "reading %s: the column name %q stands twice in the header", t.r.name(), want)
 	}
 	return i, nil
 }
+
+// byNumber tells how to read a table whose first row looks like an example and not like names: a number, or a long text. "" if
+// it does not look so.
+func byNumber(first []string) string {
+	longest, shortest, looks := 0, 0, false
+	for i, field := range first {
+		if len(field) > len(first[longest]) {
+			longest = i
+		}
+		if len(field) < len(first[shortest]) {
+			shortest = i
+		}
+		_, err := strconv.ParseFloat(field, 64)
+		looks = looks || err == nil || len(field) > longestName
+	}
+	switch {
+	case !looks:
+		return ""
+	case len(first) == 1:
+		return "if another character than a comma or a tab stands between columns, name it: --delimiter @; if the rows are texts alone, pass --text 1 --label \"\""
+	}
+	return fmt.Sprintf("if the first row is an example and names no columns, give them by number, such as --text %d --label %d", longest+1, shortest+1)
+}
+
+// longestName is how long the name of a column may be, in bytes, without looking like a text.
+const longestName = 40
 
 func (t *table) next() (Example, error) {
 	if t.pending != nil {

@@ -79,6 +79,7 @@ with --fit the table is brought near to what the encoder says of whole texts. mo
 	}
 	project.addAs(cmd, "student")
 	columns.add(cmd, true)
+	columns.addParts(cmd)
 	static.add(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&texts, "texts", nil, "file of texts without labels that the teacher labels too; may be given several times")

@@ -17,8 +17,8 @@ import (
 
 // columnFlags are the flags that say where in a file text and label are.
 type columnFlags struct {
-	data, text, label, pair, encoding, format, delimiter, header, invalid, part, quotes string
-	given                                                                               func(flag string) bool
+	data, validation, test, text, label, pair, encoding, format, delimiter, header, invalid, part, quotes string
+	given                                                                                                 func(flag string) bool
 }
 
 func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
@@ -39,10 +39,16 @@ func (f *columnFlags) add(cmd *cobra.Command, withLabel bool) {
 	flags.StringVar(&f.invalid, "invalid", "", "replace: put U+FFFD for bytes that the encoding does not know")
 }
 
+// addParts adds the flags of commands that train and judge, for data that has a split of its own.
+func (f *columnFlags) addParts(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.validation, "validation", "", "examples to choose by while training, in a file of their own (data.validation_path)")
+	cmd.Flags().StringVar(&f.test, "test", "", "examples to judge by, in a file of their own; --data is for training alone then (data.test_path)")
+}
+
 // apply puts the flags that were given into the configuration.
 func (f *columnFlags) apply(c *xiaoyu.Config) error {
 	for key, value := range map[string]string{
-		"data.path": f.data, "data.text": f.text, "data.label": f.label, "data.pair": f.pair, "data.encoding": f.encoding,
+		"data.path": f.data, "data.validation_path": f.validation, "data.test_path": f.test, "data.text": f.text, "data.label": f.label, "data.pair": f.pair, "data.encoding": f.encoding,
 		"data.format": f.format, "data.delimiter": f.delimiter, "data.header": f.header, "data.invalid": f.invalid, "data.part": f.part, "data.quotes": f.quotes,
 	} {
 		if value == "" && (key != "data.label" || !f.given("label")) { // --label "" is for files without one

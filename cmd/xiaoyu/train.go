@@ -83,6 +83,7 @@ which learning rate suits, by a few hundred steps of rising rates.`,
 	}
 	project.add(cmd)
 	columns.add(cmd, true)
+	columns.addParts(cmd)
 	curve.add(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "folder for the model package; models/NAME if not given")
 	cmd.Flags().StringVar(&project.parent, "continue", "", "folder of a package to train further on new data, without forgetting the old")

@@ -65,6 +65,7 @@ search that was interrupted or killed goes on with --resume.`,
 	}
 	project.add(cmd)
 	columns.add(cmd, true)
+	columns.addParts(cmd)
 	f.add(cmd)
 	cmd.PersistentFlags().StringVar(&runs, "runs", "", "folder of the runs, in whose studies the searches are; otherwise as the project says")
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print as JSON")
