@@ -108,9 +108,14 @@ func (c *Config) suit(values map[string]string) error {
 		return err
 	}
 	chosen := c.chosen
-	for key, value := range values {
+	set := func(key string) bool {
 		now, _ := conf.Get(c, key)
-		if preset, _ := conf.Get(usual, key); now != preset || slices.Contains(chosen, key) {
+		preset, _ := conf.Get(usual, key)
+		return now != preset || slices.Contains(chosen, key)
+	}
+	epochs := set("train.epochs") // are as many as somebody says
+	for key, value := range values {
+		if set(key) || key == "train.min_steps" && epochs {
 			continue
 		}
 		if err := conf.Set(c, key, value); err != nil {

@@ -411,6 +411,26 @@ func TestASplitOfItsOwnIsKept(t *testing.T) {
 	}
 }
 
+func TestLabelsOfATestFileThatTrainingLacksStayThere(t *testing.T) {
+	load := func(test string) (*Set, error) {
+		return load(t, numbered(100), func(c *Config) { c.Split.Near, c.Test = 0, write(t, "test.csv", []byte("text,label\n"+test)) })
+	}
+	set, err := load("only one,8\nanother,new\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	class := slices.Index(set.Labels, "new")
+	if class < 0 || counts(set, Test)[class] != 1 || counts(set, Train)[class] != 0 || len(set.Parts[Test]) != 2 {
+		t.Errorf("train %v, test %v", counts(set, Train), counts(set, Test))
+	}
+	if !strings.Contains(strings.Join(set.Notes, "\n"), `1 label(s) ("new") have no example for training: 1 rows`) {
+		t.Errorf("notes %q", set.Notes)
+	}
+	if _, err := load("only one,yes\nanother,no\n"); err == nil || !strings.Contains(hint.Way(err), "--label") {
+		t.Errorf("a test file of other labels: %v", err)
+	}
+}
+
 func TestAValidationPartOfItsOwnIsKept(t *testing.T) {
 	set, err := load(t, numbered(100), func(c *Config) {
 		c.Split.Near = 0 // these texts are alike

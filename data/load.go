@@ -253,7 +253,9 @@ func (l *loader) finish() (*Set, error) {
 		return nil, hint.Errorf("a classifier needs two labels: check --label, or add examples of another", "reading %s: all %d rows have the label %q", l.config.Path, s.Report.Out, s.Labels[0])
 	}
 	if s.Task == Classes {
-		s.Notes = append(s.Notes, s.balance()...)
+		if err := l.balance(); err != nil {
+			return nil, err
+		}
 	}
 	if s.Report.Conflicts > 0 {
 		s.Notes = append(s.Notes, fmt.Sprintf("%d texts occur with different labels; the first label was kept", s.Report.Conflicts))

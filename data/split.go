@@ -200,10 +200,14 @@ func timeKeys(rows []waiting) ([]float64, error) {
 }
 
 // balance mends what chance did to rare classes: one without any training row gets all its rows for training, since
-// what is not seen cannot be learnt. It is the one case in which adding rows can move others. It returns what the
-// user should know.
-func (d *Set) balance() (notes []string) {
-	apart := map[int32]bool{} // groups of near doubles of which a row was moved
+// what is not seen cannot be learnt. It is the one case in which adding rows can move others; rows of a file of their own
+// stay in their part. It notes what the user should know.
+func (l *loader) balance() error {
+	d := &l.set
+	own := [3]bool{Validation: l.config.Valid != "", Test: l.config.Test != ""}
+	apart := map[int32]bool{}               // groups of near doubles of which a row was moved
+	var untested, untaught, unseen []string // labels
+	moved, lost := 0, 0                     // rows: for training now, and of the test part without a row that teaches
 	for class, label := range d.Labels {
 		var n [3]int
 		for side, part := range d.Parts {
@@ -213,27 +217,72 @@ func (d *Set) balance() (notes []string) {
 				}
 			}
 		}
-		if n[Train]+n[Validation]+n[Test] == 0 {
-			continue // known from before
-		}
-		if n[Train] == 0 {
-			for _, side := range []Side{Validation, Test} {
-				d.move(side, func(e *Row) bool {
-					apart[e.doubles] = apart[e.doubles] || e.Class == class && e.doubles != 0
-					return e.Class == class
-				})
+		if n[Train] > 0 {
+			if n[Test] == 0 && len(d.Parts[Test]) > 0 {
+				untested = append(untested, label)
 			}
-			notes = append(notes, fmt.Sprintf("label %q has %d example(s), all of them used for training: its figures cannot be measured", label, n[Validation]+n[Test]))
-		} else if n[Test] == 0 && len(d.Parts[Test]) > 0 {
-			notes = append(notes, fmt.Sprintf("label %q has no example in the test part: its figures cannot be measured", label))
+			continue
+		}
+		before := moved
+		for _, side := range []Side{Validation, Test} {
+			if own[side] {
+				continue
+			}
+			d.move(side, func(e *Row) bool {
+				apart[e.doubles] = apart[e.doubles] || e.Class == class && e.doubles != 0
+				return e.Class == class
+			})
+			moved += n[side]
+		}
+		switch {
+		case moved > before:
+			untaught = append(untaught, label)
+		case class >= len(l.config.Known) && n[Validation]+n[Test] > 0:
+			unseen = append(unseen, label)
+			lost += n[Test]
 		}
 	}
 	if len(apart) > 0 { // their near doubles of other classes follow
 		for _, side := range []Side{Validation, Test} {
-			d.move(side, func(e *Row) bool { return apart[e.doubles] })
+			if !own[side] {
+				d.move(side, func(e *Row) bool { return apart[e.doubles] })
+			}
 		}
 	}
-	return notes
+	if lost > 0 && lost == len(d.Parts[Test]) {
+		return hint.Errorf("check --label and --header, which count for all files", "reading %s: none of its labels is in %s", l.config.Test, l.config.Path)
+	}
+	for _, say := range []struct {
+		labels []string
+		what   string
+	}{
+		{untaught, fmt.Sprintf("fell into other parts alone, and their %d rows are used for training: figures of theirs cannot be measured", moved)},
+		{untested, "have no example in the test part: figures of theirs cannot be measured"},
+		{unseen, fmt.Sprintf("have no example for training: %d rows of the test part that have them count as mistakes", lost)},
+	} {
+		if len(say.labels) > 0 {
+			d.Notes = append(d.Notes, fmt.Sprintf("%s %s", someLabels(say.labels), say.what))
+		}
+	}
+	return nil
+}
+
+// someLabels names the first of some labels.
+func someLabels(labels []string) string {
+	const named = 5
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d label(s) (", len(labels))
+	for i, label := range labels[:min(len(labels), named)] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.Quote(label))
+	}
+	if len(labels) > named {
+		b.WriteString(", …")
+	}
+	b.WriteString(")")
+	return b.String()
 }
 
 // move moves rows of a side to the training part.
