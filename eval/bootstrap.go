@@ -45,25 +45,11 @@ func (r *Report) measures() []measure {
 	case Answered:
 		return r.answerMeasures(named)
 	case Sets:
-		return []measure{named("micro_f1", false, r.microF1), named("macro_f1", false, r.macroF1()), named("accuracy", false, r.share)}
+		return []measure{named("micro_f1", false, r.microF1), named("macro_f1", false, r.macroF1(r.countEach)), named("accuracy", false, r.share)}
 	case Entities:
-		return []measure{named("micro_f1", false, r.microF1), named("macro_f1", false, r.macroF1())}
+		return []measure{named("micro_f1", false, r.microF1), named("macro_f1", false, r.macroF1(r.countEach))}
 	}
-	k := len(r.Labels)
-	cells := make([][]int, k)
-	for i := range cells {
-		cells[i] = make([]int, k)
-	}
-	macro := func(examples []int32) float64 {
-		for _, row := range cells {
-			clear(row)
-		}
-		for _, i := range examples {
-			cells[r.outcomes[i].target][r.outcomes[i].predicted]++
-		}
-		return scoresOf(cells).macroF1
-	}
-	return []measure{named("accuracy", false, r.share), named("macro_f1", false, macro)}
+	return []measure{named("accuracy", false, r.share), named("macro_f1", false, r.macroF1(r.countClass))}
 }
 
 // share is that of the examples that are wholly right.
@@ -85,19 +71,38 @@ func (r *Report) microF1(examples []int32) float64 {
 	return c.f1()
 }
 
-// macroF1 is the mean F1 of the labels that occur, for sets and entities.
-func (r *Report) macroF1() func(examples []int32) float64 {
-	total := make([]counts, len(r.Labels))
+// countClass adds what one example says of its class, and of that which it was taken for.
+func (r *Report) countClass(total []counts, example int32) {
+	o := &r.outcomes[example]
+	total[o.target].wanted++
+	total[o.predicted].predicted++
+	if o.target == o.predicted {
+		total[o.target].right++
+	}
+}
+
+// countEach adds what one example says of each of its labels or entities.
+func (r *Report) countEach(total []counts, example int32) {
+	for _, l := range r.outcomes[example].each {
+		total[l.label].add(l.counts)
+	}
+}
+
+// macroF1 is the mean F1 of the labels that occur. A label that examples were taken for and that none of all has counts
+// nothing in every resample: in some it does not occur, and the interval would lie above the figure.
+func (r *Report) macroF1(count func(total []counts, example int32)) func(examples []int32) float64 {
+	whole, total := make([]counts, len(r.Labels)), make([]counts, len(r.Labels))
+	for i := range r.outcomes {
+		count(whole, int32(i))
+	}
 	return func(examples []int32) float64 {
 		clear(total)
 		for _, i := range examples {
-			for _, l := range r.outcomes[i].each {
-				total[l.label].add(l.counts)
-			}
+			count(total, i)
 		}
 		sum, present := 0.0, 0.0
-		for _, c := range total {
-			if c.predicted+c.wanted > 0 {
+		for l, c := range total {
+			if c.predicted+c.wanted > 0 || whole[l].predicted > 0 && whole[l].wanted == 0 {
 				sum += c.f1()
 				present++
 			}

@@ -143,6 +143,22 @@ func sample(n, k int) ([]string, []int, [][]float32) {
 	return labels, targets, probs
 }
 
+// TestAnIntervalHoldsALabelThatIsOnlyGuessed has one text of two hundred taken for a label that none has.
+func TestAnIntervalHoldsALabelThatIsOnlyGuessed(t *testing.T) {
+	var targets []int
+	var probs [][]float32
+	for i := range 200 {
+		row := []float32{0.1, 0.1, 0.1}
+		row[i%2] = 0.8
+		targets, probs = append(targets, i%2), append(probs, row)
+	}
+	probs[0] = []float32{0.1, 0.1, 0.8}
+	r := classify(t, []string{"a", "b", "only guessed"}, targets, probs, Options{Rounds: 1000, Seed: 1})
+	if i := r.Intervals["macro_f1"]; !(i.Low <= r.MacroF1 && r.MacroF1 <= i.High) || i.High > 0.7 {
+		t.Errorf("macro F1 %v lies in %v", r.MacroF1, i)
+	}
+}
+
 func TestIntervalsHoldTheFigureAndTheSeed(t *testing.T) {
 	labels, targets, probs := sample(500, 3)
 	r := classify(t, labels, targets, probs, Options{Rounds: 1000, Seed: 4})
