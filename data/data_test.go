@@ -185,6 +185,7 @@ func TestBadInputIsExplained(t *testing.T) {
 		{"wrong column", "texts,label\na,1\n", `no column "text"`, "--text texts", nil},
 		{"far column", "alpha,beta\na,1\n", `no column "text"`, "alpha, beta", nil},
 		{"no header", "1\tthe room was clean\n0\tthe room was dirty\n", `no column "text"`, "--text 2 --label 1", nil},
+		{"no header, no label wanted", "1\tthe room was clean\n0\tthe room was dirty\n", `no column "text"`, "give the text's by number, such as --text 2;", func(c *Columns) { c.Label = "" }},
 		{"no header, texts alone", "2024\n2025\n", `no column "text"`, `--text 1 --label ""`, nil},
 		{"no header, though one was said", "1\tthe room was clean\n", `no column "text"`, "pass --text with one of: 1, the", func(c *Columns) { c.Header = "yes" }},
 		{"column number too high", "a,b\n", "no column 3", "from 1", func(c *Columns) { c.Text, c.Label = "1", "3" }},

@@ -91,7 +91,7 @@ func (t *table) find(flag, want string, first []string) (int, error) {
 	i := slices.Index(first, want)
 	if i < 0 || t.r.columns.Header == "no" {
 		way := columnWays(flag, first, hint.Nearest(want, first))
-		if by := byNumber(first); by != "" && t.r.columns.Header != "yes" {
+		if by := byNumber(first, t.r.columns.Label != ""); by != "" && t.r.columns.Header != "yes" {
 			way = by + "; otherwise " + way
 		}
 		return 0, hint.Errorf(way, "reading %s: there is no column %q", t.r.name(), want)
@@ -103,8 +103,8 @@ func (t *table) find(flag, want string, first []string) (int, error) {
 }
 
 // byNumber tells how to read a table whose first row looks like an example and not like names: a number, or a long text. "" if
-// it does not look so.
-func byNumber(first []string) string {
+// it does not look so. labelled tells whether a label is wanted too.
+func byNumber(first []string, labelled bool) string {
 	longest, shortest, looks := 0, 0, false
 	for i, field := range first {
 		if len(field) > len(first[longest]) {
@@ -119,10 +119,12 @@ func byNumber(first []string) string {
 	switch {
 	case !looks:
 		return ""
-	case len(first) == 1:
+	case labelled && len(first) == 1:
 		return "if another character than a comma or a tab stands between columns, name it: --delimiter @; if the rows are texts alone, pass --text 1 --label \"\""
+	case labelled:
+		return fmt.Sprintf("if the first row is an example and names no columns, give them by number, such as --text %d --label %d", longest+1, shortest+1)
 	}
-	return fmt.Sprintf("if the first row is an example and names no columns, give them by number, such as --text %d --label %d", longest+1, shortest+1)
+	return fmt.Sprintf("if the first row is an example and names no columns, give the text's by number, such as --text %d", longest+1)
 }
 
 // longestName is how long the name of a column may be, in bytes, without looking like a text.
