@@ -424,7 +424,7 @@ func TestLabelsOfATestFileThatTrainingLacksStayThere(t *testing.T) {
 	if class < 0 || counts(set, Test)[class] != 1 || counts(set, Train)[class] != 0 || len(set.Parts[Test]) != 2 {
 		t.Errorf("train %v, test %v", counts(set, Train), counts(set, Test))
 	}
-	if !strings.Contains(strings.Join(set.Notes, "\n"), `1 label(s) ("new") have no example for training: 1 rows`) {
+	if !strings.Contains(strings.Join(set.Notes, "\n"), `1 label(s) ("new") have no example for training: the rows that have them, 0 for validation and 1 for the test,`) {
 		t.Errorf("notes %q", set.Notes)
 	}
 	if _, err := load("only one,yes\nanother,no\n"); err == nil || !strings.Contains(hint.Way(err), "--label") {

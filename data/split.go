@@ -207,7 +207,8 @@ func (l *loader) balance() error {
 	own := [3]bool{Validation: l.config.Valid != "", Test: l.config.Test != ""}
 	apart := map[int32]bool{}               // groups of near doubles of which a row was moved
 	var untested, untaught, unseen []string // labels
-	moved, lost := 0, 0                     // rows: for training now, and of the test part without a row that teaches
+	moved := 0                              // rows that are for training now
+	var lost [3]int                         // rows whose label no row teaches
 	for class, label := range d.Labels {
 		var n [3]int
 		for side, part := range d.Parts {
@@ -239,7 +240,8 @@ func (l *loader) balance() error {
 			untaught = append(untaught, label)
 		case class >= len(l.config.Known) && n[Validation]+n[Test] > 0:
 			unseen = append(unseen, label)
-			lost += n[Test]
+			lost[Validation] += n[Validation]
+			lost[Test] += n[Test]
 		}
 	}
 	if len(apart) > 0 { // their near doubles of other classes follow
@@ -249,7 +251,7 @@ func (l *loader) balance() error {
 			}
 		}
 	}
-	if lost > 0 && lost == len(d.Parts[Test]) {
+	if lost[Test] > 0 && lost[Test] == len(d.Parts[Test]) {
 		return hint.Errorf("check --label and --header, which count for all files", "reading %s: none of its labels is in %s", l.config.Test, l.config.Path)
 	}
 	for _, say := range []struct {
@@ -258,7 +260,7 @@ func (l *loader) balance() error {
 	}{
 		{untaught, fmt.Sprintf("fell into other parts alone, and their %d rows are used for training: figures of theirs cannot be measured", moved)},
 		{untested, "have no example in the test part: figures of theirs cannot be measured"},
-		{unseen, fmt.Sprintf("have no example for training: %d rows of the test part that have them count as mistakes", lost)},
+		{unseen, fmt.Sprintf("have no example for training: the rows that have them, %d for validation and %d for the test, count as mistakes", lost[Validation], lost[Test])},
 	} {
 		if len(say.labels) > 0 {
 			d.Notes = append(d.Notes, fmt.Sprintf("%s %s", someLabels(say.labels), say.what))
