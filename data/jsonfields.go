@@ -64,7 +64,7 @@ func (j *jsonFields) example(raw []byte, place int, way string) (Example, error)
 			_, soft := fields["probabilities"]
 			if first && !j.occurs(want.column) && want.column != "answers" && (want.flag != "label" || !soft) { // answers: nobody has to know them to ask
 				names := slices.Sorted(maps.Keys(fields))
-				return Example{}, j.r.missingColumn(want.flag, want.column, names, hint.Nearest(want.column, names))
+				return Example{}, j.r.missingColumn(want.flag, want.column, names, "")
 			}
 			continue
 		}

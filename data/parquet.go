@@ -91,7 +91,7 @@ func (r *Reader) noColumn(f *parquet.File, want wantedColumn) error {
 	if len(inside) > 0 {
 		return hint.Errorf(fmt.Sprintf("pass --%s with one of: %s", want.flag, firstChars(strings.Join(inside, ", "), 200)), "reading %s: the column %q is made of others", r.name(), want.column)
 	}
-	return r.missingColumn(want.flag, want.column, names, hint.Nearest(want.column, names))
+	return r.missingColumn(want.flag, want.column, names, "")
 }
 
 func (p *parquetReader) next() (Example, error) {

@@ -190,25 +190,23 @@ func (c *countingAt) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// missingColumn explains which columns there are, and the nearest.
-func (r *Reader) missingColumn(flag, want string, have []string, nearest string) error {
-	return hint.Errorf(columnWays(flag, have, nearest), "reading %s: there is no column %q", r.name(), want)
-}
-
-// columnWays is the way out where a column is missing.
-func columnWays(flag string, have []string, nearest string) string {
+// missingColumn explains which columns there are, and the nearest; first is a way out to try before, or "".
+func (r *Reader) missingColumn(flag, want string, have []string, first string) error {
 	list := strings.Join(have, ", ")
 	if len(list) > 200 {
 		list = list[:strings.LastIndexByte(list[:200], ',')+1] + " …"
 	}
 	way := fmt.Sprintf("pass --%s with one of: %s", flag, list)
-	if nearest != "" {
+	if nearest := hint.Nearest(want, have); nearest != "" {
 		way = fmt.Sprintf("did you mean --%s %s? There are: %s", flag, nearest, list)
 	}
 	if flag == "label" {
 		way += `, or --label "" if there is none`
 	}
-	return way
+	if first != "" {
+		way = first + "; otherwise " + way
+	}
+	return hint.Errorf(way, "reading %s: there is no column %q", r.name(), want)
 }
 
 // Format returns the name of the file's format, as Columns.Format has it.

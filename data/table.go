@@ -90,11 +90,11 @@ func (t *table) find(flag, want string, first []string) (int, error) {
 	}
 	i := slices.Index(first, want)
 	if i < 0 || t.r.columns.Header == "no" {
-		way := columnWays(flag, first, hint.Nearest(want, first))
-		if by := byNumber(first, t.r.columns.Label != ""); by != "" && t.r.columns.Header != "yes" {
-			way = by + "; otherwise " + way
+		way := ""
+		if t.r.columns.Header != "yes" {
+			way = byNumber(first, t.r.columns.Label != "")
 		}
-		return 0, hint.Errorf(way, "reading %s: there is no column %q", t.r.name(), want)
+		return 0, t.r.missingColumn(flag, want, first, way)
 	}
 	if slices.Contains(first[i+1:], want) {
 		return 0, hint.Errorf(fmt.Sprintf("rename one, or give the columns by number: --%s %d --header yes", flag, i+1), "reading %s: the column name %q stands twice in the header", t.r.name(), want)

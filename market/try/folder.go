@@ -49,7 +49,8 @@ func (f *folder) remove() {
 	os.RemoveAll(f.path)
 }
 
-// sweep removes the folders of markets that were killed. What it cannot remove it leaves.
+// sweep removes the folders of markets that were killed. What it cannot remove it leaves. It makes no file: others may have
+// put a folder there whose lock leads elsewhere.
 func sweep() {
 	left, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
 	for _, path := range left {
@@ -57,7 +58,7 @@ func sweep() {
 		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < settled {
 			continue
 		}
-		f := &folder{path, flock.New(filepath.Join(path, lockName))}
+		f := &folder{path, flock.New(filepath.Join(path, lockName), flock.SetFlag(os.O_RDONLY))}
 		if ok, err := f.lock.TryLock(); ok && err == nil {
 			f.remove()
 		}

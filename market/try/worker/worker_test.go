@@ -355,7 +355,7 @@ func TestFoldersOfModelsGo(t *testing.T) {
 	ask(other)
 	left, fresh := filepath.Join(temp, "xiaoyu-try-left"), filepath.Join(temp, "xiaoyu-try-fresh")
 	for _, dir := range []string{left, fresh} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "lock"), nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
