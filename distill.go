@@ -32,7 +32,7 @@ type Distill struct {
 	Distance      string          `yaml:"distance" json:"distance,omitempty" doc:"what distill.embedding makes small: cosine (one less the cosine) or mse (the mean square)" default:"cosine" enum:"cosine|mse"`
 	Augment       distill.Augment `yaml:"augment" json:"augment,omitzero" doc:"texts that are made of those of the training part, for the teacher to label"`
 	Service       distill.Service `yaml:"service" json:"service,omitzero" doc:"how a service is asked, where distill.teacher names one"`
-	MaxTexts      int             `yaml:"max_texts" json:"max_texts,omitempty" doc:"texts that are taken from distill.texts, the first ones; 0 for all" default:"0" min:"0" max:"1000000000"`
+	MaxTexts      int             `yaml:"max_texts" json:"max_texts,omitempty" doc:"texts without a label that are learnt from, rows of the data and then distill.texts, the first ones; 0 for all" default:"0" min:"0" max:"1000000000"`
 }
 
 // lesson is what a training has from its teacher.
@@ -154,7 +154,7 @@ func (t *training) teach(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if l.transfer, err = t.transferTexts(ctx); err != nil {
+	if l.transfer, err = t.unlabelledTexts(ctx); err != nil {
 		return err
 	}
 	made, err := t.augmented(ctx)

@@ -38,6 +38,13 @@ func taught(t *testing.T) *xiaoyu.Config {
 	for i := range 40 {
 		texts += fmt.Sprintf("第%d道菜做得很用心但是上得太慢,positive,restaurant\n", i)
 	}
+	for i := range 3 { // rows without a label, that a file of texts has as well
+		row := fmt.Sprintf("第%d家店还没有人说过什么,,restaurant\n", i)
+		reviews, texts = append(reviews, row...), texts+row
+	}
+	if err := os.WriteFile(c.Data.Path, reviews, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	c.Distill.Texts = []string{filepath.Join(filepath.Dir(c.Data.Path), "texts.csv")}
 	if err := os.WriteFile(c.Distill.Texts[0], []byte(texts), 0o644); err != nil {
 		t.Fatal(err)
@@ -58,7 +65,7 @@ func TestAStudentIsComparedWithItsTeacher(t *testing.T) {
 	}
 	defer teacher.Close()
 	u := r.Taught
-	if u == nil || u.Digest != teacher.Package.Digest || u.Rows != r.Report.N || u.Texts != 40 {
+	if u == nil || u.Digest != teacher.Package.Digest || u.Rows != r.Report.N || u.Texts != 43 {
 		t.Fatalf("%+v\n%s", u, strings.Join(n.lines, "\n"))
 	}
 	if u.Agreement <= 0 || u.Comparison.Figures[0].B != r.Report.Accuracy || u.Bytes[0] != teacher.Package.Size || u.Milli[0] <= 0 || u.Milli[1] <= 0 {

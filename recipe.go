@@ -235,25 +235,13 @@ func (t *training) describe() error {
 	return nil
 }
 
-// readUnlabelled collects the texts that have no label: rows of the data, and those of distill.texts.
+// readUnlabelled collects the texts without labels that the model will label itself.
 func (t *training) readUnlabelled(ctx context.Context) error {
 	if t.unlabelled != nil || len(t.set.Unlabelled) == 0 && len(t.config.Distill.Texts) == 0 {
 		return nil
 	}
-	judged := map[string]bool{}
-	for _, side := range []data.Side{data.Validation, data.Test} {
-		for _, r := range t.set.Parts[side] {
-			judged[r.Text] = true
-		}
-	}
-	for _, r := range t.set.Unlabelled {
-		if !judged[r.Text] {
-			t.unlabelled = append(t.unlabelled, r)
-		}
-	}
-	more, err := t.transferTexts(ctx)
-	t.unlabelled = append(slices.Clip(t.unlabelled), more...)
-	if err != nil {
+	var err error
+	if t.unlabelled, err = t.unlabelledTexts(ctx); err != nil {
 		return err
 	}
 	t.Note("%d texts without labels to learn from", len(t.unlabelled))

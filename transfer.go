@@ -3,6 +3,7 @@ package xiaoyu
 import (
 	"cmp"
 	"context"
+	"math"
 	"path/filepath"
 	"strings"
 
@@ -12,9 +13,35 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/text/near"
 )
 
-// transferTexts reads the texts without labels that the teacher will label. None of them is a row of the data, nor a near
-// double of one that judges: what the student is judged on stays new to it.
-func (t *training) transferTexts(ctx context.Context) ([]data.Row, error) {
+// unlabelledTexts are the texts that have no label, for a teacher to label or the model itself: rows of the data, and the
+// texts of distill.texts.
+func (t *training) unlabelledTexts(ctx context.Context) ([]data.Row, error) {
+	judged := map[string]bool{}
+	for _, side := range []data.Side{data.Validation, data.Test} {
+		for _, r := range t.set.Parts[side] {
+			judged[r.Text] = true
+		}
+	}
+	var rows []data.Row
+	for _, r := range t.set.Unlabelled {
+		if !judged[r.Text] {
+			rows = append(rows, r)
+		}
+	}
+	most := t.config.Distill.MaxTexts
+	if most == 0 {
+		most = math.MaxInt
+	}
+	if len(rows) >= most {
+		return rows[:most], nil
+	}
+	more, err := t.transferTexts(ctx, most-len(rows))
+	return append(rows, more...), err
+}
+
+// transferTexts reads distill.texts, at most so many texts. None of them is a row of the data, nor a near double of one that
+// judges: what a model is judged on stays new to it.
+func (t *training) transferTexts(ctx context.Context, most int) ([]data.Row, error) {
 	c := &t.config
 	if len(c.Distill.Texts) == 0 {
 		return nil, nil
@@ -30,8 +57,8 @@ func (t *training) transferTexts(ctx context.Context) ([]data.Row, error) {
 	if err := source.Check(); err != nil {
 		return nil, err
 	}
-	for _, part := range t.set.Parts {
-		for _, r := range part {
+	for _, rows := range append(t.set.Parts[:], t.set.Unlabelled) {
+		for _, r := range rows {
 			source.Without.Add(r.Text)
 		}
 	}
@@ -48,7 +75,7 @@ func (t *training) transferTexts(ctx context.Context) ([]data.Row, error) {
 			continue
 		}
 		rows = append(rows, data.Row{Text: s, NoTruth: true})
-		if len(rows) == c.Distill.MaxTexts {
+		if len(rows) == most {
 			break
 		}
 	}
