@@ -1,6 +1,7 @@
 package xiaoyu
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,12 +62,13 @@ type Ensemble struct {
 
 // presets hold what differs from the defaults, by family.
 var presets = map[string]map[string]string{
-	"cnn":   {"train.epochs": "12", "model.dropout": "0.4", "model.embed_dropout": "0.2"},
-	"mlp":   {"train.epochs": "15", "train.learning_rate": "0.003", "model.embed_dim": "100", "model.hidden": "64", "model.embed_dropout": "0.3"},
-	"lstm":  {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
-	"gru":   {"train.epochs": "8", "train.learning_rate": "0.002", "train.refit": "true", "model.embed_dropout": "0.3"},
-	"rnn":   {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
-	"dwcnn": {"train.epochs": "12", "train.learning_rate": "0.002", "model.embed_dropout": "0.3", "model.layers": "3", "model.widths": "3"},
+	autoFamily: nil, // until the task is known
+	"cnn":      {"train.epochs": "12", "model.dropout": "0.4", "model.embed_dropout": "0.2"},
+	"mlp":      {"train.epochs": "15", "train.learning_rate": "0.003", "model.embed_dim": "100", "model.hidden": "64", "model.embed_dropout": "0.3"},
+	"lstm":     {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
+	"gru":      {"train.epochs": "8", "train.learning_rate": "0.002", "train.refit": "true", "model.embed_dropout": "0.3"},
+	"rnn":      {"train.epochs": "8", "train.learning_rate": "0.002", "model.embed_dropout": "0.3"},
+	"dwcnn":    {"train.epochs": "12", "train.learning_rate": "0.002", "model.embed_dropout": "0.3", "model.layers": "3", "model.widths": "3"},
 	"encoder": {"pretrain.learning_rate": "0.0001", "train.epochs": "3", "train.batch_size": "16", "train.learning_rate": "0.00005", "train.warmup": "0.1", "train.group_by_length": "true", "train.precision": "auto",
 		"model.dropout": "0.1", "model.pooling": "auto", "model.crf": "false", "model.max_tokens": "256"},
 	"transformer": {"train.epochs": "12", "train.learning_rate": "0.0007", "train.warmup": "0.1", "model.embed_dropout": "0.2", "model.layers": "2", "model.activation": "gelu", "model.pooling": "mean"},
@@ -109,24 +111,27 @@ func LoadConfig(path string) (*Config, error) {
 func ParseConfig(content []byte, file string) (*Config, error) {
 	first := &Config{}
 	conf.Defaults(first)
-	usual := first.Model.Family
-	first.Model.Family = ""
 	if err := conf.Decode(content, file, first); err != nil {
 		return nil, err
 	}
 	family := first.Model.Family
 	switch {
-	case family != "":
+	case family != autoFamily:
 	case first.Model.Base != "":
 		family = model.EncoderFamily
 	default:
-		family = usual
+		var err error
+		if family, err = first.SuitableFamily(context.Background()); err != nil {
+			family = usualFamily // whoever reads the data will say what is wrong
+		}
 	}
 	c, err := Preset(family)
 	if err != nil {
 		return nil, err
 	}
-	return c, conf.Decode(content, file, c)
+	err = conf.Decode(content, file, c)
+	c.Model.Family = family
+	return c, err
 }
 
 // pretrainedDir is where the model goes that has learnt from texts alone.

@@ -31,6 +31,9 @@ func (c *Config) resolveTask(ctx context.Context) error {
 		c.Model.Head = model.ClassHead
 	}
 	c.Model.Pair = c.Data.Pair != ""
+	if err := c.suitFamily(ctx); err != nil {
+		return err
+	}
 	if err := c.checkWindows(); err != nil {
 		return err
 	}

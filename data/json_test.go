@@ -22,7 +22,6 @@ func shown(e Example) string {
 }
 
 func TestReadJSONOfEveryShape(t *testing.T) {
-	label := func(name string) func(*Columns) { return func(c *Columns) { c.Label = name } }
 	for _, c := range []struct {
 		name, content string
 		change        func(*Columns)
@@ -36,7 +35,9 @@ func TestReadJSONOfEveryShape(t *testing.T) {
 		{"one object a line, first without a label", "{\"text\":\"a\"}\n{\"text\":\"b\",\"label\":\"x\"}\n", nil, []string{"|a", "x|b"}},
 		{"a single record", `{"text":"a","label":"x"}`, nil, []string{"x|a"}},
 		{"Rasa NLU", `{"rasa_nlu_data":{"regex_features":[{"name":"zip","pattern":"\\d"}],"common_examples":[{"text":"飞到北京去","intent":"fly","entities":[{"start":2,"end":4,"value":"Beijing","entity":"city"}]}]}}`,
-			label("intent"), []string{"fly|飞到北京去|city=北京"}},
+			nil, []string{"fly|飞到北京去|city=北京"}},
+		{"another column of Rasa NLU", `{"rasa_nlu_data":{"common_examples":[{"text":"飞到北京去","intent":"fly","domain":"travel"}]}}`,
+			func(c *Columns) { c.Label = "domain" }, []string{"travel|飞到北京去"}},
 		{"doccano spans", "{\"id\":1,\"text\":\"小明在北京\",\"label\":[[3,5,\"LOC\"],[0,2,\"PER\"]],\"Comments\":[]}\n", nil, []string{"|小明在北京|PER=小明|LOC=北京"}},
 		{"doccano of old, labels", "{\"id\":1,\"text\":\"小明在北京\",\"labels\":[[0,2,\"PER\"]],\"meta\":{}}\n", nil, []string{"|小明在北京|PER=小明"}},
 		{"doccano relations export", "{\"id\":1,\"text\":\"小明在北京\",\"entities\":[{\"id\":0,\"start_offset\":0,\"end_offset\":2,\"label\":\"PER\"}],\"relations\":[]}\n", nil, []string{"|小明在北京|PER=小明"}},
@@ -173,7 +174,6 @@ func TestAnArchiveOfOneFileIsRead(t *testing.T) {
 
 func TestRasaFilesOfTheSharedSetsAreRead(t *testing.T) {
 	cols := columns()
-	cols.Label = "intent"
 	for name, rows := range map[string]int{"small-talk_zh-CN.zip": 1225, "support_zh-CN.zip": 314} {
 		got, err := read(t, golden.Path(t, "data", "dialogs_zh", name), cols)
 		if err != nil || len(got) != rows || got[0].Label == "" {

@@ -22,10 +22,14 @@ type jsonFields struct {
 	moved, noway int       // answers that stand elsewhere than the file says, or nowhere
 }
 
-// aliases are other names of the default columns in the exports of annotation tools: doccano's of all its years.
-var aliases = map[string][]string{
-	"text":  {"data"},
-	"label": {"labels", "entities", "annotations"},
+// aliases are other names of the default columns, with what their values begin with: Rasa NLU's, and doccano's of all its
+// years.
+var aliases = map[string][]struct {
+	name   string
+	begins byte
+}{
+	"text":  {{"data", '"'}},
+	"label": {{"intent", '"'}, {"labels", '['}, {"entities", '['}, {"annotations", '['}},
 }
 
 // answerAliases are other names of the columns of questions about texts.
@@ -125,8 +129,8 @@ func aliased(fields map[string]json.RawMessage, want wantedColumn) (json.RawMess
 		return raw, true
 	}
 	if want.column == want.flag {
-		for _, name := range aliases[want.flag] {
-			if raw, ok := fields[name]; ok && (want.flag == "label" && raw[0] == '[' || want.flag == "text" && raw[0] == '"') {
+		for _, alias := range aliases[want.flag] {
+			if raw, ok := fields[alias.name]; ok && raw[0] == alias.begins {
 				return raw, true
 			}
 		}

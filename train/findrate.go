@@ -38,7 +38,7 @@ func (tr *Trainer) TestRates(ctx context.Context, r RateRange, progress func(ste
 		return nil, hint.Errorf("try rates from 1e-6 to 1 in 100 steps", "testing learning rates: %g to %g in %d steps is no range", r.From, r.To, r.Steps)
 	}
 	if tr.updater == nil {
-		return nil, hint.Errorf("there is nothing to find; or train by gradients: --set train.optimizer=adamw", "testing learning rates: the optimizer %s has none", tr.config.Optimizer)
+		return nil, hint.Errorf("there is nothing to find; or name a family that learns by gradients, such as --model gru, or set train.optimizer to adamw", "testing learning rates: the optimizer %s has none", tr.config.Optimizer)
 	}
 	if err := tr.fitWide(ctx); err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ func configCommand(term *terminal) *cobra.Command {
 		Args:  exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			named := cmd.Flags().Changed("model") || cmd.Flags().Changed("base")
+			project.suit = &columnFlags{given: cmd.Flags().Changed} // none
 			c, err := project.load(cmd, explain || named && !exists(project.file))
 			if err != nil {
 				return err

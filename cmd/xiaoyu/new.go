@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/examples"
 	"github.com/xiaoyu-slm/xiaoyu/internal/atomicfile"
 	"github.com/xiaoyu-slm/xiaoyu/internal/hint"
+	"github.com/xiaoyu-slm/xiaoyu/model"
 )
 
 func newCommand(term *terminal) *cobra.Command {
@@ -22,11 +24,12 @@ func newCommand(term *terminal) *cobra.Command {
 		Use:   "new NAME",
 		Short: "Start a project: a folder with a xiaoyu.yaml in which every key is explained",
 		Args:  exactly(1, "the name of the project"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := args[0]
-			c, err := xiaoyu.Preset(family)
+			project := projectFlags{family: family, suit: &columns}
+			c, err := project.load(cmd, true)
 			if err != nil {
-				return usageError{err}
+				return err
 			}
 			c.Name = filepath.Base(filepath.Clean(dir))
 			if columns.data != "" {
@@ -64,7 +67,7 @@ func newCommand(term *terminal) *cobra.Command {
 		},
 	}
 	columns.add(cmd, true)
-	cmd.Flags().StringVar(&family, "model", "cnn", "model family: ngram, mlp, cnn, lstm or gru")
+	cmd.Flags().StringVar(&family, "model", "", "model family: "+strings.Join(model.Families(), ", ")+"; otherwise what suits the data")
 	cmd.Flags().StringVar(&lang, "lang", "zh", "language of the sample reviews: zh or en")
 	return cmd
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -80,6 +81,8 @@ type projectFlags struct {
 	set     []string
 	parent  string // package that is trained further
 	teacher string // package that teaches, whose data is taken where nobody names any
+
+	suit *columnFlags // the data that a model learns, for commands that train one: they decide the family where nobody names it
 }
 
 func (f *projectFlags) add(cmd *cobra.Command) { f.addAs(cmd, "model") }
@@ -110,7 +113,9 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 		case family == "" && f.base != "":
 			family = model.FamilyOf(f.base)
 		case family == "":
-			family = "cnn"
+			if family, err = f.suitable(cmd.Context()); err != nil {
+				return nil, err
+			}
 		}
 		c, err = xiaoyu.Preset(family)
 	default:
@@ -138,16 +143,42 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 			return nil, usageError{err}
 		}
 	}
+	return c, f.apply(c)
+}
+
+// apply changes the keys that --set names.
+func (f *projectFlags) apply(c *xiaoyu.Config) error {
 	for _, s := range f.set {
 		key, value, ok := strings.Cut(s, "=")
 		if !ok {
-			return nil, usageError{hint.Errorf("write --set key=value", "--set %s", s)}
+			return usageError{hint.Errorf("write --set key=value", "--set %s", s)}
 		}
 		if err := conf.Set(c, key, value); err != nil {
-			return nil, usageError{err}
+			return usageError{err}
 		}
 	}
-	return c, nil
+	return nil
+}
+
+// suitable is the family that suits what the flags say of task and data.
+func (f *projectFlags) suitable(ctx context.Context) (string, error) {
+	if f.suit == nil {
+		return "cnn", nil // whose keys have their defaults
+	}
+	c := &xiaoyu.Config{}
+	conf.Defaults(c)
+	if err := f.apply(c); err != nil {
+		return "", err
+	}
+	if err := f.suit.apply(c); err != nil {
+		return "", err
+	}
+	if f.task != "" {
+		if err := conf.Set(c, "task", f.task); err != nil {
+			return "", usageError{err}
+		}
+	}
+	return c.SuitableFamily(ctx)
 }
 
 func exists(path string) bool {

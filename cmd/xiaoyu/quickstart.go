@@ -25,7 +25,7 @@ func quickstartCommand(term *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "quickstart",
 		Short: "From text to a served model in a minute: on sample reviews, or on your own file",
-		Long: `Quickstart cleans and splits the data, trains a small network, judges it on the held-out part, writes
+		Long: `Quickstart cleans and splits the data, trains a small model, judges it on the held-out part, writes
 the model package, and serves it on a page where you can try it.
 
 Without flags it uses sample reviews that come with the program. With your own file:
@@ -33,9 +33,10 @@ Without flags it uses sample reviews that come with the program. With your own f
   xiaoyu quickstart --data reviews.csv --text review --label stars`,
 		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := xiaoyu.Preset(family)
+			project := projectFlags{family: family, suit: &columns}
+			c, err := project.load(cmd, true)
 			if err != nil {
-				return usageError{err}
+				return err
 			}
 			c.Name = "quickstart"
 			c.Out, c.Runs = out, filepath.Join(filepath.Dir(filepath.Clean(out)), "runs")
@@ -47,8 +48,9 @@ Without flags it uses sample reviews that come with the program. With your own f
 				}
 				defer os.Remove(path)
 				columns.data, columns.text, columns.label = path, "text", "label"
-				// Few and short texts: more rounds, and patience with the noise of a small validation part.
-				c.Train.Epochs, c.Train.Patience = 40, 8
+				if c.Train.Optimizer != "dual" { // few and short texts: more rounds, and patience with the noise of a small validation part
+					c.Train.Epochs, c.Train.Patience = 40, 8
+				}
 			}
 			if err := columns.apply(c); err != nil {
 				return err
@@ -75,7 +77,7 @@ Without flags it uses sample reviews that come with the program. With your own f
 	columns.add(cmd, true)
 	auto.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&family, "model", "cnn", "model family: "+strings.Join(model.Families(), ", "))
+	flags.StringVar(&family, "model", "", "model family: "+strings.Join(model.Families(), ", ")+"; otherwise what suits the data")
 	flags.StringVar(&out, "out", filepath.Join("models", "quickstart"), "folder for the model package")
 	flags.StringVar(&addr, "addr", "127.0.0.1:0", "address to serve on; port 0 means any free one")
 	flags.StringVar(&lang, "lang", "zh", "language of the sample reviews: zh or en")

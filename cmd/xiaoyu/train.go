@@ -39,6 +39,7 @@ With --auto it picks family and settings itself, within --minutes. With --find-l
 which learning rate suits, by a few hundred steps of rising rates.`,
 		Args: runBehind(&resume),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			project.suit = &columns
 			c, err := project.load(cmd, columns.data != "" || auto.on && resume != "")
 			if err != nil {
 				return err
