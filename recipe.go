@@ -18,15 +18,16 @@ import (
 
 // The recipes of train.recipe: how a pretrained encoder learns a task.
 const (
-	autoRecipe      = "auto"
-	fullRecipe      = "full"
-	headRecipe      = "head"
-	prototypeRecipe = "prototype"
-	setfitRecipe    = "setfit"
-	selftrainRecipe = "selftrain"
-	cotrainRecipe   = "cotrain"
-	zeroshotRecipe  = "zeroshot"
-	promptRecipe    = "prompt"
+	autoRecipe        = "auto"
+	fullRecipe        = "full"
+	headRecipe        = "head"
+	prototypeRecipe   = "prototype"
+	setfitRecipe      = "setfit"
+	selftrainRecipe   = "selftrain"
+	cotrainRecipe     = "cotrain"
+	pseudolabelRecipe = "pseudolabel"
+	zeroshotRecipe    = "zeroshot"
+	promptRecipe      = "prompt"
 )
 
 // fewLabels is how many labels a class are few: with fewer, a head over an encoder that stays, or that was drawn towards
@@ -67,7 +68,7 @@ func (t *training) chooseRecipe(ctx context.Context) error {
 	switch c.Train.Recipe {
 	case prototypeRecipe, zeroshotRecipe:
 		c.Train.Optimizer = "prototype"
-	case setfitRecipe, selftrainRecipe, cotrainRecipe:
+	case setfitRecipe, selftrainRecipe, cotrainRecipe, pseudolabelRecipe:
 		c.Train.Optimizer = "lbfgs"
 		if c.Model.Pooling == model.AutoPooling && (t.base == nil || t.base.Sentence == nil) {
 			c.Model.Pooling = "mean"
@@ -75,9 +76,9 @@ func (t *training) chooseRecipe(ctx context.Context) error {
 		if err := t.readUnlabelled(ctx); err != nil {
 			return err
 		}
-		if c.Train.Recipe == cotrainRecipe {
+		if c.Train.Recipe == cotrainRecipe || c.Train.Recipe == pseudolabelRecipe {
 			if len(t.unlabelled) == 0 {
-				return hint.Errorf("add rows whose label is empty, name a file of texts in distill.texts, or set train.recipe to head", "train.recipe: cotrain needs texts without labels, and there are none")
+				return hint.Errorf("add rows whose label is empty, name a file of texts in distill.texts, or set train.recipe to head", "train.recipe: %s needs texts without labels, and there are none", c.Train.Recipe)
 			}
 			c.Model.Wide = true
 		}
@@ -125,7 +126,7 @@ func (t *training) verbalize() error {
 
 // alone tells that the recipe asks for a head over an encoder that stays.
 func (t *training) alone() bool {
-	return slices.Contains([]string{headRecipe, prototypeRecipe, setfitRecipe, selftrainRecipe, cotrainRecipe, zeroshotRecipe}, t.config.Train.Recipe)
+	return slices.Contains([]string{headRecipe, prototypeRecipe, setfitRecipe, selftrainRecipe, cotrainRecipe, pseudolabelRecipe, zeroshotRecipe}, t.config.Train.Recipe)
 }
 
 // checkRecipe refuses a recipe that does not go with the rest of the configuration.
@@ -176,7 +177,7 @@ func (t *training) soundRecipe() (recipe, why string) {
 	case (texts > 0 || len(c.Distill.Texts) > 0) && slices.Contains(c.chosen, "model.wide") && !c.Model.Wide:
 		return selftrainRecipe, fmt.Sprintf("%d labels a class (the median of %d) are few, and there are texts without labels: the encoder stays, and the head learns from labels that it gives itself too", n, k)
 	case texts > 0 || len(c.Distill.Texts) > 0:
-		return cotrainRecipe, fmt.Sprintf("%d labels a class (the median of %d) are few, and there are texts without labels: the encoder stays, a head gives them labels, and n-grams beside it learn from these; train.recipe: selftrain leaves the n-grams out", n, k)
+		return cotrainRecipe, fmt.Sprintf("%d labels a class (the median of %d) are few, and there are texts without labels: the encoder stays, a head gives them labels, and n-grams beside it learn from these; train.recipe: pseudolabel then teaches the whole encoder, in minutes, and selftrain leaves the n-grams out", n, k)
 	}
 	return setfitRecipe, fmt.Sprintf("%d labels a class (the median of %d) are few: texts of one label are drawn together, then the head is solved; texts without labels (distill.texts) would help", n, k)
 }
@@ -259,7 +260,7 @@ const mostForCurve = 2000
 // the labels are judged on the others.
 func (t *training) noteMoreLabels(ctx context.Context) error {
 	n := len(t.set.Parts[data.Train])
-	if !slices.Contains([]string{headRecipe, selftrainRecipe, cotrainRecipe}, t.config.Train.Recipe) || t.config.Model.Head != model.ClassHead || n > mostForCurve || t.labelsPerClass() >= fewLabels {
+	if !slices.Contains([]string{headRecipe, selftrainRecipe, cotrainRecipe, pseudolabelRecipe}, t.config.Train.Recipe) || t.config.Model.Head != model.ClassHead || n > mostForCurve || t.labelsPerClass() >= fewLabels {
 		return nil
 	}
 	points, err := t.trainer.Curve(ctx)
@@ -303,19 +304,10 @@ func (t *training) contrast(ctx context.Context, checkpoint string) error {
 			return err
 		}
 	}
-	t.Stage("contrast", int64(tr.StepsPerEpoch()), "steps")
-	for event, err := range tr.Run(ctx) {
-		if err != nil {
-			if errors.Is(err, context.Canceled) {
-				err = errors.Join(err, tr.Save(path), t.trainer.Save(checkpoint))
-			}
-			return err
+	if err := t.follow(ctx, tr, "contrast", tr.StepsPerEpoch(), path); err != nil {
+		if errors.Is(err, context.Canceled) {
+			err = errors.Join(err, t.trainer.Save(checkpoint))
 		}
-		if s := event.Step; s != nil {
-			t.Progress(int64(s.Step), fmt.Sprintf("loss %.3f", s.Loss))
-		}
-	}
-	if err := tr.Save(path); err != nil { // what follows is resumed from here
 		return err
 	}
 	tr.Finish()

@@ -336,11 +336,15 @@ func (t *training) run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.loop(ctx, course{name: "training", checkpoint: filepath.Join(t.record.Dir(), checkpointFile), log: true}); err != nil {
+	checkpoint := filepath.Join(t.record.Dir(), checkpointFile)
+	if err := t.loop(ctx, course{name: "training", checkpoint: checkpoint, log: true}); err != nil {
 		return nil, err
 	}
 	t.noteCrossValidation()
 	if err := t.noteMoreLabels(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.tunePupil(ctx, checkpoint); err != nil {
 		return nil, err
 	}
 	t.trainer.Finish()
@@ -395,7 +399,7 @@ func (t *training) pack(ctx context.Context, cv *CrossValidation) (*Result, erro
 	t.Progress(0, fmt.Sprintf("%s, %s", p.Dir, size.Bytes(p.Size)))
 	// The checkpoint has served its purpose; the package holds the weights.
 	path := filepath.Join(t.record.Dir(), checkpointFile)
-	if err := errors.Join(removeIfThere(path), removeIfThere(contrastFile(path))); err != nil {
+	if err := errors.Join(removeIfThere(path), removeIfThere(contrastFile(path)), removeIfThere(pupilFile(path))); err != nil {
 		return nil, err
 	}
 	return &Result{Package: p.Dir, ReportFile: page, Digest: p.Digest, Run: t.record.ID(), Report: report, Folds: cv, Taught: taught, Continued: continued, Recipe: t.config.Train.Recipe, Seconds: time.Since(t.start).Seconds()}, nil
@@ -446,7 +450,7 @@ func (t *training) loop(ctx context.Context, o course) error {
 				return err
 			}
 			t.Progress(int64(s.Step), fmt.Sprintf("epoch %d/%d  loss %.3f%s", s.Epoch, max(s.Epoch, c.Epochs), s.Loss, valid))
-			save = time.Since(saved) > time.Duration(c.Checkpoint)*time.Second
+			save = time.Since(saved) > time.Duration(c.Checkpoint)*time.Second || c.Recipe == pseudolabelRecipe && s.Step == s.Steps-1 // the last one takes seconds, what follows it minutes
 		}
 		if e := event.Epoch; e != nil {
 			values := map[string]float64{"epoch/train_loss": e.TrainLoss, "valid/loss": e.Valid.Loss, "valid/" + main: e.Valid.Main}

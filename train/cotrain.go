@@ -56,7 +56,7 @@ func (tr *Trainer) coTrain(ctx context.Context, byLabels []float64) error {
 		at := labelled*k + i
 		sum[i] = float32(ofStates*float64(states[at]) + ofGrams*float64(held[best][at]) + ofGiven*float64(labels[at]))
 	}
-	scale := certainty(sum, k, tr.believedRight(states, held[best]))
+	scale := certainty(sum, k, tr.believedRight(states[labelled*k:], held[best][labelled*k:]))
 	for i := range v.theta {
 		v.theta[i] = scale * (ofStates*v.theta[i] + ofGiven*byLabels[i])
 	}
@@ -84,14 +84,14 @@ func (tr *Trainer) believedSet(scores []float32) *Set {
 }
 
 // believedRight is how often the model may be right: as often as labels held back were guessed rightly, by the rule of
-// succession; where none could be held back, as often as the two views, [n, outputs], agree on texts without labels.
+// succession; where none could be held back, as often as the two views agree on texts without labels, [texts, outputs].
 func (tr *Trainer) believedRight(states, grams []float32) float64 {
 	right, n := 0.0, 0.0
 	for _, hit := range tr.state.Believed {
 		right, n = right+hit, n+1
 	}
-	if k := tr.solver.k; n == 0 {
-		for at := tr.train.Len() * k; at < len(states); at += k {
+	if k := len(tr.model.Labels); n == 0 {
+		for at := 0; at < len(states); at += k {
 			if kernel.ArgMax(states[at:at+k]) == kernel.ArgMax(grams[at:at+k]) {
 				right++
 			}
