@@ -50,19 +50,21 @@ func (m *ngram) Forward(t *nn.Tape, input *Input) Hidden {
 	in := &input.Tokens
 	x := t.NewSparse(m.features)
 	idf := m.idfParam.Data
+	counted, weighted := m.config.Weighting != "binary", m.config.weighted()
 	for s := range in.Len() {
 		sorted := inOrder(t, in.Sequence(s), m.features)
 		first, sum := len(x.Value), 0.0
+		x.Index, x.Value = slices.Grow(x.Index, len(sorted)), slices.Grow(x.Value, len(sorted))
 		for i := 0; i < len(sorted); {
 			id, n := sorted[i], 0
 			for ; i < len(sorted) && sorted[i] == id; i++ {
 				n++
 			}
 			v := float32(1)
-			if m.config.Weighting != "binary" {
+			if counted && n > 1 {
 				v += logOf(n)
 			}
-			if m.config.weighted() {
+			if weighted {
 				v *= idf[id]
 			}
 			x.Index, x.Value = append(x.Index, id), append(x.Value, v)
@@ -93,8 +95,10 @@ func logOf(n int) float32 {
 }
 
 const (
-	fewToSort = 64 // so few numbers are sorted fastest by comparing them
-	mostDigit = 11 // bits
+	fewToSort  = 64     // so few numbers are sorted fastest by comparing them
+	mostDigit  = 11     // bits
+	fewPlaces  = 2 << 8 // of digits: their counts are cleared in no time
+	mostPlaces = 2 << mostDigit
 )
 
 // inOrder returns numbers below limit, of at most featureBits, in rising order, many of them by radix sort: of two digits
@@ -110,26 +114,35 @@ func inOrder(t *nn.Tape, ids []int32, limit int) []int32 {
 		passes = 2
 	}
 	digit := (width + passes - 1) / passes
+	if passes<<digit <= fewPlaces {
+		var counts [fewPlaces]int32
+		return byDigits(ids, t.Ints(ids), digit, counts[:passes<<digit])
+	}
+	var counts [mostPlaces]int32
+	return byDigits(ids, t.Ints(ids), digit, counts[:passes<<digit])
+}
+
+// byDigits sorts numbers by their digits of so many bits, the lowest first, between two buffers, one of which it returns.
+// counts has a place for each value of each digit, and is zero.
+func byDigits(from, to []int32, digit int, counts []int32) []int32 {
 	size, mask := 1<<digit, int32(1)<<digit-1
-	var all [2 << mostDigit]int32 // of all digits, where the numbers that have one begin
-	for _, id := range ids {
-		for at, rest := 0, id; at < passes*size; at, rest = at+size, rest>>digit {
-			all[at+int(rest&mask)]++
+	for _, id := range from {
+		for at, rest := 0, id; at < len(counts); at, rest = at+size, rest>>digit {
+			counts[at+int(rest&mask)]++
 		}
 	}
-	from, to := ids, t.Ints(ids)
-	for pass := range passes {
-		places, sum := all[pass*size:][:size], int32(0)
-		for i, n := range places {
+	for shift := 0; len(counts) > 0; shift += digit {
+		places, sum := counts[:size], int32(0)
+		for i, n := range places { // where the numbers that have the digit begin
 			places[i] = sum
 			sum += n
 		}
 		for _, id := range from {
-			at := &places[id>>(pass*digit)&mask]
+			at := &places[id>>shift&mask]
 			to[*at] = id
 			*at++
 		}
-		from, to = to, from
+		from, to, counts = to, from, counts[size:]
 	}
 	return from
 }

@@ -59,14 +59,30 @@ func (t *Tape) SparseLinear(x *Sparse, w, b *Param) *Var {
 
 // sparseRows computes the rows [lo, hi) of y = x·w + b.
 func sparseRows(y *Var, x *Sparse, w, b *Param, lo, hi int) {
-	of := w.rows()
+	of, pairs := w.rows(), w.Data != nil && w.Width() == 2
 	for r := lo; r < hi; r++ {
 		row := y.Row(r)
+		if pairs {
+			index, value := x.Index[x.Offsets[r]:x.Offsets[r+1]], x.Value[x.Offsets[r]:x.Offsets[r+1]]
+			row[0], row[1] = sparsePair(index, value, w.Data, b.Data[0], b.Data[1])
+			continue
+		}
 		copy(row, b.Data)
 		for j := x.Offsets[r]; j < x.Offsets[r+1]; j++ {
 			kernel.ShortAxpy(x.Value[j], of.row(int(x.Index[j])), row)
 		}
 	}
+}
+
+// sparsePair adds to the sums of two labels the weights, [in, 2], of the columns of a row.
+func sparsePair(index []int32, value, w []float32, first, second float32) (float32, float32) {
+	value = value[:len(index)]
+	for j, i := range index {
+		pair := w[2*i:][:2]
+		first += value[j] * pair[0]
+		second += value[j] * pair[1]
+	}
+	return first, second
 }
 
 // SparseDropout leaves each number of x out with probability p and scales the others by 1/(1-p); in inference it

@@ -21,7 +21,7 @@ func applyEdits(s string, edits []edit) string {
 		out = append(append(out, s[at:e.from]...), e.with...)
 		at = e.to
 	}
-	return string(append(out, s[at:]...))
+	return view(append(out, s[at:]...))
 }
 
 // Aligned is a text on its way through cleaning and normalisation: what it was, what it is now, and for each byte of

@@ -3,6 +3,7 @@ package text
 import (
 	"hash/maphash"
 	"math/bits"
+	"math/rand/v2"
 )
 
 // vocab are the tokens of an algorithm by number. An empty token is a number that has none. Numbers are found in a hash
@@ -35,12 +36,22 @@ func newVocab(tokens []string) vocab {
 	return v
 }
 
-var tokenSeed = maphash.MakeSeed()
+// Tokens that a place tells whole are found by their first bits times an odd number (Dietzfelbinger et al. 1997,
+// multiply-shift hashing). Both hashes differ from one start of the program to the next, so that nobody can make a
+// vocabulary whose tokens fall on one place.
+var (
+	tokenSeed = maphash.MakeSeed()
+	spreading = rand.Uint64() | 1
+)
 
 // slot returns the place of a token, or the free one for it.
 func (v *vocab) slot(s string) *tokenSlot {
 	head, mask := headOf(s), uint64(len(v.slots)-1)
-	for at := maphash.String(tokenSeed, s) >> v.shift; ; at++ {
+	hash := (head ^ uint64(len(s))) * spreading
+	if len(s) > 8 {
+		hash = maphash.String(tokenSeed, s)
+	}
+	for at := hash >> v.shift; ; at++ {
 		t := &v.slots[at&mask]
 		if t.size == 0 || t.head == head && int(t.size) == len(s) && (len(s) <= 8 || v.tokens[t.id] == s) {
 			return t
@@ -49,14 +60,22 @@ func (v *vocab) slot(s string) *tokenSlot {
 }
 
 // headOf returns the first eight bytes of a string.
-func headOf(s string) (head uint64) {
+func headOf(s string) uint64 {
 	if len(s) >= 8 {
 		return load64(s)
 	}
-	for i := range len(s) {
-		head |= uint64(s[i]) << (8 * i)
+	switch n := len(s); {
+	case n >= 4: // in halves that may overlap
+		return uint64(load32(s)) | uint64(load32(s[n-4:]))<<(8*(n-4))
+	case n > 0:
+		return uint64(s[0]) | uint64(s[n/2])<<(8*(n/2)) | uint64(s[n-1])<<(8*(n-1))
 	}
-	return head
+	return 0
+}
+
+func load32(s string) uint32 {
+	_ = s[3]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
 func (v *vocab) vocabulary() []string { return v.tokens }
