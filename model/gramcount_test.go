@@ -51,7 +51,7 @@ func TestGramCounts(t *testing.T) {
 // Numbers are sorted, few and many, small and large.
 func TestInOrder(t *testing.T) {
 	rng, tape := rand.New(rand.NewPCG(3, 4)), nn.NewTape(nil)
-	for _, limit := range []int{1, 2, 2047, 2048, 2049, 1 << 20, 1<<22 - 1, 1<<22 + 1, 1<<featureBits - 2} {
+	for _, limit := range []int{1, 2, 2047, 2048, 2049, 30_000, 1 << 20, 1<<22 - 1, 1<<22 + 1, 1<<featureBits - 2} {
 		for _, n := range []int{0, 1, fewToSort - 1, fewToSort, 1000, 5000} {
 			tape.Begin(nn.Inference, 0, 0)
 			ids := make([]int32, n)

@@ -343,8 +343,14 @@ func TestLossGradientsMatchFiniteDifferences(t *testing.T) {
 }
 
 func TestSparseLinearEqualsDense(t *testing.T) {
+	for _, out := range []int{1, 2, 3} {
+		t.Run(fmt.Sprintf("%d outputs", out), func(t *testing.T) { sparseLinearEqualsDense(t, out) })
+	}
+}
+
+func sparseLinearEqualsDense(t *testing.T, out int) {
 	var ps Params
-	w, b := ps.AddTable("w", Uniform(1), 6, 3), ps.Add("b", Uniform(1), 3)
+	w, b := ps.AddTable("w", Uniform(1), 6, out), ps.Add("b", Uniform(1), out)
 	ps.Allocate(1)
 	ps.AllocateGradients()
 	x := &Sparse{Cols: 6, Offsets: []int32{0, 2, 2, 5}, Index: []int32{1, 4, 0, 4, 5}, Value: []float32{0.5, 2, 1, -1, 3}}
@@ -362,24 +368,24 @@ func TestSparseLinearEqualsDense(t *testing.T) {
 	}
 	tape.BackwardFrom()
 	for r := range 3 {
-		for c := range 3 {
+		for c := range out {
 			want := float64(b.Data[c])
 			for f := range 6 {
-				want += float64(dense[r*6+f]) * float64(w.Data[f*3+c])
+				want += float64(dense[r*6+f]) * float64(w.Data[f*out+c])
 			}
-			if math.Abs(want-float64(y.Data[r*3+c])) > 1e-5 {
-				t.Errorf("output %d,%d is %v, want %v", r, c, y.Data[r*3+c], want)
+			if math.Abs(want-float64(y.Data[r*out+c])) > 1e-5 {
+				t.Errorf("output %d,%d is %v, want %v", r, c, y.Data[r*out+c], want)
 			}
 		}
 	}
 	for f := range 6 {
-		for c := range 3 {
+		for c := range out {
 			want := 0.0
 			for r := range 3 {
-				want += float64(dense[r*6+f]) * weightOf(r*3+c)
+				want += float64(dense[r*6+f]) * weightOf(r*out+c)
 			}
-			if math.Abs(want-float64(w.Grad[f*3+c])) > 1e-5 {
-				t.Errorf("gradient %d,%d is %v, want %v", f, c, w.Grad[f*3+c], want)
+			if math.Abs(want-float64(w.Grad[f*out+c])) > 1e-5 {
+				t.Errorf("gradient %d,%d is %v, want %v", f, c, w.Grad[f*out+c], want)
 			}
 		}
 	}
