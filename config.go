@@ -115,11 +115,7 @@ func ParseConfig(content []byte, file string) (*Config, error) {
 		return nil, err
 	}
 	family := first.Model.Family
-	switch {
-	case family != autoFamily:
-	case first.Model.Base != "":
-		family = model.EncoderFamily
-	default:
+	if family == autoFamily {
 		var err error
 		if family, err = first.SuitableFamily(context.Background()); err != nil {
 			family = usualFamily // whoever reads the data will say what is wrong
