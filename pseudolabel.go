@@ -2,15 +2,10 @@ package xiaoyu
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/model"
-	"github.com/xiaoyu-slm/xiaoyu/train"
 )
 
 // mostPseudoLabelled bounds the texts without labels that the whole encoder learns from in recipe pseudolabel: an epoch of so
@@ -41,21 +36,10 @@ func (t *training) tunePupil(ctx context.Context, checkpoint string) error {
 	if !slices.Contains(t.config.chosen, "train.epochs") {
 		settings.Epochs = 1
 	}
-	tr, err := train.New(pupil, set, &train.Set{}, settings)
-	if err != nil {
-		return err
-	}
-	path := pupilFile(checkpoint)
-	if _, err := os.Stat(path); err == nil {
-		if err := tr.Restore(path); err != nil {
-			return err
-		}
-	}
 	t.Note("the encoder learns what is believed of %d texts", set.Len())
-	if err := t.follow(ctx, tr, "pseudo-labels", tr.StepsPerEpoch()*settings.Epochs, path); err != nil {
+	if err := t.aside(ctx, pupil, set, settings, "pseudo-labels", pupilFile(checkpoint)); err != nil {
 		return err
 	}
-	tr.Finish()
 	t.states = nil // they are those of the encoder as it was
 	return t.trainer.Adopt(ctx, pupil)
 }
@@ -70,30 +54,4 @@ func (t *training) pupil(ctx context.Context) (*model.Model, error) {
 	c := t.model.Config
 	c.Wide, c.Normalize = false, false
 	return model.Adapt(base, c, t.config.Data.Clean, t.set.Labels, t.config.Train.Seed, nil)
-}
-
-// follow shows a training that is a part of this one, and keeps it in path: what comes after it is resumed from there.
-func (t *training) follow(ctx context.Context, tr *train.Trainer, stage string, steps int, path string) error {
-	t.Stage(stage, int64(steps), "steps")
-	saved := time.Now()
-	for event, err := range tr.Run(ctx) {
-		if err != nil {
-			if errors.Is(err, context.Canceled) {
-				err = errors.Join(err, tr.Save(path))
-			}
-			return err
-		}
-		s := event.Step
-		if s == nil {
-			continue
-		}
-		t.Progress(int64(s.Step), fmt.Sprintf("loss %.3f", s.Loss))
-		if time.Since(saved) > time.Duration(t.config.Train.Checkpoint)*time.Second {
-			if err := tr.Save(path); err != nil {
-				return err
-			}
-			saved = time.Now()
-		}
-	}
-	return tr.Save(path)
 }

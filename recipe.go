@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/xiaoyu-slm/xiaoyu/data"
 	"github.com/xiaoyu-slm/xiaoyu/eval"
@@ -294,27 +295,56 @@ func (t *training) contrast(ctx context.Context, checkpoint string) error {
 	settings.Freeze, settings.Optimizer, settings.Epochs, settings.BatchSize, settings.MinSteps, settings.Loss = "none", "adamw", 1, contrastBatch, 0, "auto"
 	settings.LearningRate, settings.Schedule, settings.Warmup, settings.Patience, settings.GroupByLength = contrastRate, "linear", 0.1, 0, false
 	set := contrastPairs(pairs, t.set.Parts[data.Train], len(t.set.Labels), settings.Seed)
-	tr, err := train.New(pairs, set, &train.Set{}, settings)
-	if err != nil {
-		return err
-	}
-	path := contrastFile(checkpoint)
-	if _, err := os.Stat(path); err == nil {
-		if err := tr.Restore(path); err != nil {
-			return err
-		}
-	}
-	if err := t.follow(ctx, tr, "contrast", tr.StepsPerEpoch(), path); err != nil {
+	if err := t.aside(ctx, pairs, set, settings, "contrast", contrastFile(checkpoint)); err != nil {
 		if errors.Is(err, context.Canceled) {
 			err = errors.Join(err, t.trainer.Save(checkpoint))
 		}
 		return err
 	}
-	tr.Finish()
 	if err := t.model.Inherit(pairs); err != nil {
 		return err
 	}
 	return t.embedSets(ctx)
+}
+
+// aside trains a model that is a part of this training, shows it as a stage, and keeps it in path, from which it goes on if it
+// is there: what comes after it is resumed from there.
+func (t *training) aside(ctx context.Context, m *model.Model, set *train.Set, settings train.Config, stage, path string) error {
+	tr, err := train.New(m, set, &train.Set{}, settings)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err == nil {
+		if err := tr.Restore(path); err != nil {
+			return err
+		}
+	}
+	t.Stage(stage, int64(tr.StepsPerEpoch()*settings.Epochs), "steps")
+	saved := time.Now()
+	for event, err := range tr.Run(ctx) {
+		if err != nil {
+			if errors.Is(err, context.Canceled) {
+				err = errors.Join(err, tr.Save(path))
+			}
+			return err
+		}
+		s := event.Step
+		if s == nil {
+			continue
+		}
+		t.Progress(int64(s.Step), fmt.Sprintf("loss %.3f", s.Loss))
+		if time.Since(saved) > time.Duration(t.config.Train.Checkpoint)*time.Second {
+			if err := tr.Save(path); err != nil {
+				return err
+			}
+			saved = time.Now()
+		}
+	}
+	if err := tr.Save(path); err != nil {
+		return err
+	}
+	tr.Finish()
+	return nil
 }
 
 const (

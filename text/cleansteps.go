@@ -91,10 +91,10 @@ const someEdits = 16
 func widthEdits(s string) (edits []edit) {
 	for at := 0; at < len(s); {
 		if c := s[at]; c != 0xef && c != 0xe3 || at+2 >= len(s) { // what they begin with, and few others do
-			at++
-			if c >= 0xe4 && c <= 0xe9 { // most Chinese characters
+			if eastern(s, at) {
 				at += 2
 			}
+			at++
 			continue
 		}
 		with := ""

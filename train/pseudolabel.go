@@ -109,9 +109,9 @@ func (tr *Trainer) scoresOf(ctx context.Context, m *model.Model, set *Set, some 
 
 // gramScores is what the n-grams beside the network say of some texts without labels, [texts, outputs].
 func (tr *Trainer) gramScores(some []int32) []float32 {
-	set := &Set{}
+	set, texts := &Set{}, textsAlone(&tr.unlabelled.Input)
 	for _, i := range some {
-		tr.model.AppendExample(&set.Input, textsAlone(&tr.unlabelled.Input), int(i))
+		tr.model.AppendExample(&set.Input, texts, int(i))
 		set.Targets.Classes = append(set.Targets.Classes, 0)
 		set.Add()
 	}

@@ -138,16 +138,16 @@ func (f *projectFlags) load(cmd *cobra.Command, standalone bool) (*xiaoyu.Config
 	if f.parent != "" {
 		c.Continue.Model = f.parent
 	}
-	if f.task != "" {
-		if err := conf.Set(c, "task", f.task); err != nil {
-			return nil, usageError{err}
-		}
-	}
 	return c, f.apply(c)
 }
 
-// apply changes the keys that --set names.
+// apply changes the keys that --task and --set name.
 func (f *projectFlags) apply(c *xiaoyu.Config) error {
+	if f.task != "" {
+		if err := conf.Set(c, "task", f.task); err != nil {
+			return usageError{err}
+		}
+	}
 	for _, s := range f.set {
 		key, value, ok := strings.Cut(s, "=")
 		if !ok {
@@ -172,11 +172,6 @@ func (f *projectFlags) suitable(ctx context.Context) (string, error) {
 	}
 	if err := f.suit.apply(c); err != nil {
 		return "", err
-	}
-	if f.task != "" {
-		if err := conf.Set(c, "task", f.task); err != nil {
-			return "", usageError{err}
-		}
 	}
 	return c.SuitableFamily(ctx)
 }
