@@ -506,6 +506,552 @@ scaleAlone:
 	VZEROUPPER
 	RET
 
+// func tilesF32(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, rows int, each int, mask uint32, wild *uint32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·tilesF32(SB), NOSPLIT, $0-136
+	MOVQ         shapes+72(FP), AX
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
+	MOVL         mask+120(FP), AX
+	KMOVW        AX, K3
+	SHRL         $0x10, AX
+	KMOVW        AX, K4
+	MOVL         $0x00008000, AX
+	VPBROADCASTD AX, Z28
+	MOVL         $0xffff0000, AX
+	VPBROADCASTD AX, Z29
+	VPXORQ       Z30, Z30, Z30
+	VPXORQ       Z31, Z31, Z31
+	MOVQ         b+24(FP), R15
+	MOVQ         c+40(FP), DX
+	MOVQ         ldc+48(FP), R11
+	MOVQ         $0x00000040, R10
+	MOVQ         lda+88(FP), R9
+	MOVQ         each+112(FP), R8
+
+panel:
+	MOVQ    rows+104(FP), AX
+	CMPQ    R8, AX
+	CMOVQGT AX, R8
+	SUBQ    R8, rows+104(FP)
+	MOVQ    start+56(FP), DI
+	TESTQ   DI, DI
+	JZ      zero
+	MOVQ    distance+64(FP), R14
+	MOVQ    R14, R13
+	SHLQ    $0x04, R13
+	ADDQ    DI, R13
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x84; BYTE $0x37; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rdi,%r14,1),%tmm0
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x8c; BYTE $0x37; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%rdi,%r14,1),%tmm1
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x94; BYTE $0x35; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r13,%r14,1),%tmm2
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x9c; BYTE $0x35; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x40(%r13,%r14,1),%tmm3
+	ADDQ    $+128, start+56(FP)
+	JMP     started
+
+zero:
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0 // tilezero %tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8 // tilezero %tmm1
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0 // tilezero %tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8 // tilezero %tmm3
+
+started:
+	MOVQ   src+80(FP), R12
+	MOVQ   dst+96(FP), R14
+	KXNORW K1, K1, K1
+	KXNORW K2, K2, K2
+	MOVQ   kb+8(FP), CX
+	MOVQ   a+16(FP), AX
+
+step:
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x10; BYTE $0x00; BYTE $0x10; BYTE $0x00; BYTE $0x00 // tileloadd 0x1000(%rax,%r10,1),%tmm4
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r15,%r10,1),%tmm6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // tdpbf16ps %tmm6,%tmm4,%tmm0
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x17; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // tileloadd 0x400(%r15,%r10,1),%tmm7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // tdpbf16ps %tmm7,%tmm4,%tmm1
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x10; BYTE $0x00; BYTE $0x14; BYTE $0x00; BYTE $0x00 // tileloadd 0x1400(%rax,%r10,1),%tmm5
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // tdpbf16ps %tmm6,%tmm5,%tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // tdpbf16ps %tmm7,%tmm5,%tmm3
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x10; BYTE $0x00; BYTE $0x08; BYTE $0x00; BYTE $0x00 // tileloadd 0x800(%rax,%r10,1),%tmm4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // tdpbf16ps %tmm6,%tmm4,%tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // tdpbf16ps %tmm7,%tmm4,%tmm1
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x10; BYTE $0x00; BYTE $0x0c; BYTE $0x00; BYTE $0x00 // tileloadd 0xc00(%rax,%r10,1),%tmm5
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // tdpbf16ps %tmm6,%tmm5,%tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // tdpbf16ps %tmm7,%tmm5,%tmm3
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x17; BYTE $0x00; BYTE $0x08; BYTE $0x00; BYTE $0x00 // tileloadd 0x800(%r15,%r10,1),%tmm6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // tdpbf16ps %tmm6,%tmm4,%tmm0
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x17; BYTE $0x00; BYTE $0x0c; BYTE $0x00; BYTE $0x00 // tileloadd 0xc00(%r15,%r10,1),%tmm7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // tdpbf16ps %tmm7,%tmm4,%tmm1
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // tdpbf16ps %tmm6,%tmm5,%tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // tdpbf16ps %tmm7,%tmm5,%tmm3
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x10; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%rax,%r10,1),%tmm4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // tdpbf16ps %tmm6,%tmm4,%tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // tdpbf16ps %tmm7,%tmm4,%tmm1
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x10; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // tileloadd 0x400(%rax,%r10,1),%tmm5
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // tdpbf16ps %tmm6,%tmm5,%tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // tdpbf16ps %tmm7,%tmm5,%tmm3
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x17; BYTE $0x00; BYTE $0x10; BYTE $0x00; BYTE $0x00 // tileloadd 0x1000(%r15,%r10,1),%tmm6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // tdpbf16ps %tmm6,%tmm4,%tmm0
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x17; BYTE $0x00; BYTE $0x14; BYTE $0x00; BYTE $0x00 // tileloadd 0x1400(%r15,%r10,1),%tmm7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // tdpbf16ps %tmm7,%tmm4,%tmm1
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // tdpbf16ps %tmm6,%tmm5,%tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // tdpbf16ps %tmm7,%tmm5,%tmm3
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tileloadd 0x0(%r15,%r10,1),%tmm6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // tdpbf16ps %tmm6,%tmm4,%tmm0
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x17; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // tileloadd 0x400(%r15,%r10,1),%tmm7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // tdpbf16ps %tmm7,%tmm4,%tmm1
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // tdpbf16ps %tmm6,%tmm5,%tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // tdpbf16ps %tmm7,%tmm5,%tmm3
+	ADDQ  $+6144, AX
+	ADDQ  $+6144, R15
+	TESTQ R8, R8
+	JZ    prepared
+	CMPQ  CX, $0x01
+	JNE   prepare
+	KMOVW K3, K1
+	KMOVW K4, K2
+
+prepare:
+	MOVQ R12, DI
+	MOVQ R14, SI
+	MOVQ R8, R13
+
+row:
+	VMOVUPS.Z  (DI), K1, Z0
+	VMOVUPS.Z  64(DI), K2, Z1
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z29, Z3, Z3
+	VPSRLD     $0x10, Z2, Z4
+	VPORD      Z3, Z4, Z4
+	VMOVDQU64  Z4, (SI)
+	VSUBPS     Z2, Z0, Z0
+	VSUBPS     Z3, Z1, Z1
+	VADDPS     Z0, Z30, Z30
+	VADDPS     Z1, Z31, Z31
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z29, Z3, Z3
+	VPSRLD     $0x10, Z2, Z4
+	VPORD      Z3, Z4, Z4
+	VMOVDQU64  Z4, 2048(SI)
+	VSUBPS     Z2, Z0, Z0
+	VSUBPS     Z3, Z1, Z1
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPSRLD     $0x10, Z2, Z2
+	VPTERNLOGD $0xea, Z2, Z29, Z3
+	VMOVDQU64  Z3, 4096(SI)
+	ADDQ       R9, DI
+	ADDQ       $0x40, SI
+	DECQ       R13
+	JNZ        row
+	ADDQ       $0x80, R12
+	ADDQ       $+6144, R14
+
+prepared:
+	DECQ     CX
+	JNZ      step
+	MOVQ     R11, R13
+	SHLQ     $0x04, R13
+	ADDQ     DX, R13
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x1a; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm0,0x0(%rdx,%r11,1)
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x1a; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm1,0x40(%rdx,%r11,1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x1d; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm2,0x0(%r13,%r11,1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x1d; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // tilestored %tmm3,0x40(%r13,%r11,1)
+	MOVQ     R8, AX
+	IMULQ    R9, AX
+	ADDQ     AX, src+80(FP)
+	MOVQ     R8, AX
+	SHLQ     $0x06, AX
+	ADDQ     AX, dst+96(FP)
+	ADDQ     $+128, DX
+	ADDQ     skip+32(FP), R15
+	DECQ     panels+0(FP)
+	JNZ      panel
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0xc0 // tilerelease
+	VADDPS   Z30, Z31, Z0
+	VSUBPS   Z0, Z0, Z0
+	VCMPPS   $0x03, Z0, Z0, K1
+	KORTESTW K1, K1
+	JZ       finite
+	MOVQ     wild+128(FP), AX
+	MOVL     $0x00000001, DX
+	MOVL     DX, (AX)
+
+finite:
+	VZEROUPPER
+	RET
+
+// func splitRows(rows int, kb int, src *float32, lda int, dst *byte, mask uint32, wild *uint32)
+// Requires: AVX, AVX512F
+TEXT ·splitRows(SB), NOSPLIT, $0-56
+	MOVL         mask+40(FP), AX
+	KMOVW        AX, K3
+	SHRL         $0x10, AX
+	KMOVW        AX, K4
+	MOVL         $0x00008000, AX
+	VPBROADCASTD AX, Z28
+	MOVL         $0xffff0000, AX
+	VPBROADCASTD AX, Z29
+	VPXORQ       Z30, Z30, Z30
+	VPXORQ       Z31, Z31, Z31
+	MOVQ         rows+0(FP), BX
+	MOVQ         lda+24(FP), R9
+
+row:
+	MOVQ   kb+8(FP), CX
+	MOVQ   src+16(FP), SI
+	MOVQ   dst+32(FP), DI
+	KXNORW K1, K1, K1
+	KXNORW K2, K2, K2
+
+chunk:
+	CMPQ  CX, $0x01
+	JNE   whole
+	KMOVW K3, K1
+	KMOVW K4, K2
+
+whole:
+	VMOVUPS.Z  (SI), K1, Z0
+	VMOVUPS.Z  64(SI), K2, Z1
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z29, Z3, Z3
+	VPSRLD     $0x10, Z2, Z4
+	VPORD      Z3, Z4, Z4
+	VMOVDQU64  Z4, (DI)
+	VSUBPS     Z2, Z0, Z0
+	VSUBPS     Z3, Z1, Z1
+	VADDPS     Z0, Z30, Z30
+	VADDPS     Z1, Z31, Z31
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z29, Z3, Z3
+	VPSRLD     $0x10, Z2, Z4
+	VPORD      Z3, Z4, Z4
+	VMOVDQU64  Z4, 2048(DI)
+	VSUBPS     Z2, Z0, Z0
+	VSUBPS     Z3, Z1, Z1
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPSRLD     $0x10, Z2, Z2
+	VPTERNLOGD $0xea, Z2, Z29, Z3
+	VMOVDQU64  Z3, 4096(DI)
+	ADDQ       $0x80, SI
+	ADDQ       $+6144, DI
+	DECQ       CX
+	JNZ        chunk
+	ADDQ       R9, src+16(FP)
+	ADDQ       $0x40, dst+32(FP)
+	DECQ       BX
+	JNZ        row
+	VADDPS     Z30, Z31, Z0
+	VSUBPS     Z0, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTW   K1, K1
+	JZ         finite
+	MOVQ       wild+48(FP), AX
+	MOVL       $0x00000001, DX
+	MOVL       DX, (AX)
+
+finite:
+	VZEROUPPER
+	RET
+
+// func splitPairs(kb int, src *float32, ldb int, dst *byte, mask uint32, wild *uint32)
+// Requires: AVX, AVX512F
+TEXT ·splitPairs(SB), NOSPLIT, $0-48
+	MOVL         mask+32(FP), AX
+	KMOVW        AX, K3
+	SHRL         $0x10, AX
+	KMOVW        AX, K4
+	MOVL         $0x00008000, AX
+	VPBROADCASTD AX, Z28
+	MOVL         $0xffff0000, AX
+	VPBROADCASTD AX, Z29
+	VPXORQ       Z30, Z30, Z30
+	VPXORQ       Z31, Z31, Z31
+	MOVQ         src+8(FP), SI
+	MOVQ         ldb+16(FP), R9
+	MOVQ         dst+24(FP), DI
+	MOVQ         kb+0(FP), BX
+	MOVQ         R9, R8
+	SHLQ         $0x04, R8
+
+block:
+	MOVQ $0x00000010, CX
+
+pair:
+	VMOVUPS.Z  (SI), K3, Z0
+	VMOVUPS.Z  (SI)(R8*1), K3, Z1
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z29, Z3, Z3
+	VPSRLD     $0x10, Z2, Z4
+	VPORD      Z3, Z4, Z4
+	VMOVDQU64  Z4, (DI)
+	VSUBPS     Z2, Z0, Z0
+	VSUBPS     Z3, Z1, Z1
+	VADDPS     Z0, Z30, Z30
+	VADDPS     Z1, Z31, Z31
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z29, Z3, Z3
+	VPSRLD     $0x10, Z2, Z4
+	VPORD      Z3, Z4, Z4
+	VMOVDQU64  Z4, 2048(DI)
+	VSUBPS     Z2, Z0, Z0
+	VSUBPS     Z3, Z1, Z1
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPSRLD     $0x10, Z2, Z2
+	VPTERNLOGD $0xea, Z2, Z29, Z3
+	VMOVDQU64  Z3, 4096(DI)
+	VMOVUPS.Z  64(SI), K4, Z0
+	VMOVUPS.Z  64(SI)(R8*1), K4, Z1
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z29, Z3, Z3
+	VPSRLD     $0x10, Z2, Z4
+	VPORD      Z3, Z4, Z4
+	VMOVDQU64  Z4, 1024(DI)
+	VSUBPS     Z2, Z0, Z0
+	VSUBPS     Z3, Z1, Z1
+	VADDPS     Z0, Z30, Z30
+	VADDPS     Z1, Z31, Z31
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z29, Z3, Z3
+	VPSRLD     $0x10, Z2, Z4
+	VPORD      Z3, Z4, Z4
+	VMOVDQU64  Z4, 3072(DI)
+	VSUBPS     Z2, Z0, Z0
+	VSUBPS     Z3, Z1, Z1
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPSRLD     $0x10, Z2, Z2
+	VPTERNLOGD $0xea, Z2, Z29, Z3
+	VMOVDQU64  Z3, 5120(DI)
+	ADDQ       R9, SI
+	ADDQ       $0x40, DI
+	DECQ       CX
+	JNZ        pair
+	ADDQ       R8, SI
+	ADDQ       $+5120, DI
+	DECQ       BX
+	JNZ        block
+	VADDPS     Z30, Z31, Z0
+	VSUBPS     Z0, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTW   K1, K1
+	JZ         finite
+	MOVQ       wild+40(FP), AX
+	MOVL       $0x00000001, DX
+	MOVL       DX, (AX)
+
+finite:
+	VZEROUPPER
+	RET
+
+// func splitColumns(kb int, cols int, src *float32, lda int, dst *byte, size int, wild *uint32)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·splitColumns(SB), NOSPLIT, $0-56
+	MOVQ lda+24(FP), R9
+	MOVQ R9, R13
+	SHLQ $0x04, R13
+	LEAQ (R13)(R13*1), R15
+	LEAQ (R13)(R13*2), R11
+	MOVQ kb+0(FP), BX
+
+block:
+	MOVQ cols+8(FP), R8
+	MOVQ src+16(FP), R12
+	MOVQ dst+32(FP), R14
+	MOVQ $0x00000400, R10
+
+tile:
+	MOVL         $0x00008000, AX
+	VPBROADCASTD AX, Z28
+	MOVL         $0xffff0000, AX
+	VPBROADCASTD AX, Z29
+	VPXORQ       Z30, Z30, Z30
+	VPXORQ       Z31, Z31, Z31
+	MOVL         $0x0000ffff, DX
+	BZHIL        R8, DX, DX
+	KMOVW        DX, K3
+	MOVQ         R12, SI
+	MOVQ         R14, DI
+	MOVQ         $0x00000010, CX
+
+pair:
+	VMOVUPS.Z  (SI), K3, Z0
+	VMOVUPS.Z  (SI)(R13*1), K3, Z1
+	PREFETCHT0 (SI)(R15*1)
+	PREFETCHT0 (SI)(R11*1)
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z29, Z3, Z3
+	VPSRLD     $0x10, Z2, Z4
+	VPORD      Z3, Z4, Z4
+	VMOVDQU64  Z4, (DI)
+	VSUBPS     Z2, Z0, Z0
+	VSUBPS     Z3, Z1, Z1
+	VADDPS     Z0, Z30, Z30
+	VADDPS     Z1, Z31, Z31
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPANDD     Z29, Z2, Z2
+	VPANDD     Z29, Z3, Z3
+	VPSRLD     $0x10, Z2, Z4
+	VPORD      Z3, Z4, Z4
+	VMOVDQU64  Z4, 2048(DI)
+	VSUBPS     Z2, Z0, Z0
+	VSUBPS     Z3, Z1, Z1
+	VPADDD     Z28, Z0, Z2
+	VPADDD     Z28, Z1, Z3
+	VPSRLD     $0x10, Z2, Z2
+	VPTERNLOGD $0xea, Z2, Z29, Z3
+	VMOVDQU64  Z3, 4096(DI)
+	ADDQ       R9, SI
+	ADDQ       $0x40, DI
+	DECQ       CX
+	JNZ        pair
+	VADDPS     Z30, Z31, Z0
+	VSUBPS     Z0, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTW   K1, K1
+	JZ         finite
+	MOVQ       wild+48(FP), AX
+	MOVL       $0x00000001, DX
+	MOVL       DX, (AX)
+
+finite:
+	MOVQ R14, DI
+	MOVQ $0x00000003, CX
+
+part:
+	VMOVDQU64   (DI), Z0
+	VMOVDQU64   64(DI), Z1
+	VMOVDQU64   128(DI), Z2
+	VMOVDQU64   192(DI), Z3
+	VMOVDQU64   256(DI), Z4
+	VMOVDQU64   320(DI), Z5
+	VMOVDQU64   384(DI), Z6
+	VMOVDQU64   448(DI), Z7
+	VMOVDQU64   512(DI), Z8
+	VMOVDQU64   576(DI), Z9
+	VMOVDQU64   640(DI), Z10
+	VMOVDQU64   704(DI), Z11
+	VMOVDQU64   768(DI), Z12
+	VMOVDQU64   832(DI), Z13
+	VMOVDQU64   896(DI), Z14
+	VMOVDQU64   960(DI), Z15
+	VPUNPCKLDQ  Z1, Z0, Z16
+	VPUNPCKHDQ  Z1, Z0, Z17
+	VPUNPCKLDQ  Z3, Z2, Z18
+	VPUNPCKHDQ  Z3, Z2, Z19
+	VPUNPCKLDQ  Z5, Z4, Z20
+	VPUNPCKHDQ  Z5, Z4, Z21
+	VPUNPCKLDQ  Z7, Z6, Z22
+	VPUNPCKHDQ  Z7, Z6, Z23
+	VPUNPCKLDQ  Z9, Z8, Z24
+	VPUNPCKHDQ  Z9, Z8, Z25
+	VPUNPCKLDQ  Z11, Z10, Z26
+	VPUNPCKHDQ  Z11, Z10, Z27
+	VPUNPCKLDQ  Z13, Z12, Z28
+	VPUNPCKHDQ  Z13, Z12, Z29
+	VPUNPCKLDQ  Z15, Z14, Z30
+	VPUNPCKHDQ  Z15, Z14, Z31
+	VPUNPCKLQDQ Z18, Z16, Z0
+	VPUNPCKHQDQ Z18, Z16, Z1
+	VPUNPCKLQDQ Z19, Z17, Z2
+	VPUNPCKHQDQ Z19, Z17, Z3
+	VPUNPCKLQDQ Z22, Z20, Z4
+	VPUNPCKHQDQ Z22, Z20, Z5
+	VPUNPCKLQDQ Z23, Z21, Z6
+	VPUNPCKHQDQ Z23, Z21, Z7
+	VPUNPCKLQDQ Z26, Z24, Z8
+	VPUNPCKHQDQ Z26, Z24, Z9
+	VPUNPCKLQDQ Z27, Z25, Z10
+	VPUNPCKHQDQ Z27, Z25, Z11
+	VPUNPCKLQDQ Z30, Z28, Z12
+	VPUNPCKHQDQ Z30, Z28, Z13
+	VPUNPCKLQDQ Z31, Z29, Z14
+	VPUNPCKHQDQ Z31, Z29, Z15
+	VSHUFI32X4  $0x88, Z4, Z0, Z16
+	VSHUFI32X4  $0x88, Z12, Z8, Z17
+	VSHUFI32X4  $0x88, Z17, Z16, Z18
+	VSHUFI32X4  $0xdd, Z17, Z16, Z19
+	VMOVDQU64   Z18, (DI)
+	VMOVDQU64   Z19, 512(DI)
+	VSHUFI32X4  $0xdd, Z4, Z0, Z16
+	VSHUFI32X4  $0xdd, Z12, Z8, Z17
+	VSHUFI32X4  $0x88, Z17, Z16, Z18
+	VSHUFI32X4  $0xdd, Z17, Z16, Z19
+	VMOVDQU64   Z18, 256(DI)
+	VMOVDQU64   Z19, 768(DI)
+	VSHUFI32X4  $0x88, Z5, Z1, Z16
+	VSHUFI32X4  $0x88, Z13, Z9, Z17
+	VSHUFI32X4  $0x88, Z17, Z16, Z18
+	VSHUFI32X4  $0xdd, Z17, Z16, Z19
+	VMOVDQU64   Z18, 64(DI)
+	VMOVDQU64   Z19, 576(DI)
+	VSHUFI32X4  $0xdd, Z5, Z1, Z16
+	VSHUFI32X4  $0xdd, Z13, Z9, Z17
+	VSHUFI32X4  $0x88, Z17, Z16, Z18
+	VSHUFI32X4  $0xdd, Z17, Z16, Z19
+	VMOVDQU64   Z18, 320(DI)
+	VMOVDQU64   Z19, 832(DI)
+	VSHUFI32X4  $0x88, Z6, Z2, Z16
+	VSHUFI32X4  $0x88, Z14, Z10, Z17
+	VSHUFI32X4  $0x88, Z17, Z16, Z18
+	VSHUFI32X4  $0xdd, Z17, Z16, Z19
+	VMOVDQU64   Z18, 128(DI)
+	VMOVDQU64   Z19, 640(DI)
+	VSHUFI32X4  $0xdd, Z6, Z2, Z16
+	VSHUFI32X4  $0xdd, Z14, Z10, Z17
+	VSHUFI32X4  $0x88, Z17, Z16, Z18
+	VSHUFI32X4  $0xdd, Z17, Z16, Z19
+	VMOVDQU64   Z18, 384(DI)
+	VMOVDQU64   Z19, 896(DI)
+	VSHUFI32X4  $0x88, Z7, Z3, Z16
+	VSHUFI32X4  $0x88, Z15, Z11, Z17
+	VSHUFI32X4  $0x88, Z17, Z16, Z18
+	VSHUFI32X4  $0xdd, Z17, Z16, Z19
+	VMOVDQU64   Z18, 192(DI)
+	VMOVDQU64   Z19, 704(DI)
+	VSHUFI32X4  $0xdd, Z7, Z3, Z16
+	VSHUFI32X4  $0xdd, Z15, Z11, Z17
+	VSHUFI32X4  $0x88, Z17, Z16, Z18
+	VSHUFI32X4  $0xdd, Z17, Z16, Z19
+	VMOVDQU64   Z18, 448(DI)
+	VMOVDQU64   Z19, 960(DI)
+	ADDQ        $+2048, DI
+	DECQ        CX
+	JNZ         part
+	ADDQ        R10, R14
+	NEGQ        R10
+	ADDQ        size+40(FP), R10
+	ADDQ        $0x40, R12
+	SUBQ        $0x10, R8
+	JG          tile
+	MOVQ        R9, DX
+	SHLQ        $0x05, DX
+	ADDQ        DX, src+16(FP)
+	ADDQ        $+6144, dst+32(FP)
+	DECQ        BX
+	JNZ         block
+	VZEROUPPER
+	RET
+
 // func roundRows(rows int, kb int, src *float32, lda int, dst *byte, mask uint32)
 // Requires: AVX, AVX512F
 TEXT ·roundRows(SB), NOSPLIT, $0-44

@@ -31,6 +31,33 @@ func tilesInt8(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc in
 //go:noescape
 func tilesInt8Wide(panels int, kb int, a *byte, b *byte, c *float32, ldc int, acc int, shapes *byte, m int, rows *float32, columns *float32, sums *byte, mask uint64, bias *float32)
 
+// tilesF32 computes C = start + A·B in float32 for 17 to 32 rows (shapes) and some panels of kb blocks, behind each of which skip
+// bytes are left out. Rows of start lie distance bytes apart; it may be nil. With each panel it splits up to each of the rows
+// at src, lda bytes apart, into blocks at dst; mask says which numbers of the last block count. It writes 1 to wild if one of
+// them is not finite.
+//
+//go:noescape
+func tilesF32(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, rows int, each int, mask uint32, wild *uint32)
+
+// splitRows splits rows at src, lda bytes apart, into kb blocks at dst; mask says which numbers of the last block count. It writes
+// 1 to wild if one of them is not finite.
+//
+//go:noescape
+func splitRows(rows int, kb int, src *float32, lda int, dst *byte, mask uint32, wild *uint32)
+
+// splitPairs splits 32 kb rows of 32 numbers at src, ldb bytes apart, into the kb blocks of a panel at dst; mask says which columns
+// count. It writes 1 to wild if one of them is not finite.
+//
+//go:noescape
+func splitPairs(kb int, src *float32, ldb int, dst *byte, mask uint32, wild *uint32)
+
+// splitColumns splits 32 kb rows of cols numbers at src, lda bytes apart, and turns them into rows: those of the first 32 columns
+// into kb blocks at dst, those of the next 32 size bytes behind them, and so on. It writes 1 to wild if one of them is not
+// finite.
+//
+//go:noescape
+func splitColumns(kb int, cols int, src *float32, lda int, dst *byte, size int, wild *uint32)
+
 // roundRows rounds rows at src, lda bytes apart, into kb blocks at dst; mask says which numbers of the last block count.
 //
 //go:noescape

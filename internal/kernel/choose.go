@@ -122,7 +122,7 @@ func (t trial) check(l level) error {
 	if l == levelGo {
 		return nil
 	}
-	const m, n, k = 18, 67, 33
+	const m, n, k = 38, 67, 33 // of float32, two strips in tiles
 	var a [m * k]float32
 	var b [k * n]float32
 	for i := range a {

@@ -31,7 +31,7 @@ func stripWidth(level) int { return 8 }
 
 // inPlace tells that B is used too little to be worth packing, and can be read where it lies: in whole panels, and with
 // rows that do not fall into one set of the cache.
-func inPlace(l level, m, n, ldb int) bool {
+func inPlace(l level, m, n, k, ldb int) bool {
 	return l == levelGo || n%8 == 0 && m <= 24 && ldb%1024 != 0
 }
 

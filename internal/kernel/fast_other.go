@@ -12,6 +12,6 @@ func panelWidth(_ level, n int) int     { return n }
 func tileRows(level) int                { return maxRows }
 func (*tile) run(_, _ []float32, _ int) {}
 
-func inPlace(level, int, int, int) bool { return true }
+func inPlace(level, int, int, int, int) bool { return true }
 
 func copyRows(level, int, int, []float32, int, int, int, []float32, int) {}

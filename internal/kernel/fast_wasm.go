@@ -22,7 +22,7 @@ func tileRows(l level) int { return [...]int{maxRows, 4}[l] }
 // stripWidth is the distance between the rows of a strip of A that is packed as its transpose.
 func stripWidth(level) int { return 4 }
 
-func inPlace(l level, m, n, _ int) bool { return l == levelGo || n%8 == 0 && m <= 16 }
+func inPlace(l level, m, n, _, _ int) bool { return l == levelGo || n%8 == 0 && m <= 16 }
 
 //go:wasmimport simd128 gemm1x8
 func gemm1x8(k, panels int32, a unsafe.Pointer, rs, cs int32, b unsafe.Pointer, ldb, size int32, c unsafe.Pointer, ldc, acc int32, bias unsafe.Pointer)

@@ -90,7 +90,7 @@ func product(prec Precision, m, n, k int, a []float32, rsa, csa int, b []float32
 	if m == 0 || n == 0 {
 		return
 	}
-	if prec == F32 && csb == 1 && inPlace(current, m, n, rsb) {
+	if prec == F32 && csb == 1 && inPlace(current, m, n, k, rsb) {
 		width := panelWidth(current, n)
 		p := PackedB{k: k, n: n, panel: width, row: rsb, size: width, level: current, data: b}
 		p.multiply(m, a, rsa, csa, c, ldc, &Epilogue{Accumulate: acc})
@@ -139,6 +139,10 @@ func (p *PackedB) multiply(m int, a []float32, rs, cs int, c []float32, ldc int,
 			plainGemm(m, p.n, p.k, a, rs, cs, p.data, p.row, c, ldc)
 		}
 		e.apply(0, m, p.n, c, ldc)
+		return
+	}
+	if p.splits(m) {
+		p.multiplySplit(m, a, rs, cs, c, ldc, e)
 		return
 	}
 	w := walk{p: p, m: m, a: a, rs: rs, cs: cs, c: c, ldc: ldc, e: e}

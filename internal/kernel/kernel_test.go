@@ -107,7 +107,10 @@ func TestGemmOnEveryRemainder(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		// Each dimension runs through 1 to 67 while the others take sizes on both sides of a tile.
 		for i := 1; i <= 67; i++ {
-			for _, o := range [][2]int{{1, 1}, {5, 33}, {15, 7}} {
+			for _, o := range [][2]int{{1, 1}, {5, 33}, {15, 7}, {40, 70}} {
+				if o[0] == 40 && testing.Short() && i%3 != 0 {
+					continue
+				}
 				acc, pad := i%2 == 0, i%3
 				gemmCase(t, rng, i, o[0], o[1], pad, false, acc)
 				gemmCase(t, rng, o[0], i, o[1], pad, false, acc)
@@ -120,6 +123,7 @@ func TestGemmOnEveryRemainder(t *testing.T) {
 		if !testing.Short() {
 			gemmCase(t, rng, 30, 600, 1100, 3, false, true) // several blocks of rows and panels
 			gemmCase(t, rng, 250, 70, 600, 1, false, true)  // several copies of a transposed A
+			gemmCase(t, rng, 70, 530, 1100, 4, true, false) // several groups of panels that are split
 			gemmCase(t, rng, 29, 33, 1024, 0, false, false) // a distance that is a power of two
 		}
 	})
@@ -144,25 +148,89 @@ func TestGemmOfNothing(t *testing.T) {
 func TestGemmPassesOnInfinityAndNaN(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	eachVariant(t, func(t *testing.T) {
-		const m, n, k = 17, 35, 9
-		for _, v := range []float32{inf, nan, 1e-42} {
-			a, b, c := make([]float32, m*k), make([]float32, k*n), make([]float32, m*n)
-			for i := range b {
-				b[i] = 1
-			}
-			a[3*k+5] = v
-			GemmNN(F32, m, n, k, a, k, b, n, c, n, false)
-			for i := range m {
-				for j := range n {
-					want := float32(0)
-					if i == 3 {
-						want = v
+		for _, s := range [][3]int{{17, 35, 9}, {100, 80, 75}} {
+			m, n, k := s[0], s[1], s[2]
+			for _, v := range []float32{inf, -inf, nan, math.MaxFloat32, 1e-42} {
+				for _, inB := range []bool{false, true} {
+					a, b := make([]float32, m*k), make([]float32, k*n)
+					for i := range b {
+						b[i] = 1
 					}
-					if got := c[i*n+j]; got != want && !(got != got && want != want) {
-						t.Fatalf("C[%d,%d] is %v, want %v", i, j, got, want)
+					at := func(i, j int) bool { return i == 3 } // where v counts
+					if inB {
+						for i := range a {
+							a[i] = 1
+						}
+						clear(b)
+						b[5*n+33] = v
+						at = func(i, j int) bool { return j == 33 }
+					} else {
+						a[3*k+5] = v
+					}
+					for name, run := range map[string]func(c []float32){
+						"NN": func(c []float32) { GemmNN(F32, m, n, k, a, k, b, n, c, n, false) },
+						"TN": func(c []float32) { GemmTN(F32, m, n, k, transposed(a, m, k, k, m), m, b, n, c, n, false) },
+					} {
+						c := make([]float32, m*n)
+						run(c)
+						for i := range m {
+							for j := range n {
+								want := float32(0)
+								if at(i, j) {
+									want = v
+								}
+								if got := c[i*n+j]; got != want && !(got != got && want != want) && !(want == 1e-42 && got == 0) {
+									t.Fatalf("%s with %v, in B %v: C[%d,%d] is %v, want %v", name, v, inB, i, j, got, want)
+								}
+							}
+						}
 					}
 				}
 			}
+		}
+	})
+}
+
+// TestF32IsAsExactInEveryVariant: products by parts of bfloat16 are no further from the truth than those of vectors are, with
+// numbers of many magnitudes.
+func TestF32IsAsExactInEveryVariant(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	const m, n, k = 96, 64, 400
+	a, b := random(rng, m*k), random(rng, k*n)
+	for i := range a {
+		a[i] *= float32(math.Ldexp(1, rng.IntN(41)-20))
+	}
+	for i := range b {
+		b[i] *= float32(math.Ldexp(1, rng.IntN(41)-20))
+	}
+	want, size := make([]float64, m*n), make([]float64, m*n)
+	for i := range m {
+		for q := range k {
+			for j := range n {
+				v := float64(a[i*k+q]) * float64(b[q*n+j])
+				want[i*n+j] += v
+				size[i*n+j] += math.Abs(v)
+			}
+		}
+	}
+	errors := func() (mean, worst float64) {
+		c := make([]float32, m*n)
+		GemmNN(F32, m, n, k, a, k, b, n, c, n, false)
+		for i, got := range c {
+			e := math.Abs(float64(got)-want[i]) / size[i]
+			mean += e * e / float64(len(c))
+			worst = max(worst, e)
+		}
+		return math.Sqrt(mean), worst
+	}
+	var plainMean, plainWorst float64
+	eachVariant(t, func(t *testing.T) {
+		mean, worst := errors()
+		if current == levelGo {
+			plainMean, plainWorst = mean, worst
+		}
+		if mean > 1.25*plainMean || worst > 1.5*plainWorst {
+			t.Errorf("the error beside the sum of magnitudes is %.2g, at worst %.2g; in plain Go %.2g and %.2g", mean, worst, plainMean, plainWorst)
 		}
 	})
 }

@@ -14,10 +14,11 @@ func tileRows(l level) int { return [...]int{maxRows, 6, 14}[min(l, levelAVX512)
 // stripWidth is the distance between the rows of a strip of A that is packed as its transpose.
 func stripWidth(l level) int { return lanes(l) }
 
-// inPlace tells that B is used too little to be worth packing, and can be read where it lies: in whole vectors, and with
-// rows that do not fall into one set of the cache.
-func inPlace(l level, m, n, ldb int) bool {
-	return l == levelGo || n%lanes(l) == 0 && m <= 42 && ldb%1024 != 0
+// inPlace tells that B is used too little to be worth packing, or is split anyway, and can be read where it lies: in whole
+// vectors, and with rows that do not fall into one set of the cache.
+func inPlace(l level, m, n, k, ldb int) bool {
+	p := PackedB{level: l, k: k, n: n}
+	return l == levelGo || n%lanes(l) == 0 && (p.splits(m) || m <= 42 && ldb%1024 != 0)
 }
 
 // run multiplies the rows with cols columns of B, which begin at a panel, into C.

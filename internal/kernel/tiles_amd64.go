@@ -64,6 +64,9 @@ type tileScratch struct {
 	inverses [tileRowCount]float32
 	bias     [64]float32 // of the last columns
 	rows     []float32   // the last rows of a transposed B, filled up with zeros
+
+	b     []byte // of float32: panels of B in parts
+	split []byte // the rows of A that are being multiplied, within a
 }
 
 var tileScratches = sync.Pool{New: func() any { return new(tileScratch) }}

@@ -21,6 +21,7 @@ func amx() {
 	tilesBF16Wide()
 	tilesInt8()
 	tilesInt8Wide()
+	amxF32()
 	roundRows()
 	pairRows()
 	turnColumns()
