@@ -44,7 +44,7 @@ func (t *Tape) Recurrent(cell Cell, x *Var, offsets []int32, directions []Recurr
 		if layer.WIH.Shape[1] != x.Cols {
 			panic(fmt.Sprintf("nn: recurrent %s of %v on input of width %d", layer.WIH.Name, layer.WIH.Shape, x.Cols))
 		}
-		wih, whh := t.packedT(layer.WIH), t.packedT(layer.WHH)
+		wih, whh := t.keptT(layer.WIH), t.keptT(layer.WHH)
 		for g := range groups {
 			r := t.runs.next()
 			r.prepare(t, cell, layer, offsets, n*g/groups, n*(g+1)/groups, d == 1)
@@ -69,9 +69,19 @@ func (t *Tape) Recurrent(cell Cell, x *Var, offsets []int32, directions []Recurr
 	return states, final
 }
 
+// keptT is packedT for a product at each step.
+func (t *Tape) keptT(w *Param) *kernel.PackedB {
+	p := t.packedT(w)
+	if p != w.packed { // else Freeze did
+		p.Keep()
+	}
+	return p
+}
+
 func (t *Tape) recurrentBackward(runs []*recurrence, x, states, final *Var) {
 	for _, r := range runs {
 		r.whhBack = t.packed(r.layer.WHH)
+		r.whhBack.Keep()
 		r.dh, r.dc = t.arena.Raw(len(r.order)*r.hidden), t.arena.Floats(len(r.order)*r.hidden)
 		r.dproduct = r.gates
 		if r.cell == GRU {

@@ -57,6 +57,9 @@ func (p *Param) pack(precision Precision) {
 	if precision == INT8 {
 		p.packed.Bound(p.Limit)
 	}
+	if p.Recurrent {
+		p.packed.Keep()
+	}
 }
 
 // rowReader gives the rows of a table one at a time.

@@ -507,7 +507,7 @@ scaleAlone:
 	RET
 
 // func tilesF32(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, rows int, each int, mask uint32, wild *uint32)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tilesF32(SB), NOSPLIT, $0-136
 	MOVQ         shapes+72(FP), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // ldtilecfg (%rax)
@@ -526,6 +526,8 @@ TEXT ·tilesF32(SB), NOSPLIT, $0-136
 	MOVQ         ldc+48(FP), R11
 	MOVQ         $0x00000040, R10
 	MOVQ         lda+88(FP), R9
+	MOVQ         R9, BX
+	SHLQ         $0x05, BX
 	MOVQ         each+112(FP), R8
 
 panel:
@@ -615,6 +617,8 @@ prepare:
 	MOVQ R8, R13
 
 row:
+	PREFETCHT1 (DI)(BX*1)
+	PREFETCHT1 64(DI)(BX*1)
 	VMOVUPS.Z  (DI), K1, Z0
 	VMOVUPS.Z  64(DI), K2, Z1
 	VPADDD     Z28, Z0, Z2
@@ -762,7 +766,7 @@ finite:
 	RET
 
 // func splitPairs(kb int, src *float32, ldb int, dst *byte, mask uint32, wild *uint32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·splitPairs(SB), NOSPLIT, $0-48
 	MOVL         mask+32(FP), AX
 	KMOVW        AX, K3
@@ -780,6 +784,8 @@ TEXT ·splitPairs(SB), NOSPLIT, $0-48
 	MOVQ         kb+0(FP), BX
 	MOVQ         R9, R8
 	SHLQ         $0x04, R8
+	LEAQ         (R8)(R8*1), R10
+	LEAQ         (R8)(R8*2), R11
 
 block:
 	MOVQ $0x00000010, CX
@@ -787,6 +793,8 @@ block:
 pair:
 	VMOVUPS.Z  (SI), K3, Z0
 	VMOVUPS.Z  (SI)(R8*1), K3, Z1
+	PREFETCHT0 (SI)(R10*1)
+	PREFETCHT0 (SI)(R11*1)
 	VPADDD     Z28, Z0, Z2
 	VPADDD     Z28, Z1, Z3
 	VPANDD     Z29, Z2, Z2
@@ -814,6 +822,8 @@ pair:
 	VMOVDQU64  Z3, 4096(DI)
 	VMOVUPS.Z  64(SI), K4, Z0
 	VMOVUPS.Z  64(SI)(R8*1), K4, Z1
+	PREFETCHT0 64(SI)(R10*1)
+	PREFETCHT0 64(SI)(R11*1)
 	VPADDD     Z28, Z0, Z2
 	VPADDD     Z28, Z1, Z3
 	VPANDD     Z29, Z2, Z2

@@ -122,7 +122,7 @@ func (t trial) check(l level) error {
 	if l == levelGo {
 		return nil
 	}
-	const m, n, k = 38, 67, 33 // of float32, two strips in tiles
+	const m, n, k = 18, 67, 33
 	var a [m * k]float32
 	var b [k * n]float32
 	for i := range a {
@@ -140,6 +140,12 @@ func (t trial) check(l level) error {
 		t.product(&p, m, a[:], got[:])
 		if got != want {
 			return fmt.Errorf("its product of many rows in %v is wrong on this processor", prec)
+		}
+		p.Keep()
+		clear(got[:])
+		t.product(&p, m, a[:], got[:])
+		if got != want {
+			return fmt.Errorf("its product in %v with a factor that it kept is wrong on this processor", prec)
 		}
 		clear(got[:n])
 		t.product(&p, 1, a[:], got[:])

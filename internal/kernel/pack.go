@@ -17,6 +17,8 @@ type PackedB struct {
 	limit     float32   // of INT8: see Bound
 	narrow    bool      // of INT8: products are added up in 16 bits; see narrowSteps
 	tiles     []byte    // of BF16 and INT8 where the processor has tiles, in their place
+	parts     []byte    // of F32 where it has tiles, beside data, if Keep was called
+	wild      bool      // of F32: a number that has no parts is there
 }
 
 // Rows returns k and Cols returns n of a packed B of [k, n].
@@ -28,7 +30,7 @@ func (p *PackedB) Memory() int64 {
 	if p == nil {
 		return 0
 	}
-	return int64(4*len(p.data) + len(p.ints) + 4*len(p.scales) + len(p.tiles))
+	return int64(4*len(p.data) + len(p.ints) + 4*len(p.scales) + len(p.tiles) + len(p.parts))
 }
 
 // Bound gives the whole numbers of all rows of A, in products of INT8, one scale, by which they reach from -limit to limit:
@@ -52,6 +54,10 @@ func (p *PackedB) PackT(prec Precision, k, n int, b []float32, ldb int) {
 
 // Reserve makes room for B of [k, n], to be packed by Fill or FillT in parts, by several workers at once.
 func (p *PackedB) Reserve(prec Precision, k, n int) { p.reserve(current, prec, k, n) }
+
+// Keep says that a packed B stays as it is for many products of 17 rows and more: what each of these would make of it
+// for itself is made once, where the variant in use has such a thing, and kept until B is packed anew.
+func (p *PackedB) Keep() { p.keepParts() }
 
 // partColumns are the columns of a part: whole panels of every variant.
 const partColumns = 64
@@ -92,6 +98,7 @@ func (p *PackedB) packAs(prec Precision, k, n int, b []float32, rs, cs int) {
 
 func (p *PackedB) reserve(l level, prec Precision, k, n int) {
 	p.level, p.precision, p.k, p.n = l, prec, k, n
+	p.parts = p.parts[:0]
 	p.narrow = p.narrow || prec == INT8 && narrows(l)
 	switch {
 	case p.tiled():

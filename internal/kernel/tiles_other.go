@@ -10,3 +10,4 @@ func (*PackedB) fillTiles(_, _ int, _ []float32, _, _ int)                      
 func (*PackedB) multiplyTiles(_ int, _ []float32, _, _ int, _ []float32, _ int, _ *Epilogue) {}
 func (*PackedB) splits(_ int) bool                                                           { return false }
 func (*PackedB) multiplySplit(_ int, _ []float32, _, _ int, _ []float32, _ int, _ *Epilogue) {}
+func (*PackedB) keepParts()                                                                  {}

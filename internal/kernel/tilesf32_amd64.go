@@ -9,14 +9,49 @@ package kernel
 
 const (
 	splitBytes  = 3 * tileBlock // of a block
-	splitRowsOf = 33            // rows of a product from which on it pays: two calls' worth
+	splitRowsOf = 24            // rows of a product from which on it pays
+	splitWork   = 1 << 19       // products from which on it does
 	splitDepth  = 16            // blocks of k whose panels are split at once
 	splitAtOnce = 192           // blocks of panels that are split at once: they stay in L2 while all rows pass
 )
 
 // splits says whether m rows are multiplied by parts.
 func (p *PackedB) splits(m int) bool {
-	return p.level >= levelAMX && m >= splitRowsOf && p.k >= tileDepth && p.n >= tileRowCount
+	if p.level < levelAMX || p.k < tileDepth || p.n < tileRowCount {
+		return false
+	}
+	return m >= splitRowsOf && m*p.k*p.n >= splitWork || m > 16 && len(p.parts) > 0
+}
+
+// keepParts splits all of B, for as long as it stays as it is.
+func (p *PackedB) keepParts() {
+	if p.precision != F32 || p.level < levelAMX || p.k < tileDepth || p.n < tileRowCount {
+		return
+	}
+	s := tileScratches.Get().(*tileScratch)
+	p.parts = aligned(p.parts, (p.n+31)/32*p.depth()*splitBytes)
+	p.wild = s.splitPanels(p, p.parts)
+	tileScratches.Put(s)
+}
+
+// depth is how many blocks there are along k.
+func (p *PackedB) depth() int { return (p.k + tileDepth - 1) / tileDepth }
+
+// splitPanels splits panels of B, and tells that one holds a number that cannot be split.
+func (s *tileScratch) splitPanels(p *PackedB, dst []byte) bool {
+	size, whole := p.depth()*splitBytes, p.k/tileDepth
+	var wild uint32
+	for j := 0; j < p.n; j += 32 {
+		src, to, cols := p.data[j/32*p.size:], dst[j/32*size:], min(32, p.n-j)
+		if whole > 0 {
+			splitPairs(whole, &src[0], 4*p.row, &to[0], maskOf(cols), &wild)
+		}
+		if p.k%tileDepth > 0 {
+			s.corner(src[whole*tileDepth*p.row:], p.row, p.k%tileDepth, cols)
+			splitPairs(1, &s.edge[0], 4*32, &to[whole*splitBytes], maskOf(cols), &wild)
+		}
+	}
+	return wild != 0
 }
 
 // splitWalk goes over the tiles of a product by parts: blocks of k, groups of panels, and strips of rows in each.
@@ -34,9 +69,11 @@ type splitWalk struct {
 	// Of the block of k and the group of panels in hand.
 	k0, k1   int
 	from, to int     // columns
-	panels   PackedB // the same numbers, for vectors
-	ready    int     // the first row of A that was split, or -1
-	wild     [2]uint32
+	panels   PackedB // B's, as float32
+	b        []byte  // and in parts, with skip bytes behind each
+	skip     int
+	ready    int       // the first row of A that was split, or -1
+	wild     [2]uint32 // one of the rows of A that were split, or of those being split, cannot be
 }
 
 // multiplySplit computes what multiply does.
@@ -54,12 +91,14 @@ func (w *splitWalk) run() {
 	if w.cs != 1 && p.n > splitAtOnce/splitDepth*tileRowCount {
 		depth = splitDepth / 2 // A is turned for each group: twice as many panels at once
 	}
-	kb := (p.k + tileDepth - 1) / tileDepth
+	kb := p.depth()
 	parts := (kb + depth - 1) / depth
 	for part := range parts {
 		first, end := kb*part/parts, kb*(part+1)/parts
 		w.k0, w.k1 = first*tileDepth, min(end*tileDepth, p.k)
-		width := splitAtOnce / (end - first) * tileRowCount
+		panels, most := (p.n+tileRowCount-1)/tileRowCount, splitAtOnce/(end-first)
+		groups := (panels + most - 1) / most
+		width := (panels + groups - 1) / groups * tileRowCount // as many in each, but for the last
 		for w.from = 0; w.from < p.n; w.from = w.to {
 			w.to = min(w.from+width, p.n)
 			w.group(part == parts-1)
@@ -87,32 +126,21 @@ func (w *splitWalk) group(last bool) {
 	}
 }
 
-// blocks is how many there are along the k in hand.
-func (w *splitWalk) blocks() int { return (w.k1 - w.k0 + tileDepth - 1) / tileDepth }
-
-// splitPanels splits the panels in hand, and tells that one holds a number that cannot be split.
+// splitPanels finds the panels in hand in parts or splits them, and tells that one holds a number that cannot be split.
 func (w *splitWalk) splitPanels() bool {
-	q, s := &w.panels, w.s
-	kb, whole := w.blocks(), q.k/tileDepth
-	s.b = aligned(s.b, (q.n+31)/32*kb*splitBytes)
-	w.wild[0] = 0
-	for j := 0; j < q.n; j += 32 {
-		src, cols := q.data[j/32*q.size:], min(32, q.n-j)
-		dst := s.b[j/32*kb*splitBytes:]
-		if whole > 0 {
-			splitPairs(whole, &src[0], 4*q.row, &dst[0], maskOf(cols), &w.wild[0])
-		}
-		if q.k%tileDepth > 0 {
-			s.corner(src[whole*tileDepth*q.row:], q.row, q.k%tileDepth, cols)
-			splitPairs(1, &s.edge[0], 4*32, &dst[whole*splitBytes], maskOf(cols), &w.wild[0])
-		}
+	q, s, all := &w.panels, w.s, w.p.depth()
+	if len(w.p.parts) > 0 {
+		w.b, w.skip = w.p.parts[(w.from/32*all+w.k0/tileDepth)*splitBytes:], (all-q.depth())*splitBytes
+		return w.p.wild
 	}
-	return w.wild[0] != 0
+	s.b = aligned(s.b, (q.n+31)/32*q.depth()*splitBytes)
+	w.b, w.skip = s.b, 0
+	return s.splitPanels(q, s.b)
 }
 
 // prepare splits the rows [lo, hi) of A if that has not been done, and tells that they can be.
 func (w *splitWalk) prepare(lo, hi int) bool {
-	s, size := w.s, w.blocks()*splitBytes
+	s, size := w.s, w.panels.depth()*splitBytes
 	switch {
 	case w.cs != 1:
 		at := lo / w.rows % (turnedRows / tileRowCount)
@@ -123,7 +151,7 @@ func (w *splitWalk) prepare(lo, hi int) bool {
 	case w.ready != lo:
 		s.a[0] = aligned(s.a[0], size)
 		w.wild[0] = 0
-		splitRows(hi-lo, w.blocks(), &w.a[lo*w.rs+w.k0], 4*w.rs, &s.a[0][0], lastMask(w.k1-w.k0), &w.wild[0])
+		splitRows(hi-lo, w.panels.depth(), &w.a[lo*w.rs+w.k0], 4*w.rs, &s.a[0][0], lastMask(w.k1-w.k0), &w.wild[0])
 		fallthrough
 	default:
 		s.split = s.a[0]
@@ -134,7 +162,7 @@ func (w *splitWalk) prepare(lo, hi int) bool {
 // turn splits the rows [lo, hi) of A, which is given as its transpose: each strip to blocks of its own.
 func (w *splitWalk) turn(lo, hi int) {
 	s, k := w.s, w.k1-w.k0
-	kb, whole := w.blocks(), k/tileDepth
+	kb, whole := w.panels.depth(), k/tileDepth
 	s.a[0] = aligned(s.a[0], turnedRows/tileRowCount*kb*splitBytes)
 	w.wild[0] = 0
 	for r := lo; r < hi; r += w.rows {
@@ -162,7 +190,7 @@ func (w *splitWalk) vectors(lo, hi int) {
 
 // tiles multiplies rows that were split, and splits the next ones.
 func (w *splitWalk) tiles(lo, hi int) {
-	s, q, kb := w.s, &w.panels, w.blocks()
+	s, q, kb := w.s, &w.panels, w.panels.depth()
 	shapes, c := shapesOf[hi-lo].pointer(), w.c[lo*w.ldc+w.from:]
 	panels, rest := q.n/32, q.n%32
 	size := kb * splitBytes
@@ -178,7 +206,7 @@ func (w *splitWalk) tiles(lo, hi int) {
 			src = &w.a[hi*w.rs+w.k0]
 		}
 		start, distance := w.start(c)
-		tilesF32(panels, kb, &s.split[0], &s.b[0], 0, &c[0], 4*w.ldc, start, distance, shapes,
+		tilesF32(panels, kb, &s.split[0], &w.b[0], w.skip, &c[0], 4*w.ldc, start, distance, shapes,
 			src, 4*w.rs, &s.a[1][0], next, (next+panels-1)/panels, lastMask(q.k), &w.wild[1])
 	}
 	if rest > 0 {
@@ -187,7 +215,7 @@ func (w *splitWalk) tiles(lo, hi int) {
 			copy(s.bias[:], w.e.Bias[w.from+32*panels:w.to])
 			start = &s.bias[0]
 		}
-		tilesF32(1, kb, &s.split[0], &s.b[panels*size], 0, &s.edge[0], 4*32, start, 0, shapes, nil, 0, nil, 0, 0, 0, &w.wild[1])
+		tilesF32(1, kb, &s.split[0], &w.b[panels*(size+w.skip)], 0, &s.edge[0], 4*32, start, 0, shapes, nil, 0, nil, 0, 0, 0, &w.wild[1])
 		storeWhole(s.edge[:], 32, hi-lo, c[32*panels:], w.ldc, rest, w.e.Accumulate || w.k0 > 0)
 	}
 	if next > 0 {

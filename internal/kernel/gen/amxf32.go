@@ -128,7 +128,7 @@ bytes are left out. Rows of start lie distance bytes apart; it may be nil. With 
 at src, lda bytes apart, into blocks at dst; mask says which numbers of the last block count. It writes 1 to wild if one of
 them is not finite.`,
 		"func(panels, kb int, a, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, rows, each int, mask uint32, wild *uint32)")
-	source, target, now, from, to, left := R12, R14, R8, RDI, RSI, R13
+	source, target, now, from, to, left, ahead := R12, R14, R8, RDI, RSI, R13, RBX
 	take("shapes", RAX)
 	ldtilecfg()
 	tailMasks()
@@ -138,6 +138,8 @@ them is not finite.`,
 	take("ldc", cStride)
 	MOVQ(U32(64), line)
 	take("lda", R9)
+	MOVQ(R9, ahead)
+	SHLQ(U8(5), ahead)
 	take("each", now)
 	Label("panel")
 	take("rows", RAX)
@@ -164,6 +166,8 @@ them is not finite.`,
 	MOVQ(target, to)
 	MOVQ(now, left)
 	Label("row")
+	PREFETCHT1(Mem{Base: from, Index: ahead, Scale: 1})
+	PREFETCHT1(Mem{Base: from, Index: ahead, Scale: 1, Disp: 64})
 	splitChunk(from, to)
 	ADDQ(R9, from)
 	ADDQ(U8(64), to)
@@ -235,6 +239,8 @@ count. It writes 1 to wild if one of them is not finite.`,
 	take("kb", RBX)
 	MOVQ(R9, R8)
 	SHLQ(U8(4), R8)
+	LEAQ(Mem{Base: R8, Index: R8, Scale: 1}, R10)
+	LEAQ(Mem{Base: R8, Index: R8, Scale: 2}, R11)
 	Label("block")
 	MOVQ(U32(16), steps)
 	Label("pair")
@@ -242,6 +248,8 @@ count. It writes 1 to wild if one of them is not finite.`,
 		at := Mem{Base: RSI, Disp: 64 * half}
 		VMOVUPS_Z(at, mask, Z0)
 		VMOVUPS_Z(at.Idx(R8, 1), mask, Z1)
+		PREFETCHT0(at.Idx(R10, 1))
+		PREFETCHT0(at.Idx(R11, 1))
 		splitTwo(Z0, Z1, func(part int, v VecPhysical) { VMOVDQU64(v, Mem{Base: RDI, Disp: block*part + 1024*half}) })
 	}
 	ADDQ(R9, RSI)
