@@ -38,7 +38,7 @@ func (t *Tape) ConvMax(x *Var, offsets []int32, convs []Conv, a Activation) *Var
 		f.pre = t.arena.Raw(n * filters)
 	}
 	for _, c := range convs {
-		f.packed = append(f.packed, t.packedT(c.W))
+		f.packed = append(f.packed, t.keptT(c.W))
 	}
 	parts := t.pool.Workers()
 	scratch := t.arena.Raw(parts * room)

@@ -198,6 +198,15 @@ func (t *Tape) packedT(w *Param) *kernel.PackedB {
 	return p
 }
 
+// keptT is packedT for many products in one pass.
+func (t *Tape) keptT(w *Param) *kernel.PackedB {
+	p := t.packedT(w)
+	if p != w.packed { // else Freeze did
+		p.Keep()
+	}
+	return p
+}
+
 // packed returns w, seen as [out, in], packed for products of gradients with it, in a backward pass.
 func (t *Tape) packed(w *Param) *kernel.PackedB {
 	p := t.packs.next()

@@ -69,15 +69,6 @@ func (t *Tape) Recurrent(cell Cell, x *Var, offsets []int32, directions []Recurr
 	return states, final
 }
 
-// keptT is packedT for a product at each step.
-func (t *Tape) keptT(w *Param) *kernel.PackedB {
-	p := t.packedT(w)
-	if p != w.packed { // else Freeze did
-		p.Keep()
-	}
-	return p
-}
-
 func (t *Tape) recurrentBackward(runs []*recurrence, x, states, final *Var) {
 	for _, r := range runs {
 		r.whhBack = t.packed(r.layer.WHH)

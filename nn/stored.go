@@ -57,7 +57,7 @@ func (p *Param) pack(precision Precision) {
 	if precision == INT8 {
 		p.packed.Bound(p.Limit)
 	}
-	if p.Recurrent {
+	if p.Recurrent || len(p.Shape) == 3 { // multiplied with at each step, or by each sequence of a convolution
 		p.packed.Keep()
 	}
 }
