@@ -1105,7 +1105,7 @@ check:
 	RET
 
 // func pairRows(kb int, src *float32, ldb int, dst *byte, mask uint32, order *uint16)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·pairRows(SB), NOSPLIT, $0-48
 	MOVL      mask+32(FP), AX
 	KMOVW     AX, K3
@@ -1117,36 +1117,46 @@ TEXT ·pairRows(SB), NOSPLIT, $0-48
 	MOVQ      ldb+16(FP), R9
 	MOVQ      dst+24(FP), DI
 	MOVQ      kb+0(FP), BX
+	MOVQ      R9, R10
+	SHLQ      $0x05, R10
+	LEAQ      (R10)(R9*1), R11
 
 block:
 	MOVQ $0x00000010, CX
 
 pair:
-	VMOVUPS.Z (SI), K3, Z0
-	VMOVUPS.Z (SI)(R9*1), K3, Z1
+	VMOVUPS.Z  (SI), K3, Z0
+	VMOVUPS.Z  (SI)(R9*1), K3, Z1
+	PREFETCHT0 (SI)(R10*1)
+	PREFETCHT0 (SI)(R11*1)
 	BYTE $0x62; BYTE $0xf2; BYTE $0x77; BYTE $0x48; BYTE $0x72; BYTE $0xd0 // vcvtne2ps2bf16 %zmm0,%zmm1,%zmm2
-	VPERMW    Z2, Z31, Z2
-	VMOVDQU64 Z2, (DI)
-	VMOVUPS.Z 64(SI), K4, Z0
-	VMOVUPS.Z 64(SI)(R9*1), K4, Z1
+	VPERMW     Z2, Z31, Z2
+	VMOVDQU64  Z2, (DI)
+	VMOVUPS.Z  64(SI), K4, Z0
+	VMOVUPS.Z  64(SI)(R9*1), K4, Z1
+	PREFETCHT0 64(SI)(R10*1)
+	PREFETCHT0 64(SI)(R11*1)
 	BYTE $0x62; BYTE $0xf2; BYTE $0x77; BYTE $0x48; BYTE $0x72; BYTE $0xd0 // vcvtne2ps2bf16 %zmm0,%zmm1,%zmm2
-	VPERMW    Z2, Z31, Z2
-	VMOVDQU64 Z2, 1024(DI)
-	LEAQ      (SI)(R9*2), SI
-	ADDQ      $0x40, DI
-	DECQ      CX
-	JNZ       pair
-	ADDQ      $+1024, DI
-	DECQ      BX
-	JNZ       block
+	VPERMW     Z2, Z31, Z2
+	VMOVDQU64  Z2, 1024(DI)
+	LEAQ       (SI)(R9*2), SI
+	ADDQ       $0x40, DI
+	DECQ       CX
+	JNZ        pair
+	ADDQ       $+1024, DI
+	DECQ       BX
+	JNZ        block
 	VZEROUPPER
 	RET
 
 // func turnColumns(kb int, cols int, src *float32, lda int, dst *byte, size int, order *uint16)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·turnColumns(SB), NOSPLIT, $0-56
 	MOVQ order+48(FP), AX
 	MOVQ lda+24(FP), R9
+	MOVQ R9, R13
+	SHLQ $0x05, R13
+	LEAQ (R13)(R9*1), R11
 	MOVQ kb+0(FP), BX
 
 block:
@@ -1163,81 +1173,113 @@ tile:
 	MOVQ        R12, SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0xb2; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xc0 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm0
 	VPERMW      Z0, Z31, Z0
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0xb2; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xc8 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm1
 	VPERMW      Z1, Z31, Z1
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0xb2; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xd0 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm2
 	VPERMW      Z2, Z31, Z2
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0xb2; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xd8 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm3
 	VPERMW      Z3, Z31, Z3
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0xb2; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xe0 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm4
 	VPERMW      Z4, Z31, Z4
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0xb2; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xe8 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm5
 	VPERMW      Z5, Z31, Z5
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0xb2; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xf0 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm6
 	VPERMW      Z6, Z31, Z6
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0xb2; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xf8 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm7
 	VPERMW      Z7, Z31, Z7
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0x32; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xc0 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm8
 	VPERMW      Z8, Z31, Z8
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0x32; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xc8 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm9
 	VPERMW      Z9, Z31, Z9
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0x32; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xd0 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm10
 	VPERMW      Z10, Z31, Z10
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0x32; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xd8 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm11
 	VPERMW      Z11, Z31, Z11
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0x32; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xe0 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm12
 	VPERMW      Z12, Z31, Z12
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0x32; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xe8 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm13
 	VPERMW      Z13, Z31, Z13
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0x32; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xf0 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm14
 	VPERMW      Z14, Z31, Z14
 	LEAQ        (SI)(R9*2), SI
 	VMOVUPS.Z   (SI), K3, Z16
 	VMOVUPS.Z   (SI)(R9*1), K3, Z17
+	PREFETCHT0  (SI)(R13*1)
+	PREFETCHT0  (SI)(R11*1)
 	BYTE $0x62; BYTE $0x32; BYTE $0x77; BYTE $0x40; BYTE $0x72; BYTE $0xf8 // vcvtne2ps2bf16 %zmm16,%zmm17,%zmm15
 	VPERMW      Z15, Z31, Z15
 	LEAQ        (SI)(R9*2), SI

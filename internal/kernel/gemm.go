@@ -97,9 +97,9 @@ func product(prec Precision, m, n, k int, a []float32, rsa, csa int, b []float32
 		return
 	}
 	p := scratch.Get().(*PackedB)
-	p.level = current
-	if prec == F32 {
-		p.productInBlocks(m, n, k, a, rsa, csa, b, rsb, csb, c, ldc, acc)
+	p.level, p.precision = current, prec
+	if prec == F32 || rsa == 1 && p.tiled() {
+		p.productInBlocks(prec, m, n, k, a, rsa, csa, b, rsb, csb, c, ldc, acc)
 	} else {
 		p.packAs(prec, k, n, b, rsb, csb)
 		p.product(m, a, rsa, csa, c, ldc, acc)
@@ -108,18 +108,21 @@ func product(prec Precision, m, n, k int, a []float32, rsa, csa int, b []float32
 }
 
 // productInBlocks packs as much of B at once as stays in L2 while it is multiplied.
-func (p *PackedB) productInBlocks(m, n, k int, a []float32, rsa, csa int, b []float32, rsb, csb int, c []float32, ldc int, acc bool) {
-	p.precision = F32
+func (p *PackedB) productInBlocks(prec Precision, m, n, k int, a []float32, rsa, csa int, b []float32, rsb, csb int, c []float32, ldc int, acc bool) {
 	width := blockPanels * panelWidth(p.level, n)
 	if rsa == 1 {
 		width = max(n, 1) // A is copied: once for all columns
 	}
-	blocks := max(1, (k+blockK-1)/blockK)
+	depth := blockK
+	if prec != F32 {
+		depth /= 2 // all columns of B at once have to stay there
+	}
+	blocks := max(1, (k+depth-1)/depth)
 	for j := 0; j < n; j += width {
 		for block := range blocks {
 			k0, k1 := k*block/blocks, k*(block+1)/blocks
-			p.packAs(F32, k1-k0, min(width, n-j), b[min(k0*rsb+j*csb, len(b)):], rsb, csb)
-			p.multiply(m, a[min(k0*csa, len(a)):], rsa, csa, c[j:], ldc, &Epilogue{Accumulate: acc || block > 0})
+			p.packAs(prec, k1-k0, min(width, n-j), b[min(k0*rsb+j*csb, len(b)):], rsb, csb)
+			p.product(m, a[min(k0*csa, len(a)):], rsa, csa, c[j:], ldc, acc || block > 0)
 		}
 	}
 }
