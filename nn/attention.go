@@ -52,6 +52,9 @@ func (t *Tape) Attend(qkv *Var, offsets []int32, form Attention) *Var {
 	a.y = y.Data
 	if t.training() {
 		a.sums = t.arena.Raw(qkv.Rows * a.Heads)
+		if kernel.Tiles() { // elsewhere bf16 gains nothing
+			a.precision = t.Precision
+		}
 	}
 	n := a.units()
 	if t.serial() {
@@ -88,6 +91,7 @@ type attention struct {
 	longest        int     // sequence
 	rows           []int32 // of Bias or Relative, for the distances from -(longest-1) to longest-1; nil without either
 	key            uint64  // of the dropout masks
+	precision      kernel.Precision
 }
 
 // attentionGradient is where a backward pass reads from and writes to.
@@ -216,8 +220,8 @@ func (a *attention) forwardHead(w *attentionScratch, h head) {
 		lo, hi := a.keys(first, rows, h.length)
 		n := hi - lo
 		if first == 0 || a.ranged() {
-			w.keys.PackT(kernel.F32, a.Size, n, a.qkv[h.k+lo*a.stride:], a.stride)
-			w.values.Pack(kernel.F32, n, a.Size, a.qkv[h.v+lo*a.stride:], a.stride)
+			w.keys.PackT(a.precision, a.Size, n, a.qkv[h.k+lo*a.stride:], a.stride)
+			w.values.Pack(a.precision, n, a.Size, a.qkv[h.v+lo*a.stride:], a.stride)
 		}
 		scores := w.scores[:rows*n]
 		kernel.GemmPacked(rows, a.qkv[h.q+first*a.stride:], a.stride, &w.keys, scores, n, kernel.Epilogue{})
@@ -264,9 +268,9 @@ func (a *attention) backwardHead(w *attentionScratch, h head, g *attentionGradie
 		lo, hi := a.keys(first, rows, h.length)
 		n := hi - lo
 		if first == 0 || ranged {
-			w.keysT.PackT(kernel.F32, a.Size, n, a.qkv[h.k+lo*stride:], stride)
-			w.keys.Pack(kernel.F32, n, a.Size, a.qkv[h.k+lo*stride:], stride)
-			w.values.PackT(kernel.F32, a.Size, n, a.qkv[h.v+lo*stride:], stride)
+			w.keysT.PackT(a.precision, a.Size, n, a.qkv[h.k+lo*stride:], stride)
+			w.keys.Pack(a.precision, n, a.Size, a.qkv[h.k+lo*stride:], stride)
+			w.values.PackT(a.precision, a.Size, n, a.qkv[h.v+lo*stride:], stride)
 		}
 		q := a.qkv[h.q+first*stride:]
 		p, d := w.scores[:rows*n], w.grad[:rows*n]
@@ -282,10 +286,10 @@ func (a *attention) backwardHead(w *attentionScratch, h head, g *attentionGradie
 			a.mask(d, d, h, first)
 		}
 		add := addKeys || first > 0
-		kernel.GemmTN(kernel.F32, n, a.Size, rows, kept, n, dout, a.dim, dv[lo*stride:], stride, add)
+		kernel.GemmTN(a.precision, n, a.Size, rows, kept, n, dout, a.dim, dv[lo*stride:], stride, add)
 		kernel.SoftmaxGrad(d, p, rows, n, a.Scale)
 		kernel.GemmPacked(rows, d, n, &w.keys, dq[first*stride:], stride, kernel.Epilogue{Accumulate: g.add})
-		kernel.GemmTN(kernel.F32, n, a.Size, rows, d, n, q, stride, dk[lo*stride:], stride, add)
+		kernel.GemmTN(a.precision, n, a.Size, rows, d, n, q, stride, dk[lo*stride:], stride, add)
 		a.adjustGradient(w, d, h, g, first, rows, lo, hi)
 	}
 	a.placeGradient(w, h, g)
