@@ -9,6 +9,18 @@ type Epilogue struct {
 	Activation Activation // Identity unless said
 	Pre        []float32  // [m, n] at the distance of C, or nil: receives what the activation is applied to
 	Residual   []float32  // [m, n] at the distance of C, or nil
+
+	result []float32 // C, where the product is written to Pre at once; see direct
+}
+
+// direct lets a product be written to Pre, where there is one, and what follows from there to C: that spares a copy. It
+// returns where the product goes.
+func (e *Epilogue) direct(c []float32) []float32 {
+	if e.Pre == nil || e.Accumulate {
+		return c
+	}
+	e.result = c
+	return e.Pre
 }
 
 // epilogueRows is how many rows are multiplied before the rest is done with them.
@@ -28,7 +40,8 @@ func (e *Epilogue) apply(lo, hi, n int, c []float32, ldc int) {
 	e.finish(lo, hi, 0, n, c, ldc)
 }
 
-// finish does what comes after the bias, for the rows [lo, hi) and columns [from, to) of C.
+// finish does what comes after the bias, for the rows [lo, hi) and columns [from, to) of the product, which is in C or where
+// direct said.
 func (e *Epilogue) finish(lo, hi, from, to int, c []float32, ldc int) {
 	if e.Activation == Identity && e.Pre == nil && e.Residual == nil {
 		return
@@ -37,13 +50,18 @@ func (e *Epilogue) finish(lo, hi, from, to int, c []float32, ldc int) {
 		lo, hi, from, to, ldc = 0, 1, lo*ldc, hi*ldc, 0
 	}
 	for r := lo; r < hi; r++ {
-		row := c[r*ldc+from : r*ldc+to]
-		if e.Pre != nil {
-			copy(e.Pre[r*ldc+from:r*ldc+to], row)
+		at, end := r*ldc+from, r*ldc+to
+		product := c[at:end]
+		row := product
+		switch {
+		case e.result != nil:
+			row = e.result[at:end]
+		case e.Pre != nil:
+			copy(e.Pre[at:end], product)
 		}
-		e.Activation.Apply(row, row)
+		e.Activation.Apply(row, product)
 		if e.Residual != nil {
-			Add(row, e.Residual[r*ldc+from:r*ldc+to])
+			Add(row, e.Residual[at:end])
 		}
 	}
 }

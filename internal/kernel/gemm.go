@@ -42,6 +42,10 @@ func GemmTN(prec Precision, m, n, k int, a []float32, lda int, b []float32, ldb 
 func GemmPacked(m int, a []float32, lda int, b *PackedB, c []float32, ldc int, e Epilogue) {
 	check("A", a, m, b.k, lda)
 	check("C", c, m, b.n, ldc)
+	if e.Pre != nil {
+		check("Pre", e.Pre, m, b.n, ldc)
+	}
+	c = e.direct(c)
 	switch {
 	case b.precision == F32:
 		b.multiply(m, a, lda, 1, c, ldc, &e)
