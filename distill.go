@@ -153,15 +153,15 @@ func (t *training) teach(ctx context.Context) error {
 	if err := about.Check(c.Model.Head, t.set.Labels, c.Model.Pair); err != nil {
 		return err
 	}
-	var err error
-	if l.transfer, err = t.unlabelledTexts(ctx); err != nil {
+	own, elsewhere, err := t.unlabelledTexts(ctx)
+	if err != nil {
 		return err
 	}
 	made, err := t.augmented(ctx)
 	if err != nil {
 		return err
 	}
-	l.transfer = append(l.transfer, made...)
+	l.transfer = slices.Concat(own, elsewhere, made)
 	parts := []([]data.Row){t.set.Parts[data.Train], l.transfer}
 	if c.Train.Refit {
 		parts = append(parts, t.set.Parts[data.Validation])

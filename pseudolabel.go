@@ -10,7 +10,7 @@ import (
 
 // mostPseudoLabelled bounds the texts without labels that the whole encoder learns from in recipe pseudolabel: an epoch of so
 // many reviews takes some minutes of two cores.
-const mostPseudoLabelled = 8000
+const mostPseudoLabelled = 10_000
 
 // pupilFile is where the pupil of recipe pseudolabel is kept, beside the checkpoint of the whole.
 func pupilFile(checkpoint string) string {
@@ -27,7 +27,11 @@ func (t *training) tunePupil(ctx context.Context, checkpoint string) error {
 	if err != nil {
 		return err
 	}
-	set, err := t.trainer.PseudoLabels(ctx, pupil, mostPseudoLabelled, float32(t.config.Distill.Weight))
+	elsewhere := t.encode(t.elsewhere, false)
+	if err := t.know(ctx, elsewhere); err != nil {
+		return err
+	}
+	set, err := t.trainer.PseudoLabels(ctx, pupil, elsewhere, mostPseudoLabelled, float32(t.config.Distill.Weight))
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package xiaoyu_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,5 +95,60 @@ func TestPseudoLabelsAreLearntOverInterruptions(t *testing.T) {
 	c.Data.Path = c.Data.Test // where every row has a label
 	if _, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{}); err == nil || !strings.Contains(err.Error(), "pseudolabel needs texts without labels") {
 		t.Errorf("without texts: %v", err)
+	}
+}
+
+// Rows without a label that are enough show the shares of the classes: texts from elsewhere do not change what the model labels
+// by itself, and teach the encoder alone.
+func TestTextsFromElsewhereTeachTheEncoderAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
+	base, err := xiaoyu.Train(context.Background(), project(t, "transformer"), xiaoyu.TrainOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := few(t, base.Package)
+	folder := filepath.Dir(c.Data.Path)
+	rows, err := os.ReadFile(c.Data.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var more, elsewhere strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&more, "住了%d天，房间%s,\n", i, []string{"真不错", "太脏了"}[i%2])
+		fmt.Fprintf(&elsewhere, "第%d间餐厅%s\n", i, []string{"很干净", "真失望"}[i%2])
+	}
+	if err := os.WriteFile(c.Data.Path, append(rows, more.String()...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	texts := filepath.Join(folder, "elsewhere.txt")
+	if err := os.WriteFile(texts, []byte(elsewhere.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	train := func(recipe string, texts ...string) (weights, said string) {
+		t.Helper()
+		var log notes
+		c.Train.Recipe, c.Distill.Texts = recipe, texts
+		r, err := xiaoyu.Train(context.Background(), c, xiaoyu.TrainOptions{Observer: &log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(filepath.Join(r.Package, "model.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content), strings.Join(log.lines, "\n")
+	}
+	alone, _ := train("cotrain")
+	beside, notes := train("cotrain", texts)
+	if alone != beside || !strings.Contains(notes, "the 1000 texts of distill.texts are left out") {
+		t.Errorf("cotrain learns from texts from elsewhere: %s", notes)
+	}
+	if _, notes = train("pseudolabel"); !strings.Contains(notes, "what is believed of 1150 texts") {
+		t.Errorf("without texts from elsewhere: %s", notes)
+	}
+	if _, notes = train("pseudolabel", texts); !strings.Contains(notes, "what is believed of 2150 texts") {
+		t.Errorf("with texts from elsewhere: %s", notes)
 	}
 }

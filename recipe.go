@@ -237,16 +237,29 @@ func (t *training) describe() error {
 	return nil
 }
 
-// readUnlabelled collects the texts without labels that the model will label itself.
+// enoughOwn is from how many rows without a label on the model labels these alone by itself, and not texts from elsewhere as
+// well, among which the classes may have other shares: those of all texts are what groups and thresholds come to.
+const enoughOwn = 1000
+
+// readUnlabelled collects the texts without labels that the model will label itself, and those from elsewhere that a pupil
+// learns from beside them.
 func (t *training) readUnlabelled(ctx context.Context) error {
 	if t.unlabelled != nil || len(t.set.Unlabelled) == 0 && len(t.config.Distill.Texts) == 0 {
 		return nil
 	}
-	var err error
-	if t.unlabelled, err = t.unlabelledTexts(ctx); err != nil {
+	own, elsewhere, err := t.unlabelledTexts(ctx)
+	if err != nil {
 		return err
 	}
+	t.unlabelled, t.elsewhere = own, elsewhere
+	if len(own) < enoughOwn {
+		t.unlabelled, t.elsewhere = slices.Concat(own, elsewhere), nil
+	}
 	t.Note("%d texts without labels to learn from", len(t.unlabelled))
+	if n := len(t.elsewhere); n > 0 && t.config.Train.Recipe != pseudolabelRecipe {
+		t.elsewhere = nil
+		t.Note("the %d texts of distill.texts are left out: the rows without a label are enough, and show how many texts a class has; train.recipe: pseudolabel learns from those too", n)
+	}
 	if n := len(t.unlabelled); n > mostUnlabelled {
 		t.unlabelled = subset(t.unlabelled, mostUnlabelled, t.config.Train.Seed)
 		t.Note("of these, %d are drawn", mostUnlabelled)

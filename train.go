@@ -112,6 +112,7 @@ type training struct {
 	base       *model.Config // of model.base, nil without
 	sets       []*train.Set  // of the trainer
 	unlabelled []data.Row    // texts that the model may label itself
+	elsewhere  []data.Row    // texts that are not the data's, for a pupil of it
 	described  bool          // descriptions of labels are among the examples
 	encoded    int64         // texts of this stage
 	cut        int           // texts that are longer than what is read of them

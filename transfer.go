@@ -13,30 +13,29 @@ import (
 	"github.com/xiaoyu-slm/xiaoyu/text/near"
 )
 
-// unlabelledTexts are the texts that have no label, for a teacher to label or the model itself: rows of the data, and the
-// texts of distill.texts.
-func (t *training) unlabelledTexts(ctx context.Context) ([]data.Row, error) {
+// unlabelledTexts are the texts that have no label, for a teacher to label or the model itself: rows of the data, and from
+// elsewhere the texts of distill.texts.
+func (t *training) unlabelledTexts(ctx context.Context) (own, elsewhere []data.Row, err error) {
 	judged := map[string]bool{}
 	for _, side := range []data.Side{data.Validation, data.Test} {
 		for _, r := range t.set.Parts[side] {
 			judged[r.Text] = true
 		}
 	}
-	var rows []data.Row
 	for _, r := range t.set.Unlabelled {
 		if !judged[r.Text] {
-			rows = append(rows, r)
+			own = append(own, r)
 		}
 	}
 	most := t.config.Distill.MaxTexts
 	if most == 0 {
 		most = math.MaxInt
 	}
-	if len(rows) >= most {
-		return rows[:most], nil
+	if len(own) >= most {
+		return own[:most], nil, nil
 	}
-	more, err := t.transferTexts(ctx, most-len(rows))
-	return append(rows, more...), err
+	elsewhere, err = t.transferTexts(ctx, most-len(own))
+	return own, elsewhere, err
 }
 
 // transferTexts reads distill.texts, at most so many texts. None of them is a row of the data, nor a near double of one that

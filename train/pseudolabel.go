@@ -16,14 +16,15 @@ const (
 )
 
 // PseudoLabels returns what another model, which reads the same tokens, is to learn of a trained one: all texts with the
-// scores that the model gives them (Lee 2013, "Pseudo-Label"), of the texts without labels a sample of at most so many. A
-// label that somebody gave counts 1-weight beside the model's opinion.
-func (tr *Trainer) PseudoLabels(ctx context.Context, pupil *model.Model, most int, weight float32) (*Set, error) {
+// scores that the model gives them (Lee 2013, "Pseudo-Label"), of the texts without labels a sample of at most so many, those
+// from elsewhere last. A label that somebody gave counts 1-weight beside the model's opinion.
+func (tr *Trainer) PseudoLabels(ctx context.Context, pupil *model.Model, elsewhere *Set, most int, weight float32) (*Set, error) {
 	out := &Set{}
-	for _, from := range []*Set{tr.train, tr.unlabelled} {
+	for _, from := range []*Set{tr.train, tr.unlabelled, elsewhere} {
 		known, chosen := from == tr.train, permutation(nil, from.Len(), tr.config.Seed, 0)
 		if !known {
 			chosen = chosen[:min(most, len(chosen))]
+			most -= len(chosen)
 		}
 		scores, err := tr.scoresOf(ctx, tr.model, from, chosen)
 		if err != nil {

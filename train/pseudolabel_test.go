@@ -17,7 +17,7 @@ func TestAPupilTakesThePlaceOfTheHeadThatTaughtIt(t *testing.T) {
 	tr, m, valid := coTrainer(t, true, 1.5, labelled)
 	run(t, tr, nil)
 	pupil, _, _, _ := build(t, "mlp")
-	set, err := tr.PseudoLabels(context.Background(), pupil, most, 0.7)
+	set, err := tr.PseudoLabels(context.Background(), pupil, &Set{}, most, 0.7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +40,20 @@ func TestAPupilTakesThePlaceOfTheHeadThatTaughtIt(t *testing.T) {
 	truth := slices.Sorted(slices.Values(tr.train.Targets.Classes))
 	if slices.Sort(given); !slices.Equal(given, truth) {
 		t.Errorf("given labels %v became %v", truth, given)
+	}
+
+	own := labelled + tr.unlabelled.Len()
+	wider, err := tr.PseudoLabels(context.Background(), pupil, valid, tr.unlabelled.Len()+5, 0.7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wider.Len() != own+5 {
+		t.Fatalf("%d examples, want %d and 5 from elsewhere", wider.Len(), own)
+	}
+	for i := own; i < own+5; i++ {
+		if wider.Targets.SoftWeights[i] != 1 || int(wider.Targets.Classes[i]) != kernel.ArgMax(wider.Targets.Soft[i*k:(i+1)*k]) {
+			t.Errorf("of a text from elsewhere class %d is learnt, of scores %v", wider.Targets.Classes[i], wider.Targets.Soft[i*k:(i+1)*k])
+		}
 	}
 
 	c := config()
