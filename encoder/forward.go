@@ -204,7 +204,7 @@ func (n *Layers) attend(t *nn.Tape, l *place, x *nn.Var, in *Input, s *States) *
 	if in.Caches != nil {
 		return t.AttendCached(qkv, offsets, a, l.at, in.Caches)
 	}
-	a.Dropout = c.AttentionDropout
+	a.Dropout, a.Reduced = c.AttentionDropout, l.qkv.w.Reduced()
 	if c.Disentangled != nil {
 		a.Relative = n.distances(t, l, offsets, &a)
 	}

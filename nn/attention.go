@@ -15,6 +15,7 @@ type Attention struct {
 	Window          int     // tokens on each side that a token sees (Beltagy et al. 2020); 0 for all
 	Scale           float32 // of the scores; 0 for 1/√Size
 	Dropout         float32 // share of the probabilities that is dropped while training
+	Reduced         bool    // predictions may multiply in bfloat16, where that is faster
 
 	// Bias adds to each score a number that follows from the distance from query to key (Raffel et al. 2020): row
 	// Bucket(distance) of Bias, which is [buckets, heads].
@@ -52,9 +53,9 @@ func (t *Tape) Attend(qkv *Var, offsets []int32, form Attention) *Var {
 	a.y = y.Data
 	if t.training() {
 		a.sums = t.arena.Raw(qkv.Rows * a.Heads)
-		if kernel.Tiles() { // elsewhere bf16 gains nothing
-			a.precision = t.Precision
-		}
+	}
+	if kernel.Tiles() && (t.training() && t.Precision == kernel.BF16 || !t.training() && form.Reduced) {
+		a.precision = kernel.BF16 // without tiles it gains nothing
 	}
 	n := a.units()
 	if t.serial() {
@@ -87,11 +88,11 @@ type attention struct {
 	sums           []float32 // while training: [heads, tokens] of each sequence, the logarithms of the rows' sums
 	offsets        []int32
 	stride, dim    int
-	keyAt, valueAt int     // columns of qkv
-	longest        int     // sequence
-	rows           []int32 // of Bias or Relative, for the distances from -(longest-1) to longest-1; nil without either
-	key            uint64  // of the dropout masks
-	precision      kernel.Precision
+	keyAt, valueAt int              // columns of qkv
+	longest        int              // sequence
+	rows           []int32          // of Bias or Relative, for the distances from -(longest-1) to longest-1; nil without either
+	key            uint64           // of the dropout masks
+	precision      kernel.Precision // of long sequences; see precisionOf
 }
 
 // attentionGradient is where a backward pass reads from and writes to.
@@ -212,7 +213,19 @@ func (a *attention) forward(lo, hi int) {
 	}
 }
 
+// shortestInTiles is the length from which on tiles gain something.
+const shortestInTiles = 32
+
+// precisionOf is how a head of a sequence is multiplied, forward and backward alike.
+func (a *attention) precisionOf(h head) kernel.Precision {
+	if h.length < shortestInTiles {
+		return kernel.F32
+	}
+	return a.precision
+}
+
 func (a *attention) forwardHead(w *attentionScratch, h head) {
+	precision := a.precisionOf(h)
 	w.reserve(a, h.length)
 	a.place(w, h)
 	for first := 0; first < h.length; first += tileQueries {
@@ -220,8 +233,8 @@ func (a *attention) forwardHead(w *attentionScratch, h head) {
 		lo, hi := a.keys(first, rows, h.length)
 		n := hi - lo
 		if first == 0 || a.ranged() {
-			w.keys.PackT(a.precision, a.Size, n, a.qkv[h.k+lo*a.stride:], a.stride)
-			w.values.Pack(a.precision, n, a.Size, a.qkv[h.v+lo*a.stride:], a.stride)
+			w.keys.PackT(precision, a.Size, n, a.qkv[h.k+lo*a.stride:], a.stride)
+			w.values.Pack(precision, n, a.Size, a.qkv[h.v+lo*a.stride:], a.stride)
 		}
 		scores := w.scores[:rows*n]
 		kernel.GemmPacked(rows, a.qkv[h.q+first*a.stride:], a.stride, &w.keys, scores, n, kernel.Epilogue{})
@@ -252,6 +265,7 @@ func (a *attention) backward(lo, hi int, g *attentionGradient) {
 
 // backwardHead adds the gradients of a head: to its keys and values if addKeys, else it sets them.
 func (a *attention) backwardHead(w *attentionScratch, h head, g *attentionGradient, addKeys bool) {
+	precision := a.precisionOf(h)
 	w.reserve(a, h.length)
 	a.place(w, h)
 	stride, ranged := a.stride, a.ranged()
@@ -268,9 +282,9 @@ func (a *attention) backwardHead(w *attentionScratch, h head, g *attentionGradie
 		lo, hi := a.keys(first, rows, h.length)
 		n := hi - lo
 		if first == 0 || ranged {
-			w.keysT.PackT(a.precision, a.Size, n, a.qkv[h.k+lo*stride:], stride)
-			w.keys.Pack(a.precision, n, a.Size, a.qkv[h.k+lo*stride:], stride)
-			w.values.PackT(a.precision, a.Size, n, a.qkv[h.v+lo*stride:], stride)
+			w.keysT.PackT(precision, a.Size, n, a.qkv[h.k+lo*stride:], stride)
+			w.keys.Pack(precision, n, a.Size, a.qkv[h.k+lo*stride:], stride)
+			w.values.PackT(precision, a.Size, n, a.qkv[h.v+lo*stride:], stride)
 		}
 		q := a.qkv[h.q+first*stride:]
 		p, d := w.scores[:rows*n], w.grad[:rows*n]
@@ -286,10 +300,10 @@ func (a *attention) backwardHead(w *attentionScratch, h head, g *attentionGradie
 			a.mask(d, d, h, first)
 		}
 		add := addKeys || first > 0
-		kernel.GemmTN(a.precision, n, a.Size, rows, kept, n, dout, a.dim, dv[lo*stride:], stride, add)
+		kernel.GemmTN(precision, n, a.Size, rows, kept, n, dout, a.dim, dv[lo*stride:], stride, add)
 		kernel.SoftmaxGrad(d, p, rows, n, a.Scale)
 		kernel.GemmPacked(rows, d, n, &w.keys, dq[first*stride:], stride, kernel.Epilogue{Accumulate: g.add})
-		kernel.GemmTN(a.precision, n, a.Size, rows, d, n, q, stride, dk[lo*stride:], stride, add)
+		kernel.GemmTN(precision, n, a.Size, rows, d, n, q, stride, dk[lo*stride:], stride, add)
 		a.adjustGradient(w, d, h, g, first, rows, lo, hi)
 	}
 	a.placeGradient(w, h, g)

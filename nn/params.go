@@ -306,6 +306,9 @@ func (ps *Params) Freeze(precision Precision) {
 	}
 }
 
+// Reduced tells that predictions multiply with the matrix in less than float32; see Params.Freeze.
+func (p *Param) Reduced() bool { return p.packed != nil && p.packed.Precision() != F32 }
+
 // RowSet is a set of row numbers that is cleared in the time of its members.
 type RowSet struct {
 	list   []int32

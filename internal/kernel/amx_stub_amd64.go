@@ -39,6 +39,12 @@ func tilesInt8Wide(panels int, kb int, a *byte, b *byte, c *float32, ldc int, ac
 //go:noescape
 func tilesF32(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, rows int, each int, mask uint32, wild *uint32)
 
+// tilesF32Turns computes what tilesF32 does. With each block of a panel it splits one of count halves of blocks of A's next rows: of 32 rows
+// of its transpose at src, lda bytes apart, 16 columns. mask says which columns there are.
+//
+//go:noescape
+func tilesF32Turns(panels int, kb int, a *byte, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, count int, mask uint32, wild *uint32)
+
 // splitRows splits rows at src, lda bytes apart, into kb blocks at dst; mask says which numbers of the last block count. It writes
 // 1 to wild if one of them is not finite.
 //

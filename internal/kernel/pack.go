@@ -25,6 +25,9 @@ type PackedB struct {
 func (p *PackedB) Rows() int { return p.k }
 func (p *PackedB) Cols() int { return p.n }
 
+// Precision returns that of the products with a packed B.
+func (p *PackedB) Precision() Precision { return p.precision }
+
 // Memory is how many bytes a packed B takes, 0 for nil.
 func (p *PackedB) Memory() int64 {
 	if p == nil {

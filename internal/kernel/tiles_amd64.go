@@ -66,7 +66,7 @@ type tileScratch struct {
 	rows     []float32   // the last rows of a transposed B, filled up with zeros
 
 	b     []byte // of float32: panels of B in parts
-	split []byte // the rows of A that are being multiplied, within a
+	split int    // where in a[0] the rows of A that are being multiplied begin
 }
 
 var tileScratches = sync.Pool{New: func() any { return new(tileScratch) }}

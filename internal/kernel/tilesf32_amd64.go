@@ -141,22 +141,29 @@ func (w *splitWalk) splitPanels() bool {
 // prepare splits the rows [lo, hi) of A if that has not been done, and tells that they can be.
 func (w *splitWalk) prepare(lo, hi int) bool {
 	s, size := w.s, w.panels.depth()*splitBytes
+	s.split = 0
 	switch {
-	case w.cs != 1:
+	case w.ready == lo:
+	case w.cs == 1:
+		s.a[0] = aligned(s.a[0], size)
+		w.wild[0] = 0
+		splitRows(hi-lo, w.panels.depth(), &w.a[lo*w.rs+w.k0], 4*w.rs, &s.a[0][0], lastMask(w.k1-w.k0), &w.wild[0])
+	case w.turnsAhead():
+		w.turn(lo, hi)
+	default:
 		at := lo / w.rows % (turnedRows / tileRowCount)
 		if at == 0 {
 			w.turn(lo, min(lo+turnedRows/tileRowCount*w.rows, w.m))
 		}
-		s.split = s.a[0][at*size:]
-	case w.ready != lo:
-		s.a[0] = aligned(s.a[0], size)
-		w.wild[0] = 0
-		splitRows(hi-lo, w.panels.depth(), &w.a[lo*w.rs+w.k0], 4*w.rs, &s.a[0][0], lastMask(w.k1-w.k0), &w.wild[0])
-		fallthrough
-	default:
-		s.split = s.a[0]
+		s.split = at * size
 	}
 	return w.wild[0] == 0
+}
+
+// turnsAhead tells that rows of A which are given as its transpose are split while those before them are multiplied: where there
+// are only whole blocks, and panels enough.
+func (w *splitWalk) turnsAhead() bool {
+	return w.cs != 1 && w.panels.k%tileDepth == 0 && w.panels.n >= 2*tileRowCount
 }
 
 // turn splits the rows [lo, hi) of A, which is given as its transpose: each strip to blocks of its own.
@@ -194,8 +201,9 @@ func (w *splitWalk) tiles(lo, hi int) {
 	shapes, c := shapesOf[hi-lo].pointer(), w.c[lo*w.ldc+w.from:]
 	panels, rest := q.n/32, q.n%32
 	size := kb * splitBytes
+	a := &s.a[0][s.split]
 	next := min(w.m-hi, w.rows)
-	if w.cs != 1 || panels == 0 || next <= 16 {
+	if panels == 0 || next <= 16 || w.cs != 1 && !w.turnsAhead() {
 		next = 0
 	}
 	s.a[1] = aligned(s.a[1], size)
@@ -203,11 +211,16 @@ func (w *splitWalk) tiles(lo, hi int) {
 	if panels > 0 {
 		var src *float32
 		if next > 0 {
-			src = &w.a[hi*w.rs+w.k0]
+			src = &w.a[hi*w.rs+w.k0*w.cs]
 		}
 		start, distance := w.start(c)
-		tilesF32(panels, kb, &s.split[0], &w.b[0], w.skip, &c[0], 4*w.ldc, start, distance, shapes,
-			src, 4*w.rs, &s.a[1][0], next, (next+panels-1)/panels, lastMask(q.k), &w.wild[1])
+		if w.cs == 1 {
+			tilesF32(panels, kb, a, &w.b[0], w.skip, &c[0], 4*w.ldc, start, distance, shapes,
+				src, 4*w.rs, &s.a[1][0], next, (next+panels-1)/panels, lastMask(q.k), &w.wild[1])
+		} else {
+			tilesF32Turns(panels, kb, a, &w.b[0], w.skip, &c[0], 4*w.ldc, start, distance, shapes,
+				src, 4*w.cs, &s.a[1][0], 2*kb*min(next, 1), maskOf(next), &w.wild[1])
+		}
 	}
 	if rest > 0 {
 		var start *float32
@@ -215,7 +228,7 @@ func (w *splitWalk) tiles(lo, hi int) {
 			copy(s.bias[:], w.e.Bias[w.from+32*panels:w.to])
 			start = &s.bias[0]
 		}
-		tilesF32(1, kb, &s.split[0], &w.b[panels*(size+w.skip)], 0, &s.edge[0], 4*32, start, 0, shapes, nil, 0, nil, 0, 0, 0, &w.wild[1])
+		tilesF32(1, kb, a, &w.b[panels*(size+w.skip)], 0, &s.edge[0], 4*32, start, 0, shapes, nil, 0, nil, 0, 0, 0, &w.wild[1])
 		storeWhole(s.edge[:], 32, hi-lo, c[32*panels:], w.ldc, rest, w.e.Accumulate || w.k0 > 0)
 	}
 	if next > 0 {

@@ -20,7 +20,8 @@ import (
 const splitBlock = 3 * block
 
 func amxF32() {
-	tilesF32()
+	tilesF32(false)
+	tilesF32(true)
 	splitRows()
 	splitPairs()
 	splitColumns()
@@ -61,11 +62,11 @@ func splitSquare() {
 // not finite if one of the numbers is not or rounds to infinity.
 var splitHalf, splitUpper, splitSeen = Z28, Z29, [2]VecPhysical{Z30, Z31}
 
-func splitStart() {
-	MOVL(U32(0x8000), EAX)
-	VPBROADCASTD(EAX, splitHalf)
-	MOVL(U32(0xffff0000), EAX)
-	VPBROADCASTD(EAX, splitUpper)
+func splitStart(by Register) {
+	MOVL(U32(0x8000), by)
+	VPBROADCASTD(by, splitHalf)
+	MOVL(U32(0xffff0000), by)
+	VPBROADCASTD(by, splitUpper)
 	for _, v := range splitSeen {
 		VPXORQ(v, v, v)
 	}
@@ -98,20 +99,24 @@ func splitTwo(low, high VecPhysical, store func(part int, v VecPhysical)) {
 	}
 }
 
-// splitEnd writes 1 to the address in an argument if a number was not finite.
+// splitEnd ends a kernel that splits.
 func splitEnd() {
+	splitTell(RAX)
+	VZEROUPPER()
+	RET()
+}
+
+// splitTell writes 1 to the address in an argument if a number was not finite.
+func splitTell(by Physical) {
 	VADDPS(splitSeen[0], splitSeen[1], Z0)
 	VSUBPS(Z0, Z0, Z0)
 	const unordered = 3
 	VCMPPS(U8(unordered), Z0, Z0, K1)
 	KORTESTW(K1, K1)
 	JZ(LabelRef("finite"))
-	take("wild", RAX)
-	MOVL(U32(1), EDX)
-	MOVL(EDX, Mem{Base: RAX})
+	take("wild", by)
+	MOVL(U32(1), Mem{Base: by})
 	Label("finite")
-	VZEROUPPER()
-	RET()
 }
 
 // splitChunk splits 32 numbers of a row, those in K1 and K2; the others become zeros.
@@ -121,42 +126,93 @@ func splitChunk(from, to Physical) {
 	splitTwo(Z0, Z1, func(part int, v VecPhysical) { VMOVDQU64(v, Mem{Base: to, Disp: block * part}) })
 }
 
-// tilesF32 writes the kernel of products, which splits the rows of A that come next in the shadow of the multiplications.
-func tilesF32() {
-	kernel("tilesF32", `computes C = start + A·B in float32 for 17 to 32 rows (shapes) and some panels of kb blocks, behind each of which skip
+// tilesF32 writes the kernel of products, which splits the rows of A that come next in the shadow of the multiplications: as they
+// lie, or turning them.
+func tilesF32(turns bool) {
+	const common = "func(panels, kb int, a, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, "
+	if turns {
+		kernel("tilesF32Turns", `computes what tilesF32 does. With each block of a panel it splits one of count halves of blocks of A's next rows: of 32 rows
+of its transpose at src, lda bytes apart, 16 columns. mask says which columns there are.`,
+			common+"count int, mask uint32, wild *uint32)")
+	} else {
+		kernel("tilesF32", `computes C = start + A·B in float32 for 17 to 32 rows (shapes) and some panels of kb blocks, behind each of which skip
 bytes are left out. Rows of start lie distance bytes apart; it may be nil. With each panel it splits up to each of the rows
 at src, lda bytes apart, into blocks at dst; mask says which numbers of the last block count. It writes 1 to wild if one of
 them is not finite.`,
-		"func(panels, kb int, a, b *byte, skip int, c *float32, ldc int, start *float32, distance int, shapes *byte, src *float32, lda int, dst *byte, rows, each int, mask uint32, wild *uint32)")
-	source, target, now, from, to, left, ahead := R12, R14, R8, RDI, RSI, R13, RBX
+			common+"rows, each int, mask uint32, wild *uint32)")
+	}
+	source, target, now, ahead := R12, R14, R8, RBX
 	take("shapes", RAX)
 	ldtilecfg()
 	tailMasks()
-	splitStart()
 	take("b", bAt)
 	take("c", cAt)
 	take("ldc", cStride)
 	MOVQ(U32(64), line)
 	take("lda", R9)
-	MOVQ(R9, ahead)
-	SHLQ(U8(5), ahead)
-	take("each", now)
+	if turns {
+		target = RBX
+		take("src", source)
+		take("dst", target)
+		take("count", now)
+	} else {
+		splitStart(EAX)
+		nextBlock(R9, ahead)
+		take("each", now)
+	}
 	Label("panel")
-	take("rows", RAX)
-	CMPQ(now, RAX)
-	CMOVQGT(RAX, now)
-	SUBQ(now, arg("rows"))
+	if !turns {
+		take("rows", RAX)
+		CMPQ(now, RAX)
+		CMOVQGT(RAX, now)
+		SUBQ(now, arg("rows"))
+	}
 	startSums(false)
-	take("src", source)
-	take("dst", target)
-	KXNORW(K1, K1, K1)
-	KXNORW(K2, K2, K2)
+	if !turns {
+		take("src", source)
+		take("dst", target)
+		KXNORW(K1, K1, K1)
+		KXNORW(K2, K2, K2)
+	}
 	take("kb", steps)
 	take("a", aAt)
 	Label("step")
 	splitSquare()
 	TESTQ(now, now)
 	JZ(LabelRef("prepared"))
+	if turns {
+		splitHalfBlock(source, target, now)
+	} else {
+		splitShare(source, target, now, ahead)
+	}
+	Label("prepared")
+	DECQ(steps)
+	JNZ(LabelRef("step"))
+	sums(false, cAt, cStride, R13, func(t tmm, at Physical, disp int32) { tilestore(t, at, cStride, disp) })
+	if !turns {
+		MOVQ(now, RAX)
+		IMULQ(R9, RAX)
+		ADDQ(RAX, arg("src"))
+		MOVQ(now, RAX)
+		SHLQ(U8(6), RAX)
+		ADDQ(RAX, arg("dst"))
+	}
+	ADDQ(I32(128), cAt)
+	ADDQ(arg("skip"), bAt)
+	DECQ(arg("panels"))
+	JNZ(LabelRef("panel"))
+	tilerelease()
+	if turns {
+		VZEROUPPER()
+		RET()
+		return
+	}
+	splitEnd()
+}
+
+// splitShare splits a block of the rows whose turn it is.
+func splitShare(source, target, now, ahead Physical) {
+	from, to, left := RDI, RSI, R13
 	CMPQ(steps, U8(1))
 	JNE(LabelRef("prepare"))
 	KMOVW(K3, K1)
@@ -175,22 +231,51 @@ them is not finite.`,
 	JNZ(LabelRef("row"))
 	ADDQ(U8(128), source)
 	ADDQ(I32(splitBlock), target)
-	Label("prepared")
-	DECQ(steps)
-	JNZ(LabelRef("step"))
-	sums(false, cAt, cStride, R13, func(t tmm, at Physical, disp int32) { tilestore(t, at, cStride, disp) })
-	MOVQ(now, RAX)
-	IMULQ(R9, RAX)
-	ADDQ(RAX, arg("src"))
-	MOVQ(now, RAX)
-	SHLQ(U8(6), RAX)
-	ADDQ(RAX, arg("dst"))
-	ADDQ(I32(128), cAt)
-	ADDQ(arg("skip"), bAt)
-	DECQ(arg("panels"))
-	JNZ(LabelRef("panel"))
-	tilerelease()
-	splitEnd()
+}
+
+// splitHalfBlock splits and turns the half of a block whose turn it is: the first of an even number that are left, else the
+// second. All vectors are lost.
+func splitHalfBlock(source, target, left Physical) {
+	low, high, half := RSI, R14, R13
+	splitStart(R14L)
+	MOVQ(R9, half)
+	SHLQ(U8(4), half)
+	MOVQ(source, low)
+	LEAQ(Mem{Base: source, Index: half, Scale: 1}, high)
+	KMOVW(K3, K2)
+	TESTQ(U32(1), left)
+	JZ(LabelRef("first"))
+	KMOVW(K4, K2)
+	Label("first")
+	MOVQ(target, RDI)
+	for i := range 16 {
+		VMOVUPS_Z(Mem{Base: low}, K2, Z0)
+		VMOVUPS_Z(Mem{Base: high}, K2, Z1)
+		PREFETCHT0(Mem{Base: low, Index: half, Scale: 2})
+		PREFETCHT0(Mem{Base: high, Index: half, Scale: 2})
+		splitTwo(Z0, Z1, func(part int, v VecPhysical) { VMOVDQU64(v, Mem{Base: RDI, Disp: block*part + 64*i}) })
+		ADDQ(R9, low)
+		ADDQ(R9, high)
+	}
+	splitTell(RSI)
+	for part := range 3 {
+		rows := zmms[:16]
+		for i, v := range rows {
+			VMOVDQU64(Mem{Base: RDI, Disp: 64 * i}, v)
+		}
+		storeTurned(rows)
+		if part < 2 {
+			ADDQ(I32(block), RDI)
+		}
+	}
+	ADDQ(U8(64), source)
+	ADDQ(I32(1024), target)
+	TESTQ(U32(1), left)
+	JZ(LabelRef("turned"))
+	LEAQ(Mem{Base: source, Index: half, Scale: 2, Disp: -128}, source)
+	ADDQ(I32(splitBlock-2048), target)
+	Label("turned")
+	DECQ(left)
 }
 
 // splitRows writes what takes rows of A apart.
@@ -199,7 +284,7 @@ func splitRows() {
 1 to wild if one of them is not finite.`,
 		"func(rows, kb int, src *float32, lda int, dst *byte, mask uint32, wild *uint32)")
 	tailMasks()
-	splitStart()
+	splitStart(EAX)
 	take("rows", RBX)
 	take("lda", R9)
 	Label("row")
@@ -232,7 +317,7 @@ func splitPairs() {
 count. It writes 1 to wild if one of them is not finite.`,
 		"func(kb int, src *float32, ldb int, dst *byte, mask uint32, wild *uint32)")
 	tailMasks()
-	splitStart()
+	splitStart(EAX)
 	take("src", RSI)
 	take("ldb", R9)
 	take("dst", RDI)
@@ -270,7 +355,6 @@ func splitColumns() {
 into kb blocks at dst, those of the next 32 size bytes behind them, and so on. It writes 1 to wild if one of them is not
 finite.`,
 		"func(kb, cols int, src *float32, lda int, dst *byte, size int, wild *uint32)")
-	seen := arg("wild")
 	take("lda", R9)
 	MOVQ(R9, R13)
 	SHLQ(U8(4), R13)
@@ -283,7 +367,7 @@ finite.`,
 	take("dst", R14)
 	MOVQ(U32(1024), R10) // from the first tile of a block to the second, then to the next block
 	Label("tile")
-	splitStart()
+	splitStart(EAX)
 	MOVL(U32(0xffff), EDX)
 	BZHIL(R8L, EDX, EDX)
 	KMOVW(EDX, K3)
@@ -300,16 +384,7 @@ finite.`,
 	ADDQ(U8(64), RDI)
 	DECQ(steps)
 	JNZ(LabelRef("pair"))
-	VADDPS(splitSeen[0], splitSeen[1], Z0)
-	VSUBPS(Z0, Z0, Z0)
-	const unordered = 3
-	VCMPPS(U8(unordered), Z0, Z0, K1)
-	KORTESTW(K1, K1)
-	JZ(LabelRef("finite"))
-	MOVQ(seen, RAX)
-	MOVL(U32(1), EDX)
-	MOVL(EDX, Mem{Base: RAX})
-	Label("finite")
+	splitTell(RAX)
 	MOVQ(R14, RDI)
 	MOVQ(U32(3), steps)
 	Label("part")
