@@ -9,8 +9,8 @@ package kernel
 
 const (
 	splitBytes  = 3 * tileBlock // of a block
-	splitRowsOf = 24            // rows of a product from which on it pays
-	splitWork   = 1 << 19       // products from which on it does
+	splitRowsOf = 48            // rows of a product from which on it pays to split B for it alone
+	splitWork   = 1 << 19       // … and products of numbers
 	splitDepth  = 16            // blocks of k whose panels are split at once
 	splitAtOnce = 192           // blocks of panels that are split at once: they stay in L2 while all rows pass
 )
