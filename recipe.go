@@ -264,6 +264,9 @@ func (t *training) readUnlabelled(ctx context.Context) error {
 		t.unlabelled = subset(t.unlabelled, mostUnlabelled, t.config.Train.Seed)
 		t.Note("of these, %d are drawn", mostUnlabelled)
 	}
+	if len(t.elsewhere) > mostUnlabelled {
+		t.elsewhere = subset(t.elsewhere, mostUnlabelled, t.config.Train.Seed)
+	}
 	return nil
 }
 

@@ -1793,9 +1793,9 @@ finite:
 	VZEROUPPER
 	RET
 
-// func splitColumns(kb int, cols int, src *float32, lda int, dst *byte, size int, wild *uint32)
+// func splitColumns(kb int, cols int, src *float32, lda int, dst *byte, wild *uint32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·splitColumns(SB), NOSPLIT, $0-56
+TEXT ·splitColumns(SB), NOSPLIT, $0-48
 	MOVQ lda+24(FP), R9
 	MOVQ R9, R13
 	SHLQ $0x04, R13
@@ -1807,7 +1807,6 @@ block:
 	MOVQ cols+8(FP), R8
 	MOVQ src+16(FP), R12
 	MOVQ dst+32(FP), R14
-	MOVQ $0x00000400, R10
 
 tile:
 	MOVL         $0x00008000, AX
@@ -1862,7 +1861,7 @@ pair:
 	VCMPPS     $0x03, Z0, Z0, K1
 	KORTESTW   K1, K1
 	JZ         finite
-	MOVQ       wild+48(FP), AX
+	MOVQ       wild+40(FP), AX
 	MOVL       $0x00000001, (AX)
 
 finite:
@@ -1969,9 +1968,7 @@ part:
 	ADDQ        $+2048, DI
 	DECQ        CX
 	JNZ         part
-	ADDQ        R10, R14
-	NEGQ        R10
-	ADDQ        size+40(FP), R10
+	ADDQ        $+1024, R14
 	ADDQ        $0x40, R12
 	SUBQ        $0x10, R8
 	JG          tile

@@ -57,12 +57,11 @@ func splitRows(rows int, kb int, src *float32, lda int, dst *byte, mask uint32, 
 //go:noescape
 func splitPairs(kb int, src *float32, ldb int, dst *byte, mask uint32, wild *uint32)
 
-// splitColumns splits 32 kb rows of cols numbers at src, lda bytes apart, and turns them into rows: those of the first 32 columns
-// into kb blocks at dst, those of the next 32 size bytes behind them, and so on. It writes 1 to wild if one of them is not
-// finite.
+// splitColumns splits 32 kb rows of up to 32 numbers at src, cols of them, lda bytes apart, and turns them into the kb blocks of as many
+// rows at dst. It writes 1 to wild if one of them is not finite.
 //
 //go:noescape
-func splitColumns(kb int, cols int, src *float32, lda int, dst *byte, size int, wild *uint32)
+func splitColumns(kb int, cols int, src *float32, lda int, dst *byte, wild *uint32)
 
 // roundRows rounds rows at src, lda bytes apart, into kb blocks at dst; mask says which numbers of the last block count.
 //

@@ -264,23 +264,23 @@ func (t *tileRows32) run() {
 }
 
 // start is what whole panels of C begin with, and the distance of its rows.
-func (t *tileRows32) start() (x *float32, distance int) {
+func (e *Epilogue) start(c []float32, ldc int) (x *float32, distance int) {
 	switch {
-	case t.e.Accumulate:
-		return &t.c[0], 4 * t.ldc
-	case t.e.Bias != nil:
-		return &t.e.Bias[0], 0
+	case e.Accumulate:
+		return &c[0], 4 * ldc
+	case e.Bias != nil:
+		return &e.Bias[0], 0
 	}
 	return nil, 0
 }
 
 // edgeStart is what the last columns begin with, from first on.
-func (t *tileRows32) edgeStart(first int) *float32 {
-	if t.e.Bias == nil {
+func (s *tileScratch) edgeStart(e *Epilogue, first int) *float32 {
+	if e.Bias == nil {
 		return nil
 	}
-	copy(t.s.bias[:], t.e.Bias[first:t.p.n])
-	return &t.s.bias[0]
+	copy(s.bias[:], e.Bias[first:])
+	return &s.bias[0]
 }
 
 // square multiplies more than 16 rows, tileBlocks at a time, and rounds the next ones.
@@ -297,7 +297,7 @@ func (t *tileRows32) square(kb int) {
 	for part := range parts {
 		k0, k1 := kb*part/parts, kb*(part+1)/parts
 		blocks, at := k1-k0, k0*tileBlock
-		start, distance := t.start()
+		start, distance := t.e.start(t.c, t.ldc)
 		if part > 0 {
 			start, distance = &t.c[0], 4*t.ldc
 		}
@@ -313,7 +313,7 @@ func (t *tileRows32) square(kb int) {
 			next, 4*t.lda, &s.a[1][at], t.nextRows, (t.nextRows+panels-1)/panels, mask)
 	}
 	if rest := p.n % 32; rest > 0 {
-		tilesBF16(1, kb, &t.a[0], &p.tiles[panels*kb*tileBlock], 0, &s.edge[0], 4*32, t.edgeStart(32*panels), 0, shapesOf[t.m].pointer(), nil, 0, nil, 0, 0, 0)
+		tilesBF16(1, kb, &t.a[0], &p.tiles[panels*kb*tileBlock], 0, &s.edge[0], 4*32, s.edgeStart(t.e, 32*panels), 0, shapesOf[t.m].pointer(), nil, 0, nil, 0, 0, 0)
 		t.storeEdge(32*panels, rest, 32)
 	}
 }
@@ -323,11 +323,11 @@ func (t *tileRows32) narrow(kb int) {
 	p, s := t.p, t.s
 	pairs, size := p.n/64, kb*tileBlock
 	if pairs > 0 {
-		start, distance := t.start()
+		start, distance := t.e.start(t.c, t.ldc)
 		tilesBF16Wide(pairs, kb, &t.a[0], &p.tiles[0], size, &t.c[0], 4*t.ldc, start, distance, shapesOf[t.m].pointer())
 	}
 	if rest := p.n % 64; rest > 0 {
-		tilesBF16Wide(1, kb, &t.a[0], &p.tiles[2*pairs*size], size, &s.edge[0], 4*64, t.edgeStart(64*pairs), 0, shapesOf[t.m].pointer())
+		tilesBF16Wide(1, kb, &t.a[0], &p.tiles[2*pairs*size], size, &s.edge[0], 4*64, s.edgeStart(t.e, 64*pairs), 0, shapesOf[t.m].pointer())
 		t.storeEdge(64*pairs, rest, 64)
 	}
 }

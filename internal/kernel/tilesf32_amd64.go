@@ -56,21 +56,15 @@ func (s *tileScratch) splitPanels(p *PackedB, dst []byte) bool {
 
 // splitWalk goes over the tiles of a product by parts: blocks of k, groups of panels, and strips of rows in each.
 type splitWalk struct {
-	p      *PackedB
-	s      *tileScratch
-	m      int
-	a      []float32
-	rs, cs int
-	c      []float32
-	ldc    int
-	e      *Epilogue
-	rows   int // of a strip, up to 32
+	walk // rows of a strip are up to 32
+	s    *tileScratch
 
 	// Of the block of k and the group of panels in hand.
 	k0, k1   int
-	from, to int     // columns
-	panels   PackedB // B's, as float32
-	b        []byte  // and in parts, with skip bytes behind each
+	from, to int      // columns
+	begin    Epilogue // what their products add to or begin with
+	panels   PackedB  // B's, as float32
+	b        []byte   // and in parts, with skip bytes behind each
 	skip     int
 	ready    int       // the first row of A that was split, or -1
 	wild     [2]uint32 // one of the rows of A that were split, or of those being split, cannot be
@@ -80,7 +74,7 @@ type splitWalk struct {
 func (p *PackedB) multiplySplit(m int, a []float32, rs, cs int, c []float32, ldc int, e *Epilogue) {
 	strips := (m + tileRowCount - 1) / tileRowCount
 	s := tileScratches.Get().(*tileScratch)
-	w := splitWalk{p: p, s: s, m: m, a: a, rs: rs, cs: cs, c: c, ldc: ldc, e: e, rows: (m + strips - 1) / strips}
+	w := splitWalk{walk: walk{p: p, m: m, a: a, rs: rs, cs: cs, c: c, ldc: ldc, e: e, rows: (m + strips - 1) / strips}, s: s}
 	w.run()
 	tileScratches.Put(s)
 }
@@ -111,6 +105,9 @@ func (w *splitWalk) group(last bool) {
 	p := w.p
 	w.panels = PackedB{k: w.k1 - w.k0, n: w.to - w.from, panel: p.panel, row: p.row, size: p.size, level: p.level}
 	w.panels.data = p.data[w.from/p.panel*p.size+w.k0*p.row:]
+	if w.begin = (Epilogue{Accumulate: w.e.Accumulate || w.k0 > 0}); !w.begin.Accumulate && w.e.Bias != nil {
+		w.begin.Bias = w.e.Bias[w.from:w.to]
+	}
 	wild := w.splitPanels()
 	w.ready = -1
 	for lo := 0; lo < w.m; lo += w.rows {
@@ -176,22 +173,18 @@ func (w *splitWalk) turn(lo, hi int) {
 		cols := min(w.rows, hi-r)
 		src, dst := w.a[r+w.k0*w.cs:], s.a[0][(r-lo)/w.rows*kb*splitBytes:]
 		if whole > 0 {
-			splitColumns(whole, cols, &src[0], 4*w.cs, &dst[0], 0, &w.wild[0])
+			splitColumns(whole, cols, &src[0], 4*w.cs, &dst[0], &w.wild[0])
 		}
 		if k%tileDepth > 0 {
 			s.corner(src[whole*tileDepth*w.cs:], w.cs, k%tileDepth, cols)
-			splitColumns(1, cols, &s.edge[0], 4*32, &dst[whole*splitBytes], 0, &w.wild[0])
+			splitColumns(1, cols, &s.edge[0], 4*32, &dst[whole*splitBytes], &w.wild[0])
 		}
 	}
 }
 
 // vectors multiplies rows as numbers of 32 bits.
 func (w *splitWalk) vectors(lo, hi int) {
-	e := Epilogue{Accumulate: w.e.Accumulate || w.k0 > 0}
-	if w.k0 == 0 && w.e.Bias != nil {
-		e.Bias = w.e.Bias[w.from:w.to]
-	}
-	v := walk{p: &w.panels, m: hi - lo, a: w.a[lo*w.rs+w.k0*w.cs:], rs: w.rs, cs: w.cs, c: w.c[lo*w.ldc+w.from:], ldc: w.ldc, e: &e}
+	v := walk{p: &w.panels, m: hi - lo, a: w.a[lo*w.rs+w.k0*w.cs:], rs: w.rs, cs: w.cs, c: w.c[lo*w.ldc+w.from:], ldc: w.ldc, e: &w.begin}
 	v.run()
 }
 
@@ -213,7 +206,7 @@ func (w *splitWalk) tiles(lo, hi int) {
 		if next > 0 {
 			src = &w.a[hi*w.rs+w.k0*w.cs]
 		}
-		start, distance := w.start(c)
+		start, distance := w.begin.start(c, w.ldc)
 		if w.cs == 1 {
 			tilesF32(panels, kb, a, &w.b[0], w.skip, &c[0], 4*w.ldc, start, distance, shapes,
 				src, 4*w.rs, &s.a[1][0], next, (next+panels-1)/panels, lastMask(q.k), &w.wild[1])
@@ -223,27 +216,11 @@ func (w *splitWalk) tiles(lo, hi int) {
 		}
 	}
 	if rest > 0 {
-		var start *float32
-		if w.k0 == 0 && w.e.Bias != nil {
-			copy(s.bias[:], w.e.Bias[w.from+32*panels:w.to])
-			start = &s.bias[0]
-		}
-		tilesF32(1, kb, a, &w.b[panels*(size+w.skip)], 0, &s.edge[0], 4*32, start, 0, shapes, nil, 0, nil, 0, 0, 0, &w.wild[1])
-		storeWhole(s.edge[:], 32, hi-lo, c[32*panels:], w.ldc, rest, w.e.Accumulate || w.k0 > 0)
+		tilesF32(1, kb, a, &w.b[panels*(size+w.skip)], 0, &s.edge[0], 4*32, s.edgeStart(&w.begin, 32*panels), 0, shapes, nil, 0, nil, 0, 0, 0, &w.wild[1])
+		storeWhole(s.edge[:], 32, hi-lo, c[32*panels:], w.ldc, rest, w.begin.Accumulate)
 	}
 	if next > 0 {
 		s.a[0], s.a[1] = s.a[1], s.a[0]
 		w.wild[0], w.ready = w.wild[1], hi
 	}
-}
-
-// start is what whole panels of C begin with, and the distance of its rows.
-func (w *splitWalk) start(c []float32) (x *float32, distance int) {
-	switch {
-	case w.e.Accumulate || w.k0 > 0:
-		return &c[0], 4 * w.ldc
-	case w.e.Bias != nil:
-		return &w.e.Bias[w.from], 0
-	}
-	return nil, 0
 }

@@ -259,11 +259,7 @@ func splitHalfBlock(source, target, left Physical) {
 	}
 	splitTell(RSI)
 	for part := range 3 {
-		rows := zmms[:16]
-		for i, v := range rows {
-			VMOVDQU64(Mem{Base: RDI, Disp: 64 * i}, v)
-		}
-		storeTurned(rows)
+		turnInPlace()
 		if part < 2 {
 			ADDQ(I32(block), RDI)
 		}
@@ -276,6 +272,15 @@ func splitHalfBlock(source, target, left Physical) {
 	ADDQ(I32(splitBlock-2048), target)
 	Label("turned")
 	DECQ(left)
+}
+
+// turnInPlace turns the square of 16×16 numbers of 32 bits at DI. All vectors are lost.
+func turnInPlace() {
+	rows := zmms[:16]
+	for i, v := range rows {
+		VMOVDQU64(Mem{Base: RDI, Disp: 64 * i}, v)
+	}
+	storeTurned(rows)
 }
 
 // splitRows writes what takes rows of A apart.
@@ -348,13 +353,12 @@ count. It writes 1 to wild if one of them is not finite.`,
 	splitEnd()
 }
 
-// splitColumns writes what takes A apart that is given as its transpose, as turnColumns rounds it. Parts lie where they
-// belong before they are turned.
+// splitColumns writes what takes rows of A apart that are given as their transpose. Parts lie where they belong before they are
+// turned.
 func splitColumns() {
-	kernel("splitColumns", `splits 32 kb rows of cols numbers at src, lda bytes apart, and turns them into rows: those of the first 32 columns
-into kb blocks at dst, those of the next 32 size bytes behind them, and so on. It writes 1 to wild if one of them is not
-finite.`,
-		"func(kb, cols int, src *float32, lda int, dst *byte, size int, wild *uint32)")
+	kernel("splitColumns", `splits 32 kb rows of up to 32 numbers at src, cols of them, lda bytes apart, and turns them into the kb blocks of as many
+rows at dst. It writes 1 to wild if one of them is not finite.`,
+		"func(kb, cols int, src *float32, lda int, dst *byte, wild *uint32)")
 	take("lda", R9)
 	MOVQ(R9, R13)
 	SHLQ(U8(4), R13)
@@ -365,7 +369,6 @@ finite.`,
 	take("cols", R8)
 	take("src", R12)
 	take("dst", R14)
-	MOVQ(U32(1024), R10) // from the first tile of a block to the second, then to the next block
 	Label("tile")
 	splitStart(EAX)
 	MOVL(U32(0xffff), EDX)
@@ -388,17 +391,11 @@ finite.`,
 	MOVQ(R14, RDI)
 	MOVQ(U32(3), steps)
 	Label("part")
-	rows := zmms[:16]
-	for i, v := range rows {
-		VMOVDQU64(Mem{Base: RDI, Disp: 64 * i}, v)
-	}
-	storeTurned(rows)
+	turnInPlace()
 	ADDQ(I32(block), RDI)
 	DECQ(steps)
 	JNZ(LabelRef("part"))
-	ADDQ(R10, R14)
-	NEGQ(R10)
-	ADDQ(arg("size"), R10)
+	ADDQ(I32(1024), R14)
 	ADDQ(U8(64), R12)
 	SUBQ(U8(16), R8)
 	JG(LabelRef("tile"))
